@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""The front door: makes its own environment, then hands the command to the part that does it.
+
+Only the standard library is used here. The environment is Debian's packages (by apt, only what is missing) and
+`.venv` with what `requirements.txt` pins. Stamps in `.venv` remember both, so a second run costs nothing.
+Exit status: that of the command; 2 for bad usage; 3 when the environment cannot be made.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import IO, NoReturn
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+REQUIREMENTS = ROOT / "requirements.txt"
+OLDEST_PYTHON = (3, 11)
+
+# What each group of commands needs from Debian, and why.
+COMPILE = {
+    "gcc": "compiles the generated and handwritten C",
+    "nasm": "assembles",
+    "binutils": "links the image",
+    "python3-venv": "makes the virtual environment",
+}
+BOOT = {
+    "bochs": "the emulator, with VT-x",
+    "bochs-term": "its text screen without a window",
+    "bochsbios": "its BIOS",
+    "vgabios": "its VGA BIOS",
+    "grub-common": "makes GRUB's core image",
+    "grub-pc-bin": "GRUB's modules for BIOS machines",
+    "mtools": "writes files into a FAT file system",
+    "xorriso": "writes CD images",
+    "busybox-static": "dom0's user space",
+    "libc6-dev": "dom0's static programs",
+}
+PACKAGES = {"compile": COMPILE, "boot": BOOT}
+
+CODEGEN = {
+    "gen": "compile spec/ into generated/",
+    "build": "gen, then compile and link build/luvalley.elf",
+    "audit": "for each domain and exit: handled where, or impossible and why",
+    "explain": "fact, choice and code of one exit, MSR or CPUID leaf",
+    "diff": "what each domain gains or loses between two specs",
+    "docs": "write the book of this hypervisor",
+    "format": "lay out spec files the one way",
+}
+MACHINE = {
+    "run": "build, make a disk, boot it in Bochs with Debian as dom0",
+    "bench": "measure the five figures",
+}
+SUITES = {
+    "check": "stale files, types, style and every test without a boot",
+    "test": "check, and the boots; or pytest with the arguments given",
+}
+
+
+class EnvironmentFault(Exception):
+    """The environment cannot be made; the text says why, and what to do."""
+
+
+def say(text: str) -> None:
+    """Write one line of progress to standard error."""
+    print(f"build.py: {text}", file=sys.stderr, flush=True)
+
+
+# --- Debian's packages -----------------------------------------------------------------------------------------
+
+
+def find_missing(packages: dict[str, str]) -> list[str]:
+    """Return those of `packages` that dpkg does not have installed."""
+    import shutil
+    import subprocess
+
+    if not shutil.which("dpkg-query"):
+        raise EnvironmentFault("not-debian: there is no dpkg-query here; install by hand: " + " ".join(packages))
+    query = ["dpkg-query", "-W", "-f", "${binary:Package} ${db:Status-Status}\n", *packages]
+    lines = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+    installed = {line.split()[0].partition(":")[0] for line in lines if line.endswith(" installed")}
+    return [name for name in packages if name not in installed]
+
+
+def run_apt(arguments: list[str]) -> bool:
+    """Run apt-get as root, its output on standard error; say whether it succeeded."""
+    import subprocess
+
+    prefix = [] if os.geteuid() == 0 else ["sudo"]
+    settings = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    try:
+        status = subprocess.run([*prefix, *settings, "apt-get", "-q", *arguments], stdout=sys.stderr, check=False)
+    except FileNotFoundError as error:
+        raise EnvironmentFault(f"no-apt: `{error.filename}` is needed to install packages and is not here") from None
+    return status.returncode == 0
+
+
+def install_packages(packages: dict[str, str]) -> None:
+    """Install what is missing of `packages` by apt, saying what and why."""
+    missing = find_missing(packages)
+    if not missing:
+        return
+    say("installing from Debian, by apt:")
+    for name in missing:
+        say(f"  {name}: {packages[name]}")
+    install = ["install", "--yes", "--no-install-recommends", *missing]
+    if not run_apt(install) and not (run_apt(["update"]) and run_apt(install)):
+        raise EnvironmentFault("apt-failed: apt-get could not install " + " ".join(missing))
+
+
+def choose_packages(group: str) -> dict[str, str]:
+    """Return the packages of `group`, without python3-venv where this Python can make environments already."""
+    import importlib.util
+
+    packages = dict(PACKAGES[group])
+    if importlib.util.find_spec("ensurepip"):
+        packages.pop("python3-venv", None)
+    return packages
+
+
+# --- The virtual environment ------------------------------------------------------------------------------------
+
+
+def install_requirements() -> None:
+    """Make `.venv` hold exactly what requirements.txt pins."""
+    import subprocess
+
+    try:
+        if not (VENV / "bin" / "pip").exists():
+            say("making .venv")
+            subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], stdout=sys.stderr, check=True)
+        say("installing requirements.txt into .venv")
+        pip = [PYTHON, "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", "install"]
+        subprocess.run([*pip, "-r", REQUIREMENTS], stdout=sys.stderr, check=True)
+    except subprocess.CalledProcessError as error:
+        raise EnvironmentFault(f"venv-failed: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}") from None
+
+
+def is_stamped(name: str, content: str) -> bool:
+    """Say whether `.venv` remembers `content` under `name`."""
+    try:
+        return (VENV / f"stamp-{name}").read_text() == content
+    except OSError:
+        return False
+
+
+def prepare(groups: tuple[str, ...]) -> None:
+    """Make the environment for `groups`, doing only what no stamp says is done."""
+    wanted = {group: "\n".join(PACKAGES[group]) for group in groups} | {"requirements": REQUIREMENTS.read_text()}
+    if all(is_stamped(name, content) for name, content in wanted.items()):
+        return
+    with lock_environment():
+        for group in groups:
+            if not is_stamped(group, wanted[group]):
+                install_packages(choose_packages(group))
+        if not is_stamped("requirements", wanted["requirements"]):
+            install_requirements()
+        for name, content in wanted.items():
+            (VENV / f"stamp-{name}").write_text(content)
+
+
+def lock_environment() -> IO[str]:
+    """Return an open file that holds the lock: two commands at once make the environment one after the other."""
+    import fcntl
+
+    file = REQUIREMENTS.open()
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+# --- The commands -----------------------------------------------------------------------------------------------
+
+
+def make_variables() -> dict[str, str]:
+    """Return the variables that every command gets: our packages importable, and cached in compiled form."""
+    variables = dict(os.environ)
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), variables.get("PYTHONPATH")]))
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # without the cache a second build takes twice as long
+    return variables
+
+
+def become(module: str, arguments: list[str]) -> NoReturn:
+    """Replace this process by `python -m module arguments` in the environment."""
+    sys.stdout.flush()
+    os.execve(PYTHON, [str(PYTHON), "-m", module, *arguments], make_variables())
+
+
+def run_steps(steps: dict[str, list[str]]) -> int:
+    """Run every step, also after one has failed; return 1 if any failed, else 0."""
+    import subprocess
+
+    failed = []
+    for name, arguments in steps.items():
+        say(f"{name}: {' '.join(arguments)}")
+        if subprocess.run([PYTHON, "-m", *arguments], cwd=ROOT, env=make_variables(), check=False).returncode:
+            failed.append(name)
+    if failed:
+        say("failed: " + ", ".join(failed))
+    return 1 if failed else 0
+
+
+def run_suite(command: str, arguments: list[str]) -> int:
+    """Run `check`, or `test`; with arguments `test` is pytest alone."""
+    os.chdir(ROOT)
+    if command == "test" and arguments:
+        become("pytest", arguments)
+    tests = ["pytest", "-n", "2", "--dist", "worksteal", *arguments]
+    return run_steps({
+        "stale": ["codegen.cli", "check"],
+        "style": ["ruff", "check", "."],
+        "types": ["mypy"],
+        "tests": tests if command == "test" else [*tests, "-m", "not boot"],
+    })
+
+
+def print_usage() -> None:
+    """Print the commands, a line each."""
+    print("usage: build.py COMMAND [ARGUMENTS...]   (COMMAND --help says more)\n")
+    for name, meaning in (MACHINE | SUITES | CODEGEN).items():
+        print(f"  {name:8} {meaning}")
+
+
+def main(arguments: list[str]) -> int:
+    """Prepare the environment for the command and run it; return its exit status."""
+    if sys.version_info < OLDEST_PYTHON:
+        say("python-too-old: Python 3.11 or later is needed")
+        return 3
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print_usage()
+        return 0 if arguments else 2
+    command, rest = arguments[0], arguments[1:]
+    if command not in MACHINE | SUITES | CODEGEN:
+        say(f"`{command}` is not a command; there are: {', '.join(MACHINE | SUITES | CODEGEN)}")
+        return 2
+    try:
+        prepare(("compile", "boot") if command in MACHINE or command == "test" else ("compile",))
+    except EnvironmentFault as fault:
+        say(str(fault))
+        return 3
+    if command in SUITES:
+        return run_suite(command, rest)
+    become("machine.cli" if command in MACHINE else "codegen.cli", arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
