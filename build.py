@@ -132,10 +132,11 @@ def install_requirements() -> None:
             say("making .venv")
             subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], stdout=sys.stderr, check=True)
         say("installing requirements.txt into .venv")
-        pip = [PYTHON, "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, "-r", REQUIREMENTS], stdout=sys.stderr, check=True)
+        pip = [str(PYTHON), "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", "install"]
+        subprocess.run([*pip, "-r", str(REQUIREMENTS)], stdout=sys.stderr, check=True)
     except subprocess.CalledProcessError as error:
-        raise EnvironmentFault(f"venv-failed: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}") from None
+        command = " ".join(map(str, error.cmd))
+        raise EnvironmentFault(f"venv-failed: `{command}` ended with {error.returncode}") from None
 
 
 def is_stamped(name: str, content: str) -> bool:

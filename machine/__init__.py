@@ -1,0 +1,1 @@
+"""How a machine for the image is made (kernel, initramfs, disks, loader) and run (Bochs, terminal, record)."""

@@ -1,0 +1,215 @@
+"""A machine in Bochs: its configuration file, its process, and what it left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from machine.console import Console
+from machine.paths import MachineFault, make_folder
+from machine.screen import Screen
+
+IPS = 100_000_000  # instructions in an emulated second
+SHARE = Path("/usr/share/bochs")
+DEFAULT_MODEL = "corei7_skylake_x"
+TICK_STAMP = re.compile(r"^(\d{11,})[a-z]\[", re.MULTILINE)
+SLICE = 0.2  # seconds between two looks at a running machine
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the machine is made of. Memory is in MiB; `boot` is `floppy`, `disk` or `cdrom`."""
+
+    folder: Path
+    cpus: int = 1
+    memory: int = 512
+    model: str = DEFAULT_MODEL
+    boot: str = "disk"
+    floppy: Path | None = None
+    disks: tuple[Path, ...] = ()
+    cdrom: Path | None = None
+    bochs: Path = Path("bochs")
+    extra: tuple[str, ...] = ()  # further lines of the configuration
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a running machine is: wall-clock seconds so far and the last line it wrote to serial."""
+
+    seconds: float
+    line: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a machine left: how it ended, what it wrote, and its length in ticks (None where no log line says)."""
+
+    outcome: str  # "ended" by itself, "timeout", or "stopped" by the caller
+    status: int
+    serial: str
+    serial2: str
+    screen: str
+    e9: str  # what the guest wrote to port 0xE9
+    log: str = field(repr=False)
+    ticks: int | None
+    seconds: float
+
+
+def write_disk_lines(machine: Machine) -> list[str]:
+    """Return the configuration lines of floppy, disks and CD: at most four on two channels."""
+    lines = [f"floppya: 1_44={machine.floppy}, status=inserted, write_protected=1"] if machine.floppy else []
+    drives = [f"type=disk, path={path}, mode=flat" for path in machine.disks]
+    drives += [f"type=cdrom, path={machine.cdrom}, status=inserted"] if machine.cdrom else []
+    places = [f"ata{channel}-{place}" for channel in (0, 1) for place in ("master", "slave")]
+    if len(drives) > len(places):
+        raise MachineFault(f"too-many-drives: {len(drives)} drives for {len(places)} places")
+    return lines + [f"{place}: {drive}" for place, drive in zip(places, drives, strict=False)]
+
+
+def write_configuration(machine: Machine, serial: str) -> str:
+    """Return the text of a bochsrc; `serial` is the setting of COM1."""
+    folder = machine.folder
+    return "\n".join([
+        "display_library: term",
+        f"cpu: model={machine.model}, count={machine.cpus}, ips={IPS}, reset_on_triple_fault=0, ignore_bad_msrs=1",
+        "clock: sync=none, time0=1700000000",
+        f"memory: guest={machine.memory}, host={machine.memory}",
+        f"romimage: file={SHARE}/BIOS-bochs-latest, options=fastboot",
+        f"vgaromimage: file={SHARE}/VGABIOS-lgpl-latest",
+        "pci: enabled=1, chipset=i440fx",
+        f"boot: {machine.boot}",
+        *write_disk_lines(machine),
+        f"com1: enabled=1, {serial}",
+        f"com2: enabled=1, mode=file, dev={folder}/serial2.txt",
+        "speaker: enabled=0",
+        "sound: waveoutdrv=dummy",
+        "port_e9_hack: enabled=1",
+        "plugin_ctrl: unmapped=1, iodebug=1",
+        f"log: {folder}/bochs.log",
+        "panic: action=fatal",
+        "error: action=ignore",
+        "info: action=report",
+        "debug: action=ignore",
+        *machine.extra,
+    ]) + "\n"
+
+
+def read_ticks(log: str) -> int | None:
+    """Return the tick stamp of the last stamped line of a Bochs log."""
+    stamps = TICK_STAMP.findall(log)
+    return int(stamps[-1]) if stamps else None
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text, or nothing if it is not there; odd bytes are replaced."""
+    return path.read_bytes().decode(errors="replace") if path.exists() else ""
+
+
+@cache
+def ask_help(bochs: Path, topic: str = "") -> str:
+    """Return what a Bochs answers to `--help`, or `--help topic`."""
+    command = [bochs, "--help", *topic.split()]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise MachineFault(f"no-bochs: cannot start `{bochs}`: {error.strerror}") from None
+    return done.stdout + done.stderr
+
+
+def has_debugger(bochs: Path) -> bool:
+    """Say whether this Bochs was built with the debugger, which must be told to go on."""
+    return "-rc filename" in ask_help(bochs)
+
+
+def check_model(machine: Machine) -> None:
+    """Object to a processor model that this Bochs does not have."""
+    models = [line for line in ask_help(machine.bochs, "cpu").splitlines() if re.fullmatch(r"[a-z0-9_]+", line)]
+    if machine.model not in models:
+        raise MachineFault(f"unknown-cpu: `{machine.model}` is not a model of `{machine.bochs}`: {', '.join(models)}")
+
+
+def start_process(machine: Machine, console: Console) -> subprocess.Popen[bytes]:
+    """Start Bochs on the console's terminal, in a process group of its own."""
+    folder = machine.folder
+    command: list[str | Path] = [machine.bochs, "-q", "-f", folder / "bochsrc"]
+    if has_debugger(machine.bochs):
+        (folder / "continue.rc").write_text("c\n")
+        command += ["-rc", folder / "continue.rc"]
+    variables = dict(os.environ, TERM="vt100", LINES="30", COLUMNS="100")
+    tty = console.terminal
+    return subprocess.Popen(command, stdin=tty, stdout=tty, stderr=tty, env=variables, start_new_session=True)
+
+
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    """End a Bochs of ours that is still running."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+class Run:
+    """A machine while it runs. Use it as a context: leaving ends the process."""
+
+    def __init__(self, machine: Machine, serial: str | None = None) -> None:
+        """Start the machine; `serial` is COM1's setting, a file by default."""
+        check_model(machine)
+        self.machine = machine
+        self.serial_path = make_folder(machine.folder) / "serial.txt"
+        for name in ("serial.txt", "serial2.txt", "bochs.log"):
+            (machine.folder / name).unlink(missing_ok=True)
+        setting = serial or f"mode=file, dev={self.serial_path}"
+        (machine.folder / "bochsrc").write_text(write_configuration(machine, setting))
+        self.console = Console(draws_on_output=not has_debugger(machine.bochs))
+        self.screen = Screen()
+        self.started = time.monotonic()
+        self.process = start_process(machine, self.console)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        stop_process(self.process)
+        self.console.close()
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds since the start."""
+        return time.monotonic() - self.started
+
+    def step(self) -> bool:
+        """Let it run for a moment, taking in what it draws; say whether it still runs."""
+        self.screen.feed(self.console.read(SLICE))
+        return self.process.poll() is None
+
+    def report(self) -> Progress:
+        """Say where it is."""
+        lines = read_text(self.serial_path)[-4000:].replace("\r", "\n").split("\n")
+        return Progress(self.seconds, next((line.strip() for line in reversed(lines) if line.strip()), ""))
+
+    def finish(self, outcome: str) -> Result:
+        """End the process if it still runs and gather what it left."""
+        stop_process(self.process)
+        self.screen.feed(self.console.read(0))
+        folder = self.machine.folder
+        log = read_text(folder / "bochs.log")
+        (folder / "screen.txt").write_text(self.screen.text() + "\n")
+        return Result(outcome, self.process.returncode, read_text(self.serial_path), read_text(folder / "serial2.txt"),
+                      self.screen.text(), self.console.e9(), log, read_ticks(log), self.seconds)
+
+
+def run_machine(machine: Machine, timeout: float, watch: Callable[[Progress], bool] = lambda _: True) -> Result:
+    """Run the machine until it ends, `timeout` wall-clock seconds have passed, or `watch` says to stop by False."""
+    with Run(machine) as run:
+        while run.step():
+            if run.seconds > timeout:
+                return run.finish("timeout")
+            if not watch(run.report()):
+                return run.finish("stopped")
+        return run.finish("ended")

@@ -1,0 +1,81 @@
+"""dom0's initramfs: busybox, a few kernel modules, the self-check, and what the user adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from machine.command import run_command
+from machine.cpio import Entry, make_directory, make_file, make_link, write_archive
+from machine.debian import Kernel, find_modules
+from machine.paths import BUILD, DOM0, GENERATED, MachineFault, make_folder
+
+BUSYBOX = Path("/bin/busybox")
+MODULES = ("msr", "cpuid")
+FOLDERS = ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "tmp", "etc", "root", "luv", "luv/modules")
+CHARACTER_DEVICE = 0o020600
+FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What goes into dom0 besides the fixed parts: a shell command for `/luv/exec`, and paths for `/root`."""
+
+    command: str = ""
+    additions: tuple[Path, ...] = ()
+
+
+def compile_program(source: Path) -> bytes:
+    """Return a static dom0 program made from one C file of `dom0/`; it is compiled again only after a change."""
+    program = make_folder(BUILD / "dom0") / source.stem
+    inputs = [source, GENERATED / "luvalley_abi.h"]
+    newest = max(path.stat().st_mtime_ns for path in inputs)
+    if not program.exists() or program.stat().st_mtime_ns < newest:
+        run_command(["gcc", *FLAGS, f"-I{GENERATED}", "-o", program, source])
+    return program.read_bytes()
+
+
+def list_addition(path: Path) -> Iterator[Entry]:
+    """Yield the entries of a file or folder of the user's, in `/root` by its own name."""
+    if not path.exists():
+        raise MachineFault(f"no-such-path: --with {path}: there is no such file or folder")
+    path = path.resolve()
+    inside = sorted(path.rglob("*")) if path.is_dir() and not path.is_symlink() else []
+    for item in [path, *inside]:
+        place = f"root/{item.relative_to(path.parent)}"
+        if item.is_symlink():
+            yield make_link(place, str(item.readlink()))
+        elif item.is_dir():
+            yield make_directory(place)
+        else:
+            yield make_file(place, item.read_bytes(), executable=bool(item.stat().st_mode & 0o111))
+
+
+def list_fixed(kernel: Kernel) -> Iterator[Entry]:
+    """Yield what every dom0 has."""
+    yield from (make_directory(folder) for folder in FOLDERS)
+    yield Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))
+    yield Entry("dev/null", CHARACTER_DEVICE, device=(1, 3))
+    yield make_file("bin/busybox", BUSYBOX.read_bytes(), executable=True)
+    yield make_file("init", (DOM0 / "init.sh").read_bytes(), executable=True)
+    yield make_file("luv/selfcheck", compile_program(DOM0 / "selfcheck.c"), executable=True)
+    for name, path in find_modules(kernel, MODULES).items():
+        yield make_file(f"luv/modules/{name}.ko", path.read_bytes())
+
+
+def list_additions(paths: Sequence[Path]) -> Iterator[Entry]:
+    """Yield the entries of all that the user adds; object to two with one name."""
+    names = [path.resolve().name for path in paths]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise MachineFault(f"same-name: --with was given `{min(twice)}` twice")
+    for path in paths:
+        yield from list_addition(path)
+
+
+def make_initrd(kernel: Kernel, contents: Contents = Contents()) -> bytes:  # noqa: B008 (frozen)
+    """Return the initramfs as an uncompressed archive: on an emulator reading more costs less than inflating."""
+    entries = [*list_fixed(kernel), *list_additions(contents.additions)]
+    entries.append(make_file("luv/exec", (contents.command + "\n").encode()))
+    return write_archive(entries)

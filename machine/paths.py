@@ -1,0 +1,22 @@
+"""Where things are in the repository, and how to name what went wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+CACHE = ROOT / ".cache"
+DOM0 = ROOT / "dom0"
+GENERATED = ROOT / "generated"
+IMAGE = BUILD / "luvalley.elf"
+
+
+class MachineFault(Exception):
+    """A machine cannot be made or run; the text is `name: one sentence`."""
+
+
+def make_folder(path: Path) -> Path:
+    """Make the folder `path` with its parents, and return it."""
+    path.mkdir(parents=True, exist_ok=True)
+    return path
