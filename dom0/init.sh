@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# dom0's first process. Its kernel command line says what to do: luv.do=shell, check or exec (which runs /luv/exec).
+# dom0's first process. Its kernel command line says what to do: luv.do=shell, exec (runs /luv/exec), bare or check.
 # Lines that begin with `@luv` are for the program that runs the machine.
 export PATH=/luv:/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=vt100
 /bin/busybox mount -t proc proc /proc
@@ -14,7 +14,9 @@ cd /root
 
 case " $(cat /proc/cmdline) " in
 *" luv.do=shell "*)
-    echo "dom0: Debian's Linux $(uname -r), $(nproc) CPUs. \`exit\` powers off."
+    stty $(sed -n 's/.*luv.size=\([0-9]*\)x\([0-9]*\).*/rows \1 cols \2/p' /proc/cmdline) <&1
+    echo "@luv output"
+    echo "dom0: Debian's Linux $(uname -r), $(nproc) CPUs. \`exit\` powers off, Ctrl-] ends the machine."
     setsid cttyhack sh
     status=$?
     ;;
@@ -24,14 +26,16 @@ case " $(cat /proc/cmdline) " in
     status=$?
     ;;
 *" luv.do=bare "*)
+    echo "@luv output"
     selfcheck --bare
     status=$?
     ;;
 *)
+    echo "@luv output"
     selfcheck
     status=$?
     ;;
 esac
 echo "@luv status $status"
-sleep 1 # what is queued for the serial port must be sent before the power goes
+stty sane <&1 # waits until the serial port has sent what is queued: power off would cut it
 poweroff -f

@@ -41,10 +41,16 @@ class Machine:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a running machine is: wall-clock seconds so far and the last line it wrote to serial."""
+    """Where a running machine is: wall-clock seconds so far and what it wrote to serial."""
 
     seconds: float
-    line: str
+    serial: str
+
+    @property
+    def line(self) -> str:
+        """The last line that is not empty."""
+        lines = self.serial[-4000:].replace("\r", "\n").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def read_text(path: Path) -> str:
 @cache
 def ask_help(bochs: Path, topic: str = "") -> str:
     """Return what a Bochs answers to `--help`, or `--help topic`."""
-    command = [bochs, "--help", *topic.split()]
+    command: list[str | Path] = [bochs, "--help", *topic.split()]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -138,7 +144,8 @@ def check_model(machine: Machine) -> None:
 def start_process(machine: Machine, console: Console) -> subprocess.Popen[bytes]:
     """Start Bochs on the console's terminal, in a process group of its own."""
     folder = machine.folder
-    command: list[str | Path] = [machine.bochs, "-q", "-f", folder / "bochsrc"]
+    command: list[str | Path] = ["setpriv", "--pdeathsig", "KILL"]  # never outlives the program that started it
+    command += [machine.bochs, "-q", "-f", folder / "bochsrc"]
     if has_debugger(machine.bochs):
         (folder / "continue.rc").write_text("c\n")
         command += ["-rc", folder / "continue.rc"]
@@ -158,11 +165,11 @@ class Run:
     """A machine while it runs. Use it as a context: leaving ends the process."""
 
     def __init__(self, machine: Machine, serial: str | None = None) -> None:
-        """Start the machine; `serial` is COM1's setting, a file by default."""
+        """Start the machine; `serial` is COM1's setting if it is not the file serial.txt, which it then must fill."""
         check_model(machine)
         self.machine = machine
         self.serial_path = make_folder(machine.folder) / "serial.txt"
-        for name in ("serial.txt", "serial2.txt", "bochs.log"):
+        for name in ("serial2.txt", "bochs.log", *([] if serial else ["serial.txt"])):
             (machine.folder / name).unlink(missing_ok=True)
         setting = serial or f"mode=file, dev={self.serial_path}"
         (machine.folder / "bochsrc").write_text(write_configuration(machine, setting))
@@ -183,15 +190,14 @@ class Run:
         """Wall-clock seconds since the start."""
         return time.monotonic() - self.started
 
-    def step(self) -> bool:
+    def step(self, seconds: float = SLICE) -> bool:
         """Let it run for a moment, taking in what it draws; say whether it still runs."""
-        self.screen.feed(self.console.read(SLICE))
+        self.screen.feed(self.console.read(seconds))
         return self.process.poll() is None
 
     def report(self) -> Progress:
         """Say where it is."""
-        lines = read_text(self.serial_path)[-4000:].replace("\r", "\n").split("\n")
-        return Progress(self.seconds, next((line.strip() for line in reversed(lines) if line.strip()), ""))
+        return Progress(self.seconds, read_text(self.serial_path))
 
     def finish(self, outcome: str) -> Result:
         """End the process if it still runs and gather what it left."""

@@ -13,7 +13,7 @@ from machine.paths import BUILD, DOM0, GENERATED, MachineFault, make_folder
 
 BUSYBOX = Path("/bin/busybox")
 MODULES = ("msr", "cpuid")
-FOLDERS = ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "tmp", "etc", "root", "luv", "luv/modules")
+FOLDERS = ("bin", "dev", "etc", "luv", "luv/modules", "proc", "root", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin")
 CHARACTER_DEVICE = 0o020600
 FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror")
 
@@ -74,7 +74,7 @@ def list_additions(paths: Sequence[Path]) -> Iterator[Entry]:
         yield from list_addition(path)
 
 
-def make_initrd(kernel: Kernel, contents: Contents = Contents()) -> bytes:  # noqa: B008 (frozen)
+def make_initrd(kernel: Kernel, contents: Contents = Contents()) -> bytes:
     """Return the initramfs as an uncompressed archive: on an emulator reading more costs less than inflating."""
     entries = [*list_fixed(kernel), *list_additions(contents.additions)]
     entries.append(make_file("luv/exec", (contents.command + "\n").encode()))

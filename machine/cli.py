@@ -1,0 +1,122 @@
+"""The commands that run a machine: `run` and `bench`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from machine.bench import run_bench
+from machine.bochs import DEFAULT_MODEL
+from machine.request import STATUS_INTERRUPTED, Request
+from machine.run import run_request
+
+CPUS = (1, 8)
+MEMORY = (64, 4096)  # MiB
+
+
+def make_range(low: int, high: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `low` to `high`."""
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"`{text}` is not a whole number from {low} to {high}")
+        return int(text)
+    return read
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what the machine is."""
+    parser.add_argument("--cpus", type=make_range(*CPUS), default=2, metavar="N", help="processors (2)")
+    parser.add_argument("--memory", type=make_range(*MEMORY), default=512, metavar="M", help="memory in MiB (512)")
+    parser.add_argument("--cpu", default=DEFAULT_MODEL, metavar="MODEL", help=f"processor model ({DEFAULT_MODEL})")
+    parser.add_argument("--timeout", type=make_range(1, 86400), default=600, metavar="SECONDS",
+                        help="stop the machine after this long (600); with a shell: if there is none by then")
+    parser.add_argument("--bochs", type=Path, default=Path("bochs"), metavar="PATH", help="another build of Bochs")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what the machine does."""
+    parser.add_argument("--bare", action="store_true", help="the same disk without Luvalley")
+    parser.add_argument("--module", action="store_true", help="kernel and initrd as Multiboot modules, not by the MBR")
+    parser.add_argument("--multiboot", type=int, choices=(1, 2), default=1, help="version of the loader's protocol (1)")
+    parser.add_argument("--image", type=Path, metavar="FILE",
+                        help="a disk image (its copy) as drive 0x80, run by its MBR")
+    parser.add_argument("--with", type=Path, action="append", default=[], dest="additions", metavar="PATH",
+                        help="put a file or folder into dom0's /root; repeatable")
+    parser.add_argument("--exec", dest="command", metavar="COMMAND",
+                        help="run in dom0 by sh, show its output, take its exit status")
+    parser.add_argument("--options", default="", metavar="TEXT", help="Luvalley's command line, e.g. apic=watch")
+    parser.add_argument("--kernel-options", default="", metavar="TEXT",
+                        help="added to the command line of dom0's kernel")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of both commands."""
+    parser = argparse.ArgumentParser(prog="build.py", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="verb", required=True)
+    run = commands.add_parser("run", allow_abbrev=False, help="build, make a disk, boot it with Debian as dom0")
+    add_machine_options(run)
+    add_run_options(run)
+    bench = commands.add_parser("bench", allow_abbrev=False, help="measure the five figures")
+    bench.add_argument("--bochs", type=Path, default=Path("bochs"), metavar="PATH", help="another build of Bochs")
+    return parser
+
+
+def find_conflict(options: argparse.Namespace) -> str | None:
+    """Return a sentence on two options that do not go together, or None."""
+    dom0_only = {"--module": options.module, "--with": options.additions, "--exec": options.command is not None,
+                 "--kernel-options": options.kernel_options}
+    luvalley_only = {"--module": options.module, "--options": options.options, "--multiboot": options.multiboot != 1}
+    for name, given in dom0_only.items():
+        if options.image and given:
+            return f"{name} is for Debian's dom0 and has no meaning with --image"
+    for name, given in luvalley_only.items():
+        if options.bare and given:
+            return f"{name} is for Luvalley and has no meaning with --bare"
+    return find_missing_path(options)
+
+
+def find_missing_path(options: argparse.Namespace) -> str | None:
+    """Return a sentence on a path that does not lead to what it should, or None."""
+    if options.image and not (options.image.is_file() and options.image.stat().st_size):
+        return f"--image {options.image}: there is no such file, or it is empty"
+    for path in options.additions:
+        if not path.exists():
+            return f"--with {path}: there is no such file or folder"
+    if not shutil.which(options.bochs):
+        return f"--bochs {options.bochs}: there is no such program"
+    return None
+
+
+def make_request(options: argparse.Namespace) -> Request:
+    """Return the request that the options stand for."""
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    size = os.get_terminal_size() if terminal else os.terminal_size((80, 24))
+    return Request(
+        cpus=options.cpus, memory=options.memory, model=options.cpu, bochs=options.bochs, timeout=options.timeout,
+        bare=options.bare, module=options.module, image=options.image, command=options.command,
+        additions=tuple(options.additions), options=options.options, kernel_options=options.kernel_options,
+        multiboot=options.multiboot, shell=terminal and options.command is None and not options.image,
+        size=(size.lines, size.columns))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read the arguments and do what they say; return the exit status."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    try:
+        if options.verb == "bench":
+            return run_bench(options.bochs)
+        if conflict := find_conflict(options):
+            parser.error(conflict)
+        return run_request(make_request(options))
+    except KeyboardInterrupt:
+        print("build.py: interrupted; the machine is stopped", file=sys.stderr)
+        return STATUS_INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""What is asked of one run of the machine, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from machine.bochs import DEFAULT_MODEL, Result
+
+STATUS_TIMEOUT = 124
+STATUS_FAULT = 125  # the machine could not be made, or ended before dom0 had finished
+STATUS_INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run. `command` is for dom0's shell; without it dom0 checks itself. `size` is the terminal's rows, columns."""
+
+    cpus: int = 2
+    memory: int = 512  # MiB
+    model: str = DEFAULT_MODEL
+    bochs: Path = Path("bochs")
+    timeout: float = 600  # wall-clock seconds
+    bare: bool = False
+    module: bool = False
+    image: Path | None = None
+    command: str | None = None
+    additions: tuple[Path, ...] = ()
+    options: str = ""  # Luvalley's command line
+    kernel_options: str = ""
+    multiboot: int = 1
+    shell: bool = False
+    size: tuple[int, int] = (24, 80)
+
+    @property
+    def duty(self) -> str:
+        """What dom0's first process is to do."""
+        if self.shell:
+            return "shell"
+        if self.command is not None:
+            return "exec"
+        return "bare" if self.bare else "check"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What dom0 wrote between its markers, the status that it reported (None: none), and the machine's record."""
+
+    output: str
+    status: int | None
+    init_tick: int | None
+    result: Result

@@ -1,0 +1,122 @@
+"""One run of the machine, as the user sees it: build, prepare, boot, and say what dom0 found."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from machine.bochs import Progress, Result, run_machine
+from machine.markers import find_init_tick, find_output, find_status
+from machine.paths import BUILD, IMAGE, MachineFault
+from machine.prepare import prepare_machine
+from machine.progress import Reporter
+from machine.request import STATUS_FAULT, STATUS_TIMEOUT, Outcome, Request
+from machine.shell import run_shell
+from machine.workfolder import hold_folder
+
+TAIL = 25  # lines of the serial record shown when something went wrong
+
+
+def build_image() -> int:
+    """Bring build/luvalley.elf up to date; return the compiler's exit status."""
+    return subprocess.run([sys.executable, "-m", "codegen.cli", "build"], stdout=sys.stderr, check=False).returncode
+
+
+class Follower:
+    """Writes to standard output what comes out of a run, once each, and shows progress before and between."""
+
+    def __init__(self, select_text: Callable[[str], str]) -> None:
+        self.select_text = select_text
+        self.reporter = Reporter()
+        self.written = 0
+
+    def follow(self, progress: Progress) -> bool:
+        """Take in the serial record so far."""
+        text = self.select_text(progress.serial)
+        text = text[:text.rfind("\n") + 1]  # whole lines: the closing marker must not be shown by halves
+        if len(text) > self.written:
+            self.write(text)
+        else:
+            self.reporter.show(progress)
+        return True
+
+    def write(self, text: str) -> None:
+        """Write what is new in `text`."""
+        self.reporter.clear()
+        print(text[self.written:], end="", flush=True)
+        self.written = len(text)
+
+    def finish(self, serial: str) -> None:
+        """Write what is left."""
+        self.write(self.select_text(serial))
+
+
+def describe_outcome(result: Result) -> Outcome:
+    """Return what dom0 said in a run's serial record."""
+    serial = result.serial
+    return Outcome(find_output(serial), find_status(serial), find_init_tick(serial), result)
+
+
+def boot(request: Request, folder: Path, luvalley: Path = IMAGE,
+         watch: Callable[[Progress], bool] = lambda _: True) -> Outcome:
+    """Run the machine of `request` in `folder`; Luvalley is not built first. For tests and measurements."""
+    machine = prepare_machine(request, folder, luvalley)
+    return describe_outcome(run_machine(machine, request.timeout, watch))
+
+
+def explain_end(outcome: Outcome, request: Request, folder: Path) -> str:
+    """Return what to say about a run in which dom0 did not report a status."""
+    result = outcome.result
+    words = {"timeout": f"timeout: the machine was stopped after {request.timeout:.0f} s",
+             "stopped": "stopped: the machine was ended from outside"}
+    what = words.get(result.outcome, "dom0-died: the machine ended before dom0 had finished")
+    tail = "\n".join(result.serial.replace("\r", "").splitlines()[-TAIL:])
+    return f"{what}; the record is in {folder}\n--- serial ---\n{tail}\n--- screen ---\n{result.screen}"
+
+
+def run_quietly(request: Request, folder: Path) -> int:
+    """Boot dom0, show what its duty writes, and return the status that it reports."""
+    follower = Follower(find_output)
+    outcome = boot(request, folder, watch=follower.follow)
+    follower.finish(outcome.result.serial)
+    if outcome.status is not None:
+        return outcome.status
+    print(explain_end(outcome, request, folder), file=sys.stderr)
+    return STATUS_TIMEOUT if outcome.result.outcome == "timeout" else STATUS_FAULT
+
+
+def run_interactively(request: Request, folder: Path) -> int:
+    """Boot dom0 to a shell on the user's terminal."""
+    result = run_shell(prepare_machine(request, folder), request.timeout)
+    outcome = describe_outcome(result)
+    if outcome.status is not None or result.outcome == "stopped":
+        return outcome.status or 0
+    print(explain_end(outcome, request, folder), file=sys.stderr)
+    return STATUS_TIMEOUT if result.outcome == "timeout" else STATUS_FAULT
+
+
+def run_image(request: Request, folder: Path) -> int:
+    """Boot the user's disk image, show its serial output and at the end its screen."""
+    follower = Follower(lambda serial: serial.replace("\r\n", "\n"))
+    result = run_machine(prepare_machine(request, folder), request.timeout, follower.follow)
+    follower.finish(result.serial)
+    print(f"--- screen ---\n{result.screen}\n--- recorded in {folder}: serial.txt, screen.txt ---")
+    if result.outcome == "timeout":
+        print(f"timeout: the machine was stopped after {request.timeout:.0f} s", file=sys.stderr)
+    return STATUS_TIMEOUT if result.outcome == "timeout" else 0
+
+
+def run_request(request: Request) -> int:
+    """Do what the user asked for and return the exit status."""
+    if not request.bare and (status := build_image()):
+        return status
+    try:
+        with hold_folder(BUILD / "run") as folder:
+            if request.image:
+                return run_image(request, folder)
+            return run_interactively(request, folder) if request.shell else run_quietly(request, folder)
+    except MachineFault as fault:
+        print(f"build.py: {fault}", file=sys.stderr)
+        return STATUS_FAULT

@@ -1,0 +1,100 @@
+"""The user's terminal on the machine's serial port: raw while dom0's shell runs, restored after it."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from machine.bochs import Machine, Result, Run
+from machine.markers import OUTPUT
+from machine.progress import Reporter
+
+ESCAPE = b"\x1d"  # Ctrl-]
+MOMENT = 0.05  # seconds
+
+
+@contextmanager
+def make_raw(descriptor: int) -> Iterator[None]:
+    """Hand key strokes on as they come; put the terminal back at the end."""
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setraw(descriptor)
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+class Line:
+    """The serial line: our end of a pseudo-terminal whose other end is the machine's COM1."""
+
+    def __init__(self, record: BinaryIO) -> None:
+        self.ours, self.other = os.openpty()
+        tty.setraw(self.other)
+        self.setting = f"mode=term, dev={os.ttyname(self.other)}"
+        self.record = record
+
+    def read(self, seconds: float) -> bytes:
+        """Return what the machine sent within a moment, and record it."""
+        if not select.select([self.ours], [], [], seconds)[0]:
+            return b""
+        taken = os.read(self.ours, 65536)
+        self.record.write(taken)
+        self.record.flush()
+        return taken
+
+    def close(self) -> None:
+        """Close both ends."""
+        os.close(self.ours)
+        os.close(self.other)
+
+
+def wait_for_shell(run: Run, line: Line, timeout: float) -> bytes | None:
+    """Show progress until dom0's shell starts; return what came behind its marker, or None if it never started."""
+    reporter, heard = Reporter(), b""
+    marker = OUTPUT.strip().encode() + b"\r\n"
+    while run.step() and run.seconds < timeout:
+        heard += line.read(MOMENT)
+        reporter.show(run.report())
+        if marker in heard:
+            reporter.clear()
+            return heard.partition(marker)[2]
+    reporter.clear()
+    return None
+
+
+def bridge(run: Run, line: Line, greeting: bytes) -> str:
+    """Carry key strokes and output until the machine ends or the user presses the escape; return the outcome."""
+    keys, display = sys.stdin.fileno(), sys.stdout.fileno()
+    os.write(display, greeting)
+    while run.step(MOMENT):
+        while taken := line.read(0):
+            os.write(display, taken)
+        if select.select([keys], [], [], 0)[0]:
+            typed = os.read(keys, 1024)
+            if not typed or ESCAPE in typed:
+                return "stopped"
+            os.write(line.ours, typed)
+    os.write(display, line.read(0))
+    return "ended"
+
+
+def run_shell(machine: Machine, timeout: float) -> Result:
+    """Run the machine with its serial port on the user's terminal. `timeout` (seconds) is for the way to the shell."""
+    with Path(machine.folder / "serial.txt").open("wb") as record:
+        line = Line(record)
+        try:
+            with Run(machine, line.setting) as run:
+                greeting = wait_for_shell(run, line, timeout)
+                if greeting is None:
+                    return run.finish("timeout" if run.seconds >= timeout else "ended")
+                with make_raw(sys.stdin.fileno()):
+                    return run.finish(bridge(run, line, greeting))
+        finally:
+            line.close()
