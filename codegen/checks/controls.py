@@ -1,0 +1,63 @@
+"""Controls: what a control needs must be on where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen import errors
+from codegen.checks.evaluate import evaluate, explain, setting_of
+from codegen.diagnostics import Reporter
+from codegen.model import ir
+from codegen.model.choices import Domain, Model, Setting
+from codegen.model.facts import Msr
+
+
+def check_control_needs(model: Model, domain: Domain, reporter: Reporter) -> None:
+    """An `on` needs an `on`; a `prefer` may lean on a `prefer`: they are granted together. SDM 27.2.1"""
+    for setting in domain.settings.values():
+        if setting.value != "off":
+            for need in split(model.facts.control_needs[setting.control]):
+                check_need(setting, need, model, domain, reporter)
+
+
+def split(condition: ir.Condition) -> Iterator[ir.Condition]:
+    """The parts that all must hold."""
+    if isinstance(condition, ir.AndCondition):
+        for operand in condition.operands:
+            yield from split(operand)
+    else:
+        yield condition
+
+
+def check_need(setting: Setting, need: ir.Condition, model: Model, domain: Domain, reporter: Reporter) -> None:
+    truth = evaluate(need, domain)
+    lenient = setting.value in ("prefer", "switched")
+    if truth.can_hold and (lenient or not truth.can_fail):
+        return
+    control = model.facts.controls[setting.control]
+    message = f"`{setting.control}` is {setting.value} but {explain(need, domain, model.facts)}"
+    help = suggest(setting, need, domain)
+    errors.control_needs(reporter, setting.span, message, control.needs_span, help)
+
+
+def suggest(setting: Setting, need: ir.Condition, domain: Domain) -> str:
+    if isinstance(need, ir.ControlAtom):
+        return f"turn `{need.control}` on, or `{setting.control}` off"
+    if isinstance(need, ir.NotCondition) and isinstance(need.operand, ir.ControlAtom):
+        return f"turn `{need.operand.control}` off, or `{setting.control}` off"
+    return f"turn `{setting.control}` off"
+
+
+def check_switched_msrs(model: Model, domain: Domain, reporter: Reporter) -> None:
+    """An MSR that is switched by VMCS fields has its controls on; `save` and `load` come in pairs."""
+    for msr in domain.switched:
+        for how, control in msr.switched.controls if msr.switched else ():
+            if setting_of(domain, control) != "on":
+                report_switch(msr, how, control, model, domain, reporter)
+
+
+def report_switch(msr: Msr, how: str, control: str, model: Model, domain: Domain, reporter: Reporter) -> None:
+    span = domain.switched_spans[msr.name]
+    message = f"{msr.name} is switched but {explain(ir.ControlAtom(control, span), domain, model.facts)}"
+    help = f"turn `{control}` on: it is how the processor does the {how} part"
+    errors.control_needs(reporter, span, message, msr.span, help)

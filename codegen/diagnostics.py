@@ -1,0 +1,95 @@
+"""Messages about a spec: collected as values, rendered with line, caret and hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from codegen.source import NOWHERE, SourceFile, Span
+
+
+@dataclass(frozen=True)
+class Note:
+    """A second place that explains the first: another declaration, a fact."""
+
+    span: Span
+    text: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One error: `name` is its heading in docs/errors.md and its file in tests/reject/."""
+
+    name: str
+    span: Span
+    message: str
+    label: str = ""
+    notes: tuple[Note, ...] = ()
+    help: str = ""
+
+
+@dataclass
+class Reporter:
+    """Collects the errors of a run; building one files it here, so none is lost."""
+
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        if diagnostic not in self.diagnostics:
+            self.diagnostics.append(diagnostic)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.diagnostics)
+
+
+class SpecError(Exception):
+    """The spec has errors: the caller shows them and exits with status 1."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], sources: Mapping[str, SourceFile]) -> None:
+        super().__init__("the spec has errors")
+        self.diagnostics = sorted(diagnostics, key=lambda one: one.span)
+        self.sources = dict(sources)
+
+
+def render_all(error: SpecError, colour: bool = False) -> str:
+    """Every message of a run and the closing line that counts them."""
+    parts = [render(one, error.sources, colour) for one in error.diagnostics]
+    count = len(parts)
+    closing = f"{count} error{'s' if count != 1 else ''}. Nothing was written.\n"
+    return "\n".join([*parts, closing])
+
+
+def render(diagnostic: Diagnostic, sources: Mapping[str, SourceFile], colour: bool = False) -> str:
+    kind = paint(f"error[{diagnostic.name}]", "1;31", colour)
+    text = f"{place(diagnostic.span)}{kind}: {diagnostic.message}\n"
+    text += excerpt(diagnostic.span, diagnostic.label, sources, "1;31" if colour else "")
+    for note in diagnostic.notes:
+        text += f"{place(note.span)}{note.text}\n"
+        text += excerpt(note.span, note.label, sources, "1;34" if colour else "")
+    if diagnostic.help:
+        text += f"   = {paint('help', '1;32', colour)}: {diagnostic.help}\n"
+    return text
+
+
+def place(span: Span) -> str:
+    return "" if span == NOWHERE else f"{span.path}:{span.line}:{span.column}: "
+
+
+def excerpt(span: Span, label: str, sources: Mapping[str, SourceFile], colour: str) -> str:
+    """The line itself with a caret under the span; empty where there is no file."""
+    source = sources.get(span.path)
+    if source is None or not 0 < span.line <= len(source.lines):
+        return ""
+    line = source.lines[span.line - 1]
+    number = f"{span.line:>2}"
+    gutter = " " * len(number)
+    room = max(1, min(span.length, len(line) - span.column + 1))
+    carets = paint("^" * room, colour, bool(colour))
+    under = " " * (span.column - 1) + carets + (f" {label}" if label else "")
+    return f"{gutter} |\n{number} | {line.rstrip()}\n{gutter} | {under}\n"
+
+
+def paint(text: str, code: str, on: bool) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if on else text

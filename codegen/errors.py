@@ -1,0 +1,208 @@
+"""Every error of the compiler: one function, one name, one heading in docs/errors.md.
+
+Each function files its message with the reporter, so that an error which was built cannot be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from codegen.diagnostics import Diagnostic, Note, Reporter
+from codegen.source import Span
+from codegen.syntax import Name
+
+
+def nearest(text: str, known: Iterable[str]) -> str:
+    """A hint with the nearest known name, or nothing."""
+    close = get_close_matches(text, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+# ---- text and names
+
+
+def syntax(reporter: Reporter, span: Span, found: str, expected: str) -> None:
+    reporter.add(Diagnostic("syntax", span, f"{found} is not expected here", f"expected {expected}"))
+
+
+def missing_doc(reporter: Reporter, span: Span, what: str) -> None:
+    help = "put a line above it: /// What it is and why. SDM: 25.6.2"
+    reporter.add(Diagnostic("missing-doc", span, f"{what} has no `///` documentation", "say what it is", help=help))
+
+
+def unknown_section(reporter: Reporter, section: Name, edition: str, known: Iterable[str]) -> None:
+    message = f"the manual's edition {edition} has no section {section.text} in this spec's table"
+    help = nearest(section.text, known) or "add it to the manual's table with its title"
+    reporter.add(Diagnostic("unknown-section", section.span, message, "not in the table", help=help))
+
+
+def unknown_name(reporter: Reporter, name: Name, kind: str, known: Iterable[str]) -> None:
+    message = f"no {kind} is named `{name.text}`"
+    reporter.add(Diagnostic("unknown-name", name.span, message, "unknown", help=nearest(name.text, known)))
+
+
+def duplicate_name(reporter: Reporter, name: Name, kind: str, first: Span) -> None:
+    note = Note(first, "the first one is here")
+    message = f"{kind} `{name.text}` is declared twice"
+    reporter.add(Diagnostic("duplicate-name", name.span, message, "again", (note,)))
+
+
+def duplicate_number(reporter: Reporter, span: Span, message: str, first: Span) -> None:
+    note = Note(first, "it is taken here")
+    reporter.add(Diagnostic("duplicate-number", span, message, "taken", (note,)))
+
+
+def duplicate_rule(reporter: Reporter, span: Span, message: str, first: Span) -> None:
+    note = Note(first, "the first one is here")
+    reporter.add(Diagnostic("duplicate-rule", span, message, "again", (note,)))
+
+
+# ---- facts
+
+
+def encoding_width(reporter: Reporter, name: Name, encoding: int, declared: str, encoded: str) -> None:
+    message = f"`{name.text}` is declared {declared}, but bits 14:13 of {encoding:#06x} say {encoded}"
+    help = "SDM B, table 25-21: 0 is 16-bit, 1 is 64-bit, 2 is 32-bit, 3 is natural width"
+    reporter.add(Diagnostic("encoding-width", name.span, message, f"{encoded} by its encoding", help=help))
+
+
+def encoding_area(reporter: Reporter, name: Name, encoding: int, declared: str, encoded: str) -> None:
+    message = f"`{name.text}` stands among {declared} fields, but bits 11:10 of {encoding:#06x} say {encoded}"
+    help = "SDM B, table 25-21: 0 is control, 1 is read-only, 2 is guest, 3 is host"
+    reporter.add(Diagnostic("encoding-area", name.span, message, f"{encoded} by its encoding", help=help))
+
+
+def out_of_range(reporter: Reporter, span: Span, message: str, label: str) -> None:
+    reporter.add(Diagnostic("out-of-range", span, message, label))
+
+
+def payload_mismatch(reporter: Reporter, name: Name, event: str, message: str, first: Span) -> None:
+    note = Note(first, f"event `{event}` got its payload here")
+    reporter.add(Diagnostic("payload-mismatch", name.span, message, "differs", (note,)))
+
+
+# ---- types
+
+
+def type_mismatch(reporter: Reporter, span: Span, message: str, label: str, help: str = "") -> None:
+    reporter.add(Diagnostic("type-mismatch", span, message, label, help=help))
+
+
+def too_wide(reporter: Reporter, span: Span, found: str, wanted: str) -> None:
+    help = f"cast it if the upper bits may be lost: {wanted}(...)"
+    message = f"a value of type {found} does not fit into {wanted}"
+    reporter.add(Diagnostic("too-wide", span, message, f"this is {found}", help=help))
+
+
+def read_only(reporter: Reporter, span: Span, what: str, why: str, fact: Span) -> None:
+    note = Note(fact, "it is declared here")
+    reporter.add(Diagnostic("read-only", span, f"`{what}` cannot be written: {why}", "written here", (note,)))
+
+
+def not_valid_here(reporter: Reporter, span: Span, message: str, help: str) -> None:
+    reporter.add(Diagnostic("not-valid-here", span, message, "not valid here", help=help))
+
+
+# ---- controls
+
+
+def control_needs(reporter: Reporter, span: Span, message: str, fact: Span, help: str) -> None:
+    note = Note(fact, "the processor requires it here")
+    reporter.add(Diagnostic("control-needs", span, message, "cannot be on", (note,), help))
+
+
+def control_conflict(reporter: Reporter, span: Span, message: str, first: Span) -> None:
+    note = Note(first, "the other wish is here")
+    reporter.add(Diagnostic("control-conflict", span, message, "contradicts it", (note,)))
+
+
+def native_exits(reporter: Reporter, name: Name, exit_name: str, why: str, fact: Span) -> None:
+    message = f"`{name.text}` cannot be native: exit `{exit_name}` can happen ({why})"
+    note = Note(fact, "what makes it exit")
+    reporter.add(Diagnostic("native-exits", name.span, message, "leaves the guest", (note,)))
+
+
+def trap_never(reporter: Reporter, name: Name, why: str, fact: Span) -> None:
+    message = f"`{name.text}` cannot be trapped: no exit of it can happen ({why})"
+    note = Note(fact, "what would make it exit")
+    reporter.add(Diagnostic("trap-never", name.span, message, "never leaves the guest", (note,)))
+
+
+# ---- coverage
+
+
+def exit_unhandled(reporter: Reporter, span: Span, domain: str, event: str, why: str, help: str) -> None:
+    message = f"in {domain}, `{event}` can happen and nothing handles it"
+    reporter.add(Diagnostic("exit-unhandled", span, message, why, help=help))
+
+
+def exit_impossible(reporter: Reporter, span: Span, domain: str, event: str, why: str, fact: Span) -> None:
+    message = f"in {domain}, `{event}` is handled and cannot happen"
+    note = Note(fact, "what would make it happen")
+    reporter.add(Diagnostic("exit-impossible", span, message, why, (note,), "delete the handler, or trap the event"))
+
+
+def no_outcome(reporter: Reporter, span: Span, what: str, wanted: str) -> None:
+    message = f"a path through {what} ends without {wanted}"
+    help = "end every path with advance, resume, inject, forward, reset or stop"
+    if wanted == "a result":
+        help = "end every path with return or fail"
+    reporter.add(Diagnostic("no-outcome", span, message, "it ends here", help=help))
+
+
+def after_outcome(reporter: Reporter, span: Span, first: Span) -> None:
+    note = Note(first, "the path ends here")
+    reporter.add(Diagnostic("after-outcome", span, "this is never reached", "unreachable", (note,)))
+
+
+def advance_length(reporter: Reporter, span: Span, event: str, length: str, fact: Span) -> None:
+    message = f"`advance` in `{event}`: the instruction's length is not a fact of this exit"
+    note = Note(fact, f"its length is `{length}` here")
+    help = "end with resume, inject or stop" if length == "none" else "give the decoded length: advance by LENGTH;"
+    reporter.add(Diagnostic("advance-length", span, message, "which length?", (note,), help))
+
+
+def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: int) -> None:
+    message = f"{what} may cost {cost} instructions, its budget is {budget}"
+    reporter.add(Diagnostic("over-budget", span, message, f"budget {budget}"))
+
+
+# ---- policies
+
+
+def policy_default(reporter: Reporter, span: Span, table: str, missing: str) -> None:
+    message = f"the {table} policy has no default for {missing}"
+    help = f"silence never means yes: add `default {missing} ...;`"
+    reporter.add(Diagnostic("policy-default", span, message, "says nothing about the rest", help=help))
+
+
+def guarded_passed(reporter: Reporter, span: Span, msr: str, how: str, why: str, fact: Span) -> None:
+    message = f"guarded MSR {msr} would be {how}: it {why}"
+    note = Note(fact, "it is guarded here")
+    help = f"give it a rule of its own: {msr} read try, write inject gp;"
+    reporter.add(Diagnostic("guarded-passed", span, message, "reaches it", (note,), help))
+
+
+def feature_needs(reporter: Reporter, span: Span, feature: str, missing: str, fact: Span, help: str) -> None:
+    message = f"the guest sees CPUID feature `{feature}`, but {missing}"
+    note = Note(fact, "the feature needs it here")
+    reporter.add(Diagnostic("feature-needs", span, message, "shown here", (note,), help))
+
+
+# ---- memory
+
+
+def memory_align(reporter: Reporter, span: Span, message: str) -> None:
+    reporter.add(Diagnostic("memory-align", span, message, "misaligned", help="pages are 4 KiB: 0x1000"))
+
+
+def memory_overlap(reporter: Reporter, span: Span, message: str, first: Span) -> None:
+    note = Note(first, "it overlaps this one")
+    reporter.add(Diagnostic("memory-overlap", span, message, "overlaps", (note,)))
+
+
+def maps_hypervisor(reporter: Reporter, span: Span, domain: str, region: str) -> None:
+    message = f"the memory of {domain} maps `{region}`, and the hypervisor lies in it"
+    help = "hide it before anything else: hide hypervisor as ones;"
+    reporter.add(Diagnostic("maps-hypervisor", span, message, "maps the hypervisor", help=help))

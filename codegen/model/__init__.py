@@ -1,0 +1,1 @@
+"""What a spec means: names resolved, types known. Generators see nothing else."""

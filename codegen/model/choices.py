@@ -1,0 +1,192 @@
+"""Choices: what Luvalley does with the processor, per domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from codegen.model.facts import Bit, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
+from codegen.model.ir import Expression, Statement
+from codegen.model.types import Scalar, StructType, Type
+from codegen.source import Span
+from codegen.syntax import Name
+
+
+@dataclass(frozen=True)
+class Extern:
+    """A C function of the runtime that bodies may call; `cost` in instructions."""
+
+    name: str
+    parameters: tuple[tuple[str, Scalar], ...]
+    returns: Type | None
+    takes_cpu: bool
+    cost: int
+    doc: Doc
+    span: Span
+
+
+@dataclass(frozen=True)
+class Region:
+    """Bytes of physical memory; `kind`: runtime (placed at boot), all, or at (base and size known)."""
+
+    name: str
+    kind: str
+    base: int
+    size: int
+    doc: Doc
+    span: Span
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A control's choice: on, off, prefer or switched; `derived`: because an event is trapped."""
+
+    control: str
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class Required:
+    table: str
+    bit: Bit
+    optional: bool
+    span: Span
+
+
+@dataclass(frozen=True)
+class Body:
+    """A typed body and the highest cost of a path through it, in instructions."""
+
+    statements: tuple[Statement, ...]
+    cost: int
+
+
+@dataclass(frozen=True)
+class Action:
+    """What happens to an access; `kind`: pass, try, value, inject or do."""
+
+    kind: str
+    span: Span
+    value: int = 0
+    vector: Vector | None = None
+    body: Body | None = None
+
+
+@dataclass(frozen=True)
+class MsrRule:
+    """An action for MSRs first..last in one direction; rules come in order of number and do not overlap."""
+
+    first: int
+    last: int
+    name: str
+    action: Action
+
+
+@dataclass(frozen=True)
+class MsrPolicy:
+    read: tuple[MsrRule, ...]
+    write: tuple[MsrRule, ...]
+    default_read: Action
+    default_write: Action
+    span: Span
+
+
+@dataclass(frozen=True)
+class IoRule:
+    port: Port
+    read: Action
+    write: Action
+
+
+@dataclass(frozen=True)
+class IoPolicy:
+    rules: tuple[IoRule, ...]
+    default_read: Action
+    default_write: Action
+    span: Span
+
+
+@dataclass(frozen=True)
+class ExceptionPolicy:
+    """Vectors that always leave the guest; `switched`: the runtime may ask for all of them at times."""
+
+    trapped: tuple[Vector, ...]
+    switched: bool
+
+
+@dataclass(frozen=True)
+class CpuidPolicy:
+    """Features that are shown, and leaves that are the hypervisor's own."""
+
+    shown: tuple[Feature, ...]
+    forced: tuple[Feature, ...]
+    leaves: tuple[CpuidLeaf, ...]
+    own: tuple[tuple[int, tuple[int, int, int, int]], ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class MemoryRule:
+    """`kind`: hide, watch, alias or map; the first rule that covers an address decides."""
+
+    kind: str
+    region: Region
+    rights: str
+    onto: int
+    span: Span
+
+
+@dataclass(frozen=True)
+class Handler:
+    event: str
+    binder: str
+    body: Body
+    doc: Doc
+    span: Span
+
+
+@dataclass(frozen=True)
+class Hypercall:
+    number: int
+    name: str
+    parameters: tuple[tuple[str, Scalar], ...]
+    returns: Scalar | None
+    origin: str
+    body: Body
+    doc: Doc
+    span: Span
+
+
+@dataclass(frozen=True)
+class Domain:
+    name: str
+    doc: Doc
+    native: tuple[Name, ...]
+    trapped: tuple[Name, ...]
+    settings: dict[str, Setting]
+    required: tuple[Required, ...]
+    owned: dict[str, int]
+    cpuid: CpuidPolicy
+    msr: MsrPolicy
+    io: IoPolicy
+    exceptions: ExceptionPolicy
+    switched: tuple[Msr, ...]
+    switched_spans: dict[str, Span]
+    reset: tuple[tuple[StateField, Expression], ...]
+    memory: tuple[MemoryRule, ...]
+    handlers: dict[str, Handler]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Model:
+    """The checked whole."""
+
+    facts: Facts
+    constants: dict[str, tuple[int, Scalar, Doc]] = field(default_factory=dict)
+    structs: dict[str, StructType] = field(default_factory=dict)
+    externs: dict[str, Extern] = field(default_factory=dict)
+    regions: dict[str, Region] = field(default_factory=dict)
+    hypercalls: dict[str, Hypercall] = field(default_factory=dict)
+    errnos: dict[str, Errno] = field(default_factory=dict)
+    domains: dict[str, Domain] = field(default_factory=dict)

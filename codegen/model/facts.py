@@ -1,0 +1,243 @@
+"""Facts: what the processor has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from codegen.model.ir import Condition, Expression
+from codegen.model.types import Scalar
+from codegen.source import Span
+
+
+@dataclass(frozen=True)
+class Doc:
+    """Text of a `///` comment: `summary` without citations, `sections` of the manual."""
+
+    summary: str = ""
+    sections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bit:
+    """Bits low..high of something, named; `values` are its enumerators."""
+
+    name: str
+    low: int
+    high: int
+    values: tuple[tuple[str, int], ...]
+    span: Span
+
+    @property
+    def width(self) -> int:
+        return self.high - self.low + 1
+
+    @property
+    def mask(self) -> int:
+        return ((1 << self.width) - 1) << self.low
+
+
+@dataclass(frozen=True)
+class Layout:
+    name: str
+    bits: tuple[Bit, ...]
+
+    def find(self, name: str) -> Bit | None:
+        return next((bit for bit in self.bits if bit.name == name), None)
+
+
+@dataclass(frozen=True)
+class VmcsField:
+    """A field of the VMCS. `area`: control, readonly, guest or host (SDM B, table 25-21)."""
+
+    name: str
+    encoding: int
+    type: Scalar
+    natural: bool
+    area: str
+    group: str
+    layout: Layout | None
+    doc: Doc
+    span: Span
+
+
+@dataclass(frozen=True)
+class Control:
+    """One bit of a control word; `needs` must hold where it is on (SDM 27.2.1)."""
+
+    word: str
+    name: str
+    bit: int
+    span: Span
+    needs_span: Span
+    doc: Doc
+
+    @property
+    def path(self) -> str:
+        return f"{self.word}.{self.name}"
+
+
+@dataclass(frozen=True)
+class ControlWord:
+    """A VMX control field and the MSRs that say which of its bits may be 0 and 1 (SDM A.3 to A.5)."""
+
+    name: str
+    field: str
+    msr: str
+    true_msr: str | None
+    allowed1_only: bool
+    default1: int
+    controls: tuple[Control, ...]
+    doc: Doc
+    span: Span
+
+
+@dataclass(frozen=True)
+class CapabilityTable:
+    name: str
+    msr: str
+    bits: tuple[Bit, ...]
+    doc: Doc
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One event of an exit: its payload, and the condition that tells it from the exit's other events."""
+
+    event: str
+    payload: tuple[tuple[str, Expression], ...]
+    where: Expression | None
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A basic exit reason; `length`: field, none, decoder or a number of bytes."""
+
+    number: int
+    name: str
+    condition: Condition
+    length: str | int
+    qualification: Layout | None
+    information: Layout | None
+    arms: tuple[Arm, ...]
+    doc: Doc
+    span: Span
+    condition_span: Span
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a domain handles: the payload's names and types are the same in all its exits."""
+
+    name: str
+    payload: tuple[tuple[str, Scalar], ...]
+    exits: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class StateField:
+    """Guest state by a neutral name: a saved register, a VMCS field, or kept by software."""
+
+    name: str
+    type: Scalar
+    register: int | None
+    field: str | None
+    layout: Layout | None
+    span: Span
+
+
+@dataclass(frozen=True)
+class SwitchFields:
+    """VMCS fields and controls that switch an MSR between guest and host."""
+
+    guest: str
+    host: str | None
+    controls: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Msr:
+    """An MSR or a bank of them, first..last; `guarded` says why no guest may own it."""
+
+    name: str
+    first: int
+    last: int
+    group: str
+    guarded: str
+    switched: SwitchFields | None
+    doc: Doc
+    span: Span
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A CPUID feature bit; `needs` must hold where a guest sees it; `mirrors`: follows a guest register's bit."""
+
+    name: str
+    leaf: CpuidLeaf
+    register: str
+    low: int
+    high: int
+    needs: Condition
+    mirrors: tuple[str, Bit] | None
+    span: Span
+    needs_span: Span
+
+
+@dataclass(frozen=True)
+class CpuidLeaf:
+    """Leaves first..last, subleaves too (None: the leaf has none); register -> "value" or "features"."""
+
+    first: int
+    last: int
+    subleaves: tuple[int, int] | None
+    registers: tuple[tuple[str, str], ...]
+    doc: Doc
+    span: Span
+
+
+@dataclass(frozen=True)
+class Vector:
+    number: int
+    name: str
+    traits: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Port:
+    name: str
+    first: int
+    last: int
+    span: Span
+
+
+@dataclass(frozen=True)
+class Errno:
+    number: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All facts by name."""
+
+    edition: str = ""
+    sections: dict[str, str] = field(default_factory=dict)
+    layouts: dict[str, Layout] = field(default_factory=dict)
+    vmcs: dict[str, VmcsField] = field(default_factory=dict)
+    words: dict[str, ControlWord] = field(default_factory=dict)
+    controls: dict[str, Control] = field(default_factory=dict)
+    control_needs: dict[str, Condition] = field(default_factory=dict)
+    capabilities: dict[str, CapabilityTable] = field(default_factory=dict)
+    state: dict[str, StateField] = field(default_factory=dict)
+    exits: dict[str, Exit] = field(default_factory=dict)
+    events: dict[str, Event] = field(default_factory=dict)
+    msr_classes: dict[str, str] = field(default_factory=dict)
+    msrs: dict[str, Msr] = field(default_factory=dict)
+    leaves: list[CpuidLeaf] = field(default_factory=list)
+    features: dict[str, Feature] = field(default_factory=dict)
+    vectors: dict[str, Vector] = field(default_factory=dict)
+    ports: dict[str, Port] = field(default_factory=dict)
+    errnos: dict[str, Errno] = field(default_factory=dict)

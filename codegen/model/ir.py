@@ -1,0 +1,220 @@
+"""Typed expressions, statements and conditions: what bodies and facts come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from codegen.model.types import BOOL, Type
+from codegen.source import Span
+
+if TYPE_CHECKING:
+    from codegen.model.choices import Extern
+    from codegen.model.facts import StateField, Vector, VmcsField
+
+
+# ---- expressions
+
+
+@dataclass(frozen=True)
+class Constant:
+    value: int
+    type: Type
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Local:
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True)
+class PayloadRead:
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True)
+class GuestRead:
+    field: StateField
+    type: Type
+
+
+@dataclass(frozen=True)
+class VmcsRead:
+    field: VmcsField
+    type: Type
+
+
+@dataclass(frozen=True)
+class ControlRead:
+    """Whether this processor was given the control."""
+
+    control: str
+    type: Type = BOOL
+
+
+@dataclass(frozen=True)
+class Bits:
+    base: Expression
+    low: int
+    high: int
+    type: Type
+
+
+@dataclass(frozen=True)
+class Cast:
+    operand: Expression
+    type: Type
+
+
+@dataclass(frozen=True)
+class Field:
+    base: Expression
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True)
+class UnaryOperation:
+    operator: str
+    operand: Expression
+    type: Type
+
+
+@dataclass(frozen=True)
+class Operation:
+    operator: str
+    left: Expression
+    right: Expression
+    type: Type
+
+
+@dataclass(frozen=True)
+class ExternCall:
+    extern: Extern
+    arguments: tuple[Expression, ...]
+    type: Type
+
+
+@dataclass(frozen=True)
+class PolicyCall:
+    """A question to a table of the domain: `policy.cpuid(leaf, subleaf, native)`."""
+
+    policy: str
+    arguments: tuple[Expression, ...]
+    type: Type
+
+
+Expression = (
+    Constant | Local | PayloadRead | GuestRead | VmcsRead | ControlRead | Bits | Cast | Field | UnaryOperation
+    | Operation | ExternCall | PolicyCall
+)
+
+
+# ---- conditions over controls and tables
+
+
+@dataclass(frozen=True)
+class Always:
+    value: bool
+
+
+@dataclass(frozen=True)
+class ControlAtom:
+    control: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class TableAtom:
+    """`io.traps`, `exceptions.traps`, `msr.read_traps`, `cr0.owned` ..."""
+
+    table: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class MsrAtom:
+    """The MSR is within the guest's reach: not hidden by the policy."""
+
+    msr: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class NotCondition:
+    operand: Condition
+
+
+@dataclass(frozen=True)
+class AndCondition:
+    operands: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class OrCondition:
+    operands: tuple[Condition, ...]
+
+
+Condition = Always | ControlAtom | TableAtom | MsrAtom | NotCondition | AndCondition | OrCondition
+
+
+# ---- statements
+
+
+@dataclass(frozen=True)
+class LetLocal:
+    name: str
+    value: Expression
+
+
+@dataclass(frozen=True)
+class GuestWrite:
+    """Bits low..high of guest state (the whole where low is None) become `value`."""
+
+    field: StateField
+    value: Expression
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True)
+class VmcsWrite:
+    field: VmcsField
+    value: Expression
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True)
+class Branch:
+    condition: Expression
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    call: Expression
+
+
+@dataclass(frozen=True)
+class LogLine:
+    text: str
+    values: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class End:
+    """An outcome: advance, advance_by, resume, forward, inject, reset, stop; or return and fail of a hypercall."""
+
+    kind: str
+    value: Expression | None
+    vector: Vector | None
+    text: str
+    span: Span
+
+
+Statement = LetLocal | GuestWrite | VmcsWrite | Branch | Evaluate | LogLine | End

@@ -1,0 +1,36 @@
+"""Types of values in the language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scalar:
+    name: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class StructType:
+    name: str
+    fields: tuple[tuple[str, Scalar], ...]
+
+    def find(self, field: str) -> Scalar | None:
+        return dict(self.fields).get(field)
+
+
+Type = Scalar | StructType
+
+BOOL = Scalar("bool", 1)
+U8 = Scalar("u8", 8)
+U16 = Scalar("u16", 16)
+U32 = Scalar("u32", 32)
+U64 = Scalar("u64", 64)
+SCALARS = {one.name: one for one in (BOOL, U8, U16, U32, U64)}
+VMCS_TYPES = {"u16": U16, "u32": U32, "u64": U64, "natural": U64}
+
+
+def scalar_for(bits: int) -> Scalar:
+    """The smallest scalar that holds so many bits; one bit is a bool."""
+    return next(one for one in (BOOL, U8, U16, U32, U64) if bits <= one.bits)

@@ -1,0 +1,169 @@
+"""Bodies to typed statements. Every path ends in exactly one outcome."""
+
+from __future__ import annotations
+
+from codegen import errors, syntax
+from codegen.model import ir
+from codegen.model.choices import Body
+from codegen.model.types import BOOL, U64, Scalar
+from codegen.resolve.cost import cost_of
+from codegen.resolve.expressions import LITERAL, layout_of, resolve, resolve_value
+from codegen.resolve.scope import Scope
+from codegen.source import Span
+
+WRITABLE_CONTROLS = {"cr0_read_shadow", "cr4_read_shadow", "tsc_offset"}
+
+
+def resolve_body(block: syntax.Block, what: str, scope: Scope) -> Body:
+    statements, end = resolve_block(block, scope)
+    if end is None:
+        wanted = "a result" if scope.hypercall else "an outcome"
+        errors.no_outcome(scope.reporter, closing_span(block), what, wanted)
+    return Body(statements, cost_of(statements))
+
+
+def closing_span(block: syntax.Block) -> Span:
+    """Where the path falls out: the body's last statement, or the empty body."""
+    return block.statements[-1].span if block.statements else block.span
+
+
+def resolve_block(block: syntax.Block, scope: Scope) -> tuple[tuple[ir.Statement, ...], Span | None]:
+    """The statements, and where every path through them has ended (None: some path goes on)."""
+    made: list[ir.Statement] = []
+    end: Span | None = None
+    for node in block.statements:
+        if end is not None:
+            errors.after_outcome(scope.reporter, node.span, end)
+            break
+        statement, scope, end = resolve_statement(node, scope)
+        if statement is not None:
+            made.append(statement)
+    return tuple(made), end
+
+
+def resolve_statement(
+    node: syntax.Statement, scope: Scope
+) -> tuple[ir.Statement | None, Scope, Span | None]:
+    match node:
+        case syntax.Let(name, value):
+            return resolve_let(name, value, scope)
+        case syntax.Assign():
+            return resolve_assign(node, scope), scope, None
+        case syntax.If():
+            branch, end = resolve_if(node, scope)
+            return branch, scope, end
+        case syntax.CallStatement():
+            call = resolve(node.call, scope)
+            return (ir.Evaluate(call) if call else None), scope, None
+        case syntax.Log():
+            values = [resolve_value(value, scope, U64) for value in node.values]
+            return ir.LogLine(node.text.value, tuple(value for value in values if value)), scope, None
+        case syntax.Return() | syntax.Fail():
+            return resolve_return(node, scope), scope, node.span
+        case syntax.Outcome():
+            return resolve_outcome(node, scope), scope, node.span
+
+
+def resolve_let(name: syntax.Name, node: syntax.Expr, scope: Scope) -> tuple[ir.Statement | None, Scope, None]:
+    value = resolve(node, scope)
+    if name.text in scope.locals or name.text == scope.binder:
+        errors.duplicate_name(scope.reporter, name, "local", name.span)
+    if value is None:
+        return None, scope.with_local(name.text, U64), None
+    if value.type == LITERAL and isinstance(value, ir.Constant):
+        value = ir.Constant(value.value, U64)
+    return ir.LetLocal(name.text, value), scope.with_local(name.text, value.type), None
+
+
+def resolve_if(node: syntax.If, scope: Scope) -> tuple[ir.Statement | None, Span | None]:
+    condition = resolve_value(node.condition, scope, BOOL)
+    then, then_end = resolve_block(node.then, scope)
+    otherwise, other_end = resolve_block(node.otherwise, scope) if node.otherwise else ((), None)
+    end = node.span if then_end and other_end else None
+    return (ir.Branch(condition, then, otherwise) if condition else None), end
+
+
+def resolve_assign(node: syntax.Assign, scope: Scope) -> ir.Statement | None:
+    target = resolve(node.target, scope)
+    if target is None:
+        return None
+    low, high, whole = (target.low, target.high, target.base) if isinstance(target, ir.Bits) else (None, None, target)
+    if not isinstance(target.type, Scalar) or not check_writable(whole, node.target, scope):
+        return None
+    value = resolve_value(node.value, scope, target.type)
+    if value is None:
+        return None
+    if isinstance(whole, ir.GuestRead):
+        return ir.GuestWrite(whole.field, value, low, high)
+    assert isinstance(whole, ir.VmcsRead)
+    return ir.VmcsWrite(whole.field, value, low, high)
+
+
+def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bool:
+    match target:
+        case ir.GuestRead(field) if field.name == "rip":
+            why = "an outcome moves it: advance, resume or inject"
+            errors.read_only(scope.reporter, node.span, "guest.rip", why, field.span)
+            return False
+        case ir.GuestRead(_):
+            return True
+        case ir.VmcsRead(field) if field.area == "guest" or field.name in WRITABLE_CONTROLS:
+            return True
+        case ir.VmcsRead(field):
+            owner = "host fields belong to the runtime" if field.area == "host" else "controls are set by `set`, `own`, `msr`, `io`"
+            errors.read_only(scope.reporter, node.span, f"vmcs.{field.name}", owner, field.span)
+            return False
+    layout = layout_of(target)
+    what = layout.name if layout else "this"
+    message = f"{what} is a value, not a place"
+    errors.type_mismatch(scope.reporter, node.span, message, "cannot be assigned", "assign to guest.NAME or vmcs.NAME")
+    return False
+
+
+def resolve_return(node: syntax.Return | syntax.Fail, scope: Scope) -> ir.Statement | None:
+    if not scope.hypercall:
+        message = "only a hypercall returns; a handler ends with an outcome"
+        errors.type_mismatch(scope.reporter, node.span, message, "not here", "advance, resume, inject, forward, reset or stop")
+        return None
+    if isinstance(node, syntax.Fail):
+        errno = scope.facts.errnos.get(node.errno.text)
+        if errno is None:
+            errors.unknown_name(scope.reporter, node.errno, "error number", scope.facts.errnos)
+            return None
+        return ir.End("fail", ir.Constant(errno.number, U64, errno.name), None, "", node.span)
+    value = resolve_value(node.value, scope, scope.returns or U64)
+    return ir.End("return", value, None, "", node.span)
+
+
+def resolve_outcome(node: syntax.Outcome, scope: Scope) -> ir.Statement | None:
+    if scope.hypercall:
+        message = "a hypercall ends with return or fail, not with an outcome"
+        errors.type_mismatch(scope.reporter, node.span, message, "not here")
+        return None
+    vector = None
+    if node.vector is not None:
+        vector = scope.facts.vectors.get(node.vector.text)
+        if vector is None:
+            errors.unknown_name(scope.reporter, node.vector, "vector", scope.facts.vectors)
+            return None
+    check_length(node, scope)
+    check_forward(node, scope)
+    value = resolve_value(node.value, scope, U64) if node.value else None
+    return ir.End(node.kind, value, vector, node.text.value if node.text else "", node.span)
+
+
+def check_length(node: syntax.Outcome, scope: Scope) -> None:
+    """`advance` where the length is a fact; `advance by` where a decoder must give it."""
+    span = scope.length_span or node.span
+    if node.kind == "advance" and scope.length in ("none", "decoder"):
+        errors.advance_length(scope.reporter, node.span, scope.event, str(scope.length), span)
+    if node.kind == "advance_by" and scope.length != "decoder":
+        errors.advance_length(scope.reporter, node.span, scope.event, str(scope.length), span)
+
+
+def check_forward(node: syntax.Outcome, scope: Scope) -> None:
+    if node.kind == "forward":
+        message = "dom0 has no VMM to forward to"
+        errors.type_mismatch(scope.reporter, node.span, message, "to whom?", "only a domU's exits can be forwarded")
+
+

@@ -1,0 +1,31 @@
+"""`///` comments: required on declarations, their citations checked."""
+
+from __future__ import annotations
+
+import re
+
+from codegen import errors, syntax
+from codegen.diagnostics import Reporter
+from codegen.model.facts import Doc
+from codegen.source import Span
+
+CITATION = re.compile(r"\s*SDM:.*$")
+
+
+def make_doc(doc: syntax.Doc | None) -> Doc:
+    if doc is None:
+        return Doc()
+    text = " ".join(CITATION.sub("", line) for line in doc.lines).strip()
+    return Doc(text, tuple(section.text for section in doc.sections))
+
+
+def check_doc(doc: syntax.Doc | None, what: str, span: Span, reporter: Reporter) -> Doc:
+    if doc is None:
+        errors.missing_doc(reporter, span, what)
+    return make_doc(doc)
+
+
+def check_citations(doc: syntax.Doc | None, edition: str, sections: dict[str, str], reporter: Reporter) -> None:
+    for section in doc.sections if doc else ():
+        if section.text not in sections:
+            errors.unknown_section(reporter, section, edition, sections)

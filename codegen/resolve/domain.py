@@ -1,0 +1,218 @@
+"""A domain: its clauses to tables, settings and typed handlers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from codegen import errors, syntax
+from codegen.model import choices
+from codegen.model import ir
+from codegen.model.facts import Doc, Msr, StateField
+from codegen.model.types import Scalar
+from codegen.resolve import policies
+from codegen.resolve.bodies import resolve_body
+from codegen.resolve.docs import make_doc
+from codegen.resolve.expressions import resolve_value
+from codegen.resolve.scope import Scope
+from codegen.source import Span
+
+VALUES = ("on", "off", "prefer", "switched")
+OWNABLE = ("cr0", "cr4")
+RIGHTS = ("r", "rw", "rx", "rwx")
+NOTHING = choices.Action("pass", policies.NO_ACTION.span)
+Node = TypeVar("Node")
+
+
+def clauses_of(node: syntax.Domain, kind: type[Node]) -> list[Node]:
+    return [clause for clause in node.clauses if isinstance(clause, kind)]
+
+
+class DomainResolver:
+    """One domain. Policies that a domain leaves out trap and pass nothing."""
+
+    def __init__(self, node: syntax.Domain, doc: Doc, scope: Scope) -> None:
+        self.node, self.doc, self.scope = node, doc, scope
+        self.facts, self.reporter = scope.facts, scope.reporter
+        self.settings: dict[str, choices.Setting] = {}
+        self.required: list[choices.Required] = []
+        self.owned = {name: 0 for name in OWNABLE}
+
+    def resolve(self) -> choices.Domain:
+        for backend in clauses_of(self.node, syntax.ForBackend):
+            self.add_backend(backend)
+        return choices.Domain(
+            self.node.name.text, self.doc, self.events(syntax.Native), self.events(syntax.Trap), self.settings,
+            tuple(self.required), self.owned, self.cpuid(), self.msr(), self.io(), self.exceptions(),
+            self.switched(), self.switched_spans(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
+        )
+
+    def events(self, kind: type[syntax.Native] | type[syntax.Trap]) -> tuple[syntax.Name, ...]:
+        names = [name for clause in clauses_of(self.node, kind) for name in clause.events]  # type: ignore[attr-defined]
+        for name in names:
+            if name.text not in self.facts.events:
+                errors.unknown_name(self.reporter, name, "event", self.facts.events)
+        return tuple(name for name in names if name.text in self.facts.events)
+
+    def add_backend(self, node: syntax.ForBackend) -> None:
+        if node.backend.text != "vmx":
+            errors.unknown_name(self.reporter, node.backend, "backend", ["vmx"])
+        for clause in node.clauses:
+            match clause:
+                case syntax.Set():
+                    self.add_settings(clause)
+                case syntax.Require():
+                    self.add_required(clause)
+                case syntax.Own():
+                    self.add_owned(clause)
+
+    def add_settings(self, node: syntax.Set) -> None:
+        word = self.facts.words.get(node.word.text)
+        if word is None:
+            errors.unknown_name(self.reporter, node.word, "control word", self.facts.words)
+            return
+        for setting in node.settings:
+            self.add_setting(word.name, setting)
+
+    def add_setting(self, word: str, node: syntax.Setting) -> None:
+        path = f"{word}.{node.control.text}"
+        if path not in self.facts.controls:
+            known = [control.name for control in self.facts.words[word].controls]
+            errors.unknown_name(self.reporter, node.control, f"control in `{word}`", known)
+        elif node.value.text not in VALUES:
+            errors.unknown_name(self.reporter, node.value, "setting of a control", VALUES)
+        elif path in self.settings:
+            errors.duplicate_name(self.reporter, node.control, "setting", self.settings[path].span)
+        else:
+            self.settings[path] = choices.Setting(path, node.value.text, node.control.span)
+
+    def add_required(self, node: syntax.Require) -> None:
+        table = self.facts.capabilities.get(node.table.text)
+        if table is None:
+            errors.unknown_name(self.reporter, node.table, "table of capabilities", self.facts.capabilities)
+            return
+        bits = {bit.name: bit for bit in table.bits}
+        for name in node.bits:
+            if name.text not in bits:
+                errors.unknown_name(self.reporter, name, f"capability in `{table.name}`", bits)
+            else:
+                self.required.append(choices.Required(table.name, bits[name.text], node.optional, name.span))
+
+    def add_owned(self, node: syntax.Own) -> None:
+        layout = self.facts.layouts.get(node.register.text)
+        if node.register.text not in OWNABLE or layout is None:
+            errors.unknown_name(self.reporter, node.register, "register with owned bits", OWNABLE)
+            return
+        for name in node.bits:
+            bit = layout.find(name.text)
+            if bit is None:
+                errors.unknown_name(self.reporter, name, f"bit of `{layout.name}`", [one.name for one in layout.bits])
+            else:
+                self.owned[layout.name] |= bit.mask
+
+    def only(self, kind: type[Node]) -> Node | None:
+        """The one clause of that kind; a second one is an error."""
+        found: list[Any] = list(clauses_of(self.node, kind))
+        for again in found[1:]:
+            what = kind.__name__.removeprefix("Domain").lower()
+            errors.duplicate_rule(self.reporter, again.span, f"`{what}` stands twice in one domain", found[0].span)
+        return found[0] if found else None
+
+    def cpuid(self) -> choices.CpuidPolicy:
+        node = self.only(syntax.DomainCpuid)
+        return policies.resolve_cpuid(node, self.scope) if node else choices.CpuidPolicy((), (), (), (), self.node.name.span)
+
+    def msr(self) -> choices.MsrPolicy:
+        node = self.only(syntax.DomainMsr)
+        if node is None:
+            errors.policy_default(self.reporter, self.node.name.span, "MSR", "read")
+            return choices.MsrPolicy((), (), NOTHING, NOTHING, self.node.name.span)
+        return policies.MsrPolicyResolver(node, self.scope).resolve()
+
+    def io(self) -> choices.IoPolicy:
+        node = self.only(syntax.DomainIo)
+        if node is None:
+            errors.policy_default(self.reporter, self.node.name.span, "I/O", "read")
+            return choices.IoPolicy((), NOTHING, NOTHING, self.node.name.span)
+        return policies.resolve_io(node, self.scope)
+
+    def exceptions(self) -> choices.ExceptionPolicy:
+        node = self.only(syntax.DomainExceptions)
+        if node is None:
+            errors.policy_default(self.reporter, self.node.name.span, "exception", "pass")
+            return choices.ExceptionPolicy((), False)
+        return policies.resolve_exceptions(node, self.scope)
+
+    def switched(self) -> tuple[Msr, ...]:
+        node = self.only(syntax.DomainSwitch)
+        for name in node.msrs if node else ():
+            if name.text not in self.facts.msrs:
+                errors.unknown_name(self.reporter, name, "MSR", self.facts.msrs)
+        names = [name.text for name in node.msrs] if node else []
+        return tuple(self.facts.msrs[name] for name in names if name in self.facts.msrs)
+
+    def switched_spans(self) -> dict[str, Span]:
+        node = self.only(syntax.DomainSwitch)
+        return {name.text: name.span for name in node.msrs} if node else {}
+
+    def reset(self) -> tuple[tuple[StateField, ir.Expression], ...]:
+        node = self.only(syntax.DomainReset)
+        values = []
+        for name, expr in node.values if node else ():
+            field = self.facts.state.get(name.text)
+            if field is None:
+                errors.unknown_name(self.reporter, name, "guest state", self.facts.state)
+                continue
+            value = resolve_value(expr, self.scope, field.type)
+            if value is not None:
+                values.append((field, value))
+        return tuple(values)
+
+    def memory(self) -> tuple[choices.MemoryRule, ...]:
+        node = self.only(syntax.DomainMemory)
+        rules = [self.make_memory_rule(rule) for rule in node.rules] if node else []
+        return tuple(rule for rule in rules if rule is not None)
+
+    def make_memory_rule(self, node: syntax.MemoryRule) -> choices.MemoryRule | None:
+        region = self.scope.regions.get(node.region.text)
+        if region is None:
+            errors.unknown_name(self.reporter, node.region, "region", self.scope.regions)
+            return None
+        for name, known in ((node.rights, RIGHTS), (node.types, ("mtrr",)), (node.fill, ("ones",))):
+            if name is not None and name.text not in known:
+                errors.unknown_name(self.reporter, name, "memory attribute", known)
+        onto = resolve_value(node.onto, self.scope, self.facts_u64()) if node.onto else None
+        base = onto.value if isinstance(onto, ir.Constant) else 0
+        rights = node.rights.text if node.rights else "rx" if node.kind == "hide" else "r" if node.kind == "watch" else "rwx"
+        return choices.MemoryRule(node.kind, region, rights, base, node.span)
+
+    def facts_u64(self) -> Scalar:
+        return Scalar("u64", 64)
+
+    def handlers(self) -> dict[str, choices.Handler]:
+        handlers: dict[str, choices.Handler] = {}
+        for node in clauses_of(self.node, syntax.Handler):
+            event = self.facts.events.get(node.event.text)
+            if event is None:
+                errors.unknown_name(self.reporter, node.event, "event", self.facts.events)
+            elif node.event.text in handlers:
+                errors.duplicate_name(self.reporter, node.event, "handler", handlers[node.event.text].span)
+            else:
+                handlers[node.event.text] = self.make_handler(node)
+        return handlers
+
+    def make_handler(self, node: syntax.Handler) -> choices.Handler:
+        event = self.facts.events[node.event.text]
+        exits = [self.facts.exits[name] for name in event.exits]
+        unsure = next((one for one in exits if one.length in ("none", "decoder")), exits[0])
+        binder = node.binder.text if node.binder else ""
+        scope = replace(
+            self.scope, mode="body", binder=binder, event=event.name, payload=dict(event.payload),
+            length=unsure.length, length_span=unsure.span,
+        )
+        body = resolve_body(node.body, f"`on {event.name}`", scope)
+        if node.budget is not None and body.cost > node.budget.value:
+            errors.over_budget(self.reporter, node.budget.span, f"`on {event.name}`", body.cost, node.budget.value)
+        return choices.Handler(event.name, binder, body, make_doc(node.doc), node.event.span)
+
+

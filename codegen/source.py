@@ -1,0 +1,49 @@
+"""Source files and places in them: what every message points at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One `.luv` file: its path as the user gave it, and its text."""
+
+    path: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        starts = [0]
+        for line in self.lines:
+            starts.append(starts[-1] + len(line) + 1)
+        return starts
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A half-open range of characters on one line; line and column count from 1."""
+
+    path: str
+    line: int
+    column: int
+    length: int
+
+
+NOWHERE = Span("", 0, 0, 0)
+
+
+def load_files(root: Path, prefix: str) -> list[SourceFile]:
+    """All `.luv` files under `root`, in path order, named with `prefix` for messages."""
+    paths = sorted(root.rglob("*.luv"), key=lambda path: path.as_posix())
+    return [load_file(path, f"{prefix}/{path.relative_to(root).as_posix()}") for path in paths]
+
+
+def load_file(path: Path, name: str) -> SourceFile:
+    return SourceFile(name, path.read_text(encoding="utf-8"))
