@@ -20,6 +20,7 @@ IPS = 100_000_000  # instructions in an emulated second
 SHARE = Path("/usr/share/bochs")
 DEFAULT_MODEL = "corei7_skylake_x"
 TICK_STAMP = re.compile(r"^(\d{11,})[a-z]\[", re.MULTILINE)
+PANIC = re.compile(r">>PANIC<< (.*)")
 SLICE = 0.2  # seconds between two looks at a running machine
 
 
@@ -64,6 +65,7 @@ class Result:
     screen: str
     e9: str  # what the guest wrote to port 0xE9
     log: str = field(repr=False)
+    panic: str  # the last panic in Bochs's log: how a machine that ended by itself did so
     ticks: int | None
     seconds: float
 
@@ -111,6 +113,12 @@ def read_ticks(log: str) -> int | None:
     """Return the tick stamp of the last stamped line of a Bochs log."""
     stamps = TICK_STAMP.findall(log)
     return int(stamps[-1]) if stamps else None
+
+
+def read_panic(log: str) -> str:
+    """Return the text of the last panic in a Bochs log, or nothing."""
+    panics = PANIC.findall(log)
+    return panics[-1] if panics else ""
 
 
 def read_text(path: Path) -> str:
@@ -172,6 +180,8 @@ class Run:
         for name in ("serial2.txt", "bochs.log", *([] if serial else ["serial.txt"])):
             (machine.folder / name).unlink(missing_ok=True)
         setting = serial or f"mode=file, dev={self.serial_path}"
+        for disk in machine.disks:
+            disk.with_name(disk.name + ".lock").unlink(missing_ok=True)  # left by a Bochs that was killed
         (machine.folder / "bochsrc").write_text(write_configuration(machine, setting))
         self.console = Console(draws_on_output=not has_debugger(machine.bochs))
         self.screen = Screen()
@@ -207,7 +217,7 @@ class Run:
         log = read_text(folder / "bochs.log")
         (folder / "screen.txt").write_text(self.screen.text() + "\n")
         return Result(outcome, self.process.returncode, read_text(self.serial_path), read_text(folder / "serial2.txt"),
-                      self.screen.text(), self.console.e9(), log, read_ticks(log), self.seconds)
+                      self.screen.text(), self.console.e9(), log, read_panic(log), read_ticks(log), self.seconds)
 
 
 def run_machine(machine: Machine, timeout: float, watch: Callable[[Progress], bool] = lambda _: True) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -94,7 +93,7 @@ def find_missing_path(options: argparse.Namespace) -> str | None:
 def make_request(options: argparse.Namespace) -> Request:
     """Return the request that the options stand for."""
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    size = os.get_terminal_size() if terminal else os.terminal_size((80, 24))
+    size = shutil.get_terminal_size()
     return Request(
         cpus=options.cpus, memory=options.memory, model=options.cpu, bochs=options.bochs, timeout=options.timeout,
         bare=options.bare, module=options.module, image=options.image, command=options.command,

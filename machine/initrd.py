@@ -13,7 +13,9 @@ from machine.paths import BUILD, DOM0, GENERATED, MachineFault, make_folder
 
 BUSYBOX = Path("/bin/busybox")
 MODULES = ("msr", "cpuid")
-FOLDERS = ("bin", "dev", "etc", "luv", "luv/modules", "proc", "root", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin")
+FOLDERS = (
+    "bin", "dev", "etc", "luv", "luv/modules", "proc", "root", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin",
+)
 CHARACTER_DEVICE = 0o020600
 FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror")
 

@@ -73,6 +73,7 @@ def explain_end(outcome: Outcome, request: Request, folder: Path) -> str:
              "stopped": "stopped: the machine was ended from outside"}
     what = words.get(result.outcome, "dom0-died: the machine ended before dom0 had finished")
     tail = "\n".join(result.serial.replace("\r", "").splitlines()[-TAIL:])
+    what += f" ({result.panic})" if result.panic else ""
     return f"{what}; the record is in {folder}\n--- serial ---\n{tail}\n--- screen ---\n{result.screen}"
 
 
