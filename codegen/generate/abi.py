@@ -1,0 +1,19 @@
+"""The hypercalls' header for programs in dom0."""
+
+from __future__ import annotations
+
+from codegen.generate.constants import exit_count
+from codegen.generate.hypercalls import MAGIC
+from codegen.model.choices import Model
+from codegen.output import Output
+from codegen.render import header_comment, render
+
+
+def make_abi(model: Model) -> Output:
+    first = header_comment("spec/hypercalls.luv", "Hypercalls as dom0 sees them.")
+    names = [""] * exit_count(model.facts)
+    for exit in model.facts.exits.values():
+        names[exit.number] = exit.name
+    calls = sorted(model.hypercalls.values(), key=lambda one: one.number)
+    errnos = sorted(model.errnos.values(), key=lambda one: one.number)
+    return Output("luvalley_abi.h", render("abi.h.j2", first=first, magic=f"{MAGIC:#x}u", calls=calls, names=names, errnos=errnos))

@@ -1,0 +1,173 @@
+"""Typed bodies as C. A payload field becomes a local only where the body reads it."""
+
+from __future__ import annotations
+
+from codegen.model import ir
+from codegen.model.choices import Body
+from codegen.model.facts import StateField
+from codegen.model.types import StructType, Type
+
+INDENT = "    "
+OPERATORS = {"and": "&&", "or": "||"}
+C_UNARY = {"not": "!", "-": "-", "~": "~"}
+CALLER_SAVED = 11  # rax rcx rdx rbx rsi rdi r8-r11 lie in the frame at every exit; the rest only on demand
+
+
+def c_type(type: Type) -> str:
+    return f"struct {type.name}" if isinstance(type, StructType) else type.name
+
+
+def c_number(value: int) -> str:
+    if value < 10:
+        return str(value)
+    return f"{value:#x}{'ull' if value >> 32 else ''}"
+
+
+def expression(value: ir.Expression) -> str:
+    match value:
+        case ir.Constant(number, _, name):
+            return c_constant(number, name)
+        case ir.Local(name) | ir.PayloadRead(name):
+            return name
+        case ir.GuestRead(field):
+            return read_state(field)
+        case ir.VmcsRead(field):
+            return f"vmread(VMCS_{field.name.upper()})"
+        case ir.ControlRead(control):
+            return f"dom0_granted({control.replace('.', '_').upper()})"
+        case ir.Bits():
+            return c_bits(value)
+        case ir.Cast(operand, type):
+            return f"({c_type(type)}){expression(operand)}" if type.name != "bool" else f"({expression(operand)} != 0)"
+        case ir.Field(base, name):
+            return f"{expression(base)}.{name}"
+        case ir.UnaryOperation(operator, operand):
+            return f"{C_UNARY[operator]}{parenthesize(operand)}"
+        case ir.Operation(operator, left, right):
+            return f"{parenthesize(left)} {OPERATORS.get(operator, operator)} {parenthesize(right)}"
+        case ir.ExternCall(extern, arguments):
+            given = ["cpu"] if extern.takes_cpu else []
+            return f"{extern.name}({', '.join([*given, *map(expression, arguments)])})"
+        case ir.PolicyCall(policy, arguments):
+            return f"policy_{policy}({', '.join(['cpu', *map(expression, arguments)])})"
+
+
+def c_constant(number: int, name: str) -> str:
+    """Constants and MSRs keep their names; enumerators and errors too, in capitals."""
+    return name.upper() if name and name.upper() == name else c_number(number)
+
+
+def parenthesize(value: ir.Expression) -> str:
+    text = expression(value)
+    return f"({text})" if isinstance(value, ir.Operation | ir.Cast | ir.Bits) and " " in text else text
+
+
+def c_bits(value: ir.Bits) -> str:
+    """One bit is a truth, more are a number."""
+    base = parenthesize(value.base)
+    width = value.high - value.low + 1
+    if width == 1:
+        return f"({base} >> {value.low} & 1)" if value.low else f"({base} & 1)"
+    shifted = f"({base} >> {value.low})" if value.low else base
+    return f"({c_type(value.type)})({shifted} & {c_number((1 << width) - 1)})"
+
+
+def read_state(field: StateField) -> str:
+    if field.field is not None:
+        return f"vmread(VMCS_{field.field.upper()})"
+    return f"cpu->guest.{field.name}"
+
+
+def write_state(field: StateField, value: str) -> str:
+    if field.field is not None:
+        return f"vmwrite(VMCS_{field.field.upper()}, {value});"
+    return f"cpu->guest.{field.name} = {value};"
+
+
+def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
+    lines: list[str] = []
+    for item in items:
+        lines += [INDENT * depth + line for line in statement(item)]
+    return lines
+
+
+def statement(item: ir.Statement) -> list[str]:
+    match item:
+        case ir.LetLocal(name, value):
+            return [f"{c_type(value.type)} {name} = {expression(value)};"]
+        case ir.GuestWrite(field, value, low, high):
+            return [write_state(field, merge(read_state(field), expression(value), low, high))]
+        case ir.VmcsWrite(field, value, low, high):
+            name = f"VMCS_{field.name.upper()}"
+            return [f"vmwrite({name}, {merge(f'vmread({name})', expression(value), low, high)});"]
+        case ir.Branch():
+            return branch(item)
+        case ir.Evaluate(call):
+            return [f"{expression(call)};"]
+        case ir.LogLine(text, values):
+            given = [f"(u64){expression(one)}" for one in values] + ["0"] * (2 - len(values))
+            return [f'log_line("{text}", {", ".join(given[:2])});']
+        case ir.End():
+            return outcome(item)
+
+
+def merge(old: str, new: str, low: int | None, high: int | None) -> str:
+    """`new` in bits low..high of `old`."""
+    if low is None or high is None:
+        return new
+    mask = ((1 << (high - low + 1)) - 1) << low
+    return f"({old} & ~{c_number(mask)}{'' if mask >> 32 else 'ull'}) | (u64)({new}) << {low}"
+
+
+def branch(item: ir.Branch) -> list[str]:
+    lines = [f"if ({expression(item.condition)}) {{", *statements(item.then)]
+    if item.otherwise:
+        lines += ["} else {", *statements(item.otherwise)]
+    return [*lines, "}"]
+
+
+def outcome(item: ir.End) -> list[str]:
+    match item.kind:
+        case "advance":
+            return ["guest_advance(cpu);", "return;"]
+        case "advance_by":
+            return [f"guest_advance_by(cpu, {expression(item.value)});" if item.value else "", "return;"]
+        case "resume":
+            return ["guest_resume(cpu);", "return;"]
+        case "inject":
+            return [inject(item), "return;"]
+        case "reset":
+            return [f'machine_reset("{item.text}");']
+        case "stop":
+            return [f'machine_stop(cpu, "{item.text}");']
+        case "return":
+            value = expression(item.value) if item.value else "0"
+            return [f"return (struct answer){{ .value = {value}, .valid = true }};"]
+        case _:
+            assert isinstance(item.value, ir.Constant)
+            return [f"return (struct answer){{ .value = {item.value.name}, .valid = false }};"]
+
+
+def inject(item: ir.End) -> str:
+    assert item.vector is not None
+    vector = f"VECTOR_{item.vector.name.upper()}"
+    if "error_code" in item.vector.traits:
+        code = expression(item.value) if item.value else "0"
+        return f"guest_inject_error(cpu, {vector}, {code});"
+    return f"guest_inject(cpu, {vector});"
+
+
+def payload_used(body: Body) -> set[str]:
+    """Names of the payload that the body reads."""
+    return {name for one in body.statements for name in reads(one)}
+
+
+def reads(node: object) -> set[str]:
+    """Payload names anywhere below a statement or an expression."""
+    if isinstance(node, ir.PayloadRead):
+        return {node.name}
+    if isinstance(node, tuple):
+        return {name for one in node for name in reads(one)}
+    if hasattr(node, "__dataclass_fields__") and type(node).__module__ == ir.__name__:
+        return {name for field in node.__dataclass_fields__ for name in reads(getattr(node, field))}
+    return set()

@@ -1,0 +1,105 @@
+"""Numbers of the facts as C and NASM constants, both from the same list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.model.choices import Model
+from codegen.model.facts import Bit, Facts
+from codegen.output import Output
+from codegen.render import header_comment, render
+
+
+@dataclass(frozen=True)
+class Constant:
+    name: str
+    value: int
+    comment: str = ""
+
+    @property
+    def c(self) -> str:
+        return f"{self.value:#x}{'ull' if self.value >> 32 else 'u'}"
+
+    @property
+    def nasm(self) -> str:
+        return f"{self.value:#x}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Constants under one comment."""
+
+    title: str
+    constants: tuple[Constant, ...]
+
+
+def make_constants(model: Model) -> list[Output]:
+    facts = model.facts
+    headers = {
+        "vmcs.h": ("VMCS fields and exit reasons.", "spec/facts/vmx/", [*vmcs_groups(facts), exit_group(facts)]),
+        "controls.h": ("VMX controls and capabilities.", "spec/facts/vmx/", control_groups(facts)),
+        "x86.h": ("Registers, MSRs, vectors and ports.", "spec/facts/x86/, spec/runtime.luv", x86_groups(model)),
+    }
+    outputs = [render_header(name, *parts) for name, parts in headers.items()]
+    groups = [group for _, _, some in headers.values() for group in some]
+    first = header_comment("spec/", "The constants of the C headers, for NASM.")
+    return [*outputs, Output("constants.inc", render("constants.inc.j2", first=first, groups=groups))]
+
+
+def render_header(name: str, what: str, sources: str, groups: list[Group]) -> Output:
+    first = header_comment(sources, what)
+    return Output(name, render("constants.h.j2", first=first, groups=groups))
+
+
+def vmcs_groups(facts: Facts) -> list[Group]:
+    groups: dict[str, list[Constant]] = {}
+    for field in facts.vmcs.values():
+        made = Constant(f"VMCS_{field.name.upper()}", field.encoding)
+        groups.setdefault(f"{field.area}: {field.group.replace('_', ' ')}", []).append(made)
+    layouts = [bits_group(field.layout.name, field.layout.bits) for field in facts.vmcs.values() if own_layout(field.name, field.layout)]
+    return [*(Group(title, tuple(some)) for title, some in groups.items()), *layouts]
+
+
+def own_layout(name: str, layout: object) -> bool:
+    return layout is not None and getattr(layout, "name", "") == name
+
+
+def exit_group(facts: Facts) -> Group:
+    exits = [Constant(f"EXIT_REASON_{one.name.upper()}", one.number) for one in facts.exits.values()]
+    return Group("Basic exit reasons", (*exits, Constant("EXIT_COUNT", exit_count(facts))))
+
+
+def exit_count(facts: Facts) -> int:
+    return max((one.number for one in facts.exits.values()), default=-1) + 1
+
+
+def bits_group(name: str, bits: tuple[Bit, ...]) -> Group:
+    return Group(f"Bits of {name}", tuple(one for bit in bits for one in bit_constants(name, bit)))
+
+
+def bit_constants(prefix: str, bit: Bit) -> list[Constant]:
+    """One bit: its mask. More: mask and shift, and its enumerators as they stand in place."""
+    name = f"{prefix}_{bit.name}".upper().rstrip("_")
+    if bit.width == 1:
+        return [Constant(name, bit.mask)]
+    values = [Constant(f"{name}_{value_name}".upper(), value) for value_name, value in bit.values]
+    return [Constant(f"{name}_MASK", bit.mask), Constant(f"{name}_SHIFT", bit.low), *values]
+
+
+def control_groups(facts: Facts) -> list[Group]:
+    groups = []
+    for word in facts.words.values():
+        bits = tuple(Constant(f"{word.name}_{one.name}".upper(), 1 << one.bit) for one in word.controls)
+        groups.append(Group(f"{word.name} controls", bits))
+    return [*groups, *(bits_group(table.name, table.bits) for table in facts.capabilities.values())]
+
+
+def x86_groups(model: Model) -> list[Group]:
+    facts = model.facts
+    msrs = Group("MSRs", tuple(Constant(one.name, one.first) for one in facts.msrs.values()))
+    vectors = Group("Vectors", tuple(Constant(f"VECTOR_{one.name.upper()}", one.number) for one in facts.vectors.values()))
+    ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
+    constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
+    used = {id(field.layout) for field in facts.vmcs.values() if own_layout(field.name, field.layout)}
+    layouts = [bits_group(one.name, one.bits) for one in facts.layouts.values() if id(one) not in used]
+    return [msrs, vectors, ports, *layouts, Group("Choices", constants)]

@@ -1,0 +1,75 @@
+"""The part of the MSR policy that is not in the bitmap: a switch over what leaves the guest."""
+
+from __future__ import annotations
+
+from codegen.generate.c_body import INDENT, c_number, statements
+from codegen.model.choices import Action, IoPolicy, MsrRule
+
+
+def case_lines(rules: tuple[MsrRule, ...], direction: str) -> list[str]:
+    """`case` by `case`, in order of number; rules with the same action share their lines."""
+    groups: dict[int, list[MsrRule]] = {}
+    for rule in rules:
+        groups.setdefault(id(rule.action), []).append(rule)
+    lines: list[str] = []
+    for some in groups.values():
+        lines += [f"case {label(rule)}:" for rule in some if rule.action.kind != "pass"]
+        if some[0].action.kind != "pass":
+            lines += [INDENT + line for line in action_lines(some[0].action, direction)]
+    return lines
+
+
+def label(rule: MsrRule) -> str:
+    """A single MSR by its name, a range by its numbers."""
+    if rule.first == rule.last:
+        return f"{rule.first:#x} /* {rule.name} */"
+    return f"{rule.first:#x} ... {rule.last:#x} /* {rule.name} */"
+
+
+def action_lines(action: Action, direction: str) -> list[str]:
+    match action.kind:
+        case "do":
+            assert action.body is not None
+            body = [line.removeprefix(INDENT) for line in statements(action.body.statements)]
+            return ["{", *(INDENT + line for line in body), "}"]
+        case "inject":
+            assert action.vector is not None
+            return [inject_line(action), "return;"]
+        case "value" if direction == "read":
+            return [f"guest_msr_answer(cpu, {c_number(action.value)});", "return;"]
+        case "value":
+            return ["guest_advance(cpu);", "return;"]
+        case _:
+            return [f"guest_msr_{direction}_try(cpu, msr{', value' if direction == 'write' else ''});", "return;"]
+
+
+def inject_line(action: Action) -> str:
+    assert action.vector is not None
+    vector = f"VECTOR_{action.vector.name.upper()}"
+    if "error_code" in action.vector.traits:
+        return f"guest_inject_error(cpu, {vector}, 0);"
+    return f"guest_inject(cpu, {vector});"
+
+
+def io_lines(policy: IoPolicy) -> list[str]:
+    """A trapped port: its own body for each direction, else the access as it is."""
+    lines: list[str] = []
+    for rule in policy.rules:
+        first, last = rule.port.first, rule.port.last
+        number = f"{first:#x}" if first == last else f"{first:#x} ... {last:#x}"
+        lines.append(f"case {number}: /* {rule.port.name} */")
+        lines += [INDENT + line for line in direction_lines("input", rule.read)]
+        lines += [INDENT + line for line in direction_lines("!input", rule.write)]
+        lines.append(INDENT + "break;")
+    return lines
+
+
+def direction_lines(test: str, action: Action) -> list[str]:
+    if action.kind == "pass":
+        return []
+    return [f"if ({test}) {{", *(INDENT + line for line in unwrap(action_lines(action, "read"))), "}"]
+
+
+def unwrap(lines: list[str]) -> list[str]:
+    """A body's own braces are not needed inside others."""
+    return [line.removeprefix(INDENT) for line in lines[1:-1]] if lines[:1] == ["{"] else lines

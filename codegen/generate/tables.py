@@ -1,0 +1,82 @@
+"""A domain's header and tables: control words, memory rules, reset state, switched MSRs, late CPUID masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.checks.evaluate import setting_of
+from codegen.generate.c_body import expression, write_state
+from codegen.generate.cpuid import make_views
+from codegen.model.choices import Domain, Model
+from codegen.model.facts import ControlWord
+from codegen.output import Output
+from codegen.render import header_comment, render
+
+
+@dataclass(frozen=True)
+class WordView:
+    name: str
+    field: str
+    msr: str
+    true_msr: str
+    allowed1_only: bool
+    on: str
+    prefer: str
+    switched: str
+    default1: str
+
+
+def used_words(model: Model, domain: Domain) -> list[ControlWord]:
+    """Words that the domain sets, and those that VM entry always reads."""
+    set_words = {setting.control.split(".")[0] for setting in domain.settings.values()}
+    return [word for word in model.facts.words.values() if word.name in set_words or word.true_msr]
+
+
+def make_word(word: ControlWord, domain: Domain) -> WordView:
+    def mask(value: str) -> str:
+        bits = [one for one in word.controls if setting_of(domain, one.path) == value]
+        return " | ".join(f"{word.name}_{one.name}".upper() for one in bits) or "0"
+
+    return WordView(
+        word.name, f"VMCS_{word.field.upper()}", word.msr, word.true_msr or "0", word.allowed1_only,
+        mask("on"), mask("prefer"), mask("switched"), f"{word.default1:#x}",
+    )
+
+
+def make_tables(model: Model, domain: Domain) -> list[Output]:
+    words = [make_word(word, domain) for word in used_words(model, domain)]
+    vectors = sum(1 << one.number for one in domain.exceptions.trapped)
+    _, late = make_views(domain)
+    view = {
+        "name": domain.name, "words": words, "vectors": f"{vectors:#x}", "late": late,
+        "owned": {register: f"{mask:#x}" for register, mask in domain.owned.items()},
+        "memory": [(f"MEMORY_{rule.kind.upper()}", rights(rule.rights), f"REGION_{rule.region.name.upper()}") for rule in domain.memory],
+        "regions": list(model.regions.values()), "reset": reset_lines(domain),
+        "lists": [one for one in domain.switched if one.switched is None],
+        "doc": domain.doc.summary,
+        "prefers": sorted(f"{one.table}_{one.bit.name}".upper() for one in domain.required if one.optional),
+    }
+    sources = f"spec/{domain.name}.luv, spec/memory.luv"
+    return [
+        Output(f"{domain.name}.h", render("domain.h.j2", first=header_comment(sources, f"The domain {domain.name}."), **view)),
+        Output(f"{domain.name}_tables.c", render("domain.c.j2", first=header_comment(sources, f"Tables of {domain.name}."), **view)),
+    ]
+
+
+def rights(text: str) -> str:
+    names = {"r": "EPT_READ", "w": "EPT_WRITE", "x": "EPT_EXECUTE"}
+    return " | ".join(names[letter] for letter in text)
+
+
+def reset_lines(domain: Domain) -> list[str]:
+    """Owned bits are 1 in hardware, whatever the guest's value; the shadow has the value."""
+    lines = []
+    for field, value in domain.reset:
+        text = expression(value)
+        if field.name in domain.owned:
+            register = field.name.upper()
+            lines.append(write_state(field, f"{text} | {domain.name.upper()}_{register}_OWNED"))
+            lines.append(f"vmwrite(VMCS_{register}_READ_SHADOW, {text});")
+        else:
+            lines.append(write_state(field, text))
+    return lines
