@@ -1,0 +1,117 @@
+"""Machines that boot: the loader, a disk of the user's, and Debian without Luvalley."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from machine.bochs import Machine, Result, run_machine
+from machine.disk import Boot, make_disk, write_chain_config
+from machine.grub import make_loader_floppy
+from machine.paths import ROOT
+from machine.prepare import prepare_machine
+from machine.request import Request
+
+pytestmark = pytest.mark.boot
+BUILD = [sys.executable, "build.py", "run", "--bare"]
+
+
+def load(folder: Path, elf: Path, request: Request) -> Result:
+    return run_machine(prepare_machine(request, folder, elf), 120)
+
+
+def make_image(path: Path, boot_sector: bytes) -> Path:
+    path.write_bytes(boot_sector + bytes(100 * 512))
+    return path
+
+
+def test_loader_hands_over_options_and_modules(tmp_path: Path, multiboot_elf: Path) -> None:
+    result = load(tmp_path, multiboot_elf, Request(cpus=1, module=True, options="a=1 b", kernel_options="last"))
+    magic, options, kernel, kernel_magic, *_ = result.e9.splitlines()
+    assert (magic, options) == ("2badb002", "a=1 b")
+    assert kernel.startswith("console=ttyS0")
+    assert kernel.endswith(" last")
+    assert kernel_magic == "00000000" or kernel_magic.endswith("5a4d")
+    assert result.panic == "Shutdown port: shutdown requested"
+
+
+def test_loader_speaks_multiboot2(tmp_path: Path, multiboot_elf: Path, boot_sector: bytes) -> None:
+    image = make_image(tmp_path / "image", boot_sector)
+    result = load(tmp_path, multiboot_elf, Request(cpus=1, image=image, multiboot=2))
+    assert result.e9 == "36d76289\n"
+
+
+def test_loader_floppy(tmp_path: Path, multiboot_elf: Path) -> None:
+    floppy = tmp_path / "floppy.img"
+    floppy.write_bytes(make_loader_floppy(multiboot_elf, "from a floppy"))
+    result = run_machine(Machine(tmp_path, floppy=floppy, boot="floppy"), 120)
+    assert result.e9 == "2badb002\nfrom a floppy\n"
+
+
+def test_image_of_the_user(tmp_path: Path, boot_sector: bytes) -> None:
+    image = make_image(tmp_path / "image", boot_sector)
+    done = subprocess.run([*BUILD, "--image", image], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    serial, _, screen = done.stdout.partition("--- screen ---")
+    assert "a boot sector says hello" in serial
+    assert "a boot sector says hello" in screen
+    assert image.read_bytes() == boot_sector + bytes(100 * 512)
+
+
+def test_grub_chainloads_another_disk(tmp_path: Path, boot_sector: bytes) -> None:
+    first, second = tmp_path / "first.img", make_image(tmp_path / "second.img", boot_sector)
+    second.write_bytes(second.read_bytes() + bytes(-second.stat().st_size % (16 * 63 * 512)))
+    make_disk(first, Boot({}, write_chain_config(), ("biosdisk", "chain", "boot")))
+    result = run_machine(Machine(tmp_path, disks=(first, second)), 120)
+    assert "a boot sector says hello" in result.serial
+
+
+def test_debian_on_two_cpus(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/script").write_text("#!/bin/sh\nnproc; cat /root/word; ls /dev/cpu/1/msr; exit 5\n")
+    (tmp_path / "folder/script").chmod(0o755)
+    (tmp_path / "word").write_text("additions arrive\n")
+    additions: list[str | Path] = ["--with", tmp_path / "folder", "--with", tmp_path / "word"]
+    done = subprocess.run([*BUILD, *additions, "--exec", "folder/script"], cwd=ROOT, capture_output=True, text=True,
+                          check=False)
+    assert done.stdout == "2\nadditions arrive\n/dev/cpu/1/msr\n"
+    assert done.returncode == 5
+
+
+def test_self_check_of_a_bare_machine() -> None:
+    done = subprocess.run([*BUILD, "--cpus", "1"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=False)
+    assert done.stdout == "cpus online: 1\nLuvalley is not beneath: this machine is bare.\n"
+    assert done.returncode == 0
+
+
+def test_timeout_is_said_and_shows_the_record() -> None:
+    done = subprocess.run([*BUILD, "--cpus", "1", "--timeout", "2", "--exec", "true"], cwd=ROOT, capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 124
+    assert "timeout: the machine was stopped after 2 s; the record is in " in done.stderr
+
+
+def expect(terminal: int, wanted: bytes, seconds: float) -> bytes:
+    heard, end = b"", time.monotonic() + seconds
+    while wanted not in heard:
+        assert select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0], heard[-2000:]
+        heard += os.read(terminal, 4096)
+    return heard
+
+
+def test_shell_on_a_terminal() -> None:
+    process, terminal = pty.fork()
+    if not process:
+        os.chdir(ROOT)
+        os.execv(sys.executable, [*BUILD, "--cpus", "1"])
+    expect(terminal, b"/root # ", 120)
+    os.write(terminal, b"echo $((6 * 7)); exit 3\r")
+    expect(terminal, b"42\r\n", 30)
+    expect(terminal, b"Power down", 30)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
