@@ -38,6 +38,7 @@ class Machine:
     cdrom: Path | None = None
     bochs: Path = Path("bochs")
     extra: tuple[str, ...] = ()  # further lines of the configuration
+    debugger: tuple[str, ...] = ("c",)  # commands for Bochs's debugger, where it has one
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Result:
     log: str = field(repr=False)
     panic: str  # the last panic in Bochs's log: how a machine that ended by itself did so
     ticks: int | None
+    stops: tuple[int, ...]  # ticks at which the debugger stopped, the reset among them
     seconds: float
 
 
@@ -155,8 +157,8 @@ def start_process(machine: Machine, console: Console) -> subprocess.Popen[bytes]
     command: list[str | Path] = ["setpriv", "--pdeathsig", "KILL"]  # never outlives the program that started it
     command += [machine.bochs, "-q", "-f", folder / "bochsrc"]
     if has_debugger(machine.bochs):
-        (folder / "continue.rc").write_text("c\n")
-        command += ["-rc", folder / "continue.rc"]
+        (folder / "debugger.rc").write_text("\n".join(machine.debugger) + "\n")
+        command += ["-rc", folder / "debugger.rc"]
     variables = dict(os.environ, TERM="vt100", LINES="30", COLUMNS="100")
     tty = console.terminal
     return subprocess.Popen(command, stdin=tty, stdout=tty, stderr=tty, env=variables, start_new_session=True)
@@ -217,7 +219,8 @@ class Run:
         log = read_text(folder / "bochs.log")
         (folder / "screen.txt").write_text(self.screen.text() + "\n")
         return Result(outcome, self.process.returncode, read_text(self.serial_path), read_text(folder / "serial2.txt"),
-                      self.screen.text(), self.console.e9(), log, read_panic(log), read_ticks(log), self.seconds)
+                      self.screen.text(), self.console.e9(), log, read_panic(log), read_ticks(log),
+                      self.console.stops(), self.seconds)
 
 
 def run_machine(machine: Machine, timeout: float, watch: Callable[[Progress], bool] = lambda _: True) -> Result:

@@ -18,6 +18,7 @@ from pathlib import Path
 ROWS, COLUMNS = 30, 100
 SCREEN_NAME = re.compile(rb'Bochs connected to screen "([^"]+)"')
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78DEHM])|[\x0e\x0f\x07]")
+STOP = re.compile(rb"^Next at t=(\d+)", re.MULTILINE)
 E9_START = re.compile(r"^Next at t=0\n.*\n", re.MULTILINE)
 E9_END = re.compile(r"={72}\nBochs is exiting|\(0\)\.\[\d+\]")
 
@@ -79,6 +80,10 @@ class Console:
         text = text[start.end():] if start else text
         end = E9_END.search(text)
         return text[:end.start()] if end else text
+
+    def stops(self) -> tuple[int, ...]:
+        """Return the ticks at which the debugger stopped."""
+        return tuple(int(tick) for tick in STOP.findall(self.output))
 
     def close(self) -> None:
         """Close all ends."""

@@ -45,7 +45,7 @@ def test_floppy_is_a_floppy(multiboot_elf: Path) -> None:
 def test_image_too_big_for_the_loader(tmp_path: Path) -> None:
     image = tmp_path / "huge.elf"
     image.write_bytes(random.Random(1).randbytes(FLOPPY_SIZE))
-    with pytest.raises(MachineFault, match=core image is too big):
+    with pytest.raises(MachineFault, match="core image is too big"):
         make_loader_floppy(image)
 
 
