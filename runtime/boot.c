@@ -1,0 +1,62 @@
+/* From the loader to the first instruction of dom0. */
+#include "boot.h"
+
+#include "apic.h"
+#include "cpu.h"
+#include "generated/dom0.h"
+#include "host.h"
+#include "layout.h"
+#include "log.h"
+#include "low.h"
+#include "memory.h"
+#include "multiboot.h"
+#include "paging.h"
+#include "region.h"
+#include "smp.h"
+#include "string.h"
+#include "traps.h"
+#include "vcpu.h"
+#include "vmx.h"
+
+extern char boot_stack_top[];
+
+static struct boot_request request;
+
+static __attribute__((noreturn)) void boot_final(u64 ram_end);
+__attribute__((noreturn)) void boot(const struct boot_request *from);
+
+static u64 bytes_needed(u64 ram_end)
+{
+    u64 pages = paging_pages(ram_end) + smp_pages(ram_end) + 1;
+    return (u64)image_size + pages * PAGE_SIZE;
+}
+
+/* In the boot world: identity below 4 GiB, the image where the loader put it. */
+void boot(const struct boot_request *from)
+{
+    request = *from;
+    log_serial = request.log_serial;
+    multiboot_read(request.magic, request.info);
+    smp_count();
+    u64 ram_end = region_ram_end();
+    region_choose(bytes_needed(ram_end));
+    u64 tables = region_skip(paging_pages(ram_end));
+    paging_build(tables, ram_end);
+    memcpy(phys(hv_base), phys((u64)image_start), (u64)image_size);     /* last: variables go with it */
+    world_enter(tables, boot_stack_top, boot_final, ram_end);
+}
+
+void boot_final(u64 ram_end)
+{
+    direct_map = DM_VA;
+    traps_init();
+    ones_page = region_take(1);
+    memset(hv_virt(ones_page), 0xFF, PAGE_SIZE);
+    smp_allocate(ram_end);
+    cpu_setup(cpus[0]);
+    controls_grant();
+    dom0_features_init();
+    low_install(request.drive, request.partition);
+    vmx_start(cpus[0]);
+    vcpu_start_disk(cpus[0]);
+}

@@ -1,0 +1,119 @@
+/* Instructions that C has no word for, run in root mode. */
+#pragma once
+
+#include "generated/structs.h"
+#include "types.h"
+
+/* What a careful RDMSR returns: `ok` is false where the processor said #GP. */
+struct msr_value {
+    u64 value;
+    bool ok;
+};
+
+static inline struct regs4 host_cpuid(u32 leaf, u32 subleaf)
+{
+    struct regs4 r;
+    asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+    return r;
+}
+
+static inline u64 host_rdmsr(u32 msr)
+{
+    u32 low, high;
+    asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+    return (u64)high << 32 | low;
+}
+
+static inline void host_wrmsr(u32 msr, u64 value)
+{
+    asm volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
+static inline u64 host_rdtsc(void)
+{
+    u32 low, high;
+    asm volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (u64)high << 32 | low;
+}
+
+static inline u8 host_in8(u16 port)
+{
+    u8 value;
+    asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline void host_out8(u16 port, u8 value)
+{
+    asm volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline void host_wbinvd(void)
+{
+    asm volatile("wbinvd" : : : "memory");
+}
+
+static inline void host_pause(void)
+{
+    asm volatile("pause" : : : "memory");
+}
+
+static inline u64 host_read_cr0(void)
+{
+    u64 value;
+    asm volatile("mov %%cr0, %0" : "=r"(value));
+    return value;
+}
+
+static inline void host_write_cr0(u64 value)
+{
+    asm volatile("mov %0, %%cr0" : : "r"(value) : "memory");
+}
+
+static inline u64 host_read_cr3(void)
+{
+    u64 value;
+    asm volatile("mov %%cr3, %0" : "=r"(value) : : "memory");
+    return value;
+}
+
+static inline void host_write_cr3(u64 value)
+{
+    asm volatile("mov %0, %%cr3" : : "r"(value) : "memory");
+}
+
+static inline u64 host_read_cr4(void)
+{
+    u64 value;
+    asm volatile("mov %%cr4, %0" : "=r"(value));
+    return value;
+}
+
+static inline void host_write_cr4(u64 value)
+{
+    asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
+}
+
+static inline void host_write_cr2(u64 value)
+{
+    asm volatile("mov %0, %%cr2" : : "r"(value) : "memory");
+}
+
+static inline u64 host_read_dr6(void)
+{
+    u64 value;
+    asm volatile("mov %%db6, %0" : "=r"(value));
+    return value;
+}
+
+static inline void host_write_dr6(u64 value)
+{
+    asm volatile("mov %0, %%db6" : : "r"(value));
+}
+
+/* A fault is an answer: see fixup.h. */
+struct msr_value host_rdmsr_try(u32 msr);
+bool host_wrmsr_try(u32 msr, u64 value);
+bool host_xsetbv_try(u32 index, u64 value);
+
+__attribute__((noreturn)) void host_halt(void);

@@ -1,0 +1,59 @@
+/* Questions of dom0's programs about the hypervisor. */
+#include "cpu.h"
+#include "generated/externs.h"
+#include "generated/x86.h"
+#include "log.h"
+
+static struct answer answer(u64 value)
+{
+    return (struct answer){ value, true };
+}
+
+/* Summed over all CPUs. */
+static u64 hidden_writes(void)
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < cpu_count; i++)
+        sum += cpus[i]->hidden_writes;
+    return sum;
+}
+
+static u64 hidden_reads(void)
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < cpu_count; i++)
+        sum += cpus[i]->hidden_reads;
+    return sum;
+}
+
+struct answer info_read(struct cpu *cpu, u32 which)
+{
+    (void)cpu;
+    switch (which) {
+    case 0: return answer(ABI_VERSION);
+    case 1: return answer(cpu_count);
+    case 2: return answer(hv_base);
+    case 3: return answer(hv_size);
+    case 4: return answer(EXIT_COUNT);
+    case 5: return answer(hidden_reads());
+    case 6: return answer(hidden_writes());
+    default: return (struct answer){ 0, false };
+    }
+}
+
+struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason)
+{
+    (void)cpu;
+    if (index >= cpu_count || reason >= EXIT_COUNT)
+        return (struct answer){ 0, false };
+    return answer(cpus[index]->exit_counts[reason]);
+}
+
+struct answer log_read_bytes(struct cpu *cpu, u64 offset)
+{
+    (void)cpu;
+    u64 bytes = 0;
+    for (u32 i = 0; i < 8; i++)
+        bytes |= (u64)log_byte(offset + i) << 8 * i;
+    return answer(bytes);
+}

@@ -1,0 +1,46 @@
+/* Instructions that the guest left for and that we carry out for it. */
+#include "guest.h"
+#include "host.h"
+
+void guest_msr_answer(struct cpu *cpu, u64 value)
+{
+    cpu->guest.rax = (u32)value;
+    cpu->guest.rdx = value >> 32;
+    guest_advance(cpu);
+}
+
+void guest_msr_read_try(struct cpu *cpu, u32 msr)
+{
+    struct msr_value answer = host_rdmsr_try(msr);
+    if (answer.ok)
+        guest_msr_answer(cpu, answer.value);
+    else
+        guest_inject_error(cpu, VECTOR_GP, 0);
+}
+
+void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value)
+{
+    if (host_wrmsr_try(msr, value))
+        guest_advance(cpu);
+    else
+        guest_inject_error(cpu, VECTOR_GP, 0);
+}
+
+/* The upper half of RAX is kept by narrow reads and cleared by 32-bit ones, as always. */
+void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input)
+{
+    u64 *rax = &cpu->guest.rax;
+    if (input && size == 1)
+        asm volatile("inb %1, %b0" : "+a"(*rax) : "d"(port));
+    else if (input && size == 2)
+        asm volatile("inw %1, %w0" : "+a"(*rax) : "d"(port));
+    else if (input)
+        asm volatile("inl %1, %k0" : "+a"(*rax) : "d"(port));
+    else if (size == 1)
+        asm volatile("outb %b0, %1" : : "a"(*rax), "d"(port));
+    else if (size == 2)
+        asm volatile("outw %w0, %1" : : "a"(*rax), "d"(port));
+    else
+        asm volatile("outl %k0, %1" : : "a"(*rax), "d"(port));
+    guest_advance(cpu);
+}

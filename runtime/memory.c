@@ -1,0 +1,88 @@
+#include "memory.h"
+
+#include "apic.h"
+#include "cpu.h"
+#include "generated/controls.h"
+#include "generated/dom0.h"
+#include "generated/x86.h"
+#include "vmx.h"
+#include "host.h"
+#include "stop.h"
+
+/* Tables that everything but plain RAM wants: root, directories of mixed GiBs, page tables of mixed 2 MiB. */
+#define POOL_PAGES 24
+
+u64 ones_page;
+
+static bool has_1g(void)
+{
+    return host_rdmsr(IA32_VMX_EPT_VPID_CAP) & EPT_PAGE_1G;
+}
+
+u32 memory_pool_pages(u64 ram_end)
+{
+    return POOL_PAGES + (has_1g() ? 0 : (u32)(round_up(ram_end, PAGE_1G) / PAGE_1G));
+}
+
+u64 *ept_table(u64 physical)
+{
+    return hv_virt(physical);
+}
+
+void memory_init(struct cpu *cpu, u64 pool, u32 pages)
+{
+    struct memory_map *map = &cpu->map;
+    map->rules = dom0_memory;
+    map->rule_count = DOM0_MEMORY_RULES;
+    map->regions[REGION_HYPERVISOR] = (struct region){ hv_base, hv_base + hv_size };
+    map->ones_page = ones_page;
+    map->page_1g = has_1g();
+    cpu->ept = (struct ept){ .pool = pool, .pages = pages };
+    cpu->eptp = pool | TYPE_WB | 3 << 3;        /* WB, 4 levels. SDM: 25.6.11 */
+    ept_reset(&cpu->ept);
+}
+
+void memory_flush(struct cpu *cpu)
+{
+    invept_single(cpu->eptp);
+}
+
+void memory_reset(struct cpu *cpu)
+{
+    ept_reset(&cpu->ept);
+    memory_flush(cpu);
+}
+
+void memory_fill(struct cpu *cpu, u64 gpa)
+{
+    if (ept_fill(&cpu->ept, &cpu->map, gpa))
+        return;
+    memory_reset(cpu);
+    if (!ept_fill(&cpu->ept, &cpu->map, gpa))
+        machine_stop(cpu, "no page for guest-physical tables");
+}
+
+void memory_fault(struct cpu *cpu, u64 gpa, bool write)
+{
+    apic_watch_update(cpu);
+    struct ept_range range = ept_range(&cpu->map, gpa);
+    if (!write && range.what == MEMORY_HIDE)
+        cpu->hidden_reads++;            /* the first one of each 2 MiB: then the tables are filled */
+    memory_fill(cpu, gpa);
+    if (write && !(range.rights & EPT_WRITE))
+        step_begin(cpu, gpa, range.what == MEMORY_WATCH);
+}
+
+void mtrr_changed(struct cpu *cpu)
+{
+    if (!(host_rdmsr(IA32_MTRR_DEF_TYPE) & MTRR_DEF_TYPE_ENABLE))
+        return;
+    mtrr_read(&cpu->map.mtrrs);
+    memory_reset(cpu);
+}
+
+void memory_a20(struct cpu *cpu, bool on)
+{
+    cpu->map.regions[REGION_A20_WINDOW] = on ? (struct region){ 0, 0 } : (struct region){ MIB(1), MIB(2) };
+    memory_reset(cpu);
+}

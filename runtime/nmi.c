@@ -1,0 +1,77 @@
+/*
+ * An NMI in root mode is owed to dom0. The trap handler itself writes the armed control words: whatever the
+ * interrupted code was doing, the next VM entry opens the window. So there is no check on the way in, and no race.
+ * The words are constants; writing them twice does no harm. SDM: 25.6.1, 25.6.2
+ */
+#include "nmi.h"
+
+#include "apic.h"
+#include "generated/controls.h"
+#include "guest.h"
+#include "stop.h"
+#include "vcpu.h"
+
+#define EVENT_NMI (VM_ENTRY_INTERRUPTION_INFO_VALID | VECTOR_NMI | \
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI << VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT)
+
+void nmi_unmask(void);
+
+static void arm(void)
+{
+    vmwrite(VMCS_PIN_BASED_CONTROLS,
+            controls_word(VMCS_PIN_BASED_CONTROLS) | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
+    vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS) | PRIMARY_NMI_WINDOW_EXITING);
+}
+
+void nmi_disarm(struct cpu *cpu)
+{
+    u64 exiting = cpu->map.regions[REGION_LOCAL_APIC].hi ? PIN_NMI_EXITING | PIN_VIRTUAL_NMIS : 0;
+    vmwrite(VMCS_PIN_BASED_CONTROLS, controls_word(VMCS_PIN_BASED_CONTROLS) | exiting);
+    vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS));
+}
+
+void nmi_in_root(struct cpu *cpu)
+{
+    cpu->nmi_owed = true;
+    if (cpu->vmx_on)
+        arm();
+}
+
+void machine_check_in_root(struct cpu *cpu)
+{
+    cpu->mc_owed = true;
+    if (cpu->vmx_on)
+        arm();
+}
+
+void nmi_arrived(struct cpu *cpu)
+{
+    nmi_unmask();
+    if (cpu->waiting)
+        vcpu_park(cpu);
+    cpu->nmi_owed = true;
+    arm();
+}
+
+static void machine_check_hand_on(struct cpu *cpu)
+{
+    cpu->mc_owed = false;
+    if (!(vmread(VMCS_GUEST_CR4) & CR4_MCE))
+        machine_stop(cpu, "a machine check that dom0 does not take");
+    guest_inject(cpu, VECTOR_MC);
+}
+
+void nmi_window(struct cpu *cpu)
+{
+    if (cpu->waiting)
+        vcpu_park(cpu);
+    nmi_disarm(cpu);
+    if (cpu->mc_owed) {
+        machine_check_hand_on(cpu);
+    } else if (cpu->nmi_owed) {
+        cpu->nmi_owed = false;
+        vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, EVENT_NMI);
+    }
+    if (cpu->nmi_owed || cpu->mc_owed)
+        arm();
+}

@@ -1,0 +1,17 @@
+/* NMIs and machine checks that hit the hypervisor belong to dom0. */
+#pragma once
+
+#include "types.h"
+
+struct cpu;
+
+/* From the host's IDT: notes it, and arms the window before the next entry can happen. */
+void nmi_in_root(struct cpu *cpu);
+void machine_check_in_root(struct cpu *cpu);
+
+/* An NMI exit, and the NMI-window exit. */
+void nmi_arrived(struct cpu *cpu);
+void nmi_window(struct cpu *cpu);
+
+/* The control words without anything owed: NMIs exit while other CPUs may want this one to stop. */
+void nmi_disarm(struct cpu *cpu);

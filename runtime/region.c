@@ -1,0 +1,123 @@
+#include "region.h"
+
+#include "layout.h"
+#include "log.h"
+#include "multiboot.h"
+#include "stop.h"
+#include "string.h"
+
+u64 hv_base, hv_size;
+u64 direct_map;
+
+static u64 next;                        /* pages taken so far, the image first */
+
+static u64 range_end(const struct range *range)
+{
+    return range->base + range->length;
+}
+
+static bool overlaps(u64 lo, u64 hi, u64 other_lo, u64 other_hi)
+{
+    return lo < other_hi && other_lo < hi;
+}
+
+/* The image as loaded, and modules that have not been moved yet. */
+static bool in_use(u64 lo, u64 hi)
+{
+    if (overlaps(lo, hi, MIB(1), (u64)image_start + (u64)image_size))
+        return true;
+    for (u32 i = 0; i < machine.module_count; i++)
+        if (overlaps(lo, hi, machine.modules[i].start, machine.modules[i].end))
+            return true;
+    return false;
+}
+
+/* The map may have ranges that overlap: what any of them says is not usable is not. */
+static bool is_ram(u64 lo, u64 hi)
+{
+    bool inside = false;
+    for (u32 i = 0; i < machine.range_count; i++) {
+        const struct range *r = &machine.ranges[i];
+        if (r->type == RANGE_USABLE)
+            inside |= lo >= r->base && hi <= range_end(r);
+        else if (overlaps(lo, hi, r->base, range_end(r)))
+            return false;
+    }
+    return inside;
+}
+
+void region_choose(u64 bytes)
+{
+    hv_size = round_up(bytes, PAGE_2M);
+    if (hv_size > HV_BLOCKS_MAX * PAGE_2M)
+        machine_stop(0, "the hidden region would be too large");
+    for (hv_base = GIB(4) - hv_size; hv_base >= PAGE_2M; hv_base -= PAGE_2M) {
+        if (is_ram(hv_base, hv_base + hv_size) && !in_use(hv_base, hv_base + hv_size)) {
+            region_reserve(hv_base, hv_base + hv_size);
+            next = (u64)image_size;
+            return;
+        }
+    }
+    loud_text("luvalley: error[memory]: no free memory below 4 GiB for the hypervisor\n");
+    machine_stop(0, "not enough memory");
+}
+
+static void range_insert(u32 at, u64 lo, u64 hi, u32 type)
+{
+    if (lo >= hi)
+        return;
+    if (machine.range_count == RANGES_MAX)
+        machine_stop(0, "the memory map has too many ranges");
+    memmove(&machine.ranges[at + 1], &machine.ranges[at], (machine.range_count - at) * sizeof(struct range));
+    machine.ranges[at] = (struct range){ lo, hi - lo, type };
+    machine.range_count++;
+}
+
+/* Splits each usable range that [lo, hi) cuts. */
+void region_reserve(u64 lo, u64 hi)
+{
+    for (u32 i = 0; i < machine.range_count; i++) {
+        struct range *r = &machine.ranges[i];
+        u64 start = r->base, end = range_end(r), cut = larger(lo, start), cut_end = smaller(hi, end);
+        if (r->type != RANGE_USABLE || cut >= cut_end)
+            continue;
+        *r = (struct range){ cut, cut_end - cut, RANGE_RESERVED };
+        range_insert(i + 1, cut_end, end, RANGE_USABLE);
+        range_insert(i, start, cut, RANGE_USABLE);
+    }
+}
+
+u64 region_ram_end(void)
+{
+    u64 end = 0;
+    for (u32 i = 0; i < machine.range_count; i++)
+        if (machine.ranges[i].type == RANGE_USABLE)
+            end = larger(end, range_end(&machine.ranges[i]));
+    return end;
+}
+
+u64 region_contiguous_end(void)
+{
+    for (u32 i = 0; i < machine.range_count; i++) {
+        const struct range *r = &machine.ranges[i];
+        if (r->type == RANGE_USABLE && r->base <= MIB(1) && range_end(r) > MIB(1))
+            return range_end(r);
+    }
+    return MIB(1);
+}
+
+u64 region_skip(u32 pages)
+{
+    u64 address = hv_base + next;
+    next += pages * PAGE_SIZE;
+    if (next > hv_size)
+        machine_stop(0, "the hidden region is too small");
+    return address;
+}
+
+u64 region_take(u32 pages)
+{
+    u64 address = region_skip(pages);
+    memset(hv_virt(address), 0, pages * PAGE_SIZE);
+    return address;
+}

@@ -1,0 +1,17 @@
+/* The hidden region: which memory it is, and who gets which page of it. */
+#pragma once
+
+#include "types.h"
+
+/* Picks the highest free 2 MiB blocks below 4 GiB that hold `bytes`, and takes them out of the machine's map. */
+void region_choose(u64 bytes);
+/* Reserves [lo, hi) in the map. */
+void region_reserve(u64 lo, u64 hi);
+/* The end of usable memory, and of what lies without a gap above 1 MiB. */
+u64 region_ram_end(void);
+u64 region_contiguous_end(void);
+
+/* The next pages of the region; physical. */
+u64 region_skip(u32 pages);
+/* The same, zeroed; only in the final address space. */
+u64 region_take(u32 pages);

@@ -1,0 +1,137 @@
+#include "step.h"
+
+#include "apic.h"
+#include "generated/dom0.h"
+#include "guest.h"
+#include "host.h"
+#include "memory.h"
+#include "stop.h"
+#include "string.h"
+
+/* SDM: 25.4.2, IA32_DEBUGCTL and the interruptibility state are the guest's own; we borrow them for one instruction. */
+static void flags_borrow(struct step *step)
+{
+    u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+    step->rflags = vmread(VMCS_GUEST_RFLAGS);
+    step->debugctl = vmread(VMCS_GUEST_IA32_DEBUGCTL);
+    step->nmi_blocking = blocking & INTERRUPTIBILITY_NMI;
+    step->exception_bitmap = vmread(VMCS_EXCEPTION_BITMAP);
+    vmwrite(VMCS_GUEST_RFLAGS, (step->rflags & ~(u64)RFLAGS_IF) | RFLAGS_TF);
+    vmwrite(VMCS_GUEST_IA32_DEBUGCTL, step->debugctl & ~(u64)DEBUGCTL_BTF);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, INTERRUPTIBILITY_NMI);
+    vmwrite(VMCS_EXCEPTION_BITMAP, 0xFFFFFFFF);
+}
+
+static void flags_return(const struct step *step)
+{
+    u64 own = RFLAGS_IF | RFLAGS_TF;
+    vmwrite(VMCS_GUEST_RFLAGS, (vmread(VMCS_GUEST_RFLAGS) & ~own) | (step->rflags & own));
+    vmwrite(VMCS_GUEST_IA32_DEBUGCTL, step->debugctl);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, step->nmi_blocking);
+    vmwrite(VMCS_EXCEPTION_BITMAP, step->exception_bitmap);
+}
+
+/* The page that stands in: ones for hidden memory, the register's present value for the APIC. */
+static void page_lend(struct cpu *cpu, u64 gpa, bool apic)
+{
+    u8 *scratch = cpu_block(cpu)->scratch;
+    if (apic)
+        *(u32 *)(scratch + (gpa & PAGE_MASK & ~3ull)) = apic_read(gpa & PAGE_MASK & ~3ull);
+    else
+        memset(scratch, 0xFF, PAGE_SIZE);
+    ept_point(&cpu->ept, gpa, hv_phys(scratch), EPT_RIGHTS, TYPE_WB);
+    memory_flush(cpu);
+}
+
+static void page_note(struct cpu *cpu, u64 gpa, bool apic)
+{
+    struct step *step = &cpu->step;
+    for (u32 i = 0; i < step->pages; i++)
+        if (step->page[i].gpa == round_down(gpa, PAGE_SIZE))
+            return;
+    if (step->pages == STEP_PAGES)
+        machine_stop(cpu, "one instruction writes to too many hidden pages");
+    step->page[step->pages++] = (struct step_page){ round_down(gpa, PAGE_SIZE), apic };
+    if (apic)
+        step->apic_offset = gpa & PAGE_MASK & ~3ull;
+}
+
+void step_begin(struct cpu *cpu, u64 gpa, bool apic)
+{
+    struct step *step = &cpu->step;
+    *(apic ? &cpu->apic_writes : &cpu->hidden_writes) += 1;
+    page_lend(cpu, gpa, apic);
+    /* The processor itself pushes onto a stack there: TF would be pushed too. The page stays lent. */
+    if (vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID)
+        return;
+    page_note(cpu, gpa, apic);
+    if (step->active)
+        return;
+    step->active = true;
+    flags_borrow(step);
+}
+
+/* Pages as their rules have them. Returns whether the APIC's was among them. */
+static bool pages_return(struct cpu *cpu)
+{
+    struct step *step = &cpu->step;
+    bool apic = false;
+    for (u32 i = 0; i < step->pages; i++) {
+        struct ept_range r = ept_range(&cpu->map, step->page[i].gpa);
+        u64 frame = r.what == MEMORY_HIDE ? ones_page : step->page[i].gpa;
+        ept_point(&cpu->ept, step->page[i].gpa, frame, r.rights, r.type);
+        apic |= step->page[i].apic;
+    }
+    memory_flush(cpu);
+    step->pages = 0;
+    step->active = false;
+    return apic;
+}
+
+/* #DB is the guest's too if it steps itself or a breakpoint matched. SDM: 18.2.3 */
+static void debug_pass_on(struct cpu *cpu, u64 cause)
+{
+    bool own_step = cpu->step.rflags & RFLAGS_TF && !(cpu->step.debugctl & DEBUGCTL_BTF);
+    if (!own_step)
+        cause &= ~(u64)PENDING_DEBUG_BS;
+    if (!cause)
+        return;
+    host_write_dr6(host_read_dr6() | cause);
+    guest_inject(cpu, VECTOR_DB);
+}
+
+static void exception_pass_on(struct cpu *cpu, u64 info, u64 qualification)
+{
+    u32 vector = info & EXIT_INTERRUPTION_INFO_VECTOR_MASK;
+    if (vector == VECTOR_PF)
+        host_write_cr2(qualification);
+    if (info & EXIT_INTERRUPTION_INFO_ERROR_CODE_VALID)
+        guest_inject_error(cpu, vector, (u32)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
+    else
+        guest_inject(cpu, vector);
+}
+
+bool step_finish(struct cpu *cpu)
+{
+    if (!cpu->step.active)
+        return false;
+    u64 info = vmread(VMCS_EXIT_INTERRUPTION_INFO), qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    bool debug = (info & EXIT_INTERRUPTION_INFO_VECTOR_MASK) == VECTOR_DB;
+    flags_return(&cpu->step);
+    bool apic = pages_return(cpu);
+    if (apic && debug && qualification & PENDING_DEBUG_BS)
+        apic_written(cpu, cpu->step.apic_offset, *(u32 *)(cpu_block(cpu)->scratch + cpu->step.apic_offset));
+    if (debug)
+        debug_pass_on(cpu, qualification);
+    else
+        exception_pass_on(cpu, info, qualification);
+    return true;
+}
+
+void step_cancel(struct cpu *cpu)
+{
+    if (!cpu->step.active)
+        return;
+    vmwrite(VMCS_EXCEPTION_BITMAP, cpu->step.exception_bitmap);
+    pages_return(cpu);
+}

@@ -1,0 +1,15 @@
+/* The two loud ends. */
+#pragma once
+
+#include "types.h"
+
+struct cpu;
+
+/* Resets the machine; the reason goes to the log. */
+__attribute__((noreturn)) void machine_reset(const char *why);
+
+/* Says all that is known of the last exit, on every channel, and halts every CPU. */
+__attribute__((noreturn)) void machine_stop(struct cpu *cpu, const char *why);
+
+/* For a CPU that another one has told to stop. */
+extern volatile bool machine_stopping;

@@ -1,0 +1,44 @@
+/* The words everything else is written in. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#define KIB(n) ((u64)(n) << 10)
+#define MIB(n) ((u64)(n) << 20)
+#define GIB(n) ((u64)(n) << 30)
+
+#define PAGE_SIZE KIB(4)
+#define PAGE_MASK (PAGE_SIZE - 1)
+#define PAGE_2M MIB(2)
+#define PAGE_1G GIB(1)
+
+static inline u64 round_down(u64 value, u64 unit)
+{
+    return value & ~(unit - 1);
+}
+
+static inline u64 round_up(u64 value, u64 unit)
+{
+    return round_down(value + unit - 1, unit);
+}
+
+static inline u64 smaller(u64 a, u64 b)
+{
+    return a < b ? a : b;
+}
+
+static inline u64 larger(u64 a, u64 b)
+{
+    return a > b ? a : b;
+}

@@ -1,0 +1,144 @@
+#include "vmx.h"
+
+#include "cpu.h"
+#include "generated/controls.h"
+#include "generated/dom0.h"
+#include "generated/x86.h"
+#include "host.h"
+#include "log.h"
+#include "stop.h"
+#include "traps.h"
+
+#define PAT_AT_RESET 0x0007040600070406ull      /* SDM: 12.12.4 */
+
+
+void dom0_exit(void);
+
+/* What the processor allows: bits that may be 1, and bits that must be. SDM: A.2 */
+struct allowed {
+    u64 one, must;
+};
+
+static struct allowed allowed_read(const struct control_choice *c)
+{
+    bool use_true = c->true_msr && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS;
+    u64 value = host_rdmsr_try(use_true ? c->true_msr : c->msr).value;
+    return c->allowed1_only ? (struct allowed){ value, 0 } : (struct allowed){ value >> 32, (u32)value };
+}
+
+static void control_refuse(const struct control_choice *c, const char *why, u64 bits)
+{
+    loud_text("luvalley: error[control]: ");
+    loud_text(c->name);
+    loud_text(why);
+    loud_hex(bits);
+    loud_text("\n");
+    machine_stop(0, "the processor's VMX controls do not suit the spec");
+}
+
+static u64 control_grant(const struct control_choice *c)
+{
+    struct allowed a = allowed_read(c);
+    u64 wanted = c->on | (c->prefer & a.one);
+    u64 missing = (c->on | c->switched) & ~a.one, forced = a.must & ~(wanted | c->switched | c->default1);
+    if (missing)
+        control_refuse(c, " lacks bits ", missing);
+    if (forced)
+        control_refuse(c, " has forced bits ", forced);
+    return wanted | a.must;
+}
+
+void controls_grant(void)
+{
+    for (u32 i = 0; i < DOM0_CONTROL_WORDS; i++)
+        dom0_control_word[i] = control_grant(&dom0_controls[i]);
+}
+
+u64 controls_word(u16 field)
+{
+    for (u32 i = 0; i < DOM0_CONTROL_WORDS; i++)
+        if (dom0_controls[i].field == field)
+            return dom0_control_word[i];
+    return 0;
+}
+
+/* SDM: 24.7 */
+static void operation_enter(struct cpu *cpu)
+{
+    u64 feature = host_rdmsr(IA32_FEATURE_CONTROL);
+    if (!(feature & FEATURE_CONTROL_LOCK))
+        host_wrmsr(IA32_FEATURE_CONTROL, feature | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
+    host_write_cr0(host_read_cr0() | host_rdmsr(IA32_VMX_CR0_FIXED0));
+    host_write_cr4(host_read_cr4() | host_rdmsr(IA32_VMX_CR4_FIXED0));
+
+    struct cpu_block *block = cpu_block(cpu);
+    u32 revision = host_rdmsr(IA32_VMX_BASIC) & BASIC_REVISION_MASK;
+    *(u32 *)block->vmxon = revision;
+    *(u32 *)block->vmcs = revision;
+    u64 vmcs = hv_phys(block->vmcs);
+    if (!vmxon(hv_phys(block->vmxon)) || !vmclear(vmcs) || !vmptrld(vmcs))
+        machine_stop(0, "VMXON or VMPTRLD failed");
+    cpu->vmx_on = true;
+}
+
+/* A field that hangs on a control the processor lacks is left alone. */
+static void controls_write(void)
+{
+    for (u32 i = 0; i < DOM0_CONTROL_WORDS; i++)
+        if (dom0_control_word[i])
+            vmwrite(dom0_controls[i].field, dom0_control_word[i]);
+}
+
+static void host_state_write(struct cpu *cpu)
+{
+    vmwrite(VMCS_HOST_CR0, host_read_cr0());
+    vmwrite(VMCS_HOST_CR3, host_read_cr3());
+    vmwrite(VMCS_HOST_CR4, host_read_cr4());
+    vmwrite(VMCS_HOST_CS_SELECTOR, HOST_CODE);
+    vmwrite(VMCS_HOST_SS_SELECTOR, HOST_DATA);
+    vmwrite(VMCS_HOST_DS_SELECTOR, HOST_DATA);
+    vmwrite(VMCS_HOST_ES_SELECTOR, HOST_DATA);
+    vmwrite(VMCS_HOST_FS_SELECTOR, 0);
+    vmwrite(VMCS_HOST_GS_SELECTOR, 0);
+    vmwrite(VMCS_HOST_TR_SELECTOR, HOST_TSS);
+    vmwrite(VMCS_HOST_FS_BASE, 0);
+    vmwrite(VMCS_HOST_GS_BASE, (u64)&cpu->self);
+    vmwrite(VMCS_HOST_TR_BASE, (u64)&cpu->tss);
+    vmwrite(VMCS_HOST_GDTR_BASE, (u64)cpu->gdt);
+    vmwrite(VMCS_HOST_IDTR_BASE, traps_base());
+    vmwrite(VMCS_HOST_IA32_SYSENTER_CS, 0);
+    vmwrite(VMCS_HOST_IA32_SYSENTER_ESP, 0);
+    vmwrite(VMCS_HOST_IA32_SYSENTER_EIP, 0);
+    vmwrite(VMCS_HOST_IA32_PAT, PAT_AT_RESET);
+    vmwrite(VMCS_HOST_IA32_EFER, EFER_LME | EFER_LMA | EFER_NXE);
+    vmwrite(VMCS_HOST_RSP, (u64)cpu);
+    vmwrite(VMCS_HOST_RIP, (u64)dom0_exit);
+}
+
+static void execution_write(struct cpu *cpu)
+{
+    vmwrite(VMCS_VMCS_LINK_POINTER, ~0ull);
+    vmwrite(VMCS_MSR_BITMAP_ADDRESS, hv_phys(dom0_msr_bitmap));
+    vmwrite(VMCS_IO_BITMAP_A_ADDRESS, hv_phys(dom0_io_bitmap));
+    vmwrite(VMCS_IO_BITMAP_B_ADDRESS, hv_phys(dom0_io_bitmap + PAGE_SIZE));
+    vmwrite(VMCS_EXCEPTION_BITMAP, DOM0_EXCEPTION_BITMAP);
+    vmwrite(VMCS_CR0_GUEST_HOST_MASK, DOM0_CR0_OWNED);
+    vmwrite(VMCS_CR4_GUEST_HOST_MASK, DOM0_CR4_OWNED);
+    vmwrite(VMCS_EPT_POINTER, cpu->eptp);
+    if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID)
+        vmwrite(VMCS_VPID, cpu->index + 1);
+}
+
+void vmx_start(struct cpu *cpu)
+{
+    operation_enter(cpu);
+    controls_write();
+    host_state_write(cpu);
+    execution_write(cpu);
+}
+
+void vmresume_failed(struct cpu *cpu)
+{
+    log_line("VM entry refused, VM-instruction error %", vmread(VMCS_VM_INSTRUCTION_ERROR), 0);
+    machine_stop(cpu, "VMRESUME failed");
+}
