@@ -62,7 +62,7 @@ dom0_exit:
         mov eax, VMCS_EXIT_REASON
         vmread rax, rax
         cmp rax, EXIT_COUNT             ; an entry failure has bit 31 and is above it too
-        jae .unknown
+        jae dom0_exit_unknown
         inc qword [rsp + CPU_EXIT_COUNTS + rax * 8]
         movzx ecx, byte [rsp + CPU_LAST_INDEX]
         mov [rsp + CPU_LAST_EXITS + rcx], al
@@ -85,7 +85,7 @@ dom0_resume:
         vmresume
         mov rdi, rsp                    ; only a refusal comes here
         call vmresume_failed
-.unknown:
+dom0_exit_unknown:
         mov [rsp + 80], rbp
         mov [rsp + 88], r12
         mov [rsp + 96], r13

@@ -422,9 +422,8 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports in the bitmap. */
 
-static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string, bool rep)
+static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
-    (void)rep;
     if (string)
         machine_stop(cpu, "dom0 used a string instruction on a trapped port");
     switch (port) {
@@ -441,6 +440,11 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string, b
         }
         break;
     case 0x60: /* keyboard_data */
+        if (input) {
+            cpu->guest.rax = (cpu->guest.rax & ~0xffull) | (u64)(a20_port_read(cpu, port)) << 0;
+            guest_advance(cpu);
+            return;
+        }
         if (!input) {
             a20_port_write(cpu, port, (u8)cpu->guest.rax);
             guest_advance(cpu);
@@ -582,6 +586,7 @@ static inline void on_sipi(struct cpu *cpu, u8 vector)
 
 static inline void on_triple_fault(struct cpu *cpu)
 {
+    (void)cpu;
     machine_reset("dom0 triple fault");
 }
 
@@ -647,7 +652,7 @@ void dom0_exit_init_signal(struct cpu *cpu)
 /* Only in a guest whose activity state is wait-for-SIPI. */
 void dom0_exit_start_up_ipi(struct cpu *cpu)
 {
-    on_sipi(cpu, (u8)(u8)(vmread(VMCS_EXIT_QUALIFICATION) & 0xff));
+    on_sipi(cpu, (u8)(vmread(VMCS_EXIT_QUALIFICATION) & 0xff));
 }
 
 void dom0_exit_nmi_window(struct cpu *cpu)
@@ -729,13 +734,13 @@ void dom0_exit_vmxon(struct cpu *cpu)
 
 void dom0_exit_cr_access(struct cpu *cpu)
 {
-    on_cr_access(cpu, (u8)(u8)(vmread(VMCS_EXIT_QUALIFICATION) & 0xf), (u8)(u8)((vmread(VMCS_EXIT_QUALIFICATION) >> 4) & 3));
+    on_cr_access(cpu, (u8)(vmread(VMCS_EXIT_QUALIFICATION) & 0xf), (u8)((vmread(VMCS_EXIT_QUALIFICATION) >> 4) & 3));
 }
 
 /* With bitmaps an access that wraps from port FFFFH to 0 leaves too, whatever they say. */
 void dom0_exit_io(struct cpu *cpu)
 {
-    on_io(cpu, (u16)(u16)((vmread(VMCS_EXIT_QUALIFICATION) >> 16) & 0xffff), (u8)((u8)(vmread(VMCS_EXIT_QUALIFICATION) & 7)) + 1, ((vmread(VMCS_EXIT_QUALIFICATION) >> 3 & 1) != 0), ((vmread(VMCS_EXIT_QUALIFICATION) >> 4 & 1) != 0), ((vmread(VMCS_EXIT_QUALIFICATION) >> 5 & 1) != 0), ((vmread(VMCS_EXIT_QUALIFICATION) >> 6 & 1) != 0), (u8)(u8)((vmread(VMCS_EXIT_INSTRUCTION_INFO) >> 7) & 7), (u8)(u8)((vmread(VMCS_EXIT_INSTRUCTION_INFO) >> 15) & 7), (u64)vmread(VMCS_GUEST_LINEAR_ADDRESS));
+    on_io(cpu, (u16)((vmread(VMCS_EXIT_QUALIFICATION) >> 16) & 0xffff), ((u8)(vmread(VMCS_EXIT_QUALIFICATION) & 7)) + 1, (vmread(VMCS_EXIT_QUALIFICATION) >> 3 & 1), (vmread(VMCS_EXIT_QUALIFICATION) >> 4 & 1));
 }
 
 /* MSRs outside 0..1FFFH and C0000000H..C0001FFFH leave whatever the bitmap says: no setting prevents it. */
@@ -767,7 +772,7 @@ void dom0_exit_machine_check_on_entry(struct cpu *cpu)
 
 void dom0_exit_ept_violation(struct cpu *cpu)
 {
-    on_nested_page_fault(cpu, (u64)vmread(VMCS_GUEST_PHYSICAL_ADDRESS), ((vmread(VMCS_EXIT_QUALIFICATION) >> 1 & 1) != 0));
+    on_nested_page_fault(cpu, vmread(VMCS_GUEST_PHYSICAL_ADDRESS), (vmread(VMCS_EXIT_QUALIFICATION) >> 1 & 1));
 }
 
 void dom0_exit_ept_misconfiguration(struct cpu *cpu)

@@ -38,7 +38,7 @@ def expression(value: ir.Expression) -> str:
         case ir.Bits():
             return c_bits(value)
         case ir.Cast(operand, type):
-            return f"({c_type(type)}){expression(operand)}" if type.name != "bool" else f"({expression(operand)} != 0)"
+            return cast(operand, type)
         case ir.Field(base, name):
             return f"{expression(base)}.{name}"
         case ir.UnaryOperation(operator, operand):
@@ -50,6 +50,16 @@ def expression(value: ir.Expression) -> str:
             return f"{extern.name}({', '.join([*given, *map(expression, arguments)])})"
         case ir.PolicyCall(policy, arguments):
             return f"policy_{policy}({', '.join(['cpu', *map(expression, arguments)])})"
+
+
+def cast(operand: ir.Expression, type: Type) -> str:
+    """A cast that changes nothing is left out."""
+    text = expression(operand)
+    if operand.type == type:
+        return text
+    if type.name == "bool":
+        return f"({text} != 0)"
+    return f"({c_type(type)})({text})" if " " in text and not text.startswith("(") else f"({c_type(type)}){text}"
 
 
 def c_constant(number: int, name: str) -> str:

@@ -9,13 +9,13 @@ from codegen.generate.c_body import c_type, expression, payload_used, statements
 from codegen.generate.cpuid import make_views
 from codegen.generate.hypercalls import hypercall_views
 from codegen.generate.msr_switch import action_lines, case_lines, io_lines
-from codegen.model.choices import Domain, Handler, Model
+from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Arm, Exit
-from codegen.model.ir import Expression
 from codegen.output import Output
 from codegen.render import header_comment, render
 
-POLICY_EVENTS = ("msr_read", "msr_write", "io")
+# Events that tables of the domain answer, and the payload that their generated function always takes.
+POLICY_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr", "value"), "io": ("port", "size", "input", "string")}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
         read_cases=case_lines(domain.msr.read, "read"), write_cases=case_lines(domain.msr.write, "write"),
         read_default=action_lines(domain.msr.default_read, "read"),
         write_default=action_lines(domain.msr.default_write, "write"),
-        io_cases=io_lines(domain.io), hypercalls=hypercall_views(model),
+        parameters={event: policy_parameters(event, model, domain) for event in POLICY_EVENTS}, io_cases=io_lines(domain.io), hypercalls=hypercall_views(model),
     )
     return Output(f"{domain.name}_handlers.c", text)
 
@@ -65,22 +65,40 @@ def make_handler(handler: Handler, model: Model) -> HandlerView:
     used = payload_used(handler.body)
     payload = model.facts.events[handler.event].payload
     parameters = [f"{c_type(type)} {name}" for name, type in payload if name in used]
-    return HandlerView(
-        handler.event, handler.doc.summary, ", ".join(["struct cpu *cpu", *parameters]),
-        tuple(statements(handler.body.statements)),
-    )
+    lines = statements(handler.body.statements)
+    if not any("cpu" in line for line in lines):
+        lines = ["    (void)cpu;", *lines]
+    return HandlerView(handler.event, handler.doc.summary, ", ".join(["struct cpu *cpu", *parameters]), tuple(lines))
 
 
 def make_exit(exit: Exit, model: Model, domain: Domain) -> ExitView:
     return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_arm(arm, model, domain) for arm in exit.arms))
 
 
+def wanted_payload(event: str, domain: Domain) -> set[str]:
+    """Names of the payload that the event's handler takes: what it reads, and for a table what every rule may need."""
+    if event in domain.handlers:
+        return payload_used(domain.handlers[event].body)
+    return set(POLICY_EVENTS[event]) | {name for body in policy_bodies(event, domain) for name in payload_used(body)}
+
+
+def policy_bodies(event: str, domain: Domain) -> list[Body]:
+    if event == "io":
+        actions = [action for rule in domain.io.rules for action in (rule.read, rule.write)]
+    else:
+        rules = domain.msr.read if event == "msr_read" else domain.msr.write
+        actions = [rule.action for rule in rules]
+    return [action.body for action in actions if action.body is not None]
+
+
+def policy_parameters(event: str, model: Model, domain: Domain) -> str:
+    wanted = wanted_payload(event, domain)
+    known = model.facts.events[event].payload if event in model.facts.events else ()
+    return ", ".join(["struct cpu *cpu", *(f"{c_type(type)} {name}" for name, type in known if name in wanted)])
+
+
 def make_arm(arm: Arm, model: Model, domain: Domain) -> ArmView:
     test = expression(arm.where) if arm.where is not None else ""
-    payload: dict[str, Expression] = dict(arm.payload)
-    if arm.event in POLICY_EVENTS and arm.event not in domain.handlers:
-        arguments = [expression(value) for value in payload.values()]
-    else:
-        used = payload_used(domain.handlers[arm.event].body)
-        arguments = [expression(value) for name, value in payload.items() if name in used]
+    wanted = wanted_payload(arm.event, domain)
+    arguments = [expression(value) for name, value in arm.payload if name in wanted]
     return ArmView(test, f"on_{arm.event}({', '.join(['cpu', *arguments])});")
