@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import pickle
 from collections.abc import Iterable
@@ -69,14 +70,18 @@ def parse_one(source: SourceFile) -> tuple[SourceFile, syntax.File | None, Repor
 
 
 def cache_path(source: SourceFile, cache: Path) -> Path:
-    """Named by the text, its path (spans hold it) and the front end that parsed it."""
-    parts = [source.path, source.text, *(read_front_end(name) for name in ("luv.lark", "syntax.py", "build_syntax.py"))]
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    """Named by the text, its path (spans hold it) and the compiler that parsed it."""
+    digest = hashlib.sha256("\0".join([source.path, source.text, digest_compiler()]).encode()).hexdigest()
     return cache / f"{digest}.syntax"
 
 
-def read_front_end(name: str) -> str:
-    return (COMPILER / name).read_text(encoding="utf-8")
+@functools.cache
+def digest_compiler() -> str:
+    """Changes with the grammar and with any module: a cached tree is never another compiler's."""
+    digest = hashlib.sha256()
+    for path in [COMPILER / "luv.lark", *sorted(COMPILER.rglob("*.py"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def read_cached(source: SourceFile, cache: Path | None) -> syntax.File | None:
