@@ -29,6 +29,11 @@ class Reporter:
             print(text, file=sys.stderr, flush=True)
             self.next = progress.seconds + PAUSE
 
+    def watch(self, progress: Progress) -> bool:
+        """Say where the machine is, and let it go on."""
+        self.show(progress)
+        return True
+
     def clear(self) -> None:
         """Take the rewritten line away."""
         if self.drawn:
