@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import pickle
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from codegen import syntax
@@ -22,14 +24,19 @@ from codegen.source import SourceFile, load_files
 COMPILER = Path(__file__).parent
 
 
-def compile_tree(spec: Path, cache: Path | None = None) -> tuple[Model, list[Output]]:
+def compile_tree(spec: Path, folder: Path | None = None) -> tuple[Model, list[Output]]:
     """The checked model of a folder of specs, and what is generated from it; SpecError where it has errors."""
-    model = compile_sources(load_files(spec, spec.name), cache)
+    model = compile_sources(load_files(spec, spec.name), folder)
     return model, generate(model)
 
 
-def compile_sources(sources: list[SourceFile], cache: Path | None = None) -> Model:
-    files = parse_all(sources, cache)
+def compile_sources(sources: list[SourceFile], folder: Path | None = None) -> Model:
+    """The checked model of sources in memory."""
+    return compile_files(parse_all(sources, folder), sources)
+
+
+def compile_files(files: list[syntax.File], sources: Iterable[SourceFile]) -> Model:
+    """The checked model of parsed files; `sources` are for the excerpts in messages."""
     reporter = Reporter()
     model = resolve_spec(files, reporter)
     stop_on_errors(reporter, sources)
@@ -39,19 +46,20 @@ def compile_sources(sources: list[SourceFile], cache: Path | None = None) -> Mod
 
 
 def stop_on_errors(reporter: Reporter, sources: Iterable[SourceFile]) -> None:
+    """Raise SpecError with all that a stage has found, if it found anything."""
     if reporter.failed:
         raise SpecError(reporter.diagnostics, {one.path: one for one in sources})
 
 
-def parse_all(sources: list[SourceFile], cache: Path | None) -> list[syntax.File]:
-    """Every file's syntax: what did not change comes from `cache`, the rest is parsed side by side."""
-    known = {one.path: read_cached(one, cache) for one in sources}
+def parse_all(sources: list[SourceFile], folder: Path | None) -> list[syntax.File]:
+    """Every file's syntax: what did not change comes from `folder`, the rest is parsed side by side."""
+    known = {one.path: read_cached(one, folder) for one in sources}
     fresh = [one for one in sources if known[one.path] is None]
     reporter = Reporter()
     for source, parsed, found in parse_side_by_side(fresh):
         reporter.diagnostics += found.diagnostics
         known[source.path] = parsed
-        write_cached(source, parsed, cache)
+        write_cached(source, parsed, folder)
     stop_on_errors(reporter, sources)
     return [file for file in known.values() if file is not None]
 
@@ -65,37 +73,42 @@ def parse_side_by_side(sources: list[SourceFile]) -> list[tuple[SourceFile, synt
 
 
 def parse_one(source: SourceFile) -> tuple[SourceFile, syntax.File | None, Reporter]:
+    """A file's syntax, its errors in a reporter of its own: this may run in another process."""
     reporter = Reporter()
     return source, parse_file(source, reporter), reporter
 
 
-def cache_path(source: SourceFile, cache: Path) -> Path:
-    """Named by the text, its path (spans hold it) and the compiler that parsed it."""
-    digest = hashlib.sha256("\0".join([source.path, source.text, digest_compiler()]).encode()).hexdigest()
-    return cache / f"{digest}.syntax"
+def cache_path(source: SourceFile, folder: Path) -> Path:
+    """Named by the text, its path (spans hold it) and the front end that parsed it."""
+    digest = hashlib.sha256("\0".join([source.path, source.text, read_front_end()]).encode()).hexdigest()
+    return folder / f"{digest}.syntax"
 
 
-@functools.cache
-def digest_compiler() -> str:
-    """Changes with the grammar and with any module: a cached tree is never another compiler's."""
-    digest = hashlib.sha256()
-    for path in [COMPILER / "luv.lark", *sorted(COMPILER.rglob("*.py"))]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+@cache
+def read_front_end() -> str:
+    """The text of all that makes syntax of text: when it changes, what it made before is no use."""
+    paths = [COMPILER / "luv.lark", COMPILER / "source.py", *(COMPILER / "syntax").glob("*.py")]
+    paths += (COMPILER / "build_syntax").glob("*.py")
+    return "\0".join(path.read_text(encoding="utf-8") for path in sorted(paths))
 
 
-def read_cached(source: SourceFile, cache: Path | None) -> syntax.File | None:
-    if cache is None:
+def read_cached(source: SourceFile, folder: Path | None) -> syntax.File | None:
+    """The syntax as an earlier run left it; a file that cannot be read back is as good as none."""
+    if folder is None:
         return None
-    path = cache_path(source, cache)
     try:
-        found: syntax.File = pickle.loads(path.read_bytes())
-    except (OSError, EOFError, pickle.UnpicklingError, AttributeError):
+        found = pickle.loads(cache_path(source, folder).read_bytes())
+    except (OSError, EOFError, ValueError, LookupError, AttributeError, ImportError, pickle.UnpicklingError):
         return None
-    return found
+    return found if isinstance(found, syntax.File) else None
 
 
-def write_cached(source: SourceFile, parsed: syntax.File | None, cache: Path | None) -> None:
-    if cache is not None and parsed is not None:
-        cache.mkdir(parents=True, exist_ok=True)
-        cache_path(source, cache).write_bytes(pickle.dumps(parsed))
+def write_cached(source: SourceFile, parsed: syntax.File | None, folder: Path | None) -> None:
+    """Keep the syntax for the next run: beside first, so that a run at the same time never reads half of it."""
+    if folder is None or parsed is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    path = cache_path(source, folder)
+    beside = path.with_suffix(f".{os.getpid()}")
+    beside.write_bytes(pickle.dumps(parsed))
+    beside.replace(path)

@@ -8,6 +8,7 @@ from typing import Any
 
 from elftools.dwarf.die import DIE
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from codegen.generate.bitmaps import make_io_bitmap, make_msr_bitmap
 from codegen.generate.constants import exit_count
@@ -62,7 +63,7 @@ def check_segments(elf: ELFFile) -> list[str]:
 
 def check_symbols(elf: ELFFile, model: Model) -> list[str]:
     """Nothing undefined, nothing that a C library or a compiler's helper would bring, all that domains promise."""
-    table = elf.get_section_by_name(".symtab")
+    table = symbol_table(elf)
     undefined = [s.name for s in table.iter_symbols() if s["st_shndx"] == "SHN_UNDEF" and s.name]
     faults = [f"the symbol {name} is undefined" for name in undefined]
     for domain in model.domains.values():
@@ -72,8 +73,15 @@ def check_symbols(elf: ELFFile, model: Model) -> list[str]:
     return faults
 
 
+def symbol_table(elf: ELFFile) -> SymbolTableSection:
+    """The image's symbols: the debugging copy always has them."""
+    table = elf.get_section_by_name(".symtab")
+    assert isinstance(table, SymbolTableSection)
+    return table
+
+
 def read_symbol(elf: ELFFile, name: str, size: int) -> bytes:
-    symbols = elf.get_section_by_name(".symtab").get_symbol_by_name(name)
+    symbols = symbol_table(elf).get_symbol_by_name(name)
     if not symbols:
         return b""
     address = symbols[0]["st_value"]

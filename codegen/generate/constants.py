@@ -56,12 +56,9 @@ def vmcs_groups(facts: Facts) -> list[Group]:
     for field in facts.vmcs.values():
         made = Constant(f"VMCS_{field.name.upper()}", field.encoding)
         groups.setdefault(f"{field.area}: {field.group.replace('_', ' ')}", []).append(made)
-    layouts = [bits_group(field.layout.name, field.layout.bits) for field in facts.vmcs.values() if own_layout(field.name, field.layout)]
+    own = [field.layout for field in facts.vmcs.values() if field.layout and field.layout.name == field.name]
+    layouts = [bits_group(layout.name, layout.bits) for layout in own]
     return [*(Group(title, tuple(some)) for title, some in groups.items()), *layouts]
-
-
-def own_layout(name: str, layout: object) -> bool:
-    return layout is not None and getattr(layout, "name", "") == name
 
 
 def exit_group(facts: Facts) -> Group:

@@ -27,13 +27,14 @@ def resolve_condition(expr: syntax.Expr | str | None, facts: Facts, reporter: Re
             return ir.OrCondition(both(left, right, facts, reporter))
         case syntax.Member(syntax.NameExpr(root), name):
             return resolve_atom(root, name, facts, reporter)
-        case syntax.NameExpr(name) if name.text in facts.msrs:
+        case syntax.MsrExpr(name) if name.text in facts.msrs:
             return ir.MsrAtom(name.text, name.span)
-        case syntax.NameExpr(name):
-            errors.unknown_name(reporter, name, "control, table or MSR", facts.msrs)
+        case syntax.MsrExpr(name):
+            errors.unknown_name(reporter, name, "MSR", facts.msrs)
         case _ if not isinstance(expr, str):
             message = "a condition is made of controls, tables, MSRs, and, or, not"
-            errors.type_mismatch(reporter, expr.span, message, "no condition")
+            help = "write a control as primary.hlt_exiting, a table as io.traps, an MSR as msr IA32_PAT"
+            errors.type_mismatch(reporter, expr.span, message, "no condition", help)
     return ir.Always(True)
 
 

@@ -25,8 +25,8 @@ def cost_of_statement(statement: ir.Statement) -> int:
         case ir.LogLine():
             return LOG_LINE
         case ir.End():
-            value = cost_of_expression(statement.value) if statement.value else 0
-            return OUTCOMES.get(statement.kind, 0) + value
+            own = OUTCOMES.get(statement.kind, 0)
+            return own + (cost_of_expression(statement.value) if statement.value else 0)
 
 
 def cost_of_expression(expression: ir.Expression) -> int:

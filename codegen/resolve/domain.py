@@ -48,7 +48,7 @@ class DomainResolver:
         )
 
     def events(self, kind: type[syntax.Native] | type[syntax.Trap]) -> tuple[syntax.Name, ...]:
-        names = [name for clause in clauses_of(self.node, kind) for name in clause.events]  # type: ignore[attr-defined]
+        names = [name for clause in clauses_of(self.node, kind) for name in clause.events]
         for name in names:
             if name.text not in self.facts.events:
                 errors.unknown_name(self.reporter, name, "event", self.facts.events)

@@ -50,6 +50,8 @@ def resolve(expr: syntax.Expr, scope: Scope) -> ir.Expression | None:
             return ir.Constant(number.value, LITERAL)
         case syntax.NameExpr(name):
             return resolve_name(name, scope)
+        case syntax.MsrExpr(name):
+            return resolve_msr(name, scope)
         case syntax.Member():
             return resolve_member(expr, scope)
         case syntax.BitSelect():
@@ -69,13 +71,22 @@ def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
         value, type, _ = scope.constants[name.text]
         return ir.Constant(value, type, name.text)
     if name.text in scope.facts.msrs:
-        return ir.Constant(scope.facts.msrs[name.text].first, SCALARS["u32"], name.text)
+        return resolve_msr(name, scope)
     if scope.mode == "fact" and name.text in scope.facts.vmcs:
         field = scope.facts.vmcs[name.text]
         return ir.VmcsRead(field, field.type)
     known = [*scope.locals, *scope.constants, *scope.facts.msrs, *known_roots(scope)]
     errors.unknown_name(scope.reporter, name, "value", known)
     return None
+
+
+def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """An MSR's number, by its name."""
+    msr = scope.facts.msrs.get(name.text)
+    if msr is None:
+        errors.unknown_name(scope.reporter, name, "MSR", scope.facts.msrs)
+        return None
+    return ir.Constant(msr.first, SCALARS["u32"], name.text)
 
 
 def known_roots(scope: Scope) -> list[str]:

@@ -60,8 +60,8 @@ class MsrPolicyResolver:
         action = resolve_action(node, f"msr_{direction}", payload, self.scope)
         if selector.kind == "default":
             if direction in self.defaults:
-                first = self.defaults[direction].span
-                errors.duplicate_rule(self.scope.reporter, selector.span, f"`default {direction}` is stated twice", first)
+                before = self.defaults[direction].span
+                errors.duplicate_rule(self.scope.reporter, selector.span, f"`default {direction}` is stated twice", before)
             self.defaults[direction] = action
             return
         for first, last, name in self.select(selector):
