@@ -97,6 +97,6 @@ def x86_groups(model: Model) -> list[Group]:
     vectors = Group("Vectors", tuple(Constant(f"VECTOR_{one.name.upper()}", one.number) for one in facts.vectors.values()))
     ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
     constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
-    used = {id(field.layout) for field in facts.vmcs.values() if own_layout(field.name, field.layout)}
+    used = {id(field.layout) for field in facts.vmcs.values() if field.layout and field.layout.name == field.name}
     layouts = [bits_group(one.name, one.bits) for one in facts.layouts.values() if id(one) not in used]
     return [msrs, vectors, ports, *layouts, Group("Choices", constants)]
