@@ -98,8 +98,17 @@ sector_try:
         int 0x13
         ret
 
-; SI: text. Says it on screen and COM1 and halts.
-fail:   lodsb
+; SI: text. Says it on screen and COM1 (115200 baud, 8N1) and halts.
+fail:   mov dx, COM1 + 3
+        mov al, 0x83                    ; the divisor's registers
+        out dx, al
+        mov dx, COM1
+        mov ax, 1
+        out dx, ax
+        mov dx, COM1 + 3
+        mov al, 3
+        out dx, al
+.next:  lodsb
         or al, al
         jz .halt
         push ax
@@ -108,7 +117,7 @@ fail:   lodsb
         mov ah, 0x0E
         mov bx, 7
         int 0x10
-        jmp fail
+        jmp .next
 .halt:  hlt
         jmp .halt
 

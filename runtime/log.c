@@ -20,6 +20,15 @@ static bool loud;
 static u32 cursor = (ROWS - 1) * COLUMNS;
 static volatile u8 lock;
 
+/* 115200 baud, 8 bits, no parity: nobody may have set it before us, or a guest to something else. */
+static void serial_setup(void)
+{
+    host_out8(COM1 + 3, 0x83);          /* the divisor's registers */
+    host_out8(COM1, 1);
+    host_out8(COM1 + 1, 0);
+    host_out8(COM1 + 3, 3);
+}
+
 static void serial_put(char c)
 {
     for (u32 tries = COM1_WAIT; tries && !(host_in8(COM1 + 5) & COM1_EMPTY); tries--)
@@ -47,11 +56,15 @@ static void screen_put(char c)
 
 static void put(char c)
 {
+    static bool serial_ready;
     ring[ring_end++ % LOG_SIZE] = c;
     if (loud)
         screen_put(c);
     if (!loud && !log_serial)
         return;
+    if (!serial_ready)
+        serial_setup();
+    serial_ready = true;
     if (c == '\n')
         serial_put('\r');
     serial_put(c);
@@ -96,16 +109,23 @@ void log_line(const char *text, u64 a, u64 b)
     lock_give();
 }
 
+static void loud_begin(void)
+{
+    if (!loud)
+        serial_setup();
+    loud = true;
+}
+
 void loud_text(const char *text)
 {
-    loud = true;
+    loud_begin();
     while (*text)
         put(*text++);
 }
 
 void loud_hex(u64 value)
 {
-    loud = true;
+    loud_begin();
     put_hex(value);
 }
 

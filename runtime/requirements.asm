@@ -105,7 +105,9 @@ need_met:
         cmp eax, NOTHING
         je .look
         cmp byte [failed + eax], 0
-        jne .bad
+        je .look
+        mov al, [ebx + need.expected]   ; what is not there at all is off
+        ret
 .look:  call need_word
         jc .met
         movzx ecx, byte [ebx + need.bit]

@@ -15,6 +15,7 @@ section .boot progbits alloc exec nowrite align=16
 ; ESI: text, ends with 0.
 text_put:
         pushad
+        call serial_setup
 .next:  lodsb
         test al, al
         jz .done
@@ -34,6 +35,22 @@ text_char:
 .plain: call serial_char
         call screen_char
         popad
+        ret
+
+; 115200 baud, 8 bits, no parity, one stop bit: nobody may have set it before us.
+serial_setup:
+        mov edx, COM1 + 3
+        mov al, 0x83                    ; the divisor's registers
+        out dx, al
+        mov edx, COM1
+        mov al, 1
+        out dx, al
+        inc edx
+        mov al, 0
+        out dx, al
+        mov edx, COM1 + 3
+        mov al, 3
+        out dx, al
         ret
 
 serial_char:
