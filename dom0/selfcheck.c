@@ -5,8 +5,10 @@
  *   selfcheck --bare   the same without Luvalley: 1 if it is there after all
  *   selfcheck --tick   print the time stamp counter and nothing else
  */
+#define _GNU_SOURCE
 #include <cpuid.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +37,16 @@ __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *for
 	exit(1);
 }
 
+/* Move to one CPU. */
+static bool move_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
 /* Call Luvalley; return its status (0 or -errno) and store its value. */
 static int64_t call(uint32_t number, uint64_t first, uint64_t second, uint64_t *value)
 {
@@ -57,7 +69,7 @@ static uint64_t ask(enum info which)
 	return value;
 }
 
-/* Is Luvalley beneath? Its signature stands in the first hypervisor leaf. */
+/* Is Luvalley beneath this CPU? Its signature stands in the first hypervisor leaf. */
 static bool detect(void)
 {
 	uint32_t eax, ebx, ecx, edx;
@@ -73,6 +85,25 @@ static bool detect(void)
 	if (strcmp(signature, "LuvalleyDom0"))
 		fail("the hypervisor beneath calls itself \"%s\".", signature);
 	return true;
+}
+
+/* Is Luvalley beneath all CPUs that are online, or beneath none? */
+static bool detect_everywhere(void)
+{
+	int first = -1, cpus = (int)sysconf(_SC_NPROCESSORS_CONF);
+	bool present = false;
+
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		if (!move_to(cpu))
+			continue;
+		if (first < 0) {
+			first = cpu;
+			present = detect();
+		} else if (detect() != present) {
+			fail("Luvalley is beneath CPU %d and not beneath CPU %d.", present ? first : cpu, present ? cpu : first);
+		}
+	}
+	return present;
 }
 
 static void check_abi(void)
@@ -154,7 +185,7 @@ int main(int count, char **arguments)
 		printf("@luv init-tick %llu\n", __rdtsc());
 		return 0;
 	}
-	present = detect();
+	present = detect_everywhere();
 	printf("cpus online: %" PRIu64 "\n", online);
 	if (!strcmp(option, "--bare")) {
 		if (present)

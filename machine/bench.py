@@ -24,6 +24,8 @@ from machine.workfolder import hold_folder
 
 BOOT_SECTOR = 0x7C00  # where the BIOS starts a CD's loader, and an MBR
 KERNEL = 0x1000000  # where GRUB starts the kernel
+# Linux that sees a hypervisor trusts the deadline timer and prints less: both boots shall do the same work.
+SAME_WORK = "lapic=notscdeadline loglevel=1"
 TIMEOUT = 600.0  # seconds
 HIDDEN = re.compile(r"^memory hidden: \S+ \((\d+) KiB\)$", re.MULTILINE)
 CPUID = re.compile(r"^cpuid ticks: (\d+)$", re.MULTILINE)
@@ -74,7 +76,8 @@ def measure_boot(bochs: Path, entry: int | None, folder: Path) -> Boot:
     program.chmod(0o755)
     bare = entry is None
     command = f"./cpuidloop && selfcheck {'--bare' if bare else ''}"
-    request = Request(cpus=1, bare=bare, bochs=bochs, command=command, additions=(program,), timeout=TIMEOUT)
+    request = Request(cpus=1, bare=bare, bochs=bochs, command=command, additions=(program,), timeout=TIMEOUT,
+                      kernel_options=SAME_WORK)
     machine = replace(prepare_machine(request, folder), debugger=write_debugger_commands(entry))
     reporter = Reporter()
     result = run_machine(machine, TIMEOUT, reporter.watch)
@@ -85,7 +88,9 @@ def measure_boot(bochs: Path, entry: int | None, folder: Path) -> Boot:
 def read_boot(outcome: Outcome, request: Request, folder: Path) -> Boot:
     """Return the stations that a run passed; raise MachineFault if it did not get through."""
     stops = outcome.result.stops[1:]  # the first is the reset
-    if outcome.status or outcome.init_tick is None or len(stops) != (2 if request.bare else 4):
+    if outcome.status:
+        raise MachineFault(f"no-figure: what ran in dom0 ended with {outcome.status}:\n{outcome.output}")
+    if outcome.status is None or outcome.init_tick is None or len(stops) != (2 if request.bare else 4):
         raise MachineFault(explain_end(outcome, request, folder))
     entry, mbr, kernel = (0, *stops) if request.bare else stops[1:]
     return Boot(entry, mbr, kernel, outcome.init_tick, outcome.output)
