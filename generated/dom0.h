@@ -34,7 +34,7 @@ extern u64 dom0_control_word[DOM0_CONTROL_WORDS];
 extern const struct memory_rule dom0_memory[DOM0_MEMORY_RULES];
 
 /* MSRs that lists switch, beside those that have VMCS fields. SDM: 25.7.2, 25.8.2 */
-#define DOM0_LIST_MSRS 0
+#define DOM0_LIST_MSRS 1
 extern const u32 dom0_list_msrs[];
 
 extern u8 dom0_msr_bitmap[4096];

@@ -72,7 +72,7 @@ const struct memory_rule dom0_memory[DOM0_MEMORY_RULES] = {
     { .what = MEMORY_MAP, .rights = EPT_READ | EPT_WRITE | EPT_EXECUTE, .region = REGION_EVERYTHING },
 };
 
-const u32 dom0_list_msrs[] = { 0 };
+const u32 dom0_list_msrs[] = { IA32_PERF_GLOBAL_CTRL, 0 };
 
 u32 dom0_cpuid_7_0_ebx = 0xfdbffffb;
 u32 dom0_cpuid_7_0_ecx = 0xfbff7fef;

@@ -64,6 +64,7 @@ struct cpu_block {
     u8 df_guard[PAGE_SIZE], df_stack[PAGE_SIZE];
     u8 vmxon[PAGE_SIZE], vmcs[PAGE_SIZE];
     u8 scratch[PAGE_SIZE];              /* stands in for the local APIC in a step */
+    u8 lists[PAGE_SIZE];                /* MSRs that every exit and entry switches; see lists.c */
 };
 
 _Static_assert(sizeof(struct cpu) <= PAGE_SIZE, "struct cpu fits its page");

@@ -5,6 +5,7 @@
 #include "generated/dom0.h"
 #include "generated/x86.h"
 #include "host.h"
+#include "lists.h"
 #include "log.h"
 #include "stop.h"
 #include "traps.h"
@@ -135,6 +136,7 @@ void vmx_start(struct cpu *cpu)
     controls_write();
     host_state_write(cpu);
     execution_write(cpu);
+    lists_write(cpu);
 }
 
 void vmresume_failed(struct cpu *cpu)

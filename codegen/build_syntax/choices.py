@@ -155,6 +155,11 @@ class SyntaxBuilder(BodyBuilder):
 
     domain_exceptions = makes_list(syntax.DomainExceptions)
     domain_switch = makes_list(syntax.DomainSwitch)
+
+    def switch_rule(self, children: Children) -> syntax.SwitchRule:
+        """`NAME`, or `list NAME`."""
+        return syntax.SwitchRule(pick(children, Name), len(children) > 1)
+
     domain_reset = makes_list(syntax.DomainReset)
     domain_memory = makes_list(syntax.DomainMemory)
 

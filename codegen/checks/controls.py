@@ -8,8 +8,7 @@ from codegen import errors
 from codegen.checks.evaluate import evaluate, explain, setting_of
 from codegen.diagnostics import Reporter
 from codegen.model import ir
-from codegen.model.choices import Domain, Model, Setting
-from codegen.model.facts import Msr
+from codegen.model.choices import Domain, Model, Setting, Switched
 
 
 def check_control_needs(model: Model, domain: Domain, reporter: Reporter) -> None:
@@ -50,14 +49,14 @@ def suggest(setting: Setting, need: ir.Condition, domain: Domain) -> str:
 
 def check_switched_msrs(model: Model, domain: Domain, reporter: Reporter) -> None:
     """An MSR that is switched by VMCS fields has its controls on; `save` and `load` come in pairs."""
-    for msr in domain.switched:
-        for how, control in msr.switched.controls if msr.switched else ():
+    for one in domain.switched:
+        for how, control in one.msr.switched.controls if one.msr.switched and not one.by_list else ():
             if setting_of(domain, control) != "on":
-                report_switch(msr, how, control, model, domain, reporter)
+                report_switch(one, how, control, model, domain, reporter)
 
 
-def report_switch(msr: Msr, how: str, control: str, model: Model, domain: Domain, reporter: Reporter) -> None:
-    span = domain.switched_spans[msr.name]
-    message = f"{msr.name} is switched but {explain(ir.ControlAtom(control, span), domain, model.facts)}"
-    help = f"turn `{control}` on: it is how the processor does the {how} part"
-    errors.control_needs(reporter, span, message, msr.span, help)
+def report_switch(one: Switched, how: str, control: str, model: Model, domain: Domain, reporter: Reporter) -> None:
+    """The control that is missing is the one that does the `how` part."""
+    message = f"{one.msr.name} is switched but {explain(ir.ControlAtom(control, one.span), domain, model.facts)}"
+    help = f"turn `{control}` on: it is how the processor does the {how} part; or write `list {one.msr.name};`"
+    errors.control_needs(reporter, one.span, message, one.msr.span, help)

@@ -52,7 +52,7 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
         "owned": {register: f"{mask:#x}" for register, mask in domain.owned.items()},
         "memory": [(f"MEMORY_{rule.kind.upper()}", rights(rule.rights), f"REGION_{rule.region.name.upper()}") for rule in domain.memory],
         "regions": list(model.regions.values()), "reset": reset_lines(domain),
-        "lists": [one for one in domain.switched if one.switched is None],
+        "lists": [one.msr for one in domain.switched if one.by_list],
         "doc": domain.doc.summary,
         "prefers": sorted(f"{one.table}_{one.bit.name}".upper() for one in domain.required if one.optional),
     }

@@ -115,6 +115,15 @@ class ExceptionPolicy:
 
 
 @dataclass(frozen=True)
+class Switched:
+    """An MSR of which guest and host have each their own: by VMCS fields, or by the MSR lists."""
+
+    msr: Msr
+    by_list: bool
+    span: Span
+
+
+@dataclass(frozen=True)
 class CpuidPolicy:
     """Features that are shown, and leaves that are the hypervisor's own."""
 
@@ -170,8 +179,7 @@ class Domain:
     msr: MsrPolicy
     io: IoPolicy
     exceptions: ExceptionPolicy
-    switched: tuple[Msr, ...]
-    switched_spans: dict[str, Span]
+    switched: tuple[Switched, ...]
     reset: tuple[tuple[StateField, Expression], ...]
     memory: tuple[MemoryRule, ...]
     handlers: dict[str, Handler]

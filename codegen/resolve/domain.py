@@ -44,7 +44,7 @@ class DomainResolver:
         return choices.Domain(
             self.node.name.text, self.doc, self.events(syntax.Native), self.events(syntax.Trap), self.settings,
             tuple(self.required), self.owned, self.cpuid(), self.msr(), self.io(), self.exceptions(),
-            self.switched(), self.switched_spans(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
+            self.switched(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
         )
 
     def events(self, kind: type[syntax.Native] | type[syntax.Trap]) -> tuple[syntax.Name, ...]:
@@ -143,17 +143,19 @@ class DomainResolver:
             return choices.ExceptionPolicy((), False)
         return policies.resolve_exceptions(node, self.scope)
 
-    def switched(self) -> tuple[Msr, ...]:
+    def switched(self) -> tuple[choices.Switched, ...]:
+        """A list switches what has no fields, and what the spec asks it to."""
         node = self.only(syntax.DomainSwitch)
-        for name in node.msrs if node else ():
-            if name.text not in self.facts.msrs:
-                errors.unknown_name(self.reporter, name, "MSR", self.facts.msrs)
-        names = [name.text for name in node.msrs] if node else []
-        return tuple(self.facts.msrs[name] for name in names if name in self.facts.msrs)
-
-    def switched_spans(self) -> dict[str, Span]:
-        node = self.only(syntax.DomainSwitch)
-        return {name.text: name.span for name in node.msrs} if node else {}
+        made: dict[str, choices.Switched] = {}
+        for rule in node.rules if node else ():
+            msr = self.facts.msrs.get(rule.msr.text)
+            if msr is None:
+                errors.unknown_name(self.reporter, rule.msr, "MSR", self.facts.msrs)
+            elif msr.name in made:
+                errors.duplicate_name(self.reporter, rule.msr, "switched MSR", made[msr.name].span)
+            else:
+                made[msr.name] = choices.Switched(msr, rule.by_list or msr.switched is None, rule.msr.span)
+        return tuple(made.values())
 
     def reset(self) -> tuple[tuple[StateField, ir.Expression], ...]:
         node = self.only(syntax.DomainReset)

@@ -161,10 +161,18 @@ class DomainExceptions:
 
 
 @dataclass(frozen=True)
+class SwitchRule:
+    """One MSR: by the VMCS fields that the facts give it, or by the MSR lists."""
+
+    msr: Name
+    by_list: bool
+
+
+@dataclass(frozen=True)
 class DomainSwitch:
     """MSRs that the guest and the host have each their own of."""
 
-    msrs: tuple[Name, ...]
+    rules: tuple[SwitchRule, ...]
     span: Span
 
 

@@ -61,8 +61,8 @@ def say_clause(node: syntax.Clause) -> Lines:
             return braces("io", [line for rule in rules for line in say_access_rule(rule)])
         case syntax.DomainExceptions(rules):
             return braces("exceptions", [say_exception(rule) for rule in rules])
-        case syntax.DomainSwitch(msrs):
-            return braces("switch", [f"{one.text};" for one in msrs])
+        case syntax.DomainSwitch(rules):
+            return braces("switch", [f"{'list ' if one.by_list else ''}{one.msr.text};" for one in rules])
         case syntax.DomainReset(values):
             return braces("reset", [f"{name.text} = {say_expression(value)};" for name, value in values])
         case syntax.DomainMemory(rules):
