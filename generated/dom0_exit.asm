@@ -61,8 +61,9 @@ dom0_exit:
         mov [rsp + 72], r11
         mov eax, VMCS_EXIT_REASON
         vmread rax, rax
-        cmp rax, EXIT_COUNT             ; an entry failure has bit 31 and is above it too
+        cmp rax, EXIT_COUNT
         jae dom0_exit_unknown
+dom0_exit_known:
         inc qword [rsp + CPU_EXIT_COUNTS + rax * 8]
         movzx ecx, byte [rsp + CPU_LAST_INDEX]
         mov [rsp + CPU_LAST_EXITS + rcx], al
@@ -91,6 +92,11 @@ dom0_exit_unknown:
         mov [rsp + 96], r13
         mov [rsp + 104], r14
         mov [rsp + 112], r15
+        btr eax, 31                     ; set: the entry itself failed, for the reason below. SDM: 27.8
+        jnc dom0_exit_excluded
+        cmp eax, EXIT_COUNT
+        jb dom0_exit_known
+dom0_exit_excluded:
         mov rdi, rsp
         call dom0_exit_impossible
 
@@ -117,7 +123,17 @@ full exception_or_nmi
 full init_signal
 full start_up_ipi
 full nmi_window
+full task_switch
+full cr_access
+full io
+full wrmsr
+full entry_failure_guest
+full entry_failure_msr
+full machine_check_on_entry
 full ept_violation
+full ept_misconfiguration
+full xsaves
+full xrstors
 
 section .rodata
 align 8
@@ -131,7 +147,7 @@ dom0_exit_table:
         dq dom0_exit_impossible        ; 6
         dq dom0_exit_impossible        ; 7
         dq full_nmi_window        ; 8
-        dq dom0_exit_task_switch        ; 9
+        dq full_task_switch        ; 9
         dq dom0_exit_cpuid        ; 10
         dq dom0_exit_getsec        ; 11
         dq dom0_exit_impossible        ; 12
@@ -150,20 +166,20 @@ dom0_exit_table:
         dq dom0_exit_vmwrite        ; 25
         dq dom0_exit_vmxoff        ; 26
         dq dom0_exit_vmxon        ; 27
-        dq dom0_exit_cr_access        ; 28
+        dq full_cr_access        ; 28
         dq dom0_exit_impossible        ; 29
-        dq dom0_exit_io        ; 30
+        dq full_io        ; 30
         dq dom0_exit_rdmsr        ; 31
-        dq dom0_exit_wrmsr        ; 32
-        dq dom0_exit_entry_failure_guest        ; 33
-        dq dom0_exit_entry_failure_msr        ; 34
+        dq full_wrmsr        ; 32
+        dq full_entry_failure_guest        ; 33
+        dq full_entry_failure_msr        ; 34
         dq dom0_exit_impossible        ; 35
         dq dom0_exit_impossible        ; 36
         dq dom0_exit_impossible        ; 37
         dq dom0_exit_impossible        ; 38
         dq dom0_exit_impossible        ; 39
         dq dom0_exit_impossible        ; 40
-        dq dom0_exit_machine_check_on_entry        ; 41
+        dq full_machine_check_on_entry        ; 41
         dq dom0_exit_impossible        ; 42
         dq dom0_exit_impossible        ; 43
         dq dom0_exit_impossible        ; 44
@@ -171,7 +187,7 @@ dom0_exit_table:
         dq dom0_exit_impossible        ; 46
         dq dom0_exit_impossible        ; 47
         dq full_ept_violation        ; 48
-        dq dom0_exit_ept_misconfiguration        ; 49
+        dq full_ept_misconfiguration        ; 49
         dq dom0_exit_invept        ; 50
         dq dom0_exit_impossible        ; 51
         dq dom0_exit_impossible        ; 52
@@ -185,8 +201,8 @@ dom0_exit_table:
         dq dom0_exit_impossible        ; 60
         dq dom0_exit_impossible        ; 61
         dq dom0_exit_impossible        ; 62
-        dq dom0_exit_xsaves        ; 63
-        dq dom0_exit_xrstors        ; 64
+        dq full_xsaves        ; 63
+        dq full_xrstors        ; 64
         dq dom0_exit_impossible        ; 65
         dq dom0_exit_impossible        ; 66
         dq dom0_exit_impossible        ; 67

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.generate.constants import exit_count
-from codegen.generate.handlers import possible_exits
+from codegen.generate.handlers import policy_bodies, possible_exits
 from codegen.model.choices import Domain, Model
 from codegen.output import Output
 from codegen.render import header_comment, render
@@ -30,18 +30,23 @@ def make_exit_path(model: Model, domain: Domain) -> Output:
 
 
 def lean_exits(model: Model, domain: Domain) -> set[str]:
-    """Exits whose handlers neither read rbp and r12-r15 nor call an extern that is given the CPU."""
+    """Exits whose handlers have no use for rbp and r12-r15, nor a dump that would show them."""
     return {one.name for one in possible_exits(model, domain) if all(is_lean(arm.event, domain) for arm in one.arms)}
 
 
 def is_lean(event: str, domain: Domain) -> bool:
-    handler = domain.handlers.get(event)
-    return handler is None or not touches_rest(handler.body.statements)
+    """An I/O exit may stop at a string instruction, so it is not."""
+    if event in domain.handlers:
+        return not touches_rest(domain.handlers[event].body.statements)
+    bodies = policy_bodies(event, domain)
+    return event != "io" and not any(touches_rest(body.statements) for body in bodies)
 
 
 def touches_rest(node: object) -> bool:
-    """Anything below that needs the registers which C preserves."""
+    """Anything below that needs the registers which C preserves: by name, in an extern that is given the CPU, in a dump."""
     name = type(node).__name__
+    if name == "End" and getattr(node, "kind", "") == "stop":
+        return True
     if name == "StateField":
         return getattr(node, "name", "") in REST
     if name == "Extern":

@@ -12,7 +12,6 @@ from codegen.render import header_comment, render
 
 NOTHING = "NOTHING"
 WORDS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3}
-PROCESSOR = ("msr", "lm", "nx", "vmx")
 
 
 @dataclass(frozen=True)
@@ -45,42 +44,44 @@ class RequirementList:
         return str(self.index[key]) if key in self.index else NOTHING
 
     def build(self) -> list[Requirement]:
-        for name in PROCESSOR:
-            self.add_feature(name, self.model.facts.features.get(name))
+        for feature in self.domain.required_features:
+            self.add_feature(feature)
         self.add_lock()
         for word in self.model.facts.words.values():
             self.add_word(word)
         for one in self.domain.required:
             if not one.optional:
                 table = self.model.facts.capabilities[one.table]
-                line = self.msr_line("REQUIRE_MSR", table.msr, "0", one.bit.low, 1, "secondary.enable_ept", f"{one.table} {one.bit.name}")
+                line = self.msr_line("REQUIRE_MSR", table.msr, "0", one.bit.low, 1, "secondary.enable_ept", f"{one.table}.{one.bit.name}")
                 self.add(f"{one.table}.{one.bit.name}", line)
         return self.lines
 
-    def add_feature(self, name: str, feature: Feature | None) -> None:
-        if feature is not None:
-            leaf, subleaf = feature.leaf.first, (feature.leaf.subleaves or (0, 0))[0]
-            line = Requirement("REQUIRE_CPUID", f"{leaf:#x}", str(subleaf), WORDS[feature.register], feature.low, 1, NOTHING, name)
-            self.add(name, line)
+    def add_feature(self, feature: Feature) -> None:
+        """A bit of CPUID, by what it is and by its name."""
+        leaf, subleaf = feature.leaf.first, (feature.leaf.subleaves or (0, 0))[0]
+        title = feature.doc.summary.rstrip(".")
+        name = f"{title[:1].lower() + title[1:] if title[1:2].islower() else title} ({feature.name})" if title else feature.name
+        word = WORDS[feature.register]
+        self.add(feature.name, Requirement("REQUIRE_CPUID", f"{leaf:#x}", str(subleaf), word, feature.low, 1, NOTHING, name))
 
     def add_lock(self) -> None:
         """VMXON is allowed, or the register is open so that we can allow it. SDM: 24.7"""
         layout = self.model.facts.layouts.get("feature_control")
         bit = layout.find("vmx_outside_smx") if layout else None
         if bit is not None:
-            text = "vmx (locked off by firmware)"
+            text = "VT-x not locked off by firmware"
             self.add("lock", self.msr_line("REQUIRE_LOCK", "IA32_FEATURE_CONTROL", "0", bit.low, 1, "vmx", text))
 
     def add_word(self, word: ControlWord) -> None:
         """Bits wanted on may be 1, bits that stay off may be 0. Bits 63:32 of the MSR are allowed-1, 31:0 allowed-0."""
         for control in word.controls:
             setting = setting_of(self.domain, control.path)
-            name = control.name.replace("_", " ")
+            name = control.path
             if setting in ("on", "switched"):
                 bit = control.bit if word.allowed1_only else control.bit + 32
                 self.add(control.path, self.word_line(word, bit, 1, name))
             elif setting == "off" and not word.allowed1_only and word.true_msr:
-                self.add(control.path, self.word_line(word, control.bit, 0, f"{name} off"))
+                self.add(control.path, self.word_line(word, control.bit, 0, f"{name} = off"))
 
     def word_line(self, word: ControlWord, bit: int, expected: int, name: str) -> Requirement:
         depends = "vmx" if word.true_msr else "primary.activate_secondary"

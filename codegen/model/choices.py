@@ -174,6 +174,7 @@ class Domain:
     trapped: tuple[Name, ...]
     settings: dict[str, Setting]
     required: tuple[Required, ...]
+    required_features: tuple[Feature, ...]
     owned: dict[str, int]
     cpuid: CpuidPolicy
     msr: MsrPolicy

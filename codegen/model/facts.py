@@ -182,6 +182,7 @@ class Feature:
     mirrors: tuple[str, Bit] | None
     span: Span
     needs_span: Span
+    doc: Doc
 
 
 @dataclass(frozen=True)

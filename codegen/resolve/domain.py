@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from codegen import errors, syntax
 from codegen.model import choices
 from codegen.model import ir
-from codegen.model.facts import Doc, Msr, StateField
+from codegen.model.facts import Doc, Feature, StateField
 from codegen.model.types import Scalar
 from codegen.resolve import policies
 from codegen.resolve.bodies import resolve_body
@@ -36,6 +36,7 @@ class DomainResolver:
         self.facts, self.reporter = scope.facts, scope.reporter
         self.settings: dict[str, choices.Setting] = {}
         self.required: list[choices.Required] = []
+        self.features: list[Feature] = []
         self.owned = {name: 0 for name in OWNABLE}
 
     def resolve(self) -> choices.Domain:
@@ -43,7 +44,7 @@ class DomainResolver:
             self.add_backend(backend)
         return choices.Domain(
             self.node.name.text, self.doc, self.events(syntax.Native), self.events(syntax.Trap), self.settings,
-            tuple(self.required), self.owned, self.cpuid(), self.msr(), self.io(), self.exceptions(),
+            tuple(self.required), tuple(self.features), self.owned, self.cpuid(), self.msr(), self.io(), self.exceptions(),
             self.switched(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
         )
 
@@ -87,9 +88,12 @@ class DomainResolver:
             self.settings[path] = choices.Setting(path, node.value.text, node.control.span)
 
     def add_required(self, node: syntax.Require) -> None:
+        if node.table.text == "cpuid":
+            self.add_required_features(node)
+            return
         table = self.facts.capabilities.get(node.table.text)
         if table is None:
-            errors.unknown_name(self.reporter, node.table, "table of capabilities", self.facts.capabilities)
+            errors.unknown_name(self.reporter, node.table, "table of capabilities", [*self.facts.capabilities, "cpuid"])
             return
         bits = {bit.name: bit for bit in table.bits}
         for name in node.bits:
@@ -97,6 +101,17 @@ class DomainResolver:
                 errors.unknown_name(self.reporter, name, f"capability in `{table.name}`", bits)
             else:
                 self.required.append(choices.Required(table.name, bits[name.text], node.optional, name.span))
+
+    def add_required_features(self, node: syntax.Require) -> None:
+        """`require cpuid { ... }`: what the processor must say of itself."""
+        known = self.facts.features
+        for name in node.bits:
+            if name.text not in known:
+                errors.unknown_name(self.reporter, name, "CPUID feature", known)
+            elif node.optional:
+                errors.not_valid_here(self.reporter, name.span, "a CPUID feature cannot be preferred", "require it, or leave it out")
+            else:
+                self.features.append(known[name.text])
 
     def add_owned(self, node: syntax.Own) -> None:
         layout = self.facts.layouts.get(node.register.text)

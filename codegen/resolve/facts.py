@@ -235,7 +235,7 @@ class FactResolver:
             needs = resolve_condition(node.needs, self.facts, self.reporter)
             feature = model.Feature(
                 bit.name, leaf, register.name.text, bit.low, bit.high, needs, self.find_mirror(node.mirrors),
-                bit.span, node.needs.span if node.needs else bit.span,
+                bit.span, node.needs.span if node.needs else bit.span, make_doc(node.doc),
             )
             declare(self.facts.features, node.name, "CPUID feature", feature, self.reporter)
 
