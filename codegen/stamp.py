@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codegen.toolchain import Tree
+from codegen.tree import Tree
 
 INPUTS = ("spec", "codegen", "runtime", "generated")
 

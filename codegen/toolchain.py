@@ -6,8 +6,9 @@ import hashlib
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+
+from codegen.tree import Tree
 
 C_FLAGS = (
     "-std=gnu11", "-O2", "-g", "-ffreestanding", "-mcmodel=kernel", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
@@ -15,40 +16,10 @@ C_FLAGS = (
 )
 NASM_FLAGS = ("-w+error", "-f", "elf64")
 LINK_FLAGS = ("-z", "max-page-size=4096", "-z", "noexecstack", "--build-id=none", "-n")
-HEADERS = (".h", ".inc")
 
 
 class ToolError(Exception):
     """gcc, nasm or ld refused; the text is what it said."""
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Where sources are and where objects go."""
-
-    root: Path
-
-    @property
-    def build(self) -> Path:
-        return self.root / "build"
-
-    @property
-    def folders(self) -> tuple[Path, Path]:
-        return self.root / "runtime", self.root / "generated"
-
-    @property
-    def image(self) -> Path:
-        return self.build / "luvalley.elf"
-
-    @property
-    def debug_image(self) -> Path:
-        return self.build / "luvalley.debug.elf"
-
-    def sources(self) -> list[Path]:
-        return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in (".c", ".asm"))
-
-    def headers(self) -> list[Path]:
-        return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in HEADERS)
 
 
 def build_image(tree: Tree) -> list[str]:
