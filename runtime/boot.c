@@ -6,6 +6,7 @@
 #include "generated/dom0.h"
 #include "host.h"
 #include "layout.h"
+#include "linux.h"
 #include "log.h"
 #include "low.h"
 #include "memory.h"
@@ -57,6 +58,8 @@ void boot_final(u64 ram_end)
     controls_grant();
     dom0_features_init();
     low_install(request.drive, request.partition);
+    if (machine.module_count)
+        linux_load();
     vmx_start(cpus[0]);
     vcpu_start_disk(cpus[0]);
 }

@@ -107,6 +107,8 @@ static void leaves_fill(u64 *table, const struct memory_map *map, const struct e
 
 bool ept_fill(struct ept *ept, const struct memory_map *map, u64 gpa)
 {
+    if (gpa >= ADDRESS_END)             /* a fifth level would be needed */
+        return false;
     struct ept_range r = ept_range(map, gpa);
     u64 *table = ept_table(ept->pool);
     for (u32 level = 4;; level--) {

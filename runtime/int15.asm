@@ -1,6 +1,7 @@
 ; INT 15h: the memory sizes that dom0 sees, without what is hidden. Everything else goes to the BIOS. No exits.
-global int15, int15_old, int15_count, int15_table, int15_ax, int15_bx, int15_88, int15_room
-INT15_MAX       equ 96
+global int15, int15_old, int15_count, int15_table, int15_ax, int15_bx, int15_88
+
+INT15_MAX       equ 96                  ; RANGES_MAX of multiboot.h
 
 SMAP            equ 0x534D4150
 FLAGS           equ 6                   ; of the caller, from BP
@@ -84,5 +85,4 @@ int15_count:    dd 0
 int15_ax:       dw 0                    ; KiB from 1 to 16 MiB
 int15_bx:       dw 0                    ; 64 KiB blocks above 16 MiB
 int15_88:       dw 0                    ; KiB above 1 MiB
-int15_room      equ INT15_MAX
 int15_table:    times INT15_MAX * 20 db 0       ; base, length, type

@@ -3,8 +3,9 @@
 
 #include "types.h"
 
-extern char low_gdt_base[], low_cr3[], low_far[], low_entry[], low_drive[], low_partition[], low_boot[];
-extern char int15[], int15_old[], int15_count[], int15_ax[], int15_bx[], int15_88[], int15_table[], int15_room[];
+extern char low_gdt_base[], low_cr3[], low_far[], low_entry[], low_drive[], low_partition[], low_linux[];
+extern char low_boot[];
+extern char int15[], int15_old[], int15_count[], int15_ax[], int15_bx[], int15_88[], int15_table[];
 
 /* Where it is, below 1 MiB. */
 extern u64 low_address;

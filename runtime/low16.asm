@@ -2,8 +2,8 @@
 ; then reserves. Linked at 0, so a label is an offset in the page.
 %include "generated/constants.inc"
 
-global low_page, low_gdt_base, low_cr3, low_entry, low_far, low_boot, low_leave, low_drive, low_partition
-extern disk_start
+global low_page, low_gdt_base, low_cr3, low_entry, low_far, low_boot, low_leave, low_drive, low_partition, low_linux
+extern disk_start, linux_start
 
 ; SDM: 10.4.4.1: a SIPI with vector VV starts at VV00:0000, so this comes first.
 section .low16.start progbits alloc exec nowrite align=16
@@ -53,6 +53,8 @@ low_drive:
         db 0x80
 low_partition:
         db 0
+low_linux:
+        dw 0                            ; the segment of a kernel's setup code, if there is one to start
 
 ; From 16-bit protected mode, CS at this page, BX its segment, to the boot stub in real mode. SDM: 10.9.2
 bits 16
@@ -67,11 +69,14 @@ low_leave:
         push low_boot
         retf
 
-; Reads the boot record and jumps to it, as the BIOS would.
+; Starts the kernel that the loader brought along, or reads the boot record and jumps to it, as the BIOS would.
 low_boot:
         xor ax, ax
         mov ss, ax
         mov sp, 0x7C00
         sti
         cld
+        mov ax, [cs:low_linux]
+        or ax, ax
+        jnz linux_start
         jmp disk_start

@@ -59,7 +59,7 @@ void memory_fill(struct cpu *cpu, u64 gpa)
         return;
     memory_reset(cpu);
     if (!ept_fill(&cpu->ept, &cpu->map, gpa))
-        machine_stop(cpu, "no page for guest-physical tables");
+        machine_stop(cpu, "dom0 uses a physical address that its tables cannot map");
 }
 
 void memory_fault(struct cpu *cpu, u64 gpa, bool write)

@@ -1,6 +1,7 @@
 #include "multiboot.h"
 
 #include "layout.h"
+#include "stop.h"
 #include "string.h"
 
 #define MB1_LOADER 0x2BADB002u
@@ -38,19 +39,25 @@ struct machine machine;
 
 static void range_add(const struct range *range)
 {
-    if (machine.range_count < RANGES_MAX && range->length)
-        machine.ranges[machine.range_count++] = *range;
+    if (!range->length)
+        return;
+    if (machine.range_count == RANGES_MAX)
+        boot_stop("memory-map", "the memory map has too many ranges");
+    machine.ranges[machine.range_count++] = *range;
 }
 
 static void module_add(u32 start, u32 end, const char *line)
 {
     if (machine.module_count == MODULES_MAX)
-        return;
+        boot_stop("module-count", "a kernel and its initrd are all the modules there may be");
     struct module *module = &machine.modules[machine.module_count++];
     module->start = start;
     module->end = end;
-    for (u32 i = 0; i < LINE_MAX - 1 && line[i]; i++)
+    for (u32 i = 0; line[i]; i++) {
+        if (i == LINE_MAX - 1)
+            boot_stop("module-line", "the kernel's command line is too long");
         module->line[i] = line[i];
+    }
 }
 
 /* Each entry is preceded by its size, which does not count itself. */
@@ -68,7 +75,7 @@ static void mb1_read(const struct mb1_info *info)
 static void mb2_map_read(const struct mb2_map *map)
 {
     const u8 *entry = (const u8 *)(map + 1), *end = (const u8 *)map + map->tag.size;
-    for (; entry < end; entry += map->entry_size)
+    for (; entry < end && map->entry_size; entry += map->entry_size)
         range_add((const struct range *)entry);
 }
 

@@ -3,7 +3,7 @@
 
 #include "types.h"
 
-#define RANGES_MAX 96
+#define RANGES_MAX 96                   /* int15.asm has room for as many */
 #define MODULES_MAX 2
 #define LINE_MAX 2048
 

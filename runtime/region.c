@@ -1,7 +1,6 @@
 #include "region.h"
 
 #include "layout.h"
-#include "log.h"
 #include "multiboot.h"
 #include "stop.h"
 #include "string.h"
@@ -33,7 +32,7 @@ static bool in_use(u64 lo, u64 hi)
 }
 
 /* The map may have ranges that overlap: what any of them says is not usable is not. */
-static bool is_ram(u64 lo, u64 hi)
+bool region_is_ram(u64 lo, u64 hi)
 {
     bool inside = false;
     for (u32 i = 0; i < machine.range_count; i++) {
@@ -46,20 +45,25 @@ static bool is_ram(u64 lo, u64 hi)
     return inside;
 }
 
+u64 region_find(u64 bytes, u64 lowest, u64 end)
+{
+    u64 size = round_up(bytes, PAGE_2M);
+    for (u64 at = round_down(end, PAGE_2M) - size; at >= lowest && at < end; at -= PAGE_2M)
+        if (region_is_ram(at, at + size) && !in_use(at, at + size))
+            return at;
+    return 0;
+}
+
 void region_choose(u64 bytes)
 {
     hv_size = round_up(bytes, PAGE_2M);
     if (hv_size > HV_BLOCKS_MAX * PAGE_2M)
-        machine_stop(0, "the hidden region would be too large");
-    for (hv_base = GIB(4) - hv_size; hv_base >= PAGE_2M; hv_base -= PAGE_2M) {
-        if (is_ram(hv_base, hv_base + hv_size) && !in_use(hv_base, hv_base + hv_size)) {
-            region_reserve(hv_base, hv_base + hv_size);
-            next = (u64)image_size;
-            return;
-        }
-    }
-    loud_text("luvalley: error[memory]: no free memory below 4 GiB for the hypervisor\n");
-    machine_stop(0, "not enough memory");
+        boot_stop("memory", "this many processors need more memory than the hypervisor may have");
+    hv_base = region_find(hv_size, PAGE_2M, GIB(4));
+    if (!hv_base)
+        boot_stop("memory", "there is no free memory below 4 GiB for the hypervisor");
+    region_reserve(hv_base, hv_base + hv_size);
+    next = (u64)image_size;
 }
 
 static void range_insert(u32 at, u64 lo, u64 hi, u32 type)
@@ -67,7 +71,7 @@ static void range_insert(u32 at, u64 lo, u64 hi, u32 type)
     if (lo >= hi)
         return;
     if (machine.range_count == RANGES_MAX)
-        machine_stop(0, "the memory map has too many ranges");
+        boot_stop("memory-map", "the memory map has too many ranges");
     memmove(&machine.ranges[at + 1], &machine.ranges[at], (machine.range_count - at) * sizeof(struct range));
     machine.ranges[at] = (struct range){ lo, hi - lo, type };
     machine.range_count++;

@@ -3,6 +3,10 @@
 
 #include "types.h"
 
+/* Whether [lo, hi) is usable memory, not overlapped by anything else of the map. */
+bool region_is_ram(u64 lo, u64 hi);
+/* The highest whole 2 MiB blocks of [lowest, end) that are such memory and hold nothing of the loader's; 0: none. */
+u64 region_find(u64 bytes, u64 lowest, u64 end);
 /* Picks the highest free 2 MiB blocks below 4 GiB that hold `bytes`, and takes them out of the machine's map. */
 void region_choose(u64 bytes);
 /* Reserves [lo, hi) in the map. */

@@ -70,6 +70,16 @@ static void others_halt(const struct cpu *own)
             apic_send(cpus[i]->apic_id, ICR_INIT | ICR_ASSERT);
 }
 
+void boot_stop(const char *error, const char *why)
+{
+    loud_text("luvalley: error[");
+    loud_text(error);
+    loud_text("]: ");
+    loud_text(why);
+    loud_text("\n");
+    host_halt();
+}
+
 void machine_stop(struct cpu *cpu, const char *why)
 {
     if (__atomic_exchange_n(&machine_stopping, true, __ATOMIC_SEQ_CST))
@@ -79,10 +89,7 @@ void machine_stop(struct cpu *cpu, const char *why)
         exit_show(cpu);
         show("cpu", cpu->index);
     }
-    loud_text("luvalley: error[stopped]: ");
-    loud_text(why);
-    loud_text("\n");
-    host_halt();
+    boot_stop("stopped", why);
 }
 
 /* The reset control register, the keyboard controller, and a triple fault: one of them works. */

@@ -8,6 +8,9 @@ struct cpu;
 /* Resets the machine; the reason goes to the log. */
 __attribute__((noreturn)) void machine_reset(const char *why);
 
+/* One sentence about what keeps us from starting dom0, and the end. */
+__attribute__((noreturn)) void boot_stop(const char *error, const char *why);
+
 /* Says all that is known of the last exit, on every channel, and halts every CPU. */
 __attribute__((noreturn)) void machine_stop(struct cpu *cpu, const char *why);
 

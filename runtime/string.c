@@ -24,10 +24,9 @@ void *memmove(void *to, const void *from, size_t size)
 {
     if ((u64)to - (u64)from >= size)
         return memcpy(to, from, size);
-    u8 *t = to;
-    const u8 *f = from;
-    while (size--)
-        t[size] = f[size];
+    u8 *t = (u8 *)to + size - 1;
+    const u8 *f = (const u8 *)from + size - 1;
+    asm volatile("std; rep movsb; cld" : "+D"(t), "+S"(f), "+c"(size) : : "memory");
     return to;
 }
 

@@ -34,7 +34,7 @@ static void control_refuse(const struct control_choice *c, const char *why, u64 
     loud_text(why);
     loud_hex(bits);
     loud_text("\n");
-    machine_stop(0, "the processor's VMX controls do not suit the spec");
+    host_halt();
 }
 
 static u64 control_grant(const struct control_choice *c)
