@@ -87,7 +87,8 @@ def excerpt(span: Span, label: str, sources: Mapping[str, SourceFile], colour: s
     gutter = " " * len(number)
     room = max(1, min(span.length, len(line) - span.column + 1))
     carets = paint("^" * room, colour, bool(colour))
-    under = " " * (span.column - 1) + carets + (f" {label}" if label else "")
+    before = "".join("\t" if letter == "\t" else " " for letter in line[: span.column - 1])
+    under = before.ljust(span.column - 1) + carets + (f" {label}" if label else "")
     return f"{gutter} |\n{number} | {line.rstrip()}\n{gutter} | {under}\n"
 
 

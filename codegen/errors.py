@@ -48,6 +48,11 @@ def duplicate_name(reporter: Reporter, name: Name, kind: str, first: Span) -> No
     reporter.add(Diagnostic("duplicate-name", name.span, message, "again", (note,)))
 
 
+def reserved_name(reporter: Reporter, name: Name, kind: str) -> None:
+    message = f"no {kind} can be named `{name.text}`: the generated C has that word already"
+    reporter.add(Diagnostic("reserved-name", name.span, message, "taken by C", help=f"call it `{name.text}_`, say"))
+
+
 def duplicate_number(reporter: Reporter, span: Span, message: str, first: Span) -> None:
     note = Note(first, "it is taken here")
     reporter.add(Diagnostic("duplicate-number", span, message, "taken", (note,)))
@@ -73,8 +78,8 @@ def encoding_area(reporter: Reporter, name: Name, encoding: int, declared: str, 
     reporter.add(Diagnostic("encoding-area", name.span, message, f"{encoded} by its encoding", help=help))
 
 
-def out_of_range(reporter: Reporter, span: Span, message: str, label: str) -> None:
-    reporter.add(Diagnostic("out-of-range", span, message, label))
+def out_of_range(reporter: Reporter, span: Span, message: str, label: str, help: str = "") -> None:
+    reporter.add(Diagnostic("out-of-range", span, message, label, help=help))
 
 
 def payload_mismatch(reporter: Reporter, name: Name, event: str, message: str, first: Span) -> None:
@@ -112,9 +117,10 @@ def control_needs(reporter: Reporter, span: Span, message: str, fact: Span, help
     reporter.add(Diagnostic("control-needs", span, message, "cannot be on", (note,), help))
 
 
-def control_conflict(reporter: Reporter, span: Span, message: str, first: Span) -> None:
+def native_trapped(reporter: Reporter, name: Name, first: Span) -> None:
     note = Note(first, "the other wish is here")
-    reporter.add(Diagnostic("control-conflict", span, message, "contradicts it", (note,)))
+    message = f"`{name.text}` is both native and trapped"
+    reporter.add(Diagnostic("native-trapped", name.span, message, "contradicts it", (note,), "strike one of the two"))
 
 
 def native_exits(reporter: Reporter, name: Name, exit_name: str, why: str, fact: Span) -> None:
@@ -148,6 +154,8 @@ def no_outcome(reporter: Reporter, span: Span, what: str, wanted: str) -> None:
     help = "end every path with advance, resume, inject, forward, reset or stop"
     if wanted == "a result":
         help = "end every path with return or fail"
+    elif wanted == "an event":
+        help = "let the last event have no `where`"
     reporter.add(Diagnostic("no-outcome", span, message, "it ends here", help=help))
 
 
@@ -163,6 +171,12 @@ def advance_length(reporter: Reporter, span: Span, event: str, length: str, fact
     reporter.add(Diagnostic("advance-length", span, message, "which length?", (note,), help))
 
 
+def advance_known(reporter: Reporter, span: Span, event: str, fact: Span) -> None:
+    message = f"`advance by` in `{event}`: the instruction's length is a fact of this exit"
+    note = Note(fact, "its length is known here")
+    reporter.add(Diagnostic("advance-known", span, message, "no need to say it", (note,), "write advance;"))
+
+
 def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: int) -> None:
     message = f"{what} may cost {cost} instructions, its budget is {budget}"
     reporter.add(Diagnostic("over-budget", span, message, f"budget {budget}"))
@@ -171,9 +185,9 @@ def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: in
 # ---- policies
 
 
-def policy_default(reporter: Reporter, span: Span, table: str, missing: str) -> None:
-    message = f"the {table} policy has no default for {missing}"
-    help = f"silence never means yes: add `default {missing} ...;`"
+def policy_default(reporter: Reporter, span: Span, table: str, missing: str, wanted: str) -> None:
+    message = f"the {table} policy has no default{missing and f' for {missing}'}"
+    help = f"silence never means yes: add `{wanted}`"
     reporter.add(Diagnostic("policy-default", span, message, "says nothing about the rest", help=help))
 
 
@@ -195,6 +209,12 @@ def feature_needs(reporter: Reporter, span: Span, feature: str, missing: str, fa
 
 def memory_align(reporter: Reporter, span: Span, message: str) -> None:
     reporter.add(Diagnostic("memory-align", span, message, "misaligned", help="pages are 4 KiB: 0x1000"))
+
+
+def memory_unreached(reporter: Reporter, span: Span, region: str, cover: str, first: Span) -> None:
+    message = f"this rule for `{region}` never holds: the one for `{cover}` comes first and covers it"
+    note = Note(first, "the first rule that covers an address decides")
+    reporter.add(Diagnostic("memory-unreached", span, message, "comes too late", (note,), "put it before that one"))
 
 
 def memory_overlap(reporter: Reporter, span: Span, message: str, first: Span) -> None:

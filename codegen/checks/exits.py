@@ -40,7 +40,7 @@ def check_coverage(model: Model, domain: Domain, reporter: Reporter) -> None:
         if possible and handler is None and event.name not in POLICY_EVENTS:
             why = explain(possible[0].condition, domain, model.facts)
             binder = "(e)" if event.payload else ""
-            help = f'add to spec/{domain.name}.luv: on {event.name}{binder} {{ stop "..."; }}'
+            help = f'add to {domain.span.path}: on {event.name}{binder} {{ stop "..."; }}'
             errors.exit_unhandled(reporter, possible[0].span, domain.name, event.name, why, help)
         elif handler is not None and not possible:
             exit = model.facts.exits[event.exits[0]]

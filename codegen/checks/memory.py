@@ -14,12 +14,20 @@ def check_memory(model: Model, domain: Domain, reporter: Reporter) -> None:
             hidden.append(rule.region.name)
         elif may_hold_hypervisor(rule) and "hypervisor" not in hidden:
             errors.maps_hypervisor(reporter, rule.span, domain.name, rule.region.name)
+        check_reached(rule, domain.memory[:index], reporter)
         check_overlap(rule, domain.memory[:index], reporter)
 
 
 def may_hold_hypervisor(rule: MemoryRule) -> bool:
     """A fixed region lies where firmware put it, outside RAM; any other may be anywhere."""
-    return rule.kind == "map" and rule.region.kind != "at" or rule.region.kind == "runtime"
+    return rule.region.kind == "runtime" or (rule.kind == "map" and rule.region.kind != "at")
+
+
+def check_reached(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Reporter) -> None:
+    """Behind a rule for everything no other rule is asked."""
+    cover = next((one for one in before if one.region.kind == "all"), None)
+    if cover and rule.region.kind != "all":
+        errors.memory_unreached(reporter, rule.span, rule.region.name, cover.region.name, cover.span)
 
 
 def check_overlap(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Reporter) -> None:

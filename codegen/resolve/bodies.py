@@ -5,12 +5,15 @@ from __future__ import annotations
 from codegen import errors, syntax
 from codegen.model import ir
 from codegen.model.choices import Body
+from codegen.model.facts import Vector
 from codegen.model.types import BOOL, U64, Scalar
 from codegen.resolve.cost import cost_of
-from codegen.resolve.expressions import LITERAL, layout_of, resolve, resolve_value
+from codegen.resolve.expressions import LITERAL, NOTHING, fit_literal, layout_of, resolve, resolve_value
+from codegen.resolve.reserved import check_reserved
 from codegen.resolve.scope import Scope
 from codegen.source import Span
 
+LOG_VALUES = 2
 WRITABLE_CONTROLS = {"cr0_read_shadow", "cr4_read_shadow", "tsc_offset"}
 
 
@@ -53,11 +56,9 @@ def resolve_statement(
             branch, end = resolve_if(node, scope)
             return branch, scope, end
         case syntax.CallStatement():
-            call = resolve(node.call, scope)
-            return (ir.Evaluate(call) if call else None), scope, None
+            return resolve_call_statement(node, scope), scope, None
         case syntax.Log():
-            values = [resolve_value(value, scope, U64) for value in node.values]
-            return ir.LogLine(node.text.value, tuple(value for value in values if value)), scope, None
+            return resolve_log(node, scope), scope, None
         case syntax.Return() | syntax.Fail():
             return resolve_return(node, scope), scope, node.span
         case syntax.Outcome():
@@ -65,14 +66,46 @@ def resolve_statement(
 
 
 def resolve_let(name: syntax.Name, node: syntax.Expr, scope: Scope) -> tuple[ir.Statement | None, Scope, None]:
-    value = resolve(node, scope)
-    if name.text in scope.locals or name.text == scope.binder:
-        errors.duplicate_name(scope.reporter, name, "local", name.span)
+    value = settle(resolve(node, scope), node, scope)
+    check_local(name, scope)
     if value is None:
-        return None, scope.with_local(name.text, U64), None
-    if value.type == LITERAL and isinstance(value, ir.Constant):
-        value = ir.Constant(value.value, U64)
-    return ir.LetLocal(name.text, value), scope.with_local(name.text, value.type), None
+        return None, scope.with_local(name, U64), None
+    return ir.LetLocal(name.text, value), scope.with_local(name, value.type), None
+
+
+def settle(value: ir.Expression | None, node: syntax.Expr, scope: Scope) -> ir.Expression | None:
+    """What a local can hold: a bare number is 64 bits wide, a call without a value is nothing to hold."""
+    if isinstance(value, ir.Constant) and value.type == LITERAL:
+        return fit_literal(value, U64, node.span, scope)
+    if value is not None and value.type == NOTHING:
+        message = "the call returns nothing"
+        errors.type_mismatch(scope.reporter, node.span, message, "no value", "call it as a statement, without let")
+        return None
+    return value
+
+
+def check_local(name: syntax.Name, scope: Scope) -> None:
+    """A local hides nothing: no other local, not the payload, no word of C."""
+    if name.text in scope.places:
+        errors.duplicate_name(scope.reporter, name, "local", scope.places[name.text])
+    check_reserved(name, "local", scope.reporter)
+
+
+def resolve_call_statement(node: syntax.CallStatement, scope: Scope) -> ir.Statement | None:
+    """Only an extern does something when nobody looks at its value."""
+    call = resolve(node.call, scope)
+    if call is not None and not isinstance(call, ir.ExternCall):
+        errors.type_mismatch(scope.reporter, node.span, "this statement does nothing", "its value is lost", "call an extern")
+        return None
+    return ir.Evaluate(call) if call else None
+
+
+def resolve_log(node: syntax.Log, scope: Scope) -> ir.Statement:
+    values = [resolve_value(value, scope, U64) for value in node.values]
+    if len(values) > LOG_VALUES:
+        message = f"`log` takes {LOG_VALUES} numbers, {len(values)} are given"
+        errors.type_mismatch(scope.reporter, node.values[LOG_VALUES].span, message, "one too many", "use a second line")
+    return ir.LogLine(node.text.value, tuple(value for value in values if value))
 
 
 def resolve_if(node: syntax.If, scope: Scope) -> tuple[ir.Statement | None, Span | None]:
@@ -148,6 +181,7 @@ def resolve_outcome(node: syntax.Outcome, scope: Scope) -> ir.Statement | None:
             return None
     check_length(node, scope)
     check_forward(node, scope)
+    check_error_code(node, vector, scope)
     value = resolve_value(node.value, scope, U64) if node.value else None
     return ir.End(node.kind, value, vector, node.text.value if node.text else "", node.span)
 
@@ -155,10 +189,22 @@ def resolve_outcome(node: syntax.Outcome, scope: Scope) -> ir.Statement | None:
 def check_length(node: syntax.Outcome, scope: Scope) -> None:
     """`advance` where the length is a fact; `advance by` where a decoder must give it."""
     span = scope.length_span or node.span
-    if node.kind == "advance" and scope.length in ("none", "decoder"):
-        errors.advance_length(scope.reporter, node.span, scope.event, str(scope.length), span)
-    if node.kind == "advance_by" and scope.length != "decoder":
-        errors.advance_length(scope.reporter, node.span, scope.event, str(scope.length), span)
+    if scope.length == "none" or (scope.length == "decoder" and node.kind == "advance"):
+        if node.kind in ("advance", "advance_by"):
+            errors.advance_length(scope.reporter, node.span, scope.event, str(scope.length), span)
+    elif node.kind == "advance_by" and scope.length != "decoder":
+        errors.advance_known(scope.reporter, node.span, scope.event, span)
+
+
+def check_error_code(node: syntax.Outcome, vector: Vector | None, scope: Scope) -> None:
+    """Some vectors push an error code, the others have none to push. SDM: 6.13"""
+    if vector is None or ("error_code" in vector.traits) == (node.value is not None):
+        return
+    if node.value is None:
+        message, help = f"`{vector.name}` pushes an error code", f"say which: inject {vector.name}(0);"
+    else:
+        message, help = f"`{vector.name}` pushes no error code", f"write inject {vector.name};"
+    errors.type_mismatch(scope.reporter, node.span, message, "which code?" if node.value is None else "no code", help)
 
 
 def check_forward(node: syntax.Outcome, scope: Scope) -> None:

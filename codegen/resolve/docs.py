@@ -13,9 +13,10 @@ CITATION = re.compile(r"\s*SDM:.*$")
 
 
 def make_doc(doc: syntax.Doc | None) -> Doc:
+    """The text without its citations; it will stand in comments of C, and must not end them."""
     if doc is None:
         return Doc()
-    text = " ".join(CITATION.sub("", line) for line in doc.lines).strip()
+    text = " ".join(CITATION.sub("", line) for line in doc.lines).strip().replace("*/", "* /")
     return Doc(text, tuple(section.text for section in doc.sections))
 
 

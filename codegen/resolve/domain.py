@@ -6,21 +6,23 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from codegen import errors, syntax
-from codegen.model import choices
-from codegen.model import ir
+from codegen.model import choices, ir
 from codegen.model.facts import Doc, Feature, StateField
-from codegen.model.types import Scalar
-from codegen.resolve import policies
+from codegen.model.types import U64
+from codegen.resolve.actions import NO_ACTION
 from codegen.resolve.bodies import resolve_body
+from codegen.resolve.cpuid_policy import resolve_cpuid
 from codegen.resolve.docs import make_doc
 from codegen.resolve.expressions import resolve_value
+from codegen.resolve.io_policy import IoPolicyResolver, resolve_exceptions
+from codegen.resolve.msr_policy import MsrPolicyResolver
 from codegen.resolve.scope import Scope
 from codegen.source import Span
 
 VALUES = ("on", "off", "prefer", "switched")
 OWNABLE = ("cr0", "cr4")
 RIGHTS = ("r", "rw", "rx", "rwx")
-NOTHING = choices.Action("pass", policies.NO_ACTION.span)
+PAGE = 4096
 Node = TypeVar("Node")
 
 
@@ -42,11 +44,23 @@ class DomainResolver:
     def resolve(self) -> choices.Domain:
         for backend in clauses_of(self.node, syntax.ForBackend):
             self.add_backend(backend)
+        self.check_wishes()
         return choices.Domain(
             self.node.name.text, self.doc, self.events(syntax.Native), self.events(syntax.Trap), self.settings,
             tuple(self.required), tuple(self.features), self.owned, self.cpuid(), self.msr(), self.io(), self.exceptions(),
             self.switched(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
         )
+
+    def check_wishes(self) -> None:
+        """No event is both native and trapped, none is listed twice."""
+        seen: dict[str, tuple[type, syntax.Name]] = {}
+        for clause in self.node.clauses:
+            for name in clause.events if isinstance(clause, syntax.Native | syntax.Trap) else ():
+                kind, first = seen.setdefault(name.text, (type(clause), name))
+                if kind is not type(clause):
+                    errors.native_trapped(self.reporter, name, first.span)
+                elif first is not name:
+                    errors.duplicate_name(self.reporter, name, "event", first.span)
 
     def events(self, kind: type[syntax.Native] | type[syntax.Trap]) -> tuple[syntax.Name, ...]:
         names = [name for clause in clauses_of(self.node, kind) for name in clause.events]
@@ -135,28 +149,28 @@ class DomainResolver:
 
     def cpuid(self) -> choices.CpuidPolicy:
         node = self.only(syntax.DomainCpuid)
-        return policies.resolve_cpuid(node, self.scope) if node else choices.CpuidPolicy((), (), (), (), self.node.name.span)
+        return resolve_cpuid(node, self.scope) if node else choices.CpuidPolicy((), (), (), (), self.node.name.span)
 
     def msr(self) -> choices.MsrPolicy:
         node = self.only(syntax.DomainMsr)
         if node is None:
-            errors.policy_default(self.reporter, self.node.name.span, "MSR", "read")
-            return choices.MsrPolicy((), (), NOTHING, NOTHING, self.node.name.span)
-        return policies.MsrPolicyResolver(node, self.scope).resolve()
+            errors.policy_default(self.reporter, self.node.name.span, "MSR", "", "msr { default read try, write try; }")
+            return choices.MsrPolicy((), (), NO_ACTION, NO_ACTION, self.node.name.span)
+        return MsrPolicyResolver(node, self.scope).resolve()
 
     def io(self) -> choices.IoPolicy:
         node = self.only(syntax.DomainIo)
         if node is None:
-            errors.policy_default(self.reporter, self.node.name.span, "I/O", "read")
-            return choices.IoPolicy((), NOTHING, NOTHING, self.node.name.span)
-        return policies.resolve_io(node, self.scope)
+            errors.policy_default(self.reporter, self.node.name.span, "I/O", "", "io { default pass; }")
+            return choices.IoPolicy((), NO_ACTION, NO_ACTION, self.node.name.span)
+        return IoPolicyResolver(node, self.scope).resolve()
 
     def exceptions(self) -> choices.ExceptionPolicy:
         node = self.only(syntax.DomainExceptions)
         if node is None:
-            errors.policy_default(self.reporter, self.node.name.span, "exception", "pass")
+            errors.policy_default(self.reporter, self.node.name.span, "exception", "", "exceptions { default pass; }")
             return choices.ExceptionPolicy((), False)
-        return policies.resolve_exceptions(node, self.scope)
+        return resolve_exceptions(node, self.scope)
 
     def switched(self) -> tuple[choices.Switched, ...]:
         """A list switches what has no fields, and what the spec asks it to."""
@@ -175,8 +189,12 @@ class DomainResolver:
     def reset(self) -> tuple[tuple[StateField, ir.Expression], ...]:
         node = self.only(syntax.DomainReset)
         values = []
+        places: dict[str, Span] = {}
         for name, expr in node.values if node else ():
             field = self.facts.state.get(name.text)
+            if name.text in places:
+                errors.duplicate_name(self.reporter, name, "reset value", places[name.text])
+            places[name.text] = name.span
             if field is None:
                 errors.unknown_name(self.reporter, name, "guest state", self.facts.state)
                 continue
@@ -198,13 +216,12 @@ class DomainResolver:
         for name, known in ((node.rights, RIGHTS), (node.types, ("mtrr",)), (node.fill, ("ones",))):
             if name is not None and name.text not in known:
                 errors.unknown_name(self.reporter, name, "memory attribute", known)
-        onto = resolve_value(node.onto, self.scope, self.facts_u64()) if node.onto else None
+        onto = resolve_value(node.onto, self.scope, U64) if node.onto else None
         base = onto.value if isinstance(onto, ir.Constant) else 0
+        if base % PAGE and node.onto:
+            errors.memory_align(self.reporter, node.onto.span, f"`{region.name}` is aliased onto {base:#x}, inside a page")
         rights = node.rights.text if node.rights else "rx" if node.kind == "hide" else "r" if node.kind == "watch" else "rwx"
         return choices.MemoryRule(node.kind, region, rights, base, node.span)
-
-    def facts_u64(self) -> Scalar:
-        return Scalar("u64", 64)
 
     def handlers(self) -> dict[str, choices.Handler]:
         handlers: dict[str, choices.Handler] = {}
@@ -223,8 +240,9 @@ class DomainResolver:
         exits = [self.facts.exits[name] for name in event.exits]
         unsure = next((one for one in exits if one.length in ("none", "decoder")), exits[0])
         binder = node.binder.text if node.binder else ""
+        places = {binder: node.binder.span} if node.binder else {}
         scope = replace(
-            self.scope, mode="body", binder=binder, event=event.name, payload=dict(event.payload),
+            self.scope, mode="body", binder=binder, places=places, event=event.name, payload=dict(event.payload),
             length=unsure.length, length_span=unsure.span,
         )
         body = resolve_body(node.body, f"`on {event.name}`", scope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from codegen import errors, syntax
 from codegen.model import facts as model
@@ -12,12 +13,16 @@ from codegen.resolve.conditions import resolve_condition
 from codegen.resolve.docs import make_doc
 from codegen.resolve.expressions import LITERAL, resolve, resolve_value
 from codegen.resolve.facts import FactResolver
+from codegen.resolve.reserved import check_reserved
 from codegen.resolve.scope import Scope
+from codegen.source import Span
 
 
 def add_exits(node: syntax.Exits, resolver: FactResolver) -> None:
     for exit in node.exits:
         number = exit.number
+        if not resolver.check_range(number, number, 0xFFFF, "exit reason"):
+            continue
         resolver.take_number("exit", number.value, number.span, f"exit reason {number.value}")
         if exit.name is not None:
             add_exit(exit, exit.name, resolver)
@@ -39,14 +44,30 @@ def add_exit(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> No
         node.number.value, name.text, condition, length, qualification, information, arms,
         make_doc(node.doc), name.span, span,
     )
+    check_arms(node, name, resolver)
     for arm, arm_node in zip(arms, node.arms, strict=True):
         add_event(arm, arm_node, name.text, resolver)
 
 
+def check_arms(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> None:
+    """Every exit becomes an event: the last arm, and no other, is without condition."""
+    if not node.arms or node.arms[-1].where:
+        span = node.arms[-1].event.span if node.arms else name.span
+        errors.no_outcome(resolver.reporter, span, f"exit `{name.text}`", "an event")
+    for before, arm in pairwise(node.arms):
+        if before.where is None:
+            errors.after_outcome(resolver.reporter, arm.event.span, before.event.span)
+
+
 def make_arm(node: syntax.Arm, scope: Scope) -> model.Arm:
     payload = []
+    places: dict[str, Span] = {}
     for field in node.payload:
         value = resolve(field.value, scope)
+        check_reserved(field.name, "field", scope.reporter)
+        if field.name.text in places:
+            errors.duplicate_name(scope.reporter, field.name, f"field of event `{node.event.text}`", places[field.name.text])
+        places[field.name.text] = field.name.span
         if value is not None:
             payload.append((field.name.text, settle(value)))
     where = resolve_value(node.where, scope, BOOL) if node.where else None

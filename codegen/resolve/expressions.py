@@ -11,6 +11,8 @@ from codegen.source import Span
 
 COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 LITERAL = Scalar("a number", 0)
+NOTHING = Scalar("nothing", 0)
+SHIFTS, DIVISIONS, SUMS = ("<<", ">>"), ("/", "%"), ("+", "-", "*")
 
 
 def resolve_value(expr: syntax.Expr, scope: Scope, wanted: Scalar) -> ir.Expression | None:
@@ -26,6 +28,9 @@ def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Ex
         return None
     if isinstance(value, ir.Constant) and found == LITERAL:
         return fit_literal(value, wanted, span, scope)
+    if found == NOTHING:
+        errors.type_mismatch(scope.reporter, span, "the call returns nothing", "no value")
+        return None
     if (found == BOOL) != (wanted == BOOL):
         help = "compare it: ... != 0" if wanted == BOOL else f"cast it: {wanted.name}(...)"
         message = f"a value of type {found.name} is no {wanted.name}"
@@ -260,7 +265,11 @@ def resolve_cast(expr: syntax.Call, type: Scalar, scope: Scope) -> ir.Expression
         errors.type_mismatch(scope.reporter, expr.span, f"a cast to {type.name} takes one value", f"{len(expr.arguments)} given")
         return None
     value = resolve(expr.arguments[0], scope)
-    if value is None or isinstance(value.type, StructType):
+    if value is None:
+        return None
+    if isinstance(value.type, StructType) or value.type == NOTHING:
+        span = expr.arguments[0].span
+        errors.type_mismatch(scope.reporter, span, f"{value.type.name} cannot be cast to {type.name}", "no number")
         return None
     if isinstance(value, ir.Constant) and value.type == LITERAL:
         return fit_literal(value, type, expr.span, scope)
@@ -292,7 +301,7 @@ def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Exp
         return None
     wanted: list[Type] = [type for _, type in extern.parameters]
     arguments = resolve_arguments(expr, wanted, name.text, scope)
-    return None if arguments is None else ir.ExternCall(extern, arguments, extern.returns or Scalar("nothing", 0))
+    return None if arguments is None else ir.ExternCall(extern, arguments, extern.returns or NOTHING)
 
 
 def resolve_arguments(
@@ -323,9 +332,16 @@ def resolve_unary(expr: syntax.Unary, scope: Scope) -> ir.Expression | None:
         operand = resolve_value(expr.operand, scope, BOOL)
         return None if operand is None else ir.UnaryOperation("not", operand, BOOL)
     operand = resolve(expr.operand, scope)
-    if operand is None or isinstance(operand.type, StructType):
+    if operand is None:
         return None
-    return ir.UnaryOperation(expr.operator, operand, U64 if operand.type == LITERAL else operand.type)
+    if isinstance(operand.type, StructType) or operand.type in (BOOL, NOTHING):
+        message = f"`{expr.operator}` works on numbers, not on {operand.type.name}"
+        errors.type_mismatch(scope.reporter, expr.span, message, "no number")
+        return None
+    if isinstance(operand, ir.Constant) and operand.type == LITERAL:
+        ones = (1 << U64.bits) - 1
+        return ir.Constant((-operand.value if expr.operator == "-" else ~operand.value) & ones, U64)
+    return ir.UnaryOperation(expr.operator, operand, operand.type)
 
 
 def resolve_binary(expr: syntax.Binary, scope: Scope) -> ir.Expression | None:
@@ -348,8 +364,16 @@ def combine(
 ) -> ir.Expression | None:
     """Both sides in one type: a literal in the other side's, else the wider of the two."""
     assert isinstance(left.type, Scalar) and isinstance(right.type, Scalar)
+    if not check_right(expr, right, left, scope):
+        return None
     if left.type == right.type == LITERAL:
-        return fold(expr.operator, left, right)
+        return fold(expr, left, right, scope)
+    if expr.operator in SHIFTS and left.type != LITERAL:
+        shift = fit(right, left.type, expr.right.span, scope)
+        return ir.Operation(expr.operator, left, shift, left.type) if shift else None
+    if BOOL in (left.type, right.type) and expr.operator in SUMS:
+        errors.type_mismatch(scope.reporter, expr.span, f"`{expr.operator}` works on numbers, not on bool", "a bool")
+        return None
     type = left.type if left.type.bits >= right.type.bits else right.type
     sides = fit(left, type, expr.left.span, scope), fit(right, type, expr.right.span, scope)
     if sides[0] is None or sides[1] is None:
@@ -357,11 +381,35 @@ def combine(
     return ir.Operation(expr.operator, sides[0], sides[1], BOOL if expr.operator in COMPARISONS else type)
 
 
-def fold(operator: str, left: ir.Expression, right: ir.Expression) -> ir.Expression:
+def check_right(expr: syntax.Binary, right: ir.Expression, left: ir.Expression, scope: Scope) -> bool:
+    """Divisors and shift counts are constants: nothing in a body may fault or mean two things."""
+    if expr.operator not in (*SHIFTS, *DIVISIONS):
+        return True
+    span = expr.right.span
+    assert isinstance(left.type, Scalar)
+    if not isinstance(right, ir.Constant):
+        message = f"the right side of `{expr.operator}` must be a constant"
+        errors.type_mismatch(scope.reporter, span, message, "known only at run time")
+        return False
+    width = left.type.bits or U64.bits
+    if expr.operator in SHIFTS and right.value >= width:
+        errors.out_of_range(scope.reporter, span, f"a value of {width} bits cannot be shifted by {right.value}", "too far")
+        return False
+    if expr.operator in DIVISIONS and right.value == 0:
+        errors.out_of_range(scope.reporter, span, "a division by zero", "zero")
+        return False
+    return True
+
+
+def fold(expr: syntax.Binary, left: ir.Expression, right: ir.Expression, scope: Scope) -> ir.Expression | None:
+    """Two numbers to one, exactly."""
     assert isinstance(left, ir.Constant) and isinstance(right, ir.Constant)
-    a, b = left.value, right.value
+    a, b, operator = left.value, right.value, expr.operator
+    if operator == "-" and a < b:
+        errors.out_of_range(scope.reporter, expr.span, f"{a} - {b} is below zero", "no negative numbers")
+        return None
     values = {
-        "+": a + b, "-": max(a - b, 0), "*": a * b, "&": a & b, "|": a | b, "^": a ^ b,
+        "+": a + b, "-": a - b, "*": a * b, "&": a & b, "|": a | b, "^": a ^ b,
         "<<": a << min(b, 64), ">>": a >> min(b, 64), "/": a // (b or 1), "%": a % (b or 1),
         "==": int(a == b), "!=": int(a != b), "<": int(a < b), "<=": int(a <= b), ">": int(a > b), ">=": int(a >= b),
     }

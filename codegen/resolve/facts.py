@@ -45,10 +45,24 @@ def make_bits(bits: Iterable[syntax.Bit], width: int, what: str, reporter: Repor
             continue
         for position in range(low, high + 1):
             check_number(taken, position, bit.name.span, f"bit {position} of {what}", reporter)
-        values = tuple((one.name.text, one.value.value) for one in bit.enumerators)
+        values = make_enumerators(bit, reporter)
         made = model.Bit(bit.name.text, low, high, values, bit.name.span)
         declare(names, bit.name, f"bit of {what}", made, reporter)
     return tuple(names.values())
+
+
+def make_enumerators(bit: syntax.Bit, reporter: Reporter) -> tuple[tuple[str, int], ...]:
+    """Named values of a range of bits: each name once, each value within the range."""
+    width = bit.high.value - bit.low.value + 1
+    names: dict[str, syntax.Enumerator] = {}
+    for one in bit.enumerators:
+        if one.name.text in names:
+            errors.duplicate_name(reporter, one.name, f"value of `{bit.name.text}`", names[one.name.text].name.span)
+        if one.value.value >> width:
+            message = f"{one.value.text} does not fit into the {width} bits of `{bit.name.text}`"
+            errors.out_of_range(reporter, one.value.span, message, "too large")
+        names.setdefault(one.name.text, one)
+    return tuple((name, one.value.value) for name, one in names.items())
 
 
 class FactResolver:
@@ -58,9 +72,25 @@ class FactResolver:
         self.reporter = reporter
         self.facts = model.Facts()
         self.numbers: dict[str, dict[int, Span]] = {}
+        self.places: dict[tuple[str, str], Span] = {}
 
     def take_number(self, kind: str, number: int, span: Span, what: str) -> None:
         check_number(self.numbers.setdefault(kind, {}), number, span, what, self.reporter)
+
+    def take_name(self, kind: str, name: syntax.Name) -> None:
+        """Say where a name was taken, for tables whose entries have no span."""
+        first = self.places.setdefault((kind, name.text), name.span)
+        if first != name.span:
+            errors.duplicate_name(self.reporter, name, kind, first)
+
+    def check_range(self, first: syntax.Number, last: syntax.Number, end: int, what: str) -> bool:
+        """Whether first..last is a range within 0..end; said if not."""
+        if first.value <= last.value <= end:
+            return True
+        shown = f"{first.text}..{last.text}" if last != first else first.text
+        label = "an empty range" if last.value < first.value else f"the last one is {end:#x}"
+        errors.out_of_range(self.reporter, first.span, f"{shown}: no {what} has such a number", label)
+        return False
 
     def find(self, table: Mapping[str, Any], name: syntax.Name | None, kind: str) -> Any:
         if name is None:
@@ -71,11 +101,8 @@ class FactResolver:
 
     def add_layout(self, node: syntax.Layout) -> None:
         bits = make_bits(node.bits, 64, f"layout `{node.name.text}`", self.reporter)
-        layout = model.Layout(node.name.text, bits)
-        if node.name.text in self.facts.layouts:
-            first = self.facts.layouts[node.name.text].bits[0].span
-            errors.duplicate_name(self.reporter, node.name, "layout", first)
-        self.facts.layouts[node.name.text] = layout
+        self.take_name("layout", node.name)
+        self.facts.layouts[node.name.text] = model.Layout(node.name.text, bits)
 
     def add_vmcs(self, node: syntax.Vmcs, doc: model.Doc) -> None:
         if node.area.text not in AREAS:
@@ -118,7 +145,8 @@ class FactResolver:
         bits = make_bits(node.bits, width, f"`{node.name.text}`", self.reporter)
         nodes = {bit.name.text: bit for bit in node.bits}
         controls = tuple(self.make_control(node, nodes[bit.name], bit) for bit in bits)
-        default1 = sum(1 << bit for one in node.default1 for bit in range(one.low.value, one.high.value + 1))
+        ranges = [one for one in node.default1 if self.check_range(one.low, one.high, width - 1, "bit of the word")]
+        default1 = sum(1 << bit for one in ranges for bit in range(one.low.value, one.high.value + 1))
         word = model.ControlWord(
             node.name.text, node.field.text, node.msr.text, node.true_msr.text if node.true_msr else None,
             node.allowed1_only, default1, controls, doc, node.name.span,
@@ -142,10 +170,13 @@ class FactResolver:
 
     def add_capabilities(self, node: syntax.Capabilities, doc: model.Doc) -> None:
         bits = make_bits(node.bits, 64, f"`{node.name.text}`", self.reporter)
+        self.take_name("table of capabilities", node.name)
+        self.find(self.facts.msrs, node.msr, "MSR")
         self.facts.capabilities[node.name.text] = model.CapabilityTable(node.name.text, node.msr.text, bits, doc)
 
     def add_msrs(self, node: syntax.Msrs) -> None:
         for group in node.classes:
+            self.take_name("MSR class", group.name)
             self.facts.msr_classes[group.name.text] = group.title.value
 
     def link_msrs(self, node: syntax.Msrs) -> None:
@@ -154,6 +185,8 @@ class FactResolver:
 
     def add_msr(self, node: syntax.Msr) -> None:
         self.find(self.facts.msr_classes, node.group, "MSR class")
+        if not self.check_range(node.first, node.last, 0xFFFFFFFF, "MSR"):
+            return
         for number in range(node.first.value, min(node.last.value, node.first.value + 4096) + 1):
             self.take_number("msr", number, node.name.span, f"MSR {number:#x}")
         made = model.Msr(
@@ -177,6 +210,7 @@ class FactResolver:
 
     def add_vectors(self, node: syntax.Vectors) -> None:
         for vector in node.vectors:
+            self.check_range(vector.number, vector.number, 31, "exception")
             self.take_number("vector", vector.number.value, vector.number.span, f"vector {vector.number.value}")
             traits = tuple(trait.text for trait in vector.traits)
             made = model.Vector(vector.number.value, vector.name.text, traits, vector.name.span)
@@ -184,15 +218,15 @@ class FactResolver:
 
     def add_ports(self, node: syntax.Ports) -> None:
         for port in node.ports:
-            if port.last.value > 0xFFFF or port.first.value > port.last.value:
-                message = f"ports {port.first.value:#x}..{port.last.value:#x} are not in the I/O space"
-                errors.out_of_range(self.reporter, port.first.span, message, "it has ports 0..0xFFFF")
+            if not self.check_range(port.first, port.last, 0xFFFF, "port"):
+                continue
             made = model.Port(port.name.text, port.first.value, port.last.value, port.name.span)
             declare(self.facts.ports, port.name, "port", made, self.reporter)
 
     def add_errnos(self, node: syntax.Errnos) -> None:
         for one in node.errnos:
             self.take_number("errno", one.number.value, one.number.span, f"errno {one.number.value}")
+            self.take_name("error number", one.name)
             self.facts.errnos[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
 
     def add_state(self, node: syntax.State) -> None:
@@ -208,6 +242,8 @@ class FactResolver:
             return
         layout = self.find(self.facts.layouts, node.layout, "layout")
         number = node.register or node.index
+        if number:
+            self.check_range(number, number, 15, "general register")
         made = model.StateField(
             node.name.text, type, number.value if number else None, node.field.text if node.field else None,
             layout, node.name.span,
@@ -218,6 +254,8 @@ class FactResolver:
         for register in node.registers:
             if register.name.text not in REGISTERS:
                 errors.unknown_name(self.reporter, register.name, "CPUID register", REGISTERS)
+        if not self.check_range(node.first, node.last, 0xFFFFFFFF, "CPUID leaf"):
+            return
         kinds = tuple((one.name.text, "value" if one.bits is None else "features") for one in node.registers)
         leaf = model.CpuidLeaf(node.first.value, node.last.value, node.subleaves, kinds, doc, node.first.span)
         for other in self.facts.leaves:
@@ -249,7 +287,9 @@ class FactResolver:
                 bit = state.layout.find(name.text) if state and state.layout else None
                 if bit:
                     return (root.text, bit)
-                errors.unknown_name(self.reporter, name, f"bit of `{root.text}`", [])
+                if state:
+                    known = [one.name for one in state.layout.bits] if state.layout else []
+                    errors.unknown_name(self.reporter, name, f"bit of `{root.text}`", known)
             case _:
                 message = "a mirror is a bit of guest state"
                 errors.type_mismatch(self.reporter, expr.span, message, "no such bit", "write it as cr4.osxsave")

@@ -10,11 +10,15 @@ from codegen.model.choices import Extern, Region
 from codegen.model.facts import Doc, Facts, Layout
 from codegen.model.types import Scalar, StructType, Type
 from codegen.source import Span
+from codegen.syntax import Name
 
 
 @dataclass(frozen=True)
 class Scope:
-    """`payload`: the event's fields under the handler's binder; `mode`: "fact", "body" or "plain"."""
+    """`payload`: the event's fields under the handler's binder; `places`: where locals and the binder were named.
+
+    `mode`: "fact" for conditions and payloads of exits, "body" for handlers, "plain" for numbers.
+    """
 
     reporter: Reporter
     facts: Facts
@@ -27,6 +31,7 @@ class Scope:
     event: str = ""
     payload: Mapping[str, Scalar] = field(default_factory=dict)
     locals: Mapping[str, Type] = field(default_factory=dict)
+    places: Mapping[str, Span] = field(default_factory=dict)
     qualification: Layout | None = None
     information: Layout | None = None
     exit_name: str = ""
@@ -35,5 +40,7 @@ class Scope:
     hypercall: bool = False
     returns: Scalar | None = None
 
-    def with_local(self, name: str, type: Type) -> Scope:
-        return replace(self, locals={**self.locals, name: type})
+    def with_local(self, name: Name, type: Type) -> Scope:
+        """The scope behind `let name = ...`."""
+        places = {**self.places, name.text: name.span}
+        return replace(self, locals={**self.locals, name.text: type}, places=places)

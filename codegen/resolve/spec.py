@@ -17,11 +17,15 @@ from codegen.resolve.domain import DomainResolver
 from codegen.resolve.exits import add_exits
 from codegen.resolve.expressions import resolve_value
 from codegen.resolve.facts import FactResolver, declare
+from codegen.resolve.reserved import check_reserved
 from codegen.resolve.scope import Scope
 
 EXTERN_COST = 20
 PAGE = 4096
+ADDRESS_END = 1 << 52
+MOST_ARGUMENTS = 4
 Item = tuple[Any, Doc]
+ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules")
 
 
 def collect(files: Iterable[syntax.File]) -> list[syntax.Item]:
@@ -89,9 +93,9 @@ def describe(node: Any) -> tuple[str, Any]:
 
 def find_docs(node: Any) -> list[syntax.Doc]:
     """The docs of a declaration's entries."""
-    lists = [getattr(node, name, ()) for name in ("fields", "bits", "exits", "msrs", "vectors", "ports", "clauses")]
-    entries = [entry for one in lists for entry in one]
-    return [entry.doc for entry in entries if getattr(entry, "doc", None)]
+    entries = [entry for name in ENTRIES for entry in getattr(node, name, None) or ()]
+    found = [entry.doc for entry in entries if getattr(entry, "doc", None)]
+    return found + [doc for entry in entries for doc in find_docs(entry)]
 
 
 class ChoiceResolver:
@@ -100,6 +104,7 @@ class ChoiceResolver:
     def __init__(self, items: list[syntax.Item], facts: Facts, reporter: Reporter) -> None:
         self.items, self.facts, self.reporter = items, facts, reporter
         self.scope = Scope(reporter, facts)
+        self.places: dict[tuple[str, str], Any] = {}
 
     def resolve(self) -> choices.Model:
         structs = self.structs()
@@ -118,9 +123,26 @@ class ChoiceResolver:
     def structs(self) -> dict[str, StructType]:
         made: dict[str, StructType] = {}
         for node, _ in of_kind(self.items, syntax.Struct):
-            fields = tuple((one.name.text, self.scalar(one.type)) for one in node.fields)
-            made[node.name.text] = StructType(node.name.text, fields)
+            self.take_name(node.name, "struct")
+            made[node.name.text] = StructType(node.name.text, self.parameters(node.fields, "field"))
         return made
+
+    def take_name(self, name: syntax.Name, kind: str) -> None:
+        """A name that goes to C: given once, and not one of C's own."""
+        first = self.places.setdefault((kind, name.text), name.span)
+        if first != name.span:
+            errors.duplicate_name(self.reporter, name, kind, first)
+        check_reserved(name, kind, self.reporter)
+
+    def parameters(self, nodes: Iterable[syntax.Parameter], kind: str) -> tuple[tuple[str, Scalar], ...]:
+        """Names and types of parameters or fields, each name once."""
+        names: dict[str, syntax.Name] = {}
+        for one in nodes:
+            if one.name.text in names:
+                errors.duplicate_name(self.reporter, one.name, kind, names[one.name.text].span)
+            names.setdefault(one.name.text, one.name)
+            check_reserved(one.name, kind, self.reporter)
+        return tuple((one.name.text, self.scalar(one.type)) for one in nodes)
 
     def scalar(self, name: syntax.Name) -> Scalar:
         if name.text not in SCALARS:
@@ -130,6 +152,7 @@ class ChoiceResolver:
     def constants(self) -> dict[str, tuple[int, Scalar, Doc]]:
         made: dict[str, tuple[int, Scalar, Doc]] = {}
         for node, doc in of_kind(self.items, syntax.Const):
+            self.take_name(node.name, "constant")
             type = self.scalar(node.type)
             value = resolve_value(node.value, replace(self.scope, constants=made), type)
             if isinstance(value, ir.Constant):
@@ -139,13 +162,14 @@ class ChoiceResolver:
     def externs(self) -> dict[str, choices.Extern]:
         made: dict[str, choices.Extern] = {}
         for node, doc in of_kind(self.items, syntax.Extern):
-            declare(made, node.name, "extern", self.make_extern(node, doc), self.reporter)
+            self.take_name(node.name, "extern")
+            made[node.name.text] = self.make_extern(node, doc)
         return made
 
     def make_extern(self, node: syntax.Extern, doc: Doc) -> choices.Extern:
         takes_cpu = bool(node.parameters) and node.parameters[0].type.text == "cpu"
         plain = node.parameters[1:] if takes_cpu else node.parameters
-        parameters = tuple((one.name.text, self.scalar(one.type)) for one in plain)
+        parameters = self.parameters(plain, "parameter")
         returns = self.type(node.returns) if node.returns else None
         cost = node.cost.value if node.cost else EXTERN_COST
         return choices.Extern(node.name.text, parameters, returns, takes_cpu, cost, doc, node.name.span)
@@ -161,10 +185,19 @@ class ChoiceResolver:
         for node, doc in of_kind(self.items, syntax.Region):
             base, size = self.number(node.base), self.number(node.size)
             region = choices.Region(node.name.text, node.kind, base, size, doc, node.name.span)
-            if (base | size) % PAGE:
-                errors.memory_align(self.reporter, node.name.span, f"region `{region.name}` is not made of whole pages")
+            self.check_region(region)
             declare(made, node.name, "region", region, self.reporter)
         return made
+
+    def check_region(self, region: choices.Region) -> None:
+        """Whole pages, at least one, all of them at addresses that there are."""
+        if (region.base | region.size) % PAGE:
+            errors.memory_align(self.reporter, region.span, f"region `{region.name}` is not made of whole pages")
+        elif region.kind == "at" and not region.size:
+            errors.out_of_range(self.reporter, region.span, f"region `{region.name}` is empty", "no bytes")
+        elif region.base + region.size > ADDRESS_END:
+            message = f"region `{region.name}` ends at {region.base + region.size:#x}"
+            errors.out_of_range(self.reporter, region.span, message, f"addresses end at {ADDRESS_END:#x}")
 
     def number(self, expr: syntax.Expr | None) -> int:
         value = resolve_value(expr, self.scope, SCALARS["u64"]) if expr else None
@@ -181,17 +214,23 @@ class ChoiceResolver:
         numbers: dict[int, Any] = {}
         for node, doc in of_kind(self.items, syntax.Hypercall):
             if node.number.value in numbers:
-                errors.duplicate_number(
-                    self.reporter, node.number.span, f"hypercall {node.number.value} is taken", numbers[node.number.value]
-                )
+                first = numbers[node.number.value]
+                errors.duplicate_number(self.reporter, node.number.span, f"hypercall {node.number.value} is taken", first)
+            if node.number.value >> 32:
+                message = f"{node.number.text}: no hypercall has such a number"
+                errors.out_of_range(self.reporter, node.number.span, message, "numbers have 32 bits")
             numbers.setdefault(node.number.value, node.number.span)
             declare(made, node.name, "hypercall", self.make_hypercall(node, doc), self.reporter)
         return made
 
     def make_hypercall(self, node: syntax.Hypercall, doc: Doc) -> choices.Hypercall:
-        parameters = tuple((one.name.text, self.scalar(one.type)) for one in node.parameters)
+        parameters = self.parameters(node.parameters, "parameter")
+        if len(parameters) > MOST_ARGUMENTS:
+            message = f"a hypercall has at most {MOST_ARGUMENTS} arguments, this one {len(parameters)}"
+            errors.out_of_range(self.reporter, node.name.span, message, "more than there are registers for")
+        places = {one.name.text: one.name.span for one in node.parameters}
         returns = self.scalar(node.returns) if node.returns else None
-        scope = replace(self.scope, mode="body", hypercall=True, locals=dict(parameters), returns=returns)
+        scope = replace(self.scope, mode="body", hypercall=True, locals=dict(parameters), places=places, returns=returns)
         if node.origin.text not in ("user", "kernel", "owner"):
             errors.unknown_name(self.reporter, node.origin, "caller", ["user", "kernel", "owner"])
         body = resolve_body(node.body, f"hypercall `{node.name.text}`", scope)

@@ -1,0 +1,117 @@
+"""`io { ... }` and `exceptions { ... }`: which ports and which vectors leave the guest."""
+
+from __future__ import annotations
+
+from codegen import errors, syntax
+from codegen.model import choices
+from codegen.model.facts import Port, Vector
+from codegen.model.types import U8, Scalar
+from codegen.resolve.actions import DIRECTIONS, NO_ACTION, directions_of, resolve_action
+from codegen.resolve.scope import Scope
+from codegen.source import Span
+
+IO_ACTIONS = ("pass", "inject", "do")
+
+
+class IoPolicyResolver:
+    """A rule for each port; the direction that it leaves out follows the default."""
+
+    def __init__(self, node: syntax.DomainIo, scope: Scope) -> None:
+        self.node, self.scope = node, scope
+        event = scope.facts.events.get("io")
+        self.payload: dict[str, Scalar] = dict(event.payload) if event else {"value": U8}
+        self.defaults: dict[str, choices.Action] = {}
+        self.places: list[tuple[Port, Span]] = []
+
+    def resolve(self) -> choices.IoPolicy:
+        """The policy, total over all ports in both directions."""
+        for rule in self.node.rules:
+            if rule.selector.kind == "default":
+                self.add_default(rule)
+        for direction in DIRECTIONS:
+            if direction not in self.defaults:
+                errors.policy_default(self.scope.reporter, self.node.span, "I/O", direction, "default pass;")
+        made = [self.make_rule(rule) for rule in self.node.rules if rule.selector.kind != "default"]
+        read, write = (self.defaults.get(direction, NO_ACTION) for direction in DIRECTIONS)
+        return choices.IoPolicy(tuple(rule for rule in made if rule), read, write, self.node.span)
+
+    def add_default(self, rule: syntax.AccessRule) -> None:
+        """The default stands once and passes: what would answer for every port is not there yet."""
+        for direction, action in self.resolve_accesses(rule).items():
+            if direction in self.defaults:
+                first = self.defaults[direction].span
+                message = f"`default {direction}` is stated twice"
+                errors.duplicate_rule(self.scope.reporter, rule.selector.span, message, first)
+            if action.kind != "pass":
+                message = "the default of ports can only be `pass`"
+                errors.type_mismatch(self.scope.reporter, action.span, message, "no pass", "name the ports that leave")
+            self.defaults.setdefault(direction, action)
+
+    def make_rule(self, rule: syntax.AccessRule) -> choices.IoRule | None:
+        """The rule of one named port, or None after reporting."""
+        actions = self.resolve_accesses(rule)
+        port = self.find_port(rule.selector)
+        if port is None:
+            return None
+        for other, place in self.places:
+            if other.first <= port.last and port.first <= other.last:
+                errors.duplicate_rule(self.scope.reporter, rule.selector.span, f"port `{port.name}` has two rules", place)
+        self.places.append((port, rule.selector.span))
+        read, write = (actions.get(one) or self.defaults.get(one, NO_ACTION) for one in DIRECTIONS)
+        return choices.IoRule(port, read, write)
+
+    def resolve_accesses(self, rule: syntax.AccessRule) -> dict[str, choices.Action]:
+        """The actions of a rule by direction."""
+        actions = {}
+        for access in rule.accesses:
+            action = resolve_action(access.action, "io", self.payload, self.scope)
+            if action.kind not in IO_ACTIONS:
+                message = "an access to a port passes, injects, or runs a body"
+                errors.type_mismatch(self.scope.reporter, action.span, message, "not for ports", "write do { ... }")
+            actions.update(dict.fromkeys(directions_of(access), action))
+        return actions
+
+    def find_port(self, selector: syntax.Selector) -> Port | None:
+        """The port that a selector names."""
+        ports = self.scope.facts.ports
+        if selector.kind != "name":
+            message = "an I/O rule names one port"
+            errors.type_mismatch(self.scope.reporter, selector.span, message, "no port", "give the range a name in `ports`")
+            return None
+        name = selector.names[0]
+        if name.text not in ports:
+            errors.unknown_name(self.scope.reporter, name, "port", ports)
+        return ports.get(name.text)
+
+
+def resolve_exceptions(node: syntax.DomainExceptions, scope: Scope) -> choices.ExceptionPolicy:
+    """Named vectors, and what happens to the others."""
+    named = {name: rule for name, rule in name_vectors(node, scope).items() if name in scope.facts.vectors}
+    defaults = [rule.how for rule in node.rules if rule.vector is None and rule.how != "switched"]
+    if not defaults:
+        errors.policy_default(scope.reporter, node.span, "exception", "", "default pass;")
+    trapped = [one for one in scope.facts.vectors.values() if is_trapped(one, named, defaults)]
+    return choices.ExceptionPolicy(tuple(trapped), any(rule.how == "switched" for rule in node.rules))
+
+
+def name_vectors(node: syntax.DomainExceptions, scope: Scope) -> dict[str, syntax.ExceptionRule]:
+    """The rules that name a vector, each vector once."""
+    found: dict[str, syntax.ExceptionRule] = {}
+    for rule in node.rules:
+        if rule.vector is None:
+            continue
+        first = found.get(rule.vector.text)
+        if first and first.vector:
+            message = f"vector `{rule.vector.text}` has two rules"
+            errors.duplicate_rule(scope.reporter, rule.vector.span, message, first.vector.span)
+        elif rule.vector.text not in scope.facts.vectors:
+            errors.unknown_name(scope.reporter, rule.vector, "vector", scope.facts.vectors)
+        found.setdefault(rule.vector.text, rule)
+    return found
+
+
+def is_trapped(vector: Vector, named: dict[str, syntax.ExceptionRule], defaults: list[str]) -> bool:
+    """An NMI is no exception: a control of its own takes it."""
+    if vector.name in named:
+        return named[vector.name].how == "trap"
+    return "trap" in defaults and vector.name != "nmi"
