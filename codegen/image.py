@@ -109,8 +109,9 @@ def check_offsets(elf: ELFFile, model: Model) -> list[str]:
     counts = len(REGISTERS) * 8
     last = counts + exit_count(model.facts) * 8
     wanted = {"guest": 0, "exit_counts": counts, "last_exits": last, "last_index": last + 256}
-    faults = [f"registers.{name} is not at {index * 8}" for index, name in enumerate(REGISTERS) if offsets.get(name) != index * 8]
-    return faults + [f"cpu.{name} is not at {offset}" for name, offset in wanted.items() if cpu.get(name) != offset]
+    registers = {name: index * 8 for index, name in enumerate(REGISTERS)}
+    faults = [f"registers.{name} is not at {at}" for name, at in registers.items() if offsets.get(name) != at]
+    return faults + [f"cpu.{name} is not at {at}" for name, at in wanted.items() if cpu.get(name) != at]
 
 
 def find_struct(elf: ELFFile, name: str) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def publish(outputs: list[Output], root: Path) -> list[str]:
     root.mkdir(parents=True, exist_ok=True)
     fresh = [(root / one.name, write_beside(root / one.name, one.text)) for one in outputs if one.name in stale]
     for path, temporary in fresh:
-        os.replace(temporary, path)
+        temporary.replace(path)
     wanted = {one.name for one in outputs}
     for name in stale - wanted:
         (root / name).unlink()

@@ -21,7 +21,8 @@ def check_guarded(model: Model, domain: Domain, reporter: Reporter) -> None:
 
 def action_for(msr: Msr, rules: tuple[MsrRule, ...], default: Action) -> Action:
     """The action for the bank's first MSR that has the least care."""
-    found = [one.action for one in rules if one.first <= msr.last and msr.first <= one.last]
-    covered = sum(min(one.last, msr.last) - max(one.first, msr.first) + 1 for one in rules if one.first <= msr.last and msr.first <= one.last)
+    near = [one for one in rules if one.first <= msr.last and msr.first <= one.last]
+    found = [one.action for one in near]
+    covered = sum(min(one.last, msr.last) - max(one.first, msr.first) + 1 for one in near)
     actions = found if covered == msr.last - msr.first + 1 else [*found, default]
     return next((one for one in actions if one.kind in HOW), actions[0])

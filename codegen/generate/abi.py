@@ -16,4 +16,5 @@ def make_abi(model: Model) -> Output:
         names[exit.number] = exit.name
     calls = sorted(model.hypercalls.values(), key=lambda one: one.number)
     errnos = sorted(model.errnos.values(), key=lambda one: one.number)
-    return Output("luvalley_abi.h", render("abi.h.j2", first=first, magic=f"{MAGIC:#x}u", calls=calls, names=names, errnos=errnos))
+    view = {"first": first, "magic": f"{MAGIC:#x}u", "calls": calls, "names": names, "errnos": errnos}
+    return Output("luvalley_abi.h", render("abi.h.j2", **view))

@@ -14,7 +14,8 @@ ROW = 16
 
 
 def make_bitmaps(domain: Domain) -> Output:
-    first = header_comment(f"spec/{domain.name}.luv", f"Bitmaps of {domain.name}: a set bit leaves the guest. SDM: 25.6.4, 25.6.9.")
+    what = f"Bitmaps of {domain.name}: a set bit leaves the guest. SDM: 25.6.4, 25.6.9."
+    first = header_comment(f"spec/{domain.name}.luv", what)
     msr = rows(make_msr_bitmap(domain), lambda offset: describe_msr(offset, domain))
     io = rows(make_io_bitmap(domain), lambda offset: describe_io(offset, domain))
     return Output(f"{domain.name}_bitmaps.c", render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io))
@@ -93,6 +94,6 @@ def passed_names(rules: Iterable[MsrRule], first: int, last: int) -> str:
 
 
 def describe_io(offset: int, domain: Domain) -> str:
-    first = offset * 8
-    names = [rule.port.name for rule in domain.io.rules if rule.port.first < first + ROW * 8 and first <= rule.port.last]
-    return f"ports {first:#x}..{first + ROW * 8 - 1:#x}" + (f", traps {', '.join(names)}" if names else "")
+    first, last = offset * 8, (offset + ROW) * 8 - 1
+    names = [rule.port.name for rule in domain.io.rules if rule.port.first <= last and first <= rule.port.last]
+    return f"ports {first:#x}..{last:#x}" + (f", traps {', '.join(names)}" if names else "")

@@ -17,7 +17,8 @@ def c_condition(condition: ir.Condition, domain: Domain) -> str:
     match condition:
         case ir.ControlAtom(control):
             word, bit = control.split(".")
-            return f"{domain.name}_control_word[{domain.name.upper()}_WORD_{word.upper()}] & {word.upper()}_{bit.upper()}"
+            index = f"{domain.name}_WORD_{word}".upper()
+            return f"{domain.name}_control_word[{index}] & {word.upper()}_{bit.upper()}"
         case ir.NotCondition(operand):
             return f"!({c_condition(operand, domain)})"
         case ir.AndCondition(operands):

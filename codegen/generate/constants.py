@@ -94,7 +94,8 @@ def control_groups(facts: Facts) -> list[Group]:
 def x86_groups(model: Model) -> list[Group]:
     facts = model.facts
     msrs = Group("MSRs", tuple(Constant(one.name, one.first) for one in facts.msrs.values()))
-    vectors = Group("Vectors", tuple(Constant(f"VECTOR_{one.name.upper()}", one.number) for one in facts.vectors.values()))
+    numbers = {f"VECTOR_{one.name.upper()}": one.number for one in facts.vectors.values()}
+    vectors = Group("Vectors", tuple(Constant(name, number) for name, number in numbers.items()))
     ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
     constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
     used = {id(field.layout) for field in facts.vmcs.values() if field.layout and field.layout.name == field.name}

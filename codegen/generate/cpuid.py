@@ -61,7 +61,9 @@ def subleaf_test(leaf: CpuidLeaf) -> str:
     if leaf.subleaves is None or leaf.subleaves == (0, WHOLE):
         return ""
     first, last = leaf.subleaves
-    return f"subleaf == {first}" if first == last else f"subleaf >= {first} && subleaf <= {last}" if first else f"subleaf <= {last}"
+    if first == last:
+        return f"subleaf == {first}"
+    return f"subleaf >= {first} && subleaf <= {last}" if first else f"subleaf <= {last}"
 
 
 def register_lines(leaf: CpuidLeaf, register: str, domain: Domain, late: list[LateView]) -> list[str]:

@@ -11,19 +11,23 @@ from codegen.render import header_comment, render
 LEAN = ("rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 REST = ("rbp", "r12", "r13", "r14", "r15")
 SLOT = 8
+RING = 256  # exits that a CPU remembers
 
 
 def make_exit_path(model: Model, domain: Domain) -> Output:
     """C keeps rbx, rbp and r12-r15 for its caller; rbx is in the frame since CPUID answers in it."""
-    first = header_comment(f"spec/{domain.name}.luv, spec/facts/vmx/exits.luv", f"The way out of {domain.name} and back in.")
+    sources = f"spec/{domain.name}.luv, spec/facts/vmx/exits.luv"
+    first = header_comment(sources, f"The way out of {domain.name} and back in.")
     count = exit_count(model.facts)
     possible = {one.number: one.name for one in possible_exits(model, domain)}
     table = [possible.get(number, "") for number in range(count)]
     offsets = {register: index * SLOT for index, register in enumerate((*LEAN, *REST))}
     lean = lean_exits(model, domain)
+    counts = len(offsets) * SLOT
+    ring = counts + count * SLOT
     text = render(
         "exit.asm.j2", first=first, name=domain.name, lean=LEAN, rest=REST, offsets=offsets, table=table,
-        counts=len(offsets) * SLOT, ring=len(offsets) * SLOT + count * SLOT, index=len(offsets) * SLOT + count * SLOT + 256,
+        counts=counts, ring=ring, index=ring + RING,
         full=[one for one in possible.values() if one not in lean],
     )
     return Output(f"{domain.name}_exit.asm", text)
@@ -43,7 +47,7 @@ def is_lean(event: str, domain: Domain) -> bool:
 
 
 def touches_rest(node: object) -> bool:
-    """Anything below that needs the registers which C preserves: by name, in an extern that is given the CPU, in a dump."""
+    """Anything below that needs the registers which C preserves: by name, in an extern with the CPU, in a dump."""
     name = type(node).__name__
     if name == "End" and getattr(node, "kind", "") == "stop":
         return True

@@ -56,7 +56,8 @@ def make_handlers(model: Model, domain: Domain) -> Output:
         read_cases=case_lines(domain.msr.read, "read"), write_cases=case_lines(domain.msr.write, "write"),
         read_default=action_lines(domain.msr.default_read, "read"),
         write_default=action_lines(domain.msr.default_write, "write"),
-        parameters={event: policy_parameters(event, model, domain) for event in POLICY_EVENTS}, io_cases=io_lines(domain.io), hypercalls=hypercall_views(model),
+        parameters={event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
+        io_cases=io_lines(domain.io), hypercalls=hypercall_views(model),
     )
     return Output(f"{domain.name}_handlers.c", text)
 

@@ -16,7 +16,7 @@ WORDS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3}
 
 @dataclass(frozen=True)
 class Requirement:
-    """A line of the table: kind, CPUID leaf or MSR, subleaf or TRUE MSR, word, bit, expected value, what it rests on."""
+    """A line of the table: where to look (leaf or MSR, subleaf or TRUE MSR, word, bit), what to expect, a name."""
 
     kind: str
     number: str
@@ -52,17 +52,20 @@ class RequirementList:
         for one in self.domain.required:
             if not one.optional:
                 table = self.model.facts.capabilities[one.table]
-                line = self.msr_line("REQUIRE_MSR", table.msr, "0", one.bit.low, 1, "secondary.enable_ept", f"{one.table}.{one.bit.name}")
-                self.add(f"{one.table}.{one.bit.name}", line)
+                name = f"{one.table}.{one.bit.name}"
+                line = self.msr_line("REQUIRE_MSR", table.msr, "0", one.bit.low, 1, "secondary.enable_ept", name)
+                self.add(name, line)
         return self.lines
 
     def add_feature(self, feature: Feature) -> None:
         """A bit of CPUID, by what it is and by its name."""
         leaf, subleaf = feature.leaf.first, (feature.leaf.subleaves or (0, 0))[0]
         title = feature.doc.summary.rstrip(".")
-        name = f"{title[:1].lower() + title[1:] if title[1:2].islower() else title} ({feature.name})" if title else feature.name
+        plain = title[:1].lower() + title[1:] if title[1:2].islower() else title
+        name = f"{plain} ({feature.name})" if title else feature.name
         word = WORDS[feature.register]
-        self.add(feature.name, Requirement("REQUIRE_CPUID", f"{leaf:#x}", str(subleaf), word, feature.low, 1, NOTHING, name))
+        line = Requirement("REQUIRE_CPUID", f"{leaf:#x}", str(subleaf), word, feature.low, 1, NOTHING, name)
+        self.add(feature.name, line)
 
     def add_lock(self) -> None:
         """VMXON is allowed, or the register is open so that we can allow it. SDM: 24.7"""
@@ -87,7 +90,9 @@ class RequirementList:
         depends = "vmx" if word.true_msr else "primary.activate_secondary"
         return self.msr_line("REQUIRE_MSR", word.msr, word.true_msr or "0", bit, expected, depends, name)
 
-    def msr_line(self, kind: str, msr: str, true_msr: str, bit: int, expected: int, depends: str, name: str) -> Requirement:
+    def msr_line(
+        self, kind: str, msr: str, true_msr: str, bit: int, expected: int, depends: str, name: str
+    ) -> Requirement:
         return Requirement(kind, msr, true_msr, bit // 32, bit % 32, expected, self.depends(depends), name)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from codegen.checks.evaluate import setting_of
 from codegen.generate.c_body import expression, write_state
 from codegen.generate.cpuid import make_views
-from codegen.model.choices import Domain, Model
+from codegen.model.choices import Domain, MemoryRule, Model
 from codegen.model.facts import ControlWord
 from codegen.output import Output
 from codegen.render import header_comment, render
@@ -50,17 +50,24 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     view = {
         "name": domain.name, "words": words, "vectors": f"{vectors:#x}", "late": late,
         "owned": {register: f"{mask:#x}" for register, mask in domain.owned.items()},
-        "memory": [(f"MEMORY_{rule.kind.upper()}", rights(rule.rights), f"REGION_{rule.region.name.upper()}") for rule in domain.memory],
+        "memory": [make_memory_rule(rule) for rule in domain.memory],
         "regions": list(model.regions.values()), "reset": reset_lines(domain),
         "lists": [one.msr for one in domain.switched if one.by_list],
         "doc": domain.doc.summary,
         "prefers": sorted(f"{one.table}_{one.bit.name}".upper() for one in domain.required if one.optional),
     }
     sources = f"spec/{domain.name}.luv, spec/memory.luv"
+    header = header_comment(sources, f"The domain {domain.name}.")
+    tables = header_comment(sources, f"Tables of {domain.name}.")
     return [
-        Output(f"{domain.name}.h", render("domain.h.j2", first=header_comment(sources, f"The domain {domain.name}."), **view)),
-        Output(f"{domain.name}_tables.c", render("domain.c.j2", first=header_comment(sources, f"Tables of {domain.name}."), **view)),
+        Output(f"{domain.name}.h", render("domain.h.j2", first=header, **view)),
+        Output(f"{domain.name}_tables.c", render("domain.c.j2", first=tables, **view)),
     ]
+
+
+def make_memory_rule(rule: MemoryRule) -> tuple[str, str, str]:
+    """What, rights and region, as C has them."""
+    return (f"MEMORY_{rule.kind}".upper(), rights(rule.rights), f"REGION_{rule.region.name}".upper())
 
 
 def rights(text: str) -> str:
