@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from codegen.diagnostics import Diagnostic, Note, Reporter
-from codegen.source import Span
+from codegen.source import NOWHERE, Span
 from codegen.syntax import Name
 
 
@@ -136,6 +136,12 @@ def trap_never(reporter: Reporter, name: Name, why: str, fact: Span) -> None:
 
 
 # ---- coverage
+
+
+def no_domain(reporter: Reporter) -> None:
+    help = "declare one: domain dom0 { ... }"
+    reporter.add(Diagnostic("no-domain", NOWHERE, "the spec has no domain: there is nothing to run", help=help))
+
 
 
 def exit_unhandled(reporter: Reporter, span: Span, domain: str, event: str, why: str, help: str) -> None:

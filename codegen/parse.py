@@ -11,7 +11,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from codegen import errors, syntax
 from codegen.build_syntax import SyntaxBuilder
 from codegen.diagnostics import Reporter
-from codegen.source import SourceFile, Span
+from codegen.source import NOT_TEXT, SourceFile, Span
 from codegen.terminals import say_expected
 
 GRAMMAR = Path(__file__).with_name("luv.lark")
@@ -27,6 +27,9 @@ def make_parser() -> Lark:
 
 def parse_file(source: SourceFile, reporter: Reporter) -> syntax.File | None:
     """The file's declarations, or None after reporting what is not understood."""
+    if NOT_TEXT in source.text:
+        report_not_text(source, reporter)
+        return None
     try:
         tree = make_parser().parse(source.text)
     except UnexpectedInput as problem:
@@ -39,6 +42,13 @@ def parse_file(source: SourceFile, reporter: Reporter) -> syntax.File | None:
         return None
     items: tuple[syntax.Item, ...] = SyntaxBuilder(source.path).transform(tree)
     return syntax.File(source.path, items)
+
+
+def report_not_text(source: SourceFile, reporter: Reporter) -> None:
+    """Point at the first byte that is not UTF-8."""
+    number, line = next((number, line) for number, line in enumerate(source.lines, 1) if NOT_TEXT in line)
+    span = Span(source.path, number, line.index(NOT_TEXT) + 1, 1)
+    errors.syntax(reporter, span, "a byte that is not UTF-8", "text")
 
 
 def find_too_deep(tree: Tree[Token]) -> Tree[Token] | None:

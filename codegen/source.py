@@ -36,6 +36,7 @@ class Span:
     length: int
 
 
+NOT_TEXT = "\N{REPLACEMENT CHARACTER}"
 NOWHERE = Span("", 0, 0, 0)
 
 
@@ -46,4 +47,5 @@ def load_files(root: Path, prefix: str) -> list[SourceFile]:
 
 
 def load_file(path: Path, name: str) -> SourceFile:
-    return SourceFile(name, path.read_text(encoding="utf-8"))
+    """A file's text; bytes that are no text become NOT_TEXT, which the parser reports."""
+    return SourceFile(name, path.read_text(encoding="utf-8", errors="replace"))
