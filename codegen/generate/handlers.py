@@ -11,6 +11,7 @@ from codegen.generate.hypercalls import hypercall_views
 from codegen.generate.msr_switch import action_lines, case_lines, io_lines
 from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Arm, Exit
+from codegen.model.ir import Statement
 from codegen.output import Output
 from codegen.render import header_comment, render
 
@@ -73,7 +74,7 @@ def make_handler(handler: Handler, model: Model) -> HandlerView:
 
 
 def make_exit(exit: Exit, model: Model, domain: Domain) -> ExitView:
-    return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_arm(arm, model, domain) for arm in exit.arms))
+    return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_arms(exit, domain)))
 
 
 def wanted_payload(event: str, domain: Domain) -> set[str]:
@@ -98,8 +99,13 @@ def policy_parameters(event: str, model: Model, domain: Domain) -> str:
     return ", ".join(["struct cpu *cpu", *(f"{c_type(type)} {name}" for name, type in known if name in wanted)])
 
 
-def make_arm(arm: Arm, model: Model, domain: Domain) -> ArmView:
+def make_arms(exit: Exit, domain: Domain) -> list[ArmView]:
+    return [make_arm(arm, domain, domain.before_arms.get((exit.name, index), ())) for index, arm in enumerate(exit.arms)]
+
+
+def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView:
     test = expression(arm.where) if arm.where is not None else ""
     wanted = wanted_payload(arm.event, domain)
     arguments = [expression(value) for name, value in arm.payload if name in wanted]
-    return ArmView(test, f"on_{arm.event}({', '.join(['cpu', *arguments])});")
+    call = f"on_{arm.event}({', '.join(['cpu', *arguments])});"
+    return ArmView(test, " ".join([*statements(before, 0), call]))

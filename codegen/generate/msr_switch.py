@@ -27,6 +27,14 @@ def label(rule: MsrRule) -> str:
 
 
 def action_lines(action: Action, direction: str) -> list[str]:
+    """What comes first, and then the action."""
+    lines = kind_lines(action, direction)
+    if not action.before:
+        return lines
+    return ["{", *(INDENT + line for line in [*statements(action.before, 0), *unwrap(lines)]), "}"]
+
+
+def kind_lines(action: Action, direction: str) -> list[str]:
     match action.kind:
         case "do":
             assert action.body is not None
@@ -65,8 +73,10 @@ def io_lines(policy: IoPolicy) -> list[str]:
 
 
 def direction_lines(test: str, action: Action) -> list[str]:
-    if action.kind == "pass":
+    if action.kind == "pass" and not action.before:
         return []
+    if action.kind == "pass":
+        return [f"if ({test}) {{", *statements(action.before), "}"]
     return [f"if ({test}) {{", *(INDENT + line for line in unwrap(action_lines(action, "read"))), "}"]
 
 

@@ -63,13 +63,14 @@ class Body:
 
 @dataclass(frozen=True)
 class Action:
-    """What happens to an access; `kind`: pass, try, value, inject or do."""
+    """What happens to an access; `kind`: pass, try, value, inject or do. `before`: an instrumented build counts."""
 
     kind: str
     span: Span
     value: int = 0
     vector: Vector | None = None
     body: Body | None = None
+    before: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,7 @@ class Domain:
     memory: tuple[MemoryRule, ...]
     handlers: dict[str, Handler]
     span: Span
+    before_arms: dict[tuple[str, int], tuple[Statement, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -234,6 +234,7 @@ class Facts:
     capabilities: dict[str, CapabilityTable] = field(default_factory=dict)
     state: dict[str, StateField] = field(default_factory=dict)
     exits: dict[str, Exit] = field(default_factory=dict)
+    reserved_exits: dict[int, Span] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     msr_classes: dict[str, str] = field(default_factory=dict)
     msrs: dict[str, Msr] = field(default_factory=dict)

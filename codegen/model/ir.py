@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.model.types import BOOL, Type
-from codegen.source import Span
+from codegen.source import NOWHERE, Span
 
 if TYPE_CHECKING:
     from codegen.model.choices import Extern
@@ -193,6 +193,7 @@ class Branch:
     condition: Expression
     then: tuple[Statement, ...]
     otherwise: tuple[Statement, ...]
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)

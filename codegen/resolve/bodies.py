@@ -113,7 +113,7 @@ def resolve_if(node: syntax.If, scope: Scope) -> tuple[ir.Statement | None, Span
     then, then_end = resolve_block(node.then, scope)
     otherwise, other_end = resolve_block(node.otherwise, scope) if node.otherwise else ((), None)
     end = node.span if then_end and other_end else None
-    return (ir.Branch(condition, then, otherwise) if condition else None), end
+    return (ir.Branch(condition, then, otherwise, node.span) if condition else None), end
 
 
 def resolve_assign(node: syntax.Assign, scope: Scope) -> ir.Statement | None:

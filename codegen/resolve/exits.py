@@ -24,7 +24,9 @@ def add_exits(node: syntax.Exits, resolver: FactResolver) -> None:
         if not resolver.check_range(number, number, 0xFFFF, "exit reason"):
             continue
         resolver.take_number("exit", number.value, number.span, f"exit reason {number.value}")
-        if exit.name is not None:
+        if exit.name is None:
+            resolver.facts.reserved_exits[number.value] = number.span
+        else:
             add_exit(exit, exit.name, resolver)
 
 
