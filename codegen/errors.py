@@ -44,7 +44,7 @@ def unknown_name(reporter: Reporter, name: Name, kind: str, known: Iterable[str]
 
 def duplicate_name(reporter: Reporter, name: Name, kind: str, first: Span) -> None:
     note = Note(first, "the first one is here")
-    message = f"{kind} `{name.text}` is declared twice"
+    message = f"`{name.text}` is declared twice: {kind}" if "`" in kind else f"{kind} `{name.text}` is declared twice"
     reporter.add(Diagnostic("duplicate-name", name.span, message, "again", (note,)))
 
 
@@ -94,9 +94,9 @@ def type_mismatch(reporter: Reporter, span: Span, message: str, label: str, help
     reporter.add(Diagnostic("type-mismatch", span, message, label, help=help))
 
 
-def too_wide(reporter: Reporter, span: Span, found: str, wanted: str) -> None:
-    help = f"cast it if the upper bits may be lost: {wanted}(...)"
-    message = f"a value of type {found} does not fit into {wanted}"
+def too_wide(reporter: Reporter, span: Span, found: str, wanted: str, number: bool = False) -> None:
+    help = "" if number else f"cast it if the upper bits may be lost: {wanted}(...)"
+    message = f"{found if number else f'a value of type {found}'} does not fit into {wanted}"
     reporter.add(Diagnostic("too-wide", span, message, f"this is {found}", help=help))
 
 

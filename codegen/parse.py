@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from codegen.terminals import say_expected
 
 GRAMMAR = Path(__file__).with_name("luv.lark")
 DEEPEST = 100
+WORD = re.compile(r"[A-Za-z0-9_.]+")
 
 
 @cache
@@ -63,21 +65,31 @@ def report_unexpected(problem: UnexpectedInput, source: SourceFile, reporter: Re
     """Say what stands there, and what could."""
     if isinstance(problem, UnexpectedToken) and problem.token.type != "$END":
         token = problem.token
-        text = str(token).split("\n")[0]
+        text = find_word(token, source) if token.type == "SECTION" else str(token).split("\n")[0]
         span = Span(source.path, token.line or 1, token.column or 1, len(text))
         errors.syntax(reporter, span, f"`{text}`", say_expected(problem.accepts or problem.expected))
     elif isinstance(problem, UnexpectedCharacters):
         span = Span(source.path, problem.line, problem.column, 1)
-        errors.syntax(reporter, span, say_character(problem.char), say_expected(problem.allowed or set()))
+        found, expected = say_character(problem.char, source.lines[problem.line - 1][problem.column :])
+        errors.syntax(reporter, span, found, expected)
     else:
         report_end(problem, source, reporter)
 
 
-def say_character(character: str) -> str:
-    """A character that begins nothing, so that it can be seen."""
+def find_word(token: Token, source: SourceFile) -> str:
+    """The letters and digits that the token runs into, as in `12abc`."""
+    match = WORD.match(source.lines[(token.line or 1) - 1], (token.column or 1) - 1)
+    return match[0] if match else str(token)
+
+
+def say_character(character: str, rest: str) -> tuple[str, str]:
+    """A character that begins nothing, so that it can be seen, and what could stand there."""
+    if character == '"' and '"' in rest:
+        return "a text with a backslash", "a text without one: there are no escapes"
     if character == '"':
-        return "a text without a closing quote on its line"
-    return f"`{character}`" if character.isprintable() else f"character U+{ord(character):04X}"
+        return "a text without a closing quote on its line", "a text in quotes"
+    shown = f"`{character}`" if character.isprintable() else f"character U+{ord(character):04X}"
+    return shown, "something else: no word begins with it"
 
 
 def report_end(problem: UnexpectedInput, source: SourceFile, reporter: Reporter) -> None:

@@ -34,6 +34,7 @@ def check_traps(model: Model, domain: Domain, reporter: Reporter) -> None:
 
 
 def check_coverage(model: Model, domain: Domain, reporter: Reporter) -> None:
+    trapped = {name.text for name in domain.trapped}  # check_traps has said so already
     for event in model.facts.events.values():
         possible = possible_exits(event, model, domain)
         handler = domain.handlers.get(event.name)
@@ -42,7 +43,7 @@ def check_coverage(model: Model, domain: Domain, reporter: Reporter) -> None:
             binder = "(e)" if event.payload else ""
             help = f'add to {domain.span.path}: on {event.name}{binder} {{ stop "..."; }}'
             errors.exit_unhandled(reporter, possible[0].span, domain.name, event.name, why, help)
-        elif handler is not None and not possible:
+        elif handler is not None and not possible and event.name not in trapped:
             exit = model.facts.exits[event.exits[0]]
             why = explain(exit.condition, domain, model.facts)
             errors.exit_impossible(reporter, handler.span, domain.name, event.name, why, exit.condition_span)

@@ -26,15 +26,17 @@ def may_hold_hypervisor(rule: MemoryRule) -> bool:
 def check_reached(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Reporter) -> None:
     """Behind a rule for everything no other rule is asked."""
     cover = next((one for one in before if one.region.kind == "all"), None)
-    if cover and rule.region.kind != "all":
+    if cover and rule.region.kind == "at":
         errors.memory_unreached(reporter, rule.span, rule.region.name, cover.region.name, cover.span)
 
 
 def check_overlap(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Reporter) -> None:
+    name = rule.region.name
     for other in before:
-        if rule.region.name == other.region.name or overlaps(rule, other):
-            message = f"`{rule.region.name}` overlaps `{other.region.name}`: which rule should hold?"
-            errors.memory_overlap(reporter, rule.span, message, other.span)
+        if name == other.region.name or overlaps(rule, other):
+            what = f"`{name}` has two rules" if name == other.region.name else f"`{name}` overlaps `{other.region.name}`"
+            errors.memory_overlap(reporter, rule.span, f"{what}: which should hold?", other.span)
+            return
 
 
 def overlaps(a: MemoryRule, b: MemoryRule) -> bool:

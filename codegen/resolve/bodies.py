@@ -21,13 +21,24 @@ def resolve_body(block: syntax.Block, what: str, scope: Scope) -> Body:
     statements, end = resolve_block(block, scope)
     if end is None:
         wanted = "a result" if scope.hypercall else "an outcome"
-        errors.no_outcome(scope.reporter, closing_span(block), what, wanted)
+        errors.no_outcome(scope.reporter, find_open_end(block), what, wanted)
     return Body(statements, cost_of(statements))
 
 
-def closing_span(block: syntax.Block) -> Span:
-    """Where the path falls out: the body's last statement, or the empty body."""
-    return block.statements[-1].span if block.statements else block.span
+def find_open_end(block: syntax.Block) -> Span:
+    """Where a path falls out: the last statement of the branch that goes on, or the empty block."""
+    last = block.statements[-1] if block.statements else None
+    if isinstance(last, syntax.If) and last.otherwise is not None:
+        return find_open_end(last.otherwise if has_end(last.then) else last.then)
+    return last.span if last else block.span
+
+
+def has_end(block: syntax.Block) -> bool:
+    """Whether no path goes on behind the block."""
+    last = block.statements[-1] if block.statements else None
+    if isinstance(last, syntax.If):
+        return last.otherwise is not None and has_end(last.then) and has_end(last.otherwise)
+    return isinstance(last, syntax.Return | syntax.Fail | syntax.Outcome)
 
 
 def resolve_block(block: syntax.Block, scope: Scope) -> tuple[tuple[ir.Statement, ...], Span | None]:

@@ -44,7 +44,7 @@ def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Ex
 
 def fit_literal(value: ir.Constant, wanted: Scalar, span: Span, scope: Scope) -> ir.Expression | None:
     if value.value >> wanted.bits:
-        errors.too_wide(scope.reporter, span, f"{value.value:#x}", wanted.name)
+        errors.too_wide(scope.reporter, span, f"{value.value:#x}", wanted.name, number=True)
         return None
     return ir.Constant(value.value, wanted, value.name)
 
@@ -321,8 +321,8 @@ def resolve_argument(expr: syntax.Expr, wanted: Type, scope: Scope) -> ir.Expres
         return resolve_value(expr, scope, wanted)
     value = resolve(expr, scope)
     if value is not None and value.type != wanted:
-        message = f"a value of type {value.type.name} is no {wanted.name}"
-        errors.type_mismatch(scope.reporter, expr.span, message, f"this is {value.type.name}")
+        found = value.type.name if value.type == LITERAL else f"a value of type {value.type.name}"
+        errors.type_mismatch(scope.reporter, expr.span, f"{found} is no {wanted.name}", f"this is {value.type.name}")
         return None
     return value
 
