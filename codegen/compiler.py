@@ -51,15 +51,21 @@ def stop_on_errors(reporter: Reporter, sources: Iterable[SourceFile]) -> None:
 
 
 def parse_all(sources: list[SourceFile], folder: Path | None) -> list[syntax.File]:
-    """Every file's syntax: what did not change comes from `folder`, the rest is parsed side by side."""
+    """Every file's syntax; SpecError where a file is not understood."""
+    reporter = Reporter()
+    files = parse_each(sources, folder, reporter)
+    stop_on_errors(reporter, sources)
+    return files
+
+
+def parse_each(sources: list[SourceFile], folder: Path | None, reporter: Reporter) -> list[syntax.File]:
+    """The files that parse: what did not change comes from `folder`, the rest is parsed side by side."""
     known = {one.path: read_cached(one, folder) for one in sources}
     fresh = [one for one in sources if known[one.path] is None]
-    reporter = Reporter()
     for source, parsed, found in parse_side_by_side(fresh):
         reporter.diagnostics += found.diagnostics
         known[source.path] = parsed
         write_cached(source, parsed, folder)
-    stop_on_errors(reporter, sources)
     return [file for file in known.values() if file is not None]
 
 

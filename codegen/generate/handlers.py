@@ -100,7 +100,8 @@ def policy_parameters(event: str, model: Model, domain: Domain) -> str:
 
 
 def make_arms(exit: Exit, domain: Domain) -> list[ArmView]:
-    return [make_arm(arm, domain, domain.before_arms.get((exit.name, index), ())) for index, arm in enumerate(exit.arms)]
+    before = [domain.before_arms.get((exit.name, index), ()) for index in range(len(exit.arms))]
+    return [make_arm(arm, domain, first) for arm, first in zip(exit.arms, before, strict=True)]
 
 
 def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView:
