@@ -1,0 +1,25 @@
+"""The guest of tests/guests/cpu: one CPU, every mode, all that a hypervisor could get wrong; the bare machine is the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.boots.kit import list_differences, run_guest
+
+pytestmark = [pytest.mark.boot, pytest.mark.usefixtures("luvalley")]
+CPUID_TICKS = 90  # guest to guest, a loop of five instructions included
+HIDDEN_BYTES = 4 << 20
+
+
+@pytest.mark.parametrize("model", ["corei7_skylake_x", "corei7_haswell_4770"])
+def test_cpu_guest(model: str, guest_image: Callable[[str], Path], tmp_path: Path) -> None:
+    image = guest_image("cpu")
+    bare = run_guest(image, tmp_path / "bare", bare=True, model=model)
+    guest = run_guest(image, tmp_path / "guest", model=model)
+    assert not list_differences(bare, guest)
+    assert guest.figures["cpuid ring 0"] <= CPUID_TICKS
+    assert guest.figures["cpuid ring 3"] <= CPUID_TICKS
+    assert guest.figures["hidden bytes"] <= HIDDEN_BYTES

@@ -1,0 +1,67 @@
+; After `fresh` nothing above 1 MiB is touched until the event.
+%include "low.inc"
+bits 64
+section .text
+%macro fresh 0
+    push rbx
+    mov ecx, 0x2FF
+    rdmsr
+    mov ebx, eax
+    and eax, ~0x800
+    wrmsr
+    mov eax, ebx
+    wrmsr
+%endmacro
+%macro begin 1
+global fresh_%1
+fresh_%1:
+    mov [kept_rsp], rsp
+    mov esp, 0x70000                ; the stack too
+    fresh
+%endmacro
+%macro end 0
+    nop
+    nop
+    nop
+    pop rbx
+    mov rsp, [kept_rsp]
+    ret
+%endmacro
+
+begin ud2
+    ud2
+end
+begin int3
+    int3
+end
+begin int1
+    db 0xF1
+end
+begin soft
+    int 0x81
+end
+begin gp
+    mov eax, 0xFFF8
+    mov ds, eax
+end
+begin sti
+    sti
+    nop
+    nop
+    cli
+end
+begin msr
+    mov ecx, 0x12345678
+    rdmsr
+end
+begin vmcall
+    xor eax, eax
+    db 0x0F, 0x01, 0xC1
+end
+begin nmi
+    mov eax, 0xFEE00300
+    mov dword [rax], 0x4400
+end
+
+section .bss
+kept_rsp: resq 1
