@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from codegen.done import Done
 from codegen.stamp import is_current
 from codegen.tree import Tree
 
@@ -19,17 +21,26 @@ def main(arguments: list[str] | None = None) -> int:
     if is_done(options.command, tree):
         print(f"{tree.image.relative_to(tree.root)}: nothing changed")
         return 0
-    return run_command(options.command, tree)
+    return run_command(options, tree)
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="build.py")
+    parser = argparse.ArgumentParser(prog="build.py", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=ROOT, help="the tree that holds spec/, runtime/ and generated/")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("gen", help="compile spec/ into generated/")
     commands.add_parser("build", help="gen, then compile and link build/luvalley.elf")
     commands.add_parser("check", help="say whether generated/ is stale")
+    add_insight(commands)
     return parser.parse_args(arguments)
+
+
+def add_insight(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The commands that answer questions."""
+    audit = commands.add_parser("audit", help="for each domain and exit: handled where, or impossible and why")
+    audit.add_argument("--json", action="store_true", help="the same as data; docs/audit.md has the schema")
+    audit.add_argument("--run", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
+                       help="records of runs: how often each exit and arm was taken")
 
 
 def is_done(command: str, tree: Tree) -> bool:
@@ -37,21 +48,35 @@ def is_done(command: str, tree: Tree) -> bool:
     return command == "build" and is_current(tree)
 
 
-def run_command(command: str, tree: Tree) -> int:
-    """The whole compiler is loaded only here, where it is needed."""
-    from codegen import commands
+def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
+    """What does the command. The compiler is loaded only here, where it is needed, and only as much of it."""
+    if options.command in ("gen", "build", "check"):
+        from codegen import commands
+
+        run: Callable[[Tree], Done] = getattr(commands, f"run_{options.command}")
+        return lambda: run(tree)
+    from codegen.insight.audit import run_audit
+
+    return lambda: run_audit(tree.root, options.run, options.json)
+
+
+def run_command(options: argparse.Namespace, tree: Tree) -> int:
+    """Run it, and print what it says; a spec's errors go to standard error."""
     from codegen.diagnostics import SpecError, render_all
     from codegen.toolchain import ToolError
 
     try:
-        done: commands.Done = getattr(commands, f"run_{command}")(tree)
+        done = find_command(options, tree)()
     except SpecError as error:
         print(render_all(error, sys.stderr.isatty()), file=sys.stderr, end="")
         return 1
     except ToolError as error:
         print(error, file=sys.stderr)
         return 2
-    print(done.text, file=sys.stderr if done.status else sys.stdout)
+    if done.text:
+        print(done.text)
+    if done.complaint:
+        print(done.complaint, file=sys.stderr)
     return done.status
 
 

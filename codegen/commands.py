@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from codegen.compiler import compile_tree
+from codegen.done import Done
 from codegen.image import verify_image
 from codegen.output import find_stale, publish
 from codegen.stamp import write_stamp
 from codegen.toolchain import build_image
 from codegen.tree import Tree
-
-
-@dataclass(frozen=True)
-class Done:
-    """The exit status of a command, and what it has to say."""
-
-    status: int
-    text: str
 
 
 def run_gen(tree: Tree) -> Done:
@@ -40,7 +32,7 @@ def run_build(tree: Tree) -> Done:
     made = build_image(tree)
     report = verify_image(tree.debug_image, model)
     if report.faults:
-        return Done(2, "\n".join(f"error[image]: {fault}" for fault in report.faults))
+        return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
     write_stamp(tree)
     image = tree.image.relative_to(tree.root)
     first = f"generated/: {say_changed(changed)}; {len(made)} files compiled"
@@ -53,5 +45,5 @@ def run_check(tree: Tree) -> Done:
     stale = find_stale(outputs, tree.root / "generated")
     if stale:
         names = ", ".join(stale)
-        return Done(1, f"error[stale]: generated/ is not what spec/ says: {names}; run `build.py gen`")
+        return Done(1, "", f"error[stale]: generated/ is not what spec/ says: {names}; run `build.py gen`")
     return Done(0, "generated/: up to date")
