@@ -1,0 +1,65 @@
+/* ept.c and mtrr.c on the host: tables in an array, everything set by small calls that Python makes. */
+#include "ept.h"
+
+#define POOL 0x100000000000ull          /* a physical address that no map has */
+#define POOL_PAGES 8192
+
+u64 host_tables[POOL_PAGES][512];
+static struct memory_rule rules[8];
+static struct memory_map map = { .rules = rules };
+static struct ept ept;
+
+u64 *ept_table(u64 physical)
+{
+    return host_tables[(physical - POOL) / PAGE_SIZE];
+}
+
+void host_reset(u32 pages, u64 ones_page, bool page_1g)
+{
+    map = (struct memory_map){ .rules = rules, .ones_page = ones_page, .page_1g = page_1g };
+    ept = (struct ept){ .pool = POOL, .pages = pages };
+    ept_reset(&ept);
+}
+
+void host_rule(u32 what, u32 rights, u32 region)
+{
+    rules[map.rule_count++] = (struct memory_rule){ (u8)what, (u8)rights, (u8)region };
+}
+
+void host_region(u32 region, u64 lo, u64 hi)
+{
+    map.regions[region] = (struct region){ lo, hi };
+}
+
+void host_mtrr(u64 default_type, u64 address_end)
+{
+    map.mtrrs.default_type = default_type;
+    map.mtrrs.address_end = address_end;
+}
+
+void host_fixed(u32 index, u64 value)
+{
+    map.mtrrs.fixed[index] = value;
+}
+
+void host_variable(u64 base, u64 mask)
+{
+    u32 i = map.mtrrs.variable_count++;
+    map.mtrrs.base[i] = base;
+    map.mtrrs.mask[i] = mask;
+}
+
+bool host_fill(u64 gpa)
+{
+    return ept_fill(&ept, &map, gpa);
+}
+
+bool host_point(u64 gpa, u64 frame, u32 rights, u32 type)
+{
+    return ept_point(&ept, gpa, frame, rights, type);
+}
+
+u32 host_used(void)
+{
+    return ept.used;
+}
