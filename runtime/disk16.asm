@@ -45,6 +45,9 @@ partition_choose:
         rep movsw
         pop ds
         mov si, [entry]
+        cmp byte [es:si + 4], 0         ; its type
+        mov ax, text_partition
+        je fail_with
         mov eax, [es:si + 8]
         mov [packet.lba], eax
         mov dh, [es:si + 1]
@@ -98,6 +101,8 @@ sector_try:
         int 0x13
         ret
 
+fail_with:
+        mov si, ax
 ; SI: text. Says it on screen and COM1 (115200 baud, 8N1) and halts.
 fail:   mov dx, COM1 + 3
         mov al, 0x83                    ; the divisor's registers
@@ -143,5 +148,7 @@ head:   db 0
 lba:    db 0
 text_read:
         db "luvalley: error[disk-read]: the boot record cannot be read", 13, 10, 0
+text_partition:
+        db "luvalley: error[partition]: the disk has no such partition", 13, 10, 0
 text_signature:
         db "luvalley: error[mbr-signature]: the boot record does not end with 55 AA", 13, 10, 0

@@ -94,6 +94,13 @@ static inline void host_write_cr4(u64 value)
     asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
 }
 
+static inline u64 host_read_cr2(void)
+{
+    u64 value;
+    asm volatile("mov %%cr2, %0" : "=r"(value));
+    return value;
+}
+
 static inline void host_write_cr2(u64 value)
 {
     asm volatile("mov %0, %%cr2" : : "r"(value) : "memory");

@@ -94,9 +94,8 @@ static void lock_give(void)
     __atomic_clear(&lock, __ATOMIC_RELEASE);
 }
 
-void log_line(const char *text, u64 a, u64 b)
+static void put_text(const char *text, u64 a, u64 b)
 {
-    lock_take();
     for (; *text; text++) {
         if (*text == '%') {
             put_hex(a);
@@ -105,28 +104,22 @@ void log_line(const char *text, u64 a, u64 b)
             put(*text);
         }
     }
+}
+
+void log_line(const char *text, u64 a, u64 b)
+{
+    lock_take();
+    put_text(text, a, b);
     put('\n');
     lock_give();
 }
 
-static void loud_begin(void)
+void loud_text(const char *text, u64 a, u64 b)
 {
     if (!loud)
         serial_setup();
     loud = true;
-}
-
-void loud_text(const char *text)
-{
-    loud_begin();
-    while (*text)
-        put(*text++);
-}
-
-void loud_hex(u64 value)
-{
-    loud_begin();
-    put_hex(value);
+    put_text(text, a, b);
 }
 
 u64 log_end(void)

@@ -8,9 +8,8 @@
 /* Each `%` of the text is replaced by the next number in hexadecimal. */
 void log_line(const char *text, u64 a, u64 b);
 
-/* Text to the ring, COM1 and the screen, without a line's end of its own. */
-void loud_text(const char *text);
-void loud_hex(u64 value);
+/* The same to the ring, COM1 and the screen, without a line's end of its own. */
+void loud_text(const char *text, u64 a, u64 b);
 
 /* The byte of the ring that was written as number `at`; 0 for one that is gone or not yet there. */
 u8 log_byte(u64 at);

@@ -17,22 +17,28 @@ static const char *exit_name(u64 reason)
     return reason < EXIT_COUNT && exit_names[reason] ? exit_names[reason] : "unknown";
 }
 
+static void say(const char *text)
+{
+    loud_text(text, 0, 0);
+}
+
 static void show(const char *name, u64 value)
 {
-    loud_text(name);
-    loud_text(" ");
-    loud_hex(value);
-    loud_text("\n");
+    say(name);
+    loud_text(" %\n", value, 0);
 }
 
 static void exits_show(const struct cpu *cpu)
 {
-    loud_text("last exits, newest first:");
-    for (u32 i = 1; i <= EXITS_SHOWN; i++) {
-        loud_text(" ");
-        loud_text(exit_name(cpu->last_exits[(u8)(cpu->last_index - i)]));
+    u64 exits = 0;
+    for (u32 i = 0; i < EXIT_COUNT; i++)
+        exits += cpu->exit_counts[i];
+    say("last exits, newest first:");
+    for (u32 i = 1; i <= smaller(exits, EXITS_SHOWN); i++) {
+        say(" ");
+        say(exit_name(cpu->last_exits[(u8)(cpu->last_index - i)]));
     }
-    loud_text("\n");
+    say("\n");
 }
 
 static void registers_show(const struct cpu *cpu)
@@ -43,10 +49,15 @@ static void registers_show(const struct cpu *cpu)
         show(names[i], (&cpu->guest.rax)[i]);
 }
 
+/* Those fields that this processor has. The error of a VMREAD that fails hides the one before: it comes first. */
 static void vmcs_show(void)
 {
-    for (u32 i = 0; i < VMCS_FIELD_COUNT; i++)
-        show(vmcs_fields[i].name, vmread(vmcs_fields[i].encoding));
+    show("vm_instruction_error", vmread(VMCS_VM_INSTRUCTION_ERROR));
+    for (u32 i = 0; i < VMCS_FIELD_COUNT; i++) {
+        u64 value;
+        if (vmcs_fields[i].encoding != VMCS_VM_INSTRUCTION_ERROR && vmread_try(vmcs_fields[i].encoding, &value))
+            show(vmcs_fields[i].name, value);
+    }
 }
 
 static void exit_show(const struct cpu *cpu)
@@ -55,9 +66,9 @@ static void exit_show(const struct cpu *cpu)
     vmcs_show();
     registers_show(cpu);
     exits_show(cpu);
-    loud_text("last exit: ");
-    loud_text(exit_name(reason & 0xFFFF));
-    loud_text(reason & EXIT_REASON_ENTRY_FAILURE ? ", VM entry failed\n" : "\n");
+    say("last exit: ");
+    say(exit_name(reason & EXIT_REASON_BASIC_MASK));
+    say(reason & EXIT_REASON_ENTRY_FAILURE ? ", VM entry failed\n" : "\n");
     show("exit_qualification", vmread(VMCS_EXIT_QUALIFICATION));
     show("guest_rip", vmread(VMCS_GUEST_RIP));
 }
@@ -70,26 +81,41 @@ static void others_halt(const struct cpu *own)
             apic_send(cpus[i]->apic_id, ICR_INIT | ICR_ASSERT);
 }
 
-void boot_stop(const char *error, const char *why)
+static __attribute__((noreturn)) void end(const char *error, const char *why, u64 a, u64 b)
 {
-    loud_text("luvalley: error[");
-    loud_text(error);
-    loud_text("]: ");
-    loud_text(why);
-    loud_text("\n");
+    say("luvalley: error[");
+    say(error);
+    say("]: ");
+    loud_text(why, a, b);
+    say("\n");
     host_halt();
 }
 
-void machine_stop(struct cpu *cpu, const char *why)
+void boot_stop(const char *error, const char *why)
 {
-    if (__atomic_exchange_n(&machine_stopping, true, __ATOMIC_SEQ_CST))
+    end(error, why, 0, 0);
+}
+
+void machine_stop_at(struct cpu *cpu, const char *why, u64 a, u64 b)
+{
+    static struct cpu *stopper;
+    if (__atomic_exchange_n(&machine_stopping, true, __ATOMIC_SEQ_CST)) {
+        if (cpu && cpu == stopper)
+            end("stopped", why, a, b);  /* in the middle of its own dump */
         host_halt();
+    }
+    stopper = cpu;
     if (cpu && cpu->vmx_on) {
         others_halt(cpu);
         exit_show(cpu);
         show("cpu", cpu->index);
     }
-    boot_stop("stopped", why);
+    end("stopped", why, a, b);
+}
+
+void machine_stop(struct cpu *cpu, const char *why)
+{
+    machine_stop_at(cpu, why, 0, 0);
 }
 
 /* The reset control register, the keyboard controller, and a triple fault: one of them works. */

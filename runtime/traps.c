@@ -2,6 +2,7 @@
 
 #include "cpu.h"
 #include "generated/x86.h"
+#include "host.h"
 #include "log.h"
 #include "nmi.h"
 #include "stop.h"
@@ -79,8 +80,7 @@ void trap_handle(struct trap_frame *frame)
     } else if (fixup) {
         frame->rip = fixup->to;
     } else {
-        log_line("trap % in root mode", frame->vector, 0);
-        log_line("  rip %, error code %", frame->rip, frame->error_code);
-        machine_stop(cpu_current(), "an exception in the hypervisor");
+        loud_text("error code %, CR2 %\n", frame->error_code, host_read_cr2());
+        machine_stop_at(cpu_current(), "exception % in the hypervisor at %", frame->vector, frame->rip);
     }
 }

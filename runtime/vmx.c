@@ -29,11 +29,9 @@ static struct allowed allowed_read(const struct control_choice *c)
 
 static void control_refuse(const struct control_choice *c, const char *why, u64 bits)
 {
-    loud_text("luvalley: error[control]: ");
-    loud_text(c->name);
-    loud_text(why);
-    loud_hex(bits);
-    loud_text("\n");
+    loud_text("luvalley: error[control]: ", 0, 0);
+    loud_text(c->name, 0, 0);
+    loud_text(why, bits, 0);
     host_halt();
 }
 
@@ -43,9 +41,9 @@ static u64 control_grant(const struct control_choice *c)
     u64 wanted = c->on | (c->prefer & a.one);
     u64 missing = (c->on | c->switched) & ~a.one, forced = a.must & ~(wanted | c->switched | c->default1);
     if (missing)
-        control_refuse(c, " lacks bits ", missing);
+        control_refuse(c, " lacks bits %\n", missing);
     if (forced)
-        control_refuse(c, " has forced bits ", forced);
+        control_refuse(c, " has forced bits %\n", forced);
     return wanted | a.must;
 }
 
@@ -141,6 +139,5 @@ void vmx_start(struct cpu *cpu)
 
 void vmresume_failed(struct cpu *cpu)
 {
-    log_line("VM entry refused, VM-instruction error %", vmread(VMCS_VM_INSTRUCTION_ERROR), 0);
-    machine_stop(cpu, "VMRESUME failed");
+    machine_stop_at(cpu, "VM entry refused with VM-instruction error %", vmread(VMCS_VM_INSTRUCTION_ERROR), 0);
 }

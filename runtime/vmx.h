@@ -23,6 +23,14 @@ static inline u64 vmread(u64 field)
     return value;
 }
 
+/* False for a field that this processor does not have. */
+static inline bool vmread_try(u64 field, u64 *value)
+{
+    bool ok;
+    asm volatile("vmread %2, %1" : "=@cca"(ok), "=r"(*value) : "r"(field));
+    return ok;
+}
+
 static inline void vmwrite(u64 field, u64 value)
 {
     asm volatile("vmwrite %1, %0" : : "r"(field), "rm"(value) : "cc", "memory");
