@@ -398,8 +398,11 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         return;
     case 0x830 /* IA32_X2APIC_ICR */:
         {
-            apic_icr_write(cpu, value);
-            guest_advance(cpu);
+            if (apic_icr_write(cpu, value)) {
+                guest_advance(cpu);
+                return;
+            }
+            guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
     case 0xda0 /* IA32_XSS */:

@@ -11,8 +11,8 @@ void mtrr_changed(struct cpu *cpu);
 /* Writes IA32_APIC_BASE unless the page would move; false asks for #GP. */
 bool apic_base_write(struct cpu *cpu, u64 value);
 
-/* Sends an interprocessor interrupt for the guest; INIT and start-up IPIs are virtual. */
-void apic_icr_write(struct cpu *cpu, u64 value);
+/* Sends an interprocessor interrupt for the guest; INIT and start-up IPIs are virtual. False asks for #GP. */
+bool apic_icr_write(struct cpu *cpu, u64 value);
 
 /* Reads a port that has an A20 gate: the guest's, not the machine's. */
 u8 a20_port_read(struct cpu *cpu, u16 port);

@@ -1,7 +1,6 @@
 /* From the loader to the first instruction of dom0. */
 #include "boot.h"
 
-#include "apic.h"
 #include "cpu.h"
 #include "generated/dom0.h"
 #include "host.h"
@@ -58,6 +57,7 @@ void boot_final(u64 ram_end)
     controls_grant();
     dom0_features_init();
     low_install(request.drive, request.partition);
+    smp_start(request.apic_watch);
     if (machine.module_count)
         linux_load();
     vmx_start(cpus[0]);

@@ -59,8 +59,8 @@ void cpu_setup(struct cpu *cpu)
     cpu->gdt[2] = DATA;
     tss_describe(cpu);
     stacks_set(cpu);
+    host_wrmsr(IA32_GS_BASE, (u64)&cpu->self);      /* before an NMI can ask for it */
     tables_load(cpu);
-    host_wrmsr(IA32_GS_BASE, (u64)&cpu->self);
     control_registers_set();
     mtrr_read(&cpu->map.mtrrs);
 }

@@ -38,9 +38,13 @@ struct cpu {
     struct step step;
     u32 hidden_reads, hidden_writes, apic_writes;
 
-    /* Started and stopped by other CPUs; see vcpu.c. */
-    volatile bool arrived, waiting, parked, go;
-    volatile u32 sipi;                  /* SIPI_VALID and the vector */
+    /* Started and stopped by other CPUs; see vcpu.h. */
+    volatile u32 start;
+    bool started;                       /* once at least */
+
+    /* Its local APIC; see watch.h. */
+    bool watching;
+    u32 logical_id, logical_format;     /* the page's LDR and DFR */
 
     /* An NMI or machine check that hit us and is dom0's; see nmi.c. */
     volatile bool nmi_owed, mc_owed;
@@ -52,8 +56,6 @@ struct cpu {
 _Static_assert(offsetof(struct cpu, exit_counts) == 15 * 8, "the exit path counts here");
 _Static_assert(offsetof(struct cpu, last_exits) == 15 * 8 + EXIT_COUNT * 8, "and notes here");
 _Static_assert(offsetof(struct cpu, last_index) == offsetof(struct cpu, last_exits) + 256, "and here");
-
-#define SIPI_VALID 0x100u
 
 /* The pages of one CPU. A guard page is not mapped: a stack that runs over hits it. */
 struct cpu_block {

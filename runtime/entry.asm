@@ -47,9 +47,12 @@ nmi_unmask:
         iretq
 .open:  ret
 
-; From the low page: long mode, final tables, no stack yet.
+; From the low page: long mode, final tables, no stack yet. One that was given up and comes late finds none.
 ap_entry:
-        mov rsp, [rel ap_stack]
+        xor esp, esp
+        xchg rsp, [rel ap_stack]
+        test rsp, rsp
+        jz host_halt
         mov rdi, rsp
         call cpu_main_ap
 
@@ -64,4 +67,5 @@ alignb 4096
 boot_stack_top:
 
 section .data
+align 8
 ap_stack: dq 0

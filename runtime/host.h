@@ -118,6 +118,22 @@ static inline void host_write_dr6(u64 value)
     asm volatile("mov %0, %%db6" : : "r"(value));
 }
 
+static inline void host_clear_breakpoints(void)
+{
+    u64 none = 0;
+    asm volatile("mov %0, %%db0; mov %0, %%db1; mov %0, %%db2; mov %0, %%db3" : : "r"(none));
+}
+
+static inline void host_monitor(const volatile void *address)
+{
+    asm volatile("monitor" : : "a"(address), "c"(0), "d"(0) : "memory");
+}
+
+static inline void host_mwait(void)
+{
+    asm volatile("mwait" : : "a"(0), "c"(0) : "memory");
+}
+
 /* A fault is an answer: see fixup.h. */
 struct msr_value host_rdmsr_try(u32 msr);
 bool host_wrmsr_try(u32 msr, u64 value);

@@ -3,6 +3,7 @@
 #include "generated/externs.h"
 #include "generated/x86.h"
 #include "log.h"
+#include "smp.h"
 
 static struct answer answer(u64 value)
 {
@@ -31,7 +32,7 @@ struct answer info_read(struct cpu *cpu, u32 which)
     (void)cpu;
     switch (which) {
     case 0: return answer(ABI_VERSION);
-    case 1: return answer(cpu_count);
+    case 1: return answer(smp_started());
     case 2: return answer(hv_base);
     case 3: return answer(hv_size);
     case 4: return answer(EXIT_COUNT);

@@ -46,6 +46,12 @@ static void room_make(void)
     region_reserve(low_address, CONVENTIONAL_END);
 }
 
+void low_aim(u64 cr3, const void *entry)
+{
+    *(u32 *)field(low_cr3) = (u32)cr3;
+    *(u64 *)field(low_entry) = (u64)entry;
+}
+
 void low_install(u8 drive, u8 partition)
 {
     room_make();

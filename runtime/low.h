@@ -12,3 +12,5 @@ extern u64 low_address;
 
 /* Puts it there and hooks INT 15h. Low memory must no longer be needed by the loader's data. */
 void low_install(u8 drive, u8 partition);
+/* Where its trampoline takes other CPUs: these tables, below 4 GiB, and then there. */
+void low_aim(u64 cr3, const void *entry);

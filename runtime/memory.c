@@ -1,6 +1,5 @@
 #include "memory.h"
 
-#include "apic.h"
 #include "cpu.h"
 #include "generated/controls.h"
 #include "generated/dom0.h"
@@ -8,6 +7,7 @@
 #include "vmx.h"
 #include "host.h"
 #include "stop.h"
+#include "watch.h"
 
 /* Tables that everything but plain RAM wants: root, directories of mixed GiBs, page tables of mixed 2 MiB. */
 #define POOL_PAGES 24
@@ -64,13 +64,17 @@ void memory_fill(struct cpu *cpu, u64 gpa)
 
 void memory_fault(struct cpu *cpu, u64 gpa, bool write)
 {
-    apic_watch_update(cpu);
+    watch_update(cpu);
+    if (write && watch_covers(cpu, gpa)) {
+        step_begin(cpu, gpa, true);
+        return;
+    }
     struct ept_range range = ept_range(&cpu->map, gpa);
     if (!write && range.what == MEMORY_HIDE)
         cpu->hidden_reads++;            /* the first one of each 2 MiB: then the tables are filled */
     memory_fill(cpu, gpa);
     if (write && !(range.rights & EPT_WRITE))
-        step_begin(cpu, gpa, range.what == MEMORY_WATCH);
+        step_begin(cpu, gpa, false);
 }
 
 void mtrr_changed(struct cpu *cpu)

@@ -5,7 +5,6 @@
  */
 #include "nmi.h"
 
-#include "apic.h"
 #include "generated/controls.h"
 #include "guest.h"
 #include "stop.h"
@@ -23,11 +22,14 @@ static void arm(void)
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS) | PRIMARY_NMI_WINDOW_EXITING);
 }
 
-void nmi_disarm(struct cpu *cpu)
+/* Asked for after the words are written, so one that comes between is not forgotten. */
+void nmi_controls(struct cpu *cpu)
 {
-    u64 exiting = cpu->map.regions[REGION_LOCAL_APIC].hi ? PIN_NMI_EXITING | PIN_VIRTUAL_NMIS : 0;
+    u64 exiting = cpu->watching ? PIN_NMI_EXITING | PIN_VIRTUAL_NMIS : 0;
     vmwrite(VMCS_PIN_BASED_CONTROLS, controls_word(VMCS_PIN_BASED_CONTROLS) | exiting);
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS));
+    if (cpu->nmi_owed || cpu->mc_owed)
+        arm();
 }
 
 void nmi_in_root(struct cpu *cpu)
@@ -47,7 +49,7 @@ void machine_check_in_root(struct cpu *cpu)
 void nmi_arrived(struct cpu *cpu)
 {
     nmi_unmask();
-    if (cpu->waiting)
+    if (cpu->start != START_RUNNING)
         vcpu_park(cpu);
     cpu->nmi_owed = true;
     arm();
@@ -61,17 +63,23 @@ static void machine_check_hand_on(struct cpu *cpu)
     guest_inject(cpu, VECTOR_MC);
 }
 
+/* An NMI ends what STI holds back; some processors insist that it has. SDM: 27.3.1.5 */
+static void nmi_hand_on(struct cpu *cpu)
+{
+    cpu->nmi_owed = false;
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+            vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_STI);
+    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, EVENT_NMI);
+}
+
 void nmi_window(struct cpu *cpu)
 {
-    if (cpu->waiting)
+    if (cpu->start != START_RUNNING)
         vcpu_park(cpu);
-    nmi_disarm(cpu);
     if (cpu->mc_owed) {
         machine_check_hand_on(cpu);
     } else if (cpu->nmi_owed) {
-        cpu->nmi_owed = false;
-        vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, EVENT_NMI);
+        nmi_hand_on(cpu);
     }
-    if (cpu->nmi_owed || cpu->mc_owed)
-        arm();
+    nmi_controls(cpu);
 }

@@ -13,5 +13,5 @@ void machine_check_in_root(struct cpu *cpu);
 void nmi_arrived(struct cpu *cpu);
 void nmi_window(struct cpu *cpu);
 
-/* The control words without anything owed: NMIs exit while other CPUs may want this one to stop. */
-void nmi_disarm(struct cpu *cpu);
+/* The control words: NMIs exit while other CPUs may want this one to stop, and the window is open if one is owed. */
+void nmi_controls(struct cpu *cpu);

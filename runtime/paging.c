@@ -119,7 +119,7 @@ static u64 *own_entry(u64 address, u32 level)
     return &table[address >> (12 + 9 * (level - 1)) & (ENTRIES - 1)];
 }
 
-static void flush(void)
+void paging_flush(void)
 {
     host_write_cr3(host_read_cr3());
 }
@@ -127,7 +127,7 @@ static void flush(void)
 void paging_guard(const void *page)
 {
     *own_entry((u64)page, 1) = 0;
-    flush();
+    paging_flush();
 }
 
 void paging_identity(u64 page)
@@ -142,5 +142,5 @@ void paging_identity(u64 page)
 void paging_identity_end(void)
 {
     *own_entry(0, 4) = 0;
-    flush();
+    paging_flush();
 }

@@ -13,3 +13,5 @@ void paging_guard(const void *page);
 /* Maps the AP trampoline's page where it is, and takes it out again. */
 void paging_identity(u64 page);
 void paging_identity_end(void);
+/* Forgets what this CPU has cached of the tables. */
+void paging_flush(void);

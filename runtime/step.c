@@ -7,6 +7,7 @@
 #include "memory.h"
 #include "stop.h"
 #include "string.h"
+#include "watch.h"
 
 /* SDM: 25.4.2, IA32_DEBUGCTL and the interruptibility state are the guest's own; we borrow them for one instruction. */
 static void flags_borrow(struct step *step)
@@ -31,7 +32,18 @@ static void flags_return(const struct step *step)
     vmwrite(VMCS_EXCEPTION_BITMAP, step->exception_bitmap);
 }
 
-/* The page that stands in: ones for hidden memory, the register's present value for the APIC. */
+static void page_point(struct cpu *cpu, u64 gpa, u64 frame, u32 rights, u32 type)
+{
+    if (ept_point(&cpu->ept, gpa, frame, rights, type))
+        return;
+    memory_fill(cpu, gpa);
+    ept_point(&cpu->ept, gpa, frame, rights, type);
+}
+
+/*
+ * The page that stands in: ones for hidden memory, the register's present value for the APIC. The violation itself has
+ * thrown away what the processor had cached of the page. SDM: 29.4.3.1
+ */
 static void page_lend(struct cpu *cpu, u64 gpa, bool apic)
 {
     u8 *scratch = cpu_block(cpu)->scratch;
@@ -39,8 +51,7 @@ static void page_lend(struct cpu *cpu, u64 gpa, bool apic)
         *(u32 *)(scratch + (gpa & PAGE_MASK & ~3ull)) = apic_read(gpa & PAGE_MASK & ~3ull);
     else
         memset(scratch, 0xFF, PAGE_SIZE);
-    ept_point(&cpu->ept, gpa, hv_phys(scratch), EPT_RIGHTS, TYPE_WB);
-    memory_flush(cpu);
+    page_point(cpu, gpa, hv_phys(scratch), EPT_RIGHTS, TYPE_WB);
 }
 
 static void page_note(struct cpu *cpu, u64 gpa, bool apic)
@@ -71,15 +82,17 @@ void step_begin(struct cpu *cpu, u64 gpa, bool apic)
     flags_borrow(step);
 }
 
-/* Pages as their rules have them. Returns whether the APIC's was among them. */
+/* Pages as before. Returns whether the APIC's was among them. */
 static bool pages_return(struct cpu *cpu)
 {
     struct step *step = &cpu->step;
     bool apic = false;
     for (u32 i = 0; i < step->pages; i++) {
-        struct ept_range r = ept_range(&cpu->map, step->page[i].gpa);
-        u64 frame = r.what == MEMORY_HIDE ? ones_page : step->page[i].gpa;
-        ept_point(&cpu->ept, step->page[i].gpa, frame, r.rights, r.type);
+        u64 gpa = step->page[i].gpa;
+        if (step->page[i].apic)
+            page_point(cpu, gpa, gpa, EPT_READ, TYPE_UC);
+        else
+            page_point(cpu, gpa, ones_page, ept_range(&cpu->map, gpa).rights, TYPE_WB);
         apic |= step->page[i].apic;
     }
     memory_flush(cpu);
@@ -120,7 +133,7 @@ bool step_finish(struct cpu *cpu)
     flags_return(&cpu->step);
     bool apic = pages_return(cpu);
     if (apic && debug && qualification & PENDING_DEBUG_BS)
-        apic_written(cpu, cpu->step.apic_offset, *(u32 *)(cpu_block(cpu)->scratch + cpu->step.apic_offset));
+        watch_written(cpu, cpu->step.apic_offset, *(u32 *)(cpu_block(cpu)->scratch + cpu->step.apic_offset));
     if (debug)
         debug_pass_on(cpu, qualification);
     else

@@ -78,7 +78,7 @@ static void others_halt(const struct cpu *own)
 {
     for (u32 i = 0; i < cpu_count; i++)
         if (cpus && cpus[i] && cpus[i] != own)
-            apic_send(cpus[i]->apic_id, ICR_INIT | ICR_ASSERT);
+            apic_send(cpus[i]->apic_id, APIC_SEND(INIT));
 }
 
 static __attribute__((noreturn)) void end(const char *error, const char *why, u64 a, u64 b)

@@ -1,8 +1,14 @@
 ; Exceptions in root mode. Each stub leaves vector and error code above the saved registers; traps.c decides.
+%include "generated/constants.inc"
+
 global trap_stubs, host_rdmsr_try, host_wrmsr_try, host_xsetbv_try
 extern trap_handle
 
 STUB_SIZE       equ 16
+FRAME_VECTOR    equ 9 * 8               ; struct trap_frame
+FRAME_RIP       equ 11 * 8
+FRAME_RFLAGS    equ 13 * 8
+FRAME_RSP       equ 14 * 8
 ERROR_CODES     equ 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21  ; SDM: 6.15
 
 bits 64
@@ -39,6 +45,8 @@ trap_common:
         push rax
         call trap_handle
         pop rsp
+        cmp qword [rsp + FRAME_VECTOR], VECTOR_MC
+        je machine_check_leave
         pop rax
         pop rcx
         pop rdx
@@ -50,6 +58,29 @@ trap_common:
         pop r11
         add rsp, 16
         iretq
+
+; Back without IRET, which would let in an NMI while an earlier one, that the machine check hit, still has the NMI's
+; stack. SDM: 6.7.1
+machine_check_leave:
+        mov rax, [rsp + FRAME_RSP]
+        sub rax, 16
+        mov rcx, [rsp + FRAME_RFLAGS]
+        mov [rax], rcx
+        mov rcx, [rsp + FRAME_RIP]
+        mov [rax + 8], rcx
+        mov [rsp + FRAME_RSP], rax
+        pop rax
+        pop rcx
+        pop rdx
+        pop rsi
+        pop rdi
+        pop r8
+        pop r9
+        pop r10
+        pop r11
+        mov rsp, [rsp + FRAME_RSP - FRAME_VECTOR]
+        popfq
+        ret
 
 ; A fault at the first address goes on at the second.
 %macro fixup 2
