@@ -20,7 +20,7 @@ TAIL = 12  # lines of serial shown with a failure
 REAL_MSRS = "cpu: ignore_bad_msrs=0"  # an unknown MSR is #GP, as on hardware
 CFLAGS = (
     "-std=gnu11", "-O1", "-m64", "-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
-    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing",
+    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing", "-fno-toplevel-reorder",
     "-Wall", "-Wextra", "-Werror", f"-I{KIT}", f"-I{GENERATED}",
 )
 

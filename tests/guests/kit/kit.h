@@ -117,10 +117,10 @@ u64 hidden_size(void);
 
 /* --- Processors --- */
 
-extern volatile u32 ap_count;
-void ap_main(u32 index);
-void start_aps(void);
-u32 cpu_count(void);                    /* this one included */
+extern volatile u32 ap_count;           /* arrivals */
+void ap_main(u32 apic_id);
+void init_cpu(u32 apic_id, u32 shorthand);
+void start_cpu(u32 apic_id, u32 shorthand);
 
 /* --- Instructions --- */
 

@@ -283,10 +283,24 @@ trap16:
 bits 16
 global ap_entry
 ap_entry:
+    mov [cs:ap_arrival.eax], eax    ; what registers are after INIT, for the cases
+    mov [cs:ap_arrival.edx], edx
+    mov eax, cr0
+    mov [cs:ap_arrival.cr0], eax
+    mov eax, cr4
+    mov [cs:ap_arrival.cr4], eax
+    mov [cs:ap_arrival.ebx], ebx
+    mov [cs:ap_arrival.sp], sp
+    mov [cs:ap_arrival.ds], ds
+    mov [cs:ap_arrival.ss], ss
     cli
     cld
     xor ax, ax
     mov ds, ax
+    mov ss, ax
+    mov sp, AP_STACK
+    pushf
+    pop word [ap_arrival.flags]
     lgdt [gdt_pointer]
     mov eax, cr0
     or eax, CR0_PE
@@ -342,6 +356,18 @@ idt64_pointer:
 idt32_pointer:
     dw 0
     dd 0
+global ap_arrival
+align 4
+ap_arrival:
+.eax: dd 0
+.ebx: dd 0
+.edx: dd 0
+.cr0: dd 0
+.cr4: dd 0
+.sp: dw 0
+.ds: dw 0
+.ss: dw 0
+.flags: dw 0
 align 8
 after_long:   dd 0
 function:     dd 0

@@ -170,26 +170,30 @@ void apic_send(u32 apic_id, u32 command)
 volatile u32 ap_count;
 extern u8 ap_entry[];
 
-u32 cpu_count(void)
-{
-	return ap_count + 1;
-}
-
 /* The page at 0x6000 jumps to ap_entry. */
-void start_aps(void)
+static void write_trampoline(void)
 {
 	volatile u8 *page = (volatile u8 *)0x6000;
 
 	page[0] = 0xEA;
 	*(volatile u16 *)(page + 1) = (u16)(u64)ap_entry;
 	*(volatile u16 *)(page + 3) = 0;
-	ap_count = 0;
-	apic_send(0, ICR_OTHERS | ICR_INIT);
-	delay(1000000);
-	for (int i = 0; i < 2; i++) {
-		apic_send(0, ICR_OTHERS | ICR_STARTUP | 6);
-		delay(100000);
-	}
+}
+
+void init_cpu(u32 apic_id, u32 shorthand)
+{
+	apic_send(apic_id, shorthand | ICR_INIT | 0x8000);
+	delay(20000);
+	apic_send(apic_id, shorthand | (ICR_INIT & ~0x4000u) | 0x8000);      /* level, deasserted: to be ignored */
+	delay(200000);
+}
+
+void start_cpu(u32 apic_id, u32 shorthand)
+{
+	write_trampoline();
+	apic_send(apic_id, shorthand | ICR_STARTUP | 6);
+	delay(20000);
+	apic_send(apic_id, shorthand | ICR_STARTUP | 6);
 }
 
 __attribute__((weak)) void ap_main(u32 index)

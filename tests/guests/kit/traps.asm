@@ -16,15 +16,17 @@ start64:
     call main
     hlt
 
-; A new CPU takes the next number (1 for the first) and the stack of that number.
+; A new CPU takes the stack of its APIC ID.
 STACK_SIZE equ 8192
 global ap_start64
 ap_start64:
-    mov edi, 1
-    lock xadd [ap_count], edi
-    inc edi
-    mov eax, edi
-    imul eax, STACK_SIZE
+    mov eax, 1
+    cpuid
+    shr ebx, 24
+    mov edi, ebx
+    lock inc dword [ap_count]
+    inc ebx
+    imul eax, ebx, STACK_SIZE
     lea rsp, [ap_stacks]
     add rsp, rax
     lidt [idt64_pointer]
@@ -153,4 +155,5 @@ recover: resq 1
 alignb 16
 guest_stack: resb 65536
 guest_stack_top:
+global ap_stacks
 ap_stacks: resb 16 * STACK_SIZE

@@ -1,0 +1,20 @@
+/* What the guest's processors share. */
+#pragma once
+#include "kit.h"
+
+#define CPUS 16
+
+enum duty { IDLE, COUNT, SPIN_CPUID, HALT_DEAF, HALT_OPEN, OPEN_CPUID, WRITE_HIDDEN, RUN_TIMER, STORM };
+
+struct processor {
+	volatile u32 arrivals, duty, counter, wrong, nmis, nmi_depth, nmi_deepest, ipis, timers, signature;
+};
+extern struct processor processors[CPUS];
+
+u32 my_index(void);                     /* by the stack */
+struct processor *me(void);
+u32 count_others(void);                 /* CPUs that have arrived */
+u32 list_others(u32 *ids);
+void set_duty(u32 id, enum duty duty);
+bool wait_for(volatile u32 *value, u32 wanted, u64 ticks);
+bool notice(struct frame *frame);
