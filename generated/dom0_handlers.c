@@ -482,6 +482,10 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
 /* XCR0 stays loaded: the hypervisor does not touch what it governs. */
 static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
 {
+    if (((u8)((vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5) & 3)) != 0) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
     if (host_xsetbv_try(index, value)) {
         guest_advance(cpu);
         return;
@@ -521,18 +525,37 @@ static inline void on_vmcall(struct cpu *cpu)
     return;
 }
 
-/* CR0.NE: the shadow changes and the instruction runs again, now without leaving. CR4.VMXE: there is no VMX to enable. */
-static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access)
+/* CR4.VMXE: there is no VMX to enable. CR0.NE: the shadow changes and the instruction runs again, now without leaving; what it would be refused for is refused first, or the shadow would have changed for nothing. */
+static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
     if (access != 0) {
         machine_stop(cpu, "dom0 left for a control register it owns");
     }
-    if (number == 0) {
-        vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)(!((vmread(VMCS_CR0_READ_SHADOW) >> 5 & 1))) << 5);
-        guest_resume(cpu);
+    if (number != 0) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    guest_inject_error(cpu, VECTOR_GP, 0);
+    u64 value = guest_register(cpu, gpr);
+    bool paging = (value >> 31 & 1);
+    bool paged = (vmread(VMCS_GUEST_CR0) >> 31 & 1);
+    if ((paging && !((value & 1))) || (((value >> 29 & 1)) && !((value >> 30 & 1)))) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    if (((paging && !paged) && ((vmread(VMCS_GUEST_IA32_EFER) >> 8 & 1))) && (((vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 13 & 1)) || !((vmread(VMCS_GUEST_CR4) >> 5 & 1)))) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    if ((paged && !paging) && ((((vmread(VMCS_GUEST_IA32_EFER) >> 10 & 1)) && ((vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 13 & 1))) || ((vmread(VMCS_GUEST_CR4) >> 17 & 1)))) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    if (((vmread(VMCS_GUEST_CR4) >> 23 & 1)) && !((value >> 16 & 1))) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)((value >> 5 & 1)) << 5);
+    guest_resume(cpu);
     return;
 }
 
@@ -737,7 +760,7 @@ void dom0_exit_vmxon(struct cpu *cpu)
 
 void dom0_exit_cr_access(struct cpu *cpu)
 {
-    on_cr_access(cpu, (u8)(vmread(VMCS_EXIT_QUALIFICATION) & 0xf), (u8)((vmread(VMCS_EXIT_QUALIFICATION) >> 4) & 3));
+    on_cr_access(cpu, (u8)(vmread(VMCS_EXIT_QUALIFICATION) & 0xf), (u8)((vmread(VMCS_EXIT_QUALIFICATION) >> 4) & 3), (u8)((vmread(VMCS_EXIT_QUALIFICATION) >> 8) & 0xf));
 }
 
 /* With bitmaps an access that wraps from port FFFFH to 0 leaves too, whatever they say. */

@@ -23,6 +23,9 @@ void a20_port_write(struct cpu *cpu, u16 port, u8 value);
 /* An EPT violation: fills the tables, or starts a step. */
 void memory_fault(struct cpu *cpu, u64 gpa, bool write);
 
+/* A general register of the guest by the number that exit qualifications use, cut to 32 bits outside 64-bit mode. */
+u64 guest_register(struct cpu *cpu, u8 index);
+
 /* Ends a step at an exception; false where none is on. */
 bool step_finish(struct cpu *cpu);
 

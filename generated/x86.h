@@ -234,6 +234,15 @@
 #define VECTOR_VE 0x14u
 #define VECTOR_CP 0x15u
 
+/* Vectors by trait, as masks */
+#define VECTORS_ABORT 0x40300u
+#define VECTORS_CONTRIBUTORY 0x203c01u
+#define VECTORS_ERROR_CODE 0x227d00u
+#define VECTORS_FAULT 0x3b7ce1u
+#define VECTORS_INTERRUPT 0x4u
+#define VECTORS_PAGE_FAULT 0x104000u
+#define VECTORS_TRAP 0x1au
+
 /* Ports */
 #define PORT_DMA1 0x0u
 #define PORT_PIC1_COMMAND 0x20u

@@ -37,6 +37,12 @@ void guest_single_step(void)
         vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, pending | PENDING_DEBUG_BS);
 }
 
+/* One of a mask of vectors, which the facts make by trait. */
+static bool is_in(u32 vector, u32 vectors)
+{
+    return vector < 32 && vectors >> vector & 1;
+}
+
 /* A software exception's type says that the saved RIP is the next instruction's. SDM: 27.8.1 */
 static u32 exception_type(u32 vector)
 {
@@ -53,21 +59,16 @@ static void event_enter(u32 vector, bool has_error, u32 error_code)
     }
     if (type == EVENT_SOFTWARE)
         vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+    if (is_in(vector, VECTORS_FAULT))   /* the image that a fault pushes has it. SDM: 18.3.1.1 */
+        vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
     vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, info);
-}
-
-/* SDM: table 6-4 */
-static bool is_contributory(u32 vector)
-{
-    return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP) || vector == VECTOR_CP;
 }
 
 /* SDM: table 6-5 */
 static bool makes_double_fault(u32 first, u32 second)
 {
-    if (first == VECTOR_PF)
-        return second == VECTOR_PF || is_contributory(second);
-    return is_contributory(first) && is_contributory(second);
+    u32 after = is_in(first, VECTORS_PAGE_FAULT) ? VECTORS_PAGE_FAULT | VECTORS_CONTRIBUTORY : VECTORS_CONTRIBUTORY;
+    return is_in(first, VECTORS_PAGE_FAULT | VECTORS_CONTRIBUTORY) && is_in(second, after);
 }
 
 static void inject(u32 vector, bool has_error, u32 error_code)
@@ -76,7 +77,7 @@ static void inject(u32 vector, bool has_error, u32 error_code)
     bool nested = info & EVENT_VALID && event_type(info) == EVENT_HARDWARE;
     u32 first = event_vector(info);
     guest_block_nmi_again();
-    if (nested && first == VECTOR_DF && (is_contributory(vector) || vector == VECTOR_PF))
+    if (nested && first == VECTOR_DF && is_in(vector, VECTORS_PAGE_FAULT | VECTORS_CONTRIBUTORY))
         machine_reset("dom0 triple fault");
     if (nested && makes_double_fault(first, vector))
         event_enter(VECTOR_DF, true, 0);

@@ -26,6 +26,17 @@ void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value)
         guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
+/* In the order of the instruction set's numbers; RSP is the VMCS's. SDM: table 28-3 */
+u64 guest_register(struct cpu *cpu, u8 index)
+{
+    const u64 *saved = &cpu->guest.rax;
+    u64 value = index == 4 ? vmread(VMCS_GUEST_RSP)
+              : index == 5 ? cpu->guest.rbp
+              : index < 4 ? saved[index]
+              : index < 12 ? saved[index - 2] : saved[index - 1];
+    return guest_is_64bit() ? value : (u32)value;
+}
+
 /* The upper half of RAX is kept by narrow reads and cleared by 32-bit ones, as always. */
 void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input)
 {

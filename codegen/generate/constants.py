@@ -96,8 +96,18 @@ def x86_groups(model: Model) -> list[Group]:
     msrs = Group("MSRs", tuple(Constant(one.name, one.first) for one in facts.msrs.values()))
     numbers = {f"VECTOR_{one.name.upper()}": one.number for one in facts.vectors.values()}
     vectors = Group("Vectors", tuple(Constant(name, number) for name, number in numbers.items()))
+    traits = Group("Vectors by trait, as masks", tuple(trait_masks(facts)))
     ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
     constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
     used = {id(field.layout) for field in facts.vmcs.values() if field.layout and field.layout.name == field.name}
     layouts = [bits_group(one.name, one.bits) for one in facts.layouts.values() if id(one) not in used]
-    return [msrs, vectors, ports, *layouts, Group("Choices", constants)]
+    return [msrs, vectors, traits, ports, *layouts, Group("Choices", constants)]
+
+
+def trait_masks(facts: Facts) -> list[Constant]:
+    """For each trait of vectors the mask of those that have it: VECTORS_FAULT, VECTORS_ERROR_CODE ..."""
+    masks: dict[str, int] = {}
+    for vector in facts.vectors.values():
+        for trait in vector.traits:
+            masks[trait] = masks.get(trait, 0) | 1 << vector.number
+    return [Constant(f"VECTORS_{trait.upper()}", mask) for trait, mask in sorted(masks.items())]
