@@ -1,7 +1,9 @@
 #include "stop.h"
 
 #include "apic.h"
+#include "checks.h"
 #include "cpu.h"
+#include "generated/checks.h"
 #include "generated/names.h"
 #include "generated/x86.h"
 #include "host.h"
@@ -62,7 +64,7 @@ static void vmcs_show(void)
 
 static void exit_show(const struct cpu *cpu)
 {
-    u64 reason = vmread(VMCS_EXIT_REASON);
+    u64 error = vmread(VMCS_VM_INSTRUCTION_ERROR), reason = vmread(VMCS_EXIT_REASON);
     vmcs_show();
     registers_show(cpu);
     exits_show(cpu);
@@ -71,6 +73,8 @@ static void exit_show(const struct cpu *cpu)
     say(reason & EXIT_REASON_ENTRY_FAILURE ? ", VM entry failed\n" : "\n");
     show("exit_qualification", vmread(VMCS_EXIT_QUALIFICATION));
     show("guest_rip", vmread(VMCS_GUEST_RIP));
+    if (reason & EXIT_REASON_ENTRY_FAILURE || check_error(error))
+        checks_show();
 }
 
 /* INIT is the one signal that no guest can hold back; its exit sees machine_stopping. */

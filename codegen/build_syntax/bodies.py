@@ -6,11 +6,11 @@ from lark import v_args
 from lark.tree import Meta
 
 from codegen import syntax
+from codegen.build_syntax.entry_checks import EntryCheckBuilder
 from codegen.build_syntax.parts import Children, Part, makes_list, makes_spanned, part
-from codegen.build_syntax.tables import TableBuilder
 
 
-class BodyBuilder(TableBuilder):
+class BodyBuilder(EntryCheckBuilder):
     """A method, or a line, for each kind of statement."""
 
     block = makes_list(syntax.Block)

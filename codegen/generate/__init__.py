@@ -5,6 +5,7 @@ from __future__ import annotations
 from codegen.generate.abi import make_abi
 from codegen.generate.bitmaps import make_bitmaps
 from codegen.generate.constants import make_constants
+from codegen.generate.entry_checks import make_entry_checks
 from codegen.generate.exit_path import make_exit_path
 from codegen.generate.externs import make_externs
 from codegen.generate.handlers import make_handlers
@@ -17,6 +18,7 @@ from codegen.output import Output
 
 def generate(model: Model) -> list[Output]:
     outputs = [*make_constants(model), *make_names(model), *make_externs(model), make_abi(model)]
+    outputs += make_entry_checks(model)
     for domain in model.domains.values():
         outputs += [*make_tables(model, domain), make_bitmaps(domain), make_handlers(model, domain)]
         outputs += [make_exit_path(model, domain), make_requirements(model, domain)]

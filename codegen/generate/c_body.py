@@ -50,6 +50,8 @@ def expression(value: ir.Expression) -> str:
             return f"{extern.name}({', '.join([*given, *map(expression, arguments)])})"
         case ir.PolicyCall(policy, arguments):
             return f"policy_{policy}({', '.join(['cpu', *map(expression, arguments)])})"
+        case ir.MsrRead() | ir.FeatureRead() | ir.Predicate():
+            raise AssertionError("only entry checks ask the processor")
 
 
 def cast(operand: ir.Expression, type: Type) -> str:

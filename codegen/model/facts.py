@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from codegen.model.entry_checks import EntryGroup, EntryRule
 from codegen.model.ir import Condition, Expression
 from codegen.model.types import Scalar
 from codegen.source import Span
@@ -230,6 +231,7 @@ class Facts:
     vmcs: dict[str, VmcsField] = field(default_factory=dict)
     words: dict[str, ControlWord] = field(default_factory=dict)
     controls: dict[str, Control] = field(default_factory=dict)
+    word_needs: dict[str, Condition] = field(default_factory=dict)
     control_needs: dict[str, Condition] = field(default_factory=dict)
     capabilities: dict[str, CapabilityTable] = field(default_factory=dict)
     state: dict[str, StateField] = field(default_factory=dict)
@@ -243,3 +245,5 @@ class Facts:
     vectors: dict[str, Vector] = field(default_factory=dict)
     ports: dict[str, Port] = field(default_factory=dict)
     errnos: dict[str, Errno] = field(default_factory=dict)
+    entry_checks: dict[str, EntryGroup] = field(default_factory=dict)
+    entry_rules: dict[str, EntryRule] = field(default_factory=dict)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from codegen.model.types import BOOL, Type
+from codegen.model.types import BOOL, U64, Type
 from codegen.source import NOWHERE, Span
 
 if TYPE_CHECKING:
     from codegen.model.choices import Extern
-    from codegen.model.facts import StateField, Vector, VmcsField
+    from codegen.model.facts import Feature, StateField, Vector, VmcsField
 
 
 # ---- expressions
@@ -107,9 +107,37 @@ class PolicyCall:
     type: Type
 
 
+# ---- expressions of entry checks alone
+
+
+@dataclass(frozen=True)
+class MsrRead:
+    """What the processor's MSR holds."""
+
+    msr: str
+    type: Type = U64
+
+
+@dataclass(frozen=True)
+class FeatureRead:
+    """Whether the processor has a CPUID feature."""
+
+    feature: Feature
+    type: Type = BOOL
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """A question with a name: `canonical(address)`."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    type: Type = BOOL
+
+
 Expression = (
     Constant | Local | PayloadRead | GuestRead | VmcsRead | ControlRead | Bits | Cast | Field | UnaryOperation
-    | Operation | ExternCall | PolicyCall
+    | Operation | ExternCall | PolicyCall | MsrRead | FeatureRead | Predicate
 )
 
 

@@ -31,7 +31,7 @@ def cost_of_statement(statement: ir.Statement) -> int:
 
 def cost_of_expression(expression: ir.Expression) -> int:
     match expression:
-        case ir.Constant() | ir.Local() | ir.ControlRead():
+        case ir.Constant() | ir.Local() | ir.ControlRead() | ir.MsrRead() | ir.FeatureRead() | ir.Predicate():
             return 0
         case ir.PayloadRead() | ir.GuestRead():
             return 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from codegen import errors, syntax
 from codegen.model import ir
+from codegen.model.entry_checks import PREDICATES
 from codegen.model.facts import Layout
 from codegen.model.types import BOOL, SCALARS, U64, Scalar, StructType, Type, scalar_for
+from codegen.resolve.entry_values import ROOTS, make_allowed, resolve_entry_member
 from codegen.resolve.scope import Scope
 from codegen.source import Span
 
@@ -77,7 +79,7 @@ def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
         return ir.Constant(value, type, name.text)
     if name.text in scope.facts.msrs:
         return resolve_msr(name, scope)
-    if scope.mode == "fact" and name.text in scope.facts.vmcs:
+    if scope.mode in ("fact", "entry") and name.text in scope.facts.vmcs:
         field = scope.facts.vmcs[name.text]
         return ir.VmcsRead(field, field.type)
     known = [*scope.locals, *scope.constants, *scope.facts.msrs, *known_roots(scope)]
@@ -86,17 +88,21 @@ def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """An MSR's number, by its name."""
+    """An MSR's number, by its name; in an entry check what it holds."""
     msr = scope.facts.msrs.get(name.text)
     if msr is None:
         errors.unknown_name(scope.reporter, name, "MSR", scope.facts.msrs)
         return None
+    if scope.mode == "entry":
+        return ir.MsrRead(name.text)
     return ir.Constant(msr.first, SCALARS["u32"], name.text)
 
 
 def known_roots(scope: Scope) -> list[str]:
     if scope.mode == "fact":
         return ["qualification", "information", "guest", *scope.facts.vmcs]
+    if scope.mode == "entry":
+        return [*ROOTS, *scope.facts.vmcs, *scope.facts.words, *scope.facts.capabilities]
     return ["guest", "vmcs", "policy", scope.binder, *scope.externs, *scope.facts.words]
 
 
@@ -120,6 +126,8 @@ def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[
     """The value, and whether `root` is a root at all; locals hide roots."""
     if root.text in scope.locals:
         return None, False
+    if scope.mode == "entry":
+        return resolve_entry_member(root, name, scope)
     if root.text == "guest":
         return resolve_guest(name, scope), True
     if root.text in ("qualification", "information") and scope.mode == "fact":
@@ -254,6 +262,8 @@ def resolve_call(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
         return resolve_cast(expr, SCALARS[expr.callee.name.text], scope)
     if is_policy_call(expr):
         return resolve_policy(expr, scope)
+    if isinstance(expr.callee, syntax.NameExpr) and scope.mode == "entry":
+        return resolve_predicate(expr, expr.callee.name, scope)
     if isinstance(expr.callee, syntax.NameExpr):
         return resolve_extern(expr, expr.callee.name, scope)
     errors.type_mismatch(scope.reporter, expr.span, "only an extern, a policy or a cast can be called", "no function")
@@ -292,6 +302,25 @@ def resolve_policy(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
     wanted: list[Type] = [SCALARS["u32"], SCALARS["u32"], regs]
     arguments = resolve_arguments(expr, wanted, "policy.cpuid", scope)
     return None if arguments is None else ir.PolicyCall("cpuid", arguments, regs)
+
+
+def resolve_predicate(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """A question of entry checks; `allowed` is asked of a control word, the others of an address or a value."""
+    if name.text not in PREDICATES:
+        errors.unknown_name(scope.reporter, name, "predicate of entry checks", [*PREDICATES, *SCALARS])
+        return None
+    if name.text == "allowed" and len(expr.arguments) == 1 and isinstance(expr.arguments[0], syntax.NameExpr):
+        return resolve_allowed(expr.arguments[0].name, scope)
+    arguments = resolve_arguments(expr, [U64], name.text, scope)
+    return None if arguments is None else ir.Predicate(name.text, arguments)
+
+
+def resolve_allowed(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`allowed(word)`."""
+    if name.text not in scope.facts.words:
+        errors.unknown_name(scope.reporter, name, "control word", scope.facts.words)
+        return None
+    return make_allowed(scope.facts.words[name.text], scope.facts)
 
 
 def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Expression | None:

@@ -164,6 +164,7 @@ class FactResolver:
         self.find(self.facts.msrs, node.msr, "MSR")
         self.find(self.facts.msrs, node.true_msr, "MSR")
         word = resolve_condition(node.needs, self.facts, self.reporter)
+        self.facts.word_needs[node.name.text] = word
         for bit in node.bits:
             own = resolve_condition(bit.needs, self.facts, self.reporter)
             self.facts.control_needs[f"{node.name.text}.{bit.name.text}"] = AndCondition((word, own))

@@ -17,7 +17,8 @@ from codegen.syntax import Name
 class Scope:
     """`payload`: the event's fields under the handler's binder; `places`: where locals and the binder were named.
 
-    `mode`: "fact" for conditions and payloads of exits, "body" for handlers, "plain" for numbers.
+    `mode`: "fact" for conditions and payloads of exits, "body" for handlers,
+    "entry" for entry checks, "plain" for numbers.
     """
 
     reporter: Reporter

@@ -14,6 +14,7 @@ from codegen.model.types import SCALARS, Scalar, StructType, Type
 from codegen.resolve.bodies import resolve_body
 from codegen.resolve.docs import check_citations, check_doc, make_doc
 from codegen.resolve.domain import DomainResolver
+from codegen.resolve.entry_checks import add_checks
 from codegen.resolve.exits import add_exits
 from codegen.resolve.expressions import resolve_value
 from codegen.resolve.facts import FactResolver, declare
@@ -25,7 +26,7 @@ PAGE = 4096
 ADDRESS_END = 1 << 52
 MOST_ARGUMENTS = 4
 Item = tuple[Any, Doc]
-ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules")
+ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules", "items")
 
 
 def collect(files: Iterable[syntax.File]) -> list[syntax.Item]:
@@ -60,6 +61,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.State, lambda node, doc: resolver.add_state(node)),
         (syntax.Exits, lambda node, doc: add_exits(node, resolver)),
         (syntax.Cpuid, resolver.link_cpuid),
+        (syntax.Checks, lambda node, doc: add_checks(node, doc, resolver)),
     ]
     for kind, step in steps:
         for node, doc in of_kind(items, kind):

@@ -4,6 +4,7 @@
 from codegen.syntax.bodies import *
 from codegen.syntax.choices import *
 from codegen.syntax.domains import *
+from codegen.syntax.entry_checks import *
 from codegen.syntax.expressions import *
 from codegen.syntax.facts import *
 from codegen.syntax.files import *

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from codegen.syntax.choices import Const, Extern, Hypercall, Region, Struct
 from codegen.syntax.domains import Domain
+from codegen.syntax.entry_checks import Checks
 from codegen.syntax.facts import Capabilities, Controls, Exits, Layout, Manual, Vmcs
 from codegen.syntax.tables import Cpuid, Errnos, Msrs, Ports, State, Vectors
 from codegen.syntax.words import Doc
 
 Declaration = (
-    Manual | Vmcs | Controls | Capabilities | Layout | Exits | State | Msrs | Cpuid | Vectors | Ports | Errnos
+    Manual | Vmcs | Controls | Capabilities | Layout | Exits | Checks | State | Msrs | Cpuid | Vectors | Ports | Errnos
     | Const | Struct | Extern | Region | Hypercall | Domain
 )
 

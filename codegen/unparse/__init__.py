@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen import syntax
-from codegen.unparse import choices, facts, tables
+from codegen.unparse import choices, entry_checks, facts, tables
 from codegen.unparse.layout import Lines, say_doc
 
 
@@ -20,6 +20,7 @@ PRINTERS = {
     syntax.Capabilities: facts.say_capabilities,
     syntax.Layout: facts.say_layout,
     syntax.Exits: facts.say_exits,
+    syntax.Checks: entry_checks.say_checks,
     syntax.State: tables.say_state,
     syntax.Msrs: tables.say_msrs,
     syntax.Cpuid: tables.say_cpuid,
