@@ -35,8 +35,8 @@ def publish(outputs: list[Output], root: Path) -> list[str]:
     """Write what changed and remove what is gone; every new text is on disk before the first name changes."""
     stale = set(find_stale(outputs, root))
     root.mkdir(parents=True, exist_ok=True)
-    fresh = [(root / one.name, write_beside(root / one.name, one.text)) for one in outputs if one.name in stale]
-    for path, temporary in fresh:
+    fresh = write_all_beside([one for one in outputs if one.name in stale], root)
+    for path, temporary in fresh.items():
         temporary.replace(path)
     wanted = {one.name for one in outputs}
     for name in stale - wanted:
@@ -44,7 +44,21 @@ def publish(outputs: list[Output], root: Path) -> list[str]:
     return sorted(stale)
 
 
-def write_beside(path: Path, text: str) -> Path:
-    temporary = path.with_name(path.name + ".new")
+def write_all_beside(outputs: list[Output], root: Path) -> dict[Path, Path]:
+    """Every text under a temporary name; where one cannot be written, none is left."""
+    made: dict[Path, Path] = {}
+    try:
+        for one in outputs:
+            path = root / one.name
+            made[path] = path.with_name(path.name + ".new")
+            write_beside(made[path], one.text)
+    except OSError:
+        for temporary in made.values():
+            temporary.unlink(missing_ok=True)
+        raise
+    return made
+
+
+def write_beside(temporary: Path, text: str) -> None:
+    """Write one temporary file."""
     temporary.write_text(text, encoding="utf-8")
-    return temporary

@@ -24,6 +24,9 @@ WORDS = {
     "__ANON_0": "`..`",
     "__ANON_1": "`=>`",
     "__ANON_2": "`->`",
+    "__ANON_3": "`name`",
+    "ALLOWED1": "`allowed1`",
+    "DEFAULT1": "`default1`",
     "AMP": "`&`",
     "STAR": "`*`",
     "COMPARE": "a comparison",
@@ -56,4 +59,4 @@ def say_expected(terminals: Iterable[str]) -> str:
 
 
 def word_for(terminal: str) -> str:
-    return WORDS.get(terminal, f"`{terminal.lower().rstrip('0123456789')}`")
+    return WORDS.get(terminal, f"`{terminal.lower()}`")

@@ -89,6 +89,12 @@ class ExpressionBuilder(Transformer[Token, Any]):
         return syntax.Member(base, children[0], span)
 
     @v_args(meta=True)
+    def vmcs_root(self, meta: Meta, children: Children) -> syntax.Expr:
+        """`vmcs` in a body: also a keyword, for a declaration may begin with it where a block has ended."""
+        span = self.span_over(meta)
+        return syntax.NameExpr(Name("vmcs", span), span)
+
+    @v_args(meta=True)
     def member(self, meta: Meta, children: Children) -> syntax.Expr:
         """`base.name`."""
         return syntax.Member(children[0], children[1], self.span_over(meta))
