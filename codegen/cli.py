@@ -9,7 +9,7 @@ from pathlib import Path
 
 from codegen.done import Done
 from codegen.stamp import is_current
-from codegen.tree import Tree
+from codegen.tree import InstrumentedTree, Tree
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,11 +17,16 @@ ROOT = Path(__file__).resolve().parent.parent
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = parse_arguments(arguments)
-    tree = Tree(options.root)
+    tree = choose_tree(options)
     if is_done(options.command, tree):
         print(f"{tree.image.relative_to(tree.root)}: nothing changed")
         return 0
     return run_command(options, tree)
+
+
+def choose_tree(options: argparse.Namespace) -> Tree:
+    """The ordinary build, or the one that counts arms."""
+    return InstrumentedTree(options.root) if getattr(options, "instrument", False) else Tree(options.root)
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -29,7 +34,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--root", type=Path, default=ROOT, help="the tree that holds spec/, runtime/ and generated/")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("gen", help="compile spec/ into generated/")
-    commands.add_parser("build", help="gen, then compile and link build/luvalley.elf")
+    build = commands.add_parser("build", help="gen, then compile and link build/luvalley.elf")
+    build.add_argument("--instrument", action="store_true",
+                       help="instead build/instrumented/luvalley.elf, which counts every arm of every body")
     commands.add_parser("check", help="say whether generated/ is stale")
     add_insight(commands)
     return parser.parse_args(arguments)
@@ -50,6 +57,11 @@ def is_done(command: str, tree: Tree) -> bool:
 
 def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
     """What does the command. The compiler is loaded only here, where it is needed, and only as much of it."""
+    if isinstance(tree, InstrumentedTree):
+        from codegen.insight.instrument import build_instrumented
+
+        instrumented = tree
+        return lambda: build_instrumented(instrumented)
     if options.command in ("gen", "build", "check"):
         from codegen import commands
 

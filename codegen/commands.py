@@ -15,8 +15,8 @@ from codegen.tree import Tree
 
 def run_gen(tree: Tree) -> Done:
     """Compile spec/ into generated/."""
-    _, outputs = compile_tree(tree.root / "spec", tree.build / "syntax")
-    return Done(0, f"generated/: {say_changed(publish(outputs, tree.root / 'generated'))}")
+    _, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    return Done(0, f"generated/: {say_changed(publish(outputs, tree.generated))}")
 
 
 def say_changed(names: list[str]) -> str:
@@ -27,8 +27,8 @@ def say_changed(names: list[str]) -> str:
 def run_build(tree: Tree) -> Done:
     """Compile the spec, compile and link the image, and hold it against the model."""
     start = time.monotonic()
-    model, outputs = compile_tree(tree.root / "spec", tree.build / "syntax")
-    changed = publish(outputs, tree.root / "generated")
+    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    changed = publish(outputs, tree.generated)
     made = build_image(tree)
     report = verify_image(tree.debug_image, model)
     if report.faults:
@@ -41,8 +41,8 @@ def run_build(tree: Tree) -> Done:
 
 def run_check(tree: Tree) -> Done:
     """Say whether generated/ is what spec/ says."""
-    _, outputs = compile_tree(tree.root / "spec", tree.build / "syntax")
-    stale = find_stale(outputs, tree.root / "generated")
+    _, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    stale = find_stale(outputs, tree.generated)
     if stale:
         names = ", ".join(stale)
         return Done(1, "", f"error[stale]: generated/ is not what spec/ says: {names}; run `build.py gen`")

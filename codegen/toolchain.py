@@ -50,8 +50,8 @@ def compile_source(source: Path, tree: Tree, objects: Path, common: str) -> tupl
 
 def command_for(source: Path, tree: Tree) -> list[str]:
     if source.suffix == ".c":
-        return ["gcc", *C_FLAGS, f"-ffile-prefix-map={tree.root}=.", "-I.", "-Iruntime", "-c"]
-    return ["nasm", *NASM_FLAGS, "-I./", "-Iruntime/"]
+        return ["gcc", *C_FLAGS, f"-ffile-prefix-map={tree.root}=.", *(f"-I{one}" for one in tree.includes), "-c"]
+    return ["nasm", *NASM_FLAGS, *(f"-I{one}/" for one in tree.includes)]
 
 
 def link(objects: Iterable[Path], tree: Tree) -> None:

@@ -19,8 +19,22 @@ class Tree:
         return self.root / "build"
 
     @property
+    def generated(self) -> Path:
+        return self.root / "generated"
+
+    @property
+    def syntax(self) -> Path:
+        """Syntax of files as it was last parsed: every build's."""
+        return self.root / "build" / "syntax"
+
+    @property
+    def includes(self) -> tuple[str, ...]:
+        """Folders of headers, from the root."""
+        return (".", "runtime")
+
+    @property
     def folders(self) -> tuple[Path, Path]:
-        return self.root / "runtime", self.root / "generated"
+        return self.root / "runtime", self.generated
 
     @property
     def image(self) -> Path:
@@ -35,3 +49,25 @@ class Tree:
 
     def headers(self) -> list[Path]:
         return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in HEADERS)
+
+
+class InstrumentedTree(Tree):
+    """The build that counts arms: all it writes lies in a folder of its own."""
+
+    @property
+    def build(self) -> Path:
+        return self.root / "build" / "instrumented"
+
+    @property
+    def generated(self) -> Path:
+        return self.build / "generated"
+
+    @property
+    def includes(self) -> tuple[str, ...]:
+        """Its own `generated/` comes first."""
+        return (self.build.relative_to(self.root).as_posix(), *super().includes)
+
+    @property
+    def arms(self) -> Path:
+        """The names of the counted arms, in the order of their numbers."""
+        return self.build / "arms.json"

@@ -37,5 +37,6 @@ case " $(cat /proc/cmdline) " in
     ;;
 esac
 echo "@luv status $status"
+[ -x /luv/counts ] && counts
 stty sane <&1 # waits until the serial port has sent what is queued: power off would cut it
 poweroff -f

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -50,6 +51,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--options", default="", metavar="TEXT", help="Luvalley's command line, e.g. apic=watch")
     parser.add_argument("--kernel-options", default="", metavar="TEXT",
                         help="added to the command line of dom0's kernel")
+    parser.add_argument("--record", type=Path, metavar="FILE",
+                        help="write how often dom0 left for each reason; `audit --run FILE` reads it")
+    parser.add_argument("--record-as", default="", metavar="NAME", help="who made the run (the command line)")
+    parser.add_argument("--instrument", action="store_true", help="run the build that counts every arm of every body")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -67,8 +72,9 @@ def make_parser() -> argparse.ArgumentParser:
 def find_conflict(options: argparse.Namespace) -> str | None:
     """Return a sentence on two options that do not go together, or None."""
     dom0_only = {"--module": options.module, "--with": options.additions, "--exec": options.command is not None,
-                 "--kernel-options": options.kernel_options}
-    luvalley_only = {"--module": options.module, "--options": options.options, "--multiboot": options.multiboot != 1}
+                 "--kernel-options": options.kernel_options, "--record": options.record}
+    luvalley_only = {"--module": options.module, "--options": options.options, "--multiboot": options.multiboot != 1,
+                     "--record": options.record, "--instrument": options.instrument}
     for name, given in dom0_only.items():
         if options.image and given:
             return f"{name} is for Debian's dom0 and has no meaning with --image"
@@ -99,7 +105,8 @@ def make_request(options: argparse.Namespace) -> Request:
         bare=options.bare, module=options.module, image=options.image, command=options.command,
         additions=tuple(options.additions), options=options.options, kernel_options=options.kernel_options,
         multiboot=options.multiboot, shell=terminal and options.command is None and not options.image,
-        size=(size.lines, size.columns))
+        size=(size.lines, size.columns), record=options.record, instrument=options.instrument,
+        record_as=options.record_as or shlex.join(["build.py", *sys.argv[1:]]))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from machine.command import run_command
 from machine.cpio import Entry, make_directory, make_file, make_link, write_archive
 from machine.debian import Kernel, find_modules
-from machine.paths import BUILD, DOM0, GENERATED, MachineFault, make_folder
+from machine.paths import BUILD, DOM0, GENERATED, INSTRUMENTED, MachineFault, make_folder
 
 BUSYBOX = Path("/bin/busybox")
 MODULES = ("msr", "cpuid")
@@ -22,19 +22,21 @@ FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror")
 
 @dataclass(frozen=True)
 class Contents:
-    """What goes into dom0 besides the fixed parts: a shell command for `/luv/exec`, and paths for `/root`."""
+    """What goes into dom0 besides the fixed parts: a shell command for `/luv/exec`, paths for `/root`, the counts."""
 
     command: str = ""
     additions: tuple[Path, ...] = ()
+    counts: bool = False  # dom0 says at its end what was counted
+    instrumented: bool = False
 
 
-def compile_program(source: Path) -> bytes:
+def compile_program(source: Path, build: Path = BUILD, generated: Path = GENERATED) -> bytes:
     """Return a static dom0 program made from one C file of `dom0/`; it is compiled again only after a change."""
-    program = make_folder(BUILD / "dom0") / source.stem
-    inputs = [source, GENERATED / "luvalley_abi.h"]
+    program = make_folder(build / "dom0") / source.stem
+    inputs = [source, generated / "luvalley_abi.h"]
     newest = max(path.stat().st_mtime_ns for path in inputs)
     if not program.exists() or program.stat().st_mtime_ns < newest:
-        run_command(["gcc", *FLAGS, f"-I{GENERATED}", "-o", program, source])
+        run_command(["gcc", *FLAGS, f"-I{generated}", "-o", program, source])
     return program.read_bytes()
 
 
@@ -66,6 +68,12 @@ def list_fixed(kernel: Kernel) -> Iterator[Entry]:
         yield make_file(f"luv/modules/{name}.ko", path.read_bytes())
 
 
+def compile_counts(instrumented: bool) -> bytes:
+    """Return the program that says what was counted; the instrumented build has a hypercall more."""
+    build, generated = (INSTRUMENTED, INSTRUMENTED / "generated") if instrumented else (BUILD, GENERATED)
+    return compile_program(DOM0 / "counts.c", build, generated)
+
+
 def list_additions(paths: Sequence[Path]) -> Iterator[Entry]:
     """Yield the entries of all that the user adds; object to two with one name."""
     names = [path.resolve().name for path in paths]
@@ -79,5 +87,7 @@ def list_additions(paths: Sequence[Path]) -> Iterator[Entry]:
 def make_initrd(kernel: Kernel, contents: Contents = Contents()) -> bytes:
     """Return the initramfs as an uncompressed archive: on an emulator reading more costs less than inflating."""
     entries = [*list_fixed(kernel), *list_additions(contents.additions)]
+    if contents.counts:
+        entries.append(make_file("luv/counts", compile_counts(contents.instrumented), executable=True))
     entries.append(make_file("luv/exec", (contents.command + "\n").encode()))
     return write_archive(entries)

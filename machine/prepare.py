@@ -25,7 +25,8 @@ def write_kernel_options(request: Request) -> str:
 
 def make_dom0_disk(path: Path, request: Request, kernel: Kernel) -> None:
     """Write dom0's disk: Debian's kernel and our initramfs, booted by GRUB from the MBR."""
-    initrd = make_initrd(kernel, Contents(request.command or "", request.additions))
+    contents = Contents(request.command or "", request.additions, bool(request.record), request.instrument)
+    initrd = make_initrd(kernel, contents)
     files = {"vmlinuz": kernel.vmlinuz.read_bytes(), "initrd": initrd}
     make_disk(path, Boot(files, write_linux_config(write_kernel_options(request))))
 

@@ -31,6 +31,9 @@ class Request:
     multiboot: int = 1
     shell: bool = False
     size: tuple[int, int] = (24, 80)
+    record: Path | None = None  # where the record of the run goes
+    record_as: str = ""  # who made the run
+    instrument: bool = False  # run the build that counts arms
 
     @property
     def duty(self) -> str:

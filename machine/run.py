@@ -9,9 +9,10 @@ from pathlib import Path
 
 from machine.bochs import Progress, Result, run_machine
 from machine.markers import find_init_tick, find_output, find_status
-from machine.paths import BUILD, IMAGE, MachineFault
+from machine.paths import BUILD, IMAGE, INSTRUMENTED, MachineFault
 from machine.prepare import prepare_machine
 from machine.progress import Reporter
+from machine.record import Recorder, make_recorder
 from machine.request import STATUS_FAULT, STATUS_TIMEOUT, Outcome, Request
 from machine.shell import run_shell
 from machine.workfolder import hold_folder
@@ -19,9 +20,22 @@ from machine.workfolder import hold_folder
 TAIL = 25  # lines of the serial record shown when something went wrong
 
 
-def build_image() -> int:
-    """Bring build/luvalley.elf up to date; return the compiler's exit status."""
-    return subprocess.run([sys.executable, "-m", "codegen.cli", "build"], stdout=sys.stderr, check=False).returncode
+def build_image(instrument: bool = False) -> int:
+    """Bring build/luvalley.elf up to date, or the build that counts arms; return the compiler's exit status."""
+    command = [sys.executable, "-m", "codegen.cli", "build", *(["--instrument"] if instrument else [])]
+    return subprocess.run(command, stdout=sys.stderr, check=False).returncode
+
+
+def choose_image(request: Request) -> Path:
+    """Return the build that the request is for."""
+    return INSTRUMENTED / IMAGE.name if request.instrument else IMAGE
+
+
+def find_recorder(request: Request) -> Recorder | None:
+    """Return what writes the record of the run; at once after the build, so that it names the spec that was built."""
+    if request.record is None:
+        return None
+    return make_recorder(request.record, request.record_as, INSTRUMENTED / "arms.json" if request.instrument else None)
 
 
 class Follower:
@@ -77,21 +91,25 @@ def explain_end(outcome: Outcome, request: Request, folder: Path) -> str:
     return f"{what}; the record is in {folder}\n--- serial ---\n{tail}\n--- screen ---\n{result.screen}"
 
 
-def run_quietly(request: Request, folder: Path) -> int:
+def run_quietly(request: Request, folder: Path, recorder: Recorder | None = None) -> int:
     """Boot dom0, show what its duty writes, and return the status that it reports."""
     follower = Follower(find_output)
-    outcome = boot(request, folder, watch=follower.follow)
+    outcome = boot(request, folder, choose_image(request), follower.follow)
     follower.finish(outcome.result.serial)
     if outcome.status is not None:
+        if recorder:
+            recorder.write(outcome.result.serial)
         return outcome.status
     print(explain_end(outcome, request, folder), file=sys.stderr)
     return STATUS_TIMEOUT if outcome.result.outcome == "timeout" else STATUS_FAULT
 
 
-def run_interactively(request: Request, folder: Path) -> int:
+def run_interactively(request: Request, folder: Path, recorder: Recorder | None = None) -> int:
     """Boot dom0 to a shell on the user's terminal."""
-    result = run_shell(prepare_machine(request, folder), request.timeout)
+    result = run_shell(prepare_machine(request, folder, choose_image(request)), request.timeout)
     outcome = describe_outcome(result)
+    if recorder and outcome.status is not None:
+        recorder.write(result.serial)
     if outcome.status is not None or result.outcome == "stopped":
         return outcome.status or 0
     print(explain_end(outcome, request, folder), file=sys.stderr)
@@ -101,7 +119,7 @@ def run_interactively(request: Request, folder: Path) -> int:
 def run_image(request: Request, folder: Path) -> int:
     """Boot the user's disk image, show its serial output and at the end its screen."""
     follower = Follower(lambda serial: serial.replace("\r\n", "\n"))
-    result = run_machine(prepare_machine(request, folder), request.timeout, follower.follow)
+    result = run_machine(prepare_machine(request, folder, choose_image(request)), request.timeout, follower.follow)
     follower.finish(result.serial)
     print(f"--- screen ---\n{result.screen}\n--- recorded in {folder}: serial.txt, screen.txt ---")
     if result.outcome == "timeout":
@@ -111,13 +129,15 @@ def run_image(request: Request, folder: Path) -> int:
 
 def run_request(request: Request) -> int:
     """Do what the user asked for and return the exit status."""
-    if not request.bare and (status := build_image()):
+    if not request.bare and (status := build_image(request.instrument)):
         return status
+    recorder = find_recorder(request)
     try:
         with hold_folder(BUILD / "run") as folder:
             if request.image:
                 return run_image(request, folder)
-            return run_interactively(request, folder) if request.shell else run_quietly(request, folder)
+            run = run_interactively if request.shell else run_quietly
+            return run(request, folder, recorder)
     except MachineFault as fault:
         print(f"build.py: {fault}", file=sys.stderr)
         return STATUS_FAULT

@@ -116,10 +116,15 @@ def count_msrs(
     counted: dict[int, Action] = {}
     for rule in rules:
         if id(rule.action) not in counted and rule.action.kind != "pass":
-            key = f"msr {direction} {say_rules(rules, rule.action)}: {say_action(rule.action)}"
+            key = f"msr {direction} {say_rules(rules, rule.action)}{say_kind(rule.action)}"
             counted[id(rule.action)] = counter.count_action(rule.action, key)
     made = tuple(replace(rule, action=counted.get(id(rule.action), rule.action)) for rule in rules)
-    return made, counter.count_action(default, f"msr {direction} default: {say_action(default)}")
+    return made, counter.count_action(default, f"msr {direction} default{say_kind(default)}")
+
+
+def say_kind(action: Action) -> str:
+    """What a rule does, where it is not a body."""
+    return "" if action.body is not None else f": {say_action(action)}"
 
 
 def say_rules(rules: tuple[MsrRule, ...], action: Action) -> str:
@@ -132,6 +137,6 @@ def count_port(rule: IoRule, counter: ArmCounter) -> IoRule:
     """Both directions of a port that is trapped in one arrive."""
     if rule.read.kind == rule.write.kind == "pass":
         return rule
-    read = counter.count_action(rule.read, f"io read {rule.port.name}: {say_action(rule.read)}")
-    write = counter.count_action(rule.write, f"io write {rule.port.name}: {say_action(rule.write)}")
+    read = counter.count_action(rule.read, f"io read {rule.port.name}{say_kind(rule.read)}")
+    write = counter.count_action(rule.write, f"io write {rule.port.name}{say_kind(rule.write)}")
     return replace(rule, read=read, write=write)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import subprocess
 import tarfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.checks import check
 from codegen.compiler import parse_each
 from codegen.diagnostics import Reporter, SpecError
+from codegen.digest import digest_sources
 from codegen.model.choices import Model
 from codegen.resolve.spec import resolve_spec
 from codegen.source import SourceFile, load_files
@@ -34,19 +33,6 @@ class Reading:
     @property
     def digest(self) -> str:
         return digest_sources(self.sources)
-
-
-def digest_sources(sources: Iterable[SourceFile]) -> str:
-    """What tells one spec from another: a digest of all its files' names and texts."""
-    digest = hashlib.sha256()
-    for one in sources:
-        digest.update(f"{one.path}\0{one.text}\0".encode())
-    return digest.hexdigest()
-
-
-def digest_spec(folder: Path) -> str:
-    """The digest of the spec in a folder."""
-    return digest_sources(load_files(folder, folder.name))
 
 
 def read_sources(name: str, sources: list[SourceFile], cache: Path | None) -> Reading:

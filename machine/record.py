@@ -1,0 +1,64 @@
+"""The record of a run: exits by reason and CPU, arms if the build counted them, and what it was made from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from codegen.digest import digest_spec
+from machine.markers import clean_serial
+from machine.paths import ROOT, MachineFault, make_folder
+
+SCHEMA = 1
+KIND = "luvalley-run"
+EXITS = re.compile(r"^@luv exits (\d+) (\d+) (\d+)$", re.MULTILINE)
+ARM = re.compile(r"^@luv arm (\d+) (\d+)$", re.MULTILINE)
+COUNTED = "\n@luv counted\n"
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Where the record goes, who made the run, the spec's digest when it was built, the names of counted arms."""
+
+    path: Path
+    by: str
+    spec: str
+    arms: tuple[str, ...] | None
+
+    def write(self, serial: str) -> None:
+        """Write the record of a run by what dom0 wrote; MachineFault where it did not say everything."""
+        text = clean_serial(serial)
+        if COUNTED not in text:
+            raise MachineFault("no-counts: dom0 ended without its counts, so there is no record")
+        record = {
+            "kind": KIND, "schema": SCHEMA, "by": self.by, "spec": self.spec, "exits": {"dom0": find_exits(text)},
+            "arms": find_arms(text, self.arms) if self.arms is not None else None,
+        }
+        make_folder(self.path.parent)
+        self.path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def make_recorder(path: Path, by: str, arms: Path | None) -> Recorder:
+    """A recorder for a run of the image that was just built; `arms` names those of an instrumented build."""
+    names = tuple(json.loads(arms.read_text(encoding="utf-8"))) if arms else None
+    return Recorder(path, by, digest_spec(ROOT / "spec"), names)
+
+
+def find_exits(text: str) -> dict[str, list[int]]:
+    """Exit reason -> counts by CPU."""
+    found = [(int(cpu), int(reason), int(count)) for cpu, reason, count in EXITS.findall(text)]
+    cpus = 1 + max((cpu for cpu, _, _ in found), default=-1)
+    return {str(reason): list_counts(reason, cpus, found) for reason in sorted({reason for _, reason, _ in found})}
+
+
+def list_counts(reason: int, cpus: int, found: Iterable[tuple[int, int, int]]) -> list[int]:
+    counts = {cpu: count for cpu, one, count in found if one == reason}
+    return [counts.get(cpu, 0) for cpu in range(cpus)]
+
+
+def find_arms(text: str, names: tuple[str, ...]) -> dict[str, int]:
+    """Arm -> count, for those that were taken."""
+    return {names[int(number)]: int(count) for number, count in ARM.findall(text)}
