@@ -131,7 +131,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     path = tmp_path_factory.mktemp("ept") / "ept.so"
     sources = [TESTS / "host" / "ept_host.c", ROOT / "runtime" / "ept.c", ROOT / "runtime" / "mtrr.c"]
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-I", ROOT, "-I", ROOT / "runtime"]
-    subprocess.run(["gcc", *flags, "-o", path, *sources], check=True)
+    subprocess.run(["gcc", *map(str, [*flags, "-o", path, *sources])], check=True)
     made = ctypes.CDLL(str(path))
     for name in ("host_fill", "host_point"):
         getattr(made, name).restype = ctypes.c_bool
@@ -222,13 +222,13 @@ def list_edges(machine: Machine) -> list[int]:
 # ---- machines
 
 
-def make_usual(a20: bool = True, **more: int) -> Machine:
+def make_usual(a20: bool = True, page_1g: bool = True) -> Machine:
     """A PC: memory, a hole below 4 GiB, legacy ranges, the hypervisor at the top of low memory."""
     regions = {"hypervisor": (0x7FC0_0000, 0x8000_0000), "local_apic": (0xFEE0_0000, 0xFEE0_1000),
                "a20_window": (0, 0) if a20 else (MIB, 2 * MIB)}
     fixed = [0x0606_0606_0606_0606] * 2 + [0] + [0x0505_0505_0505_0505] * 8
     hole = (0x8000_0000 | UC, ((1 << 36) - 0x8000_0000) | VALID)
-    return Machine(regions, fixed=fixed, variable=[hole], **more)
+    return Machine(regions, page_1g=page_1g, fixed=fixed, variable=[hole])
 
 
 def draw_machine(seed: int) -> Machine:
