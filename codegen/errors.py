@@ -188,6 +188,10 @@ def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: in
     reporter.add(Diagnostic("over-budget", span, message, f"budget {budget}"))
 
 
+def unused_local(reporter: Reporter, span: Span, name: str) -> None:
+    reporter.add(Diagnostic("unused-local", span, f"local `{name}` is never read", "for whom?", help="delete it"))
+
+
 # ---- policies
 
 

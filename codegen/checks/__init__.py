@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codegen import errors
+from codegen.checks.bodies import check_locals
 from codegen.checks.controls import check_control_needs, check_switched_msrs
 from codegen.checks.exits import check_coverage, check_natives, check_traps
 from codegen.checks.features import check_features
@@ -24,8 +25,10 @@ DOMAIN_CHECKS = (
 
 
 def check(model: Model, reporter: Reporter) -> None:
+    """Hold a resolved model against every rule."""
     if not model.domains:
         errors.no_domain(reporter)
+    check_locals(model, reporter)
     for domain in model.domains.values():
         for rule in DOMAIN_CHECKS:
             rule(model, domain, reporter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from codegen.generate.c_body import c_type, statements
@@ -33,5 +34,13 @@ def make_view(call: Hypercall) -> HypercallView:
     guards = [f"cpu->guest.{register} >> {type.bits}" for (_, type), register in pairs if type.bits < 64]
     return HypercallView(
         call.number, call.name, call.doc.summary, ", ".join(["struct cpu *cpu", *parameters]),
-        ", ".join(["cpu", *arguments]), tuple(guards), tuple(statements(call.body.statements)),
+        ", ".join(["cpu", *arguments]), tuple(guards), make_lines(call),
     )
+
+
+def make_lines(call: Hypercall) -> tuple[str, ...]:
+    """The body; what it does not use is said to be unused, or C complains."""
+    lines = statements(call.body.statements)
+    words = set(re.findall(r"\w+", "\n".join(lines)))
+    unused = [name for name in ("cpu", *(name for name, _ in call.parameters)) if name not in words]
+    return tuple([*(f"    (void){name};" for name in unused), *lines])

@@ -196,6 +196,7 @@ Condition = Always | ControlAtom | TableAtom | MsrAtom | NotCondition | AndCondi
 class LetLocal:
     name: str
     value: Expression
+    span: Span
 
 
 @dataclass(frozen=True)

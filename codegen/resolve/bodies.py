@@ -81,7 +81,7 @@ def resolve_let(name: syntax.Name, node: syntax.Expr, scope: Scope) -> tuple[ir.
     check_local(name, scope)
     if value is None:
         return None, scope.with_local(name, U64), None
-    return ir.LetLocal(name.text, value), scope.with_local(name, value.type), None
+    return ir.LetLocal(name.text, value, name.span), scope.with_local(name, value.type), None
 
 
 def settle(value: ir.Expression | None, node: syntax.Expr, scope: Scope) -> ir.Expression | None:
