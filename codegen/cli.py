@@ -48,6 +48,8 @@ def add_insight(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     audit.add_argument("--json", action="store_true", help="the same as data; docs/audit.md has the schema")
     audit.add_argument("--run", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
                        help="records of runs: how often each exit and arm was taken")
+    explain = commands.add_parser("explain", help="fact, choice, code and tests of one thing, on one screen")
+    explain.add_argument("what", nargs="*", help="msr 0x1a0, exit 48, cpuid 7.0.ebx.10, control NAME ...")
 
 
 def is_done(command: str, tree: Tree) -> bool:
@@ -67,9 +69,13 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
 
         run: Callable[[Tree], Done] = getattr(commands, f"run_{options.command}")
         return lambda: run(tree)
-    from codegen.insight.audit import run_audit
+    from codegen.insight import commands as insight
 
-    return lambda: run_audit(tree.root, options.run, options.json)
+    questions: dict[str, Callable[[], Done]] = {
+        "audit": lambda: insight.run_audit(tree.root, options.run, options.json),
+        "explain": lambda: insight.run_explain(tree.root, options.what),
+    }
+    return questions[options.command]
 
 
 def run_command(options: argparse.Namespace, tree: Tree) -> int:

@@ -1,0 +1,48 @@
+"""The commands that answer questions: what cli.py prints, and the exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from codegen.diagnostics import render_all
+from codegen.done import Done
+from codegen.insight.audit import make_page
+from codegen.insight.explain import explain
+from codegen.insight.explain.context import Context
+from codegen.insight.ledger_json import describe_page
+from codegen.insight.ledger_text import write_ledger
+from codegen.insight.reading import BadArgument, Reading, read_folder
+
+
+def read_tree(root: Path) -> Reading:
+    """The spec of a tree, as far as it resolves."""
+    return read_folder(root / "spec", root / "build" / "syntax")
+
+
+def run_audit(root: Path, runs: Sequence[Path] = (), as_json: bool = False) -> Done:
+    """Status 1 on a hole, on an error of the spec, and on a record that is not of this spec."""
+    reading = read_tree(root)
+    try:
+        page = make_page(reading, runs)
+    except BadArgument as fault:
+        return Done(1, "", str(fault))
+    data = json.dumps(describe_page(page, reading.digest), indent=2) if as_json else write_ledger(page)
+    holes = [(one.domain, row) for one in page.ledgers for row in one.holes]
+    complaints = [f"error[hole]: {domain}: exit {row.number} {row.name}".rstrip() for domain, row in holes]
+    if not page.ledgers:
+        complaints.append("error[hole]: no domain resolves, so nothing says what its exits come to")
+    if reading.error:
+        complaints.append(render_all(reading.error).rstrip())
+    return Done(1 if complaints else 0, data, "\n".join(complaints))
+
+
+def run_explain(root: Path, words: Sequence[str]) -> Done:
+    """Status 2 on a question that means nothing; 1 where the spec has errors and the answer may lack parts."""
+    reading = read_tree(root)
+    try:
+        text = explain(words, Context(reading, root))
+    except BadArgument as fault:
+        return Done(2, "", f"build.py: {fault}")
+    return Done(1, text, render_all(reading.error).rstrip()) if reading.error else Done(0, text)
