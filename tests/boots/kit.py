@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from machine.bochs import DEFAULT_MODEL, Result, run_machine
+from machine.bochs import DEFAULT_MODEL, Machine, Result, Run, run_machine
 from machine.command import run_command
 from machine.paths import GENERATED
 from machine.prepare import prepare_machine
@@ -20,7 +21,8 @@ TAIL = 12  # lines of serial shown with a failure
 REAL_MSRS = "cpu: ignore_bad_msrs=0"  # an unknown MSR is #GP, as on hardware
 CFLAGS = (
     "-std=gnu11", "-O1", "-m64", "-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
-    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing", "-fno-toplevel-reorder",
+    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing",
+    "-fno-toplevel-reorder",  # the cases run in the order of the source
     "-Wall", "-Wextra", "-Werror", f"-I{KIT}", f"-I{GENERATED}",
 )
 
@@ -54,7 +56,8 @@ def build_guest(name: str, folder: Path) -> Path:
     """Build the guest of `tests/guests/NAME` with the kit; return its disk image."""
     objects = [compile_source(source, folder) for source in list_sources(KIT) + list_sources(GUESTS / name)]
     elf, body = folder / "guest.elf", folder / "body.bin"
-    run_command(["ld", "-z", "noexecstack", "--no-warn-rwx-segments", "-n", "-T", KIT / "guest.ld", "-o", elf, *objects])
+    link: list[str | Path] = ["ld", "-z", "noexecstack", "--no-warn-rwx-segments", "-n", "-T", KIT / "guest.ld"]
+    run_command([*link, "-o", elf, *objects])
     run_command(["objcopy", "-O", "binary", "-R", ".bss", elf, body])
     content = body.read_bytes()
     sectors = -(-len(content) // SECTOR)
@@ -66,19 +69,30 @@ def build_guest(name: str, folder: Path) -> Path:
 # --- Running ----------------------------------------------------------------------------------------------------
 
 
-def boot_image(image: Path, folder: Path, *, bare: bool = False, cpus: int = 1, options: str = "", timeout: float = 90,
-               model: str = DEFAULT_MODEL, extra: Sequence[str] = (REAL_MSRS,)) -> Result:
-    """Boot a disk image and run it to its end."""
+def prepare_image(image: Path, folder: Path, request: Request, extra: Sequence[str] = (REAL_MSRS,)) -> Machine:
+    """Return the machine that boots a disk image, bare or under Luvalley."""
     folder.mkdir(parents=True, exist_ok=True)
-    machine = prepare_machine(Request(cpus=cpus, model=model, bare=bare, image=image, options=options), folder)
-    return run_machine(replace(machine, extra=tuple(extra)), timeout)
+    return replace(prepare_machine(replace(request, image=image), folder), extra=tuple(extra))
+
+
+def run_through_resets(machine: Machine, timeout: float) -> Result:
+    """Run a machine to its end; the debugger in Bochs stops at each reset and is told to go on."""
+    prompts = 0
+    with Run(machine) as run:
+        while run.step():
+            if run.seconds > timeout:
+                return run.finish("timeout")
+            if run.console.output.count(b"<bochs:") > prompts:
+                prompts += 1
+                os.write(run.console.ours, b"c\n")
+        return run.finish("ended")
 
 
 def describe_end(result: Result) -> str:
     """Say how a machine ended, with the last lines that it wrote."""
     lines = result.serial.replace("\r", "").splitlines()[-TAIL:]
-    words = [f"the machine: {result.outcome} after {result.seconds:.0f} s; {result.panic or 'no panic'}", "--- serial ---"]
-    return "\n".join([*words, *lines, "--- screen ---", result.screen])
+    words = f"the machine: {result.outcome} after {result.seconds:.0f} s; {result.panic or 'no panic'}"
+    return "\n".join([words, "--- serial ---", *lines, "--- screen ---", result.screen])
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------
@@ -138,7 +152,8 @@ def read_report(result: Result) -> Report:
 def run_guest(image: Path, folder: Path, *, bare: bool = False, cpus: int = 1, options: str = "",
               timeout: float = 90, model: str = DEFAULT_MODEL) -> Report:
     """Boot a guest and read its report; it must have run to its end, where it should, without a failed check."""
-    report = read_report(boot_image(image, folder, bare=bare, cpus=cpus, options=options, timeout=timeout, model=model))
+    request = Request(cpus=cpus, model=model, bare=bare, options=options)
+    report = read_report(run_machine(prepare_image(image, folder, request), timeout))
     where = "bare" if bare else f"under Luvalley, {model}, {cpus} CPUs"
     failures = "\n".join(report.failures)
     assert report.ended, f"{where}: the guest did not end\n{failures}\n{report.end}"

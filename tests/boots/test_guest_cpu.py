@@ -1,4 +1,4 @@
-"""The guest of tests/guests/cpu: one CPU, every mode, all that a hypervisor could get wrong; the bare machine is the oracle."""
+"""The guest of tests/guests/cpu: one CPU in every mode, compared with the bare machine."""
 
 from __future__ import annotations
 
