@@ -30,6 +30,7 @@ def choose_tree(options: argparse.Namespace) -> Tree:
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """The command and its options."""
     parser = argparse.ArgumentParser(prog="build.py", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=ROOT, help="the tree that holds spec/, runtime/ and generated/")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -50,6 +51,11 @@ def add_insight(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
                        help="records of runs: how often each exit and arm was taken")
     explain = commands.add_parser("explain", help="fact, choice, code and tests of one thing, on one screen")
     explain.add_argument("what", nargs="*", help="msr 0x1a0, exit 48, cpuid 7.0.ebx.10, control NAME ...")
+    diff = commands.add_parser("diff", help="what each domain gains or loses between two specs")
+    diff.add_argument("old", metavar="OLD", help="a folder with a spec, or a git revision")
+    diff.add_argument("new", metavar="NEW", help="the same; `spec` is the one here")
+    diff.add_argument("--fail-on-gain", action="store_true", help="exit status 1 where a domain gains something")
+    diff.add_argument("--json", action="store_true", help="the same as data")
 
 
 def is_done(command: str, tree: Tree) -> bool:
@@ -74,6 +80,7 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
     questions: dict[str, Callable[[], Done]] = {
         "audit": lambda: insight.run_audit(tree.root, options.run, options.json),
         "explain": lambda: insight.run_explain(tree.root, options.what),
+        "diff": lambda: insight.run_diff(tree.root, options.old, options.new, options.fail_on_gain, options.json),
     }
     return questions[options.command]
 

@@ -36,11 +36,13 @@ class Reporter:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def add(self, diagnostic: Diagnostic) -> None:
+        """File an error; the same one only once."""
         if diagnostic not in self.diagnostics:
             self.diagnostics.append(diagnostic)
 
     @property
     def failed(self) -> bool:
+        """Whether there is any error."""
         return bool(self.diagnostics)
 
 
@@ -62,6 +64,7 @@ def render_all(error: SpecError, colour: bool = False) -> str:
 
 
 def render(diagnostic: Diagnostic, sources: Mapping[str, SourceFile], colour: bool = False) -> str:
+    """One message: its place, its line with a caret, its notes, its help."""
     kind = paint(f"error[{diagnostic.name}]", "1;31", colour)
     text = f"{place(diagnostic.span)}{kind}: {diagnostic.message}\n"
     text += excerpt(diagnostic.span, diagnostic.label, sources, "1;31" if colour else "")
@@ -74,6 +77,7 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, SourceFile], colour: bo
 
 
 def place(span: Span) -> str:
+    """`path:line:column: `, which editors jump to."""
     return "" if span == NOWHERE else f"{span.path}:{span.line}:{span.column}: "
 
 
@@ -93,4 +97,5 @@ def excerpt(span: Span, label: str, sources: Mapping[str, SourceFile], colour: s
 
 
 def paint(text: str, code: str, on: bool) -> str:
+    """Colour, on a terminal."""
     return f"\x1b[{code}m{text}\x1b[0m" if on else text

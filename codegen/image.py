@@ -31,6 +31,7 @@ class Report:
 
 
 def verify_image(path: Path, model: Model) -> Report:
+    """Hold the linked image against the model."""
     with path.open("rb") as file:
         elf = ELFFile(file)
         faults = [
@@ -44,10 +45,12 @@ def verify_image(path: Path, model: Model) -> Report:
 
 
 def load_segments(elf: ELFFile) -> list[Any]:
+    """What is loaded."""
     return [segment for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
 
 
 def loaded_size(elf: ELFFile) -> int:
+    """Bytes to load."""
     return sum(segment["p_filesz"] for segment in load_segments(elf))
 
 
@@ -81,6 +84,7 @@ def symbol_table(elf: ELFFile) -> SymbolTableSection:
 
 
 def read_symbol(elf: ELFFile, name: str, size: int) -> bytes:
+    """The bytes at a symbol."""
     symbols = symbol_table(elf).get_symbol_by_name(name)
     if not symbols:
         return b""
@@ -93,6 +97,7 @@ def read_symbol(elf: ELFFile, name: str, size: int) -> bytes:
 
 
 def check_bitmaps(elf: ELFFile, model: Model) -> list[str]:
+    """The bitmaps in the image are the policy's."""
     faults = []
     for domain in model.domains.values():
         wanted = {"msr_bitmap": make_msr_bitmap(domain), "io_bitmap": make_io_bitmap(domain)}
@@ -125,6 +130,7 @@ def find_struct(elf: ELFFile, name: str) -> dict[str, int]:
 
 
 def attribute(die: DIE, name: str) -> str:
+    """A DWARF attribute as text."""
     found = die.attributes.get(name)
     return found.value.decode() if found else ""
 

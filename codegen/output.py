@@ -25,6 +25,7 @@ def find_stale(outputs: list[Output], root: Path) -> list[str]:
 
 
 def list_present(root: Path) -> dict[str, str]:
+    """What is published now."""
     if not root.is_dir():
         return {}
     files = [path for path in root.rglob("*") if path.is_file() and path.name not in KEEP]

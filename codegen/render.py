@@ -13,6 +13,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 @cache
 def make_environment() -> Environment:
+    """Jinja's settings: a missing name is an error."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
@@ -20,6 +21,7 @@ def make_environment() -> Environment:
 
 
 def render(template: str, **view: Any) -> str:
+    """A template's text with what it was given."""
     return make_environment().get_template(template).render(**view)
 
 

@@ -16,10 +16,12 @@ class SourceFile:
 
     @cached_property
     def lines(self) -> list[str]:
+        """The text line by line."""
         return self.text.split("\n")
 
     @cached_property
     def line_starts(self) -> list[int]:
+        """Where each line begins."""
         starts = [0]
         for line in self.lines:
             starts.append(starts[-1] + len(line) + 1)

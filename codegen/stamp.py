@@ -17,17 +17,21 @@ def list_inputs(tree: Tree) -> str:
 
 
 def is_input(path: Path) -> bool:
+    """Whether a file's change matters."""
     return path.is_file() and "__pycache__" not in path.parts
 
 
 def stamp_path(tree: Tree) -> Path:
+    """Where the stamp is kept."""
     return tree.build / "stamp"
 
 
 def is_current(tree: Tree) -> bool:
+    """Whether nothing changed since the stamp."""
     stamp = stamp_path(tree)
     return tree.image.exists() and stamp.exists() and stamp.read_text() == list_inputs(tree)
 
 
 def write_stamp(tree: Tree) -> None:
+    """Remember what is now."""
     stamp_path(tree).write_text(list_inputs(tree))

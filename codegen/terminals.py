@@ -59,4 +59,5 @@ def say_expected(terminals: Iterable[str]) -> str:
 
 
 def word_for(terminal: str) -> str:
+    """One terminal in words; a keyword is its own."""
     return WORDS.get(terminal, f"`{terminal.lower()}`")

@@ -49,12 +49,14 @@ def compile_source(source: Path, tree: Tree, objects: Path, common: str) -> tupl
 
 
 def command_for(source: Path, tree: Tree) -> list[str]:
+    """How a source is compiled or assembled."""
     if source.suffix == ".c":
         return ["gcc", *C_FLAGS, f"-ffile-prefix-map={tree.root}=.", *(f"-I{one}" for one in tree.includes), "-c"]
     return ["nasm", *NASM_FLAGS, *(f"-I{one}/" for one in tree.includes)]
 
 
 def link(objects: Iterable[Path], tree: Tree) -> None:
+    """The image of all objects."""
     script = "runtime/link.ld"
     names = [str(path.relative_to(tree.root)) for path in objects]
     run(["ld", *LINK_FLAGS, "-T", script, "-o", str(tree.debug_image), *names], tree.root)
@@ -62,12 +64,14 @@ def link(objects: Iterable[Path], tree: Tree) -> None:
 
 
 def run(command: list[str], root: Path) -> None:
+    """Run a tool, or raise with what it said."""
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ToolError(f"{' '.join(command[:1])} failed:\n{done.stderr or done.stdout}")
 
 
 def digest_files(paths: Iterable[Path], *more: str) -> str:
+    """One digest of texts and settings."""
     digest = hashlib.sha256("\0".join(more).encode())
     for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -75,6 +79,7 @@ def digest_files(paths: Iterable[Path], *more: str) -> str:
 
 
 def remove_others(objects: Path, wanted: set[Path]) -> None:
+    """Delete objects of sources that are gone."""
     for path in objects.iterdir():
         if path not in wanted:
             path.unlink()

@@ -16,10 +16,12 @@ class Tree:
 
     @property
     def build(self) -> Path:
+        """Where everything that is not committed goes."""
         return self.root / "build"
 
     @property
     def generated(self) -> Path:
+        """Where generated files go."""
         return self.root / "generated"
 
     @property
@@ -34,20 +36,25 @@ class Tree:
 
     @property
     def folders(self) -> tuple[Path, Path]:
+        """Where sources are."""
         return self.root / "runtime", self.generated
 
     @property
     def image(self) -> Path:
+        """The image that is loaded."""
         return self.build / "luvalley.elf"
 
     @property
     def debug_image(self) -> Path:
+        """The image with its symbols."""
         return self.build / "luvalley.debug.elf"
 
     def sources(self) -> list[Path]:
+        """What is compiled."""
         return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in (".c", ".asm"))
 
     def headers(self) -> list[Path]:
+        """What sources include."""
         return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in HEADERS)
 
 
@@ -56,10 +63,12 @@ class InstrumentedTree(Tree):
 
     @property
     def build(self) -> Path:
+        """Where everything that is not committed goes."""
         return self.root / "build" / "instrumented"
 
     @property
     def generated(self) -> Path:
+        """Where generated files go."""
         return self.build / "generated"
 
     @property

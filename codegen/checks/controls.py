@@ -29,6 +29,7 @@ def split(condition: ir.Condition) -> Iterator[ir.Condition]:
 
 
 def check_need(setting: Setting, need: ir.Condition, model: Model, domain: Domain, reporter: Reporter) -> None:
+    """One need of one control, reported at the setting."""
     truth = evaluate(need, domain)
     lenient = setting.value in ("prefer", "switched")
     if truth.can_hold and (lenient or not truth.can_fail):
@@ -40,6 +41,7 @@ def check_need(setting: Setting, need: ir.Condition, model: Model, domain: Domai
 
 
 def suggest(setting: Setting, need: ir.Condition, domain: Domain) -> str:
+    """What would make the need hold."""
     if isinstance(need, ir.ControlAtom):
         return f"turn `{need.control}` on, or `{setting.control}` off"
     if isinstance(need, ir.NotCondition) and isinstance(need.operand, ir.ControlAtom):

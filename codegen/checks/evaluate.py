@@ -29,6 +29,7 @@ def setting_of(domain: Domain, control: str) -> str:
 
 
 def evaluate(condition: ir.Condition, domain: Domain) -> Truth:
+    """Whether a condition can hold, and whether it can fail."""
     match condition:
         case ir.Always(value):
             return HOLDS if value else FAILS
@@ -50,6 +51,7 @@ def evaluate(condition: ir.Condition, domain: Domain) -> Truth:
 
 
 def table_traps(table: str, domain: Domain) -> bool:
+    """Whether a table of the domain lets anything leave."""
     msr, io = domain.msr, domain.io
     traps = {
         "exceptions.traps": bool(domain.exceptions.trapped) or domain.exceptions.switched,

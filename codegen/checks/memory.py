@@ -8,6 +8,7 @@ from codegen.model.choices import Domain, MemoryRule, Model
 
 
 def check_memory(model: Model, domain: Domain, reporter: Reporter) -> None:
+    """Rules in order: the hypervisor hidden first, nothing overlapping, nothing out of reach."""
     hidden: list[str] = []
     for index, rule in enumerate(domain.memory):
         if rule.kind == "hide":
@@ -31,6 +32,7 @@ def check_reached(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Re
 
 
 def check_overlap(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Reporter) -> None:
+    """At most one message for a rule."""
     name = rule.region.name
     for other in before:
         if name == other.region.name or overlaps(rule, other):
@@ -40,6 +42,7 @@ def check_overlap(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Re
 
 
 def overlaps(a: MemoryRule, b: MemoryRule) -> bool:
+    """Whether two fixed regions share a byte."""
     if a.region.kind != "at" or b.region.kind != "at":
         return False
     return a.region.base < b.region.base + b.region.size and b.region.base < a.region.base + a.region.size

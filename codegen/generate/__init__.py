@@ -17,6 +17,7 @@ from codegen.output import Output
 
 
 def generate(model: Model) -> list[Output]:
+    """Every generated file, in order of name."""
     outputs = [*make_constants(model), *make_names(model), *make_externs(model), make_abi(model)]
     outputs += make_entry_checks(model)
     for domain in model.domains.values():

@@ -10,6 +10,7 @@ from codegen.render import header_comment, render
 
 
 def make_abi(model: Model) -> Output:
+    """The hypercalls as programs of dom0 include them."""
     first = header_comment("spec/hypercalls.luv", "Hypercalls as dom0 sees them.")
     names = [""] * exit_count(model.facts)
     for exit in model.facts.exits.values():

@@ -14,6 +14,7 @@ ROW = 16
 
 
 def make_bitmaps(domain: Domain) -> Output:
+    """The domain's bitmaps as C, each row with what it means."""
     what = f"Bitmaps of {domain.name}: a set bit leaves the guest. SDM: 25.6.4, 25.6.9."
     first = header_comment(f"spec/{domain.name}.luv", what)
     msr = rows(make_msr_bitmap(domain), lambda offset: describe_msr(offset, domain))
@@ -28,6 +29,7 @@ def make_msr_bitmap(domain: Domain) -> bytes:
 
 
 def make_quadrant(base: int, rules: tuple[MsrRule, ...], default: Action) -> bytes:
+    """One kilobyte: a direction and half of the numbers."""
     bits = bytearray((0 if default.kind == "pass" else 0xFF,) * (SPAN // 8))
     for rule in rules:
         for number in range(max(rule.first, base), min(rule.last, base + SPAN - 1) + 1):
@@ -36,6 +38,7 @@ def make_quadrant(base: int, rules: tuple[MsrRule, ...], default: Action) -> byt
 
 
 def set_bit(bits: bytearray, index: int, value: bool) -> None:
+    """Set or clear one bit."""
     mask = 1 << index % 8
     bits[index // 8] = bits[index // 8] | mask if value else bits[index // 8] & ~mask
 
@@ -65,14 +68,17 @@ def rows(data: bytes, describe: object) -> list[tuple[int, str, str]]:
 
 
 def uniform(row: bytes) -> bool:
+    """Whether all bytes are the same."""
     return len(set(row)) == 1
 
 
 def same_quadrant(a: int, b: int) -> bool:
+    """Whether two offsets mean the same direction and half."""
     return a // 1024 == b // 1024
 
 
 def format_row(first: int, last: int, row: bytes, describe: object) -> tuple[int, str, str]:
+    """Offset, initializer and meaning."""
     assert callable(describe)
     if uniform(row):
         return (first, f"[{first} ... {last}] = {row[0]:#04x},", describe(first))
@@ -80,6 +86,7 @@ def format_row(first: int, last: int, row: bytes, describe: object) -> tuple[int
 
 
 def describe_msr(offset: int, domain: Domain) -> str:
+    """Which MSRs a row speaks of, and which of them pass."""
     direction, base, start = next(one for one in reversed(QUADRANTS) if one[2] <= offset)
     number = base + (offset - start) * 8
     rules = domain.msr.read if direction == "read" else domain.msr.write
@@ -88,12 +95,14 @@ def describe_msr(offset: int, domain: Domain) -> str:
 
 
 def passed_names(rules: Iterable[MsrRule], first: int, last: int) -> str:
+    """The first few MSRs that pass, by name."""
     names = [rule.name for rule in rules if rule.action.kind == "pass" and rule.first <= last and first <= rule.last]
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return ", ".join(names[:4]) + more
 
 
 def describe_io(offset: int, domain: Domain) -> str:
+    """Which ports a row speaks of, and which of them leave."""
     first, last = offset * 8, (offset + ROW) * 8 - 1
     names = [rule.port.name for rule in domain.io.rules if rule.port.first <= last and first <= rule.port.last]
     return f"ports {first:#x}..{last:#x}" + (f", traps {', '.join(names)}" if names else "")

@@ -14,16 +14,19 @@ CALLER_SAVED = 11  # rax rcx rdx rbx rsi rdi r8-r11 lie in the frame at every ex
 
 
 def c_type(type: Type) -> str:
+    """A type's name in C."""
     return f"struct {type.name}" if isinstance(type, StructType) else type.name
 
 
 def c_number(value: int) -> str:
+    """Small numbers in decimal, others in hexadecimal."""
     if value < 10:
         return str(value)
     return f"{value:#x}{'ull' if value >> 32 else ''}"
 
 
 def expression(value: ir.Expression) -> str:
+    """An expression in C."""
     match value:
         case ir.Constant(number, _, name):
             return c_constant(number, name)
@@ -70,6 +73,7 @@ def c_constant(number: int, name: str) -> str:
 
 
 def parenthesize(value: ir.Expression) -> str:
+    """An operand in C, in parentheses where it needs them."""
     text = expression(value)
     return f"({text})" if isinstance(value, ir.Operation | ir.Cast | ir.Bits) and " " in text else text
 
@@ -85,18 +89,21 @@ def c_bits(value: ir.Bits) -> str:
 
 
 def read_state(field: StateField) -> str:
+    """Guest state by VMREAD, or from the frame."""
     if field.field is not None:
         return f"vmread(VMCS_{field.field.upper()})"
     return f"cpu->guest.{field.name}"
 
 
 def write_state(field: StateField, value: str) -> str:
+    """Guest state by VMWRITE, or into the frame."""
     if field.field is not None:
         return f"vmwrite(VMCS_{field.field.upper()}, {value});"
     return f"cpu->guest.{field.name} = {value};"
 
 
 def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
+    """Statements as indented lines."""
     lines: list[str] = []
     for item in items:
         lines += [INDENT * depth + line for line in statement(item)]
@@ -104,6 +111,7 @@ def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
 
 
 def statement(item: ir.Statement) -> list[str]:
+    """The lines of one statement."""
     match item:
         case ir.LetLocal(name, value):
             return [f"{c_type(value.type)} {name} = {expression(value)};"]
@@ -132,6 +140,7 @@ def merge(old: str, new: str, low: int | None, high: int | None) -> str:
 
 
 def branch(item: ir.Branch) -> list[str]:
+    """`if` and `else`."""
     lines = [f"if ({expression(item.condition)}) {{", *statements(item.then)]
     if item.otherwise:
         lines += ["} else {", *statements(item.otherwise)]
@@ -139,6 +148,7 @@ def branch(item: ir.Branch) -> list[str]:
 
 
 def outcome(item: ir.End) -> list[str]:
+    """How a path ends: a call of the runtime and a return."""
     match item.kind:
         case "advance":
             return ["guest_advance(cpu);", "return;"]
@@ -161,6 +171,7 @@ def outcome(item: ir.End) -> list[str]:
 
 
 def inject(item: ir.End) -> str:
+    """An event for the guest, with its error code if it has one."""
     assert item.vector is not None
     vector = f"VECTOR_{item.vector.name.upper()}"
     if "error_code" in item.vector.traits:

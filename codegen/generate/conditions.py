@@ -29,5 +29,6 @@ def c_condition(condition: ir.Condition, domain: Domain) -> str:
 
 
 def join(operands: tuple[ir.Condition, ...], operator: str, neutral: str, domain: Domain) -> str:
+    """Conditions under one operator, what decides nothing left out."""
     parts = [part for part in (c_condition(one, domain) for one in operands) if part != neutral]
     return operator.join(f"({part})" if len(parts) > 1 else part for part in parts) or neutral

@@ -12,16 +12,20 @@ from codegen.render import header_comment, render
 
 @dataclass(frozen=True)
 class Constant:
+    """A named number for C and NASM."""
+
     name: str
     value: int
     comment: str = ""
 
     @property
     def c(self) -> str:
+        """Its `#define`."""
         return f"{self.value:#x}{'ull' if self.value >> 32 else 'u'}"
 
     @property
     def nasm(self) -> str:
+        """Its `%define` or `equ`."""
         return f"{self.value:#x}"
 
 
@@ -34,6 +38,7 @@ class Group:
 
 
 def make_constants(model: Model) -> list[Output]:
+    """The headers, and all of them once more for NASM."""
     facts = model.facts
     headers = {
         "vmcs.h": ("VMCS fields and exit reasons.", "spec/facts/vmx/", [*vmcs_groups(facts), exit_group(facts)]),
@@ -47,11 +52,13 @@ def make_constants(model: Model) -> list[Output]:
 
 
 def render_header(name: str, what: str, sources: str, groups: list[Group]) -> Output:
+    """One header."""
     first = header_comment(sources, what)
     return Output(name, render("constants.h.j2", first=first, groups=groups))
 
 
 def vmcs_groups(facts: Facts) -> list[Group]:
+    """Encodings by area and group, and bits of fields that have their own."""
     groups: dict[str, list[Constant]] = {}
     for field in facts.vmcs.values():
         made = Constant(f"VMCS_{field.name.upper()}", field.encoding)
@@ -62,15 +69,18 @@ def vmcs_groups(facts: Facts) -> list[Group]:
 
 
 def exit_group(facts: Facts) -> Group:
+    """Exit reasons and their count."""
     exits = [Constant(f"EXIT_REASON_{one.name.upper()}", one.number) for one in facts.exits.values()]
     return Group("Basic exit reasons", (*exits, Constant("EXIT_COUNT", exit_count(facts))))
 
 
 def exit_count(facts: Facts) -> int:
+    """One more than the highest exit reason."""
     return max((one.number for one in facts.exits.values()), default=-1) + 1
 
 
 def bits_group(name: str, bits: tuple[Bit, ...]) -> Group:
+    """The bits of a layout."""
     return Group(f"Bits of {name}", tuple(one for bit in bits for one in bit_constants(name, bit)))
 
 
@@ -84,6 +94,7 @@ def bit_constants(prefix: str, bit: Bit) -> list[Constant]:
 
 
 def control_groups(facts: Facts) -> list[Group]:
+    """The bits of each control word."""
     groups = []
     for word in facts.words.values():
         bits = tuple(Constant(f"{word.name}_{one.name}".upper(), 1 << one.bit) for one in word.controls)
@@ -92,6 +103,7 @@ def control_groups(facts: Facts) -> list[Group]:
 
 
 def x86_groups(model: Model) -> list[Group]:
+    """Registers, MSRs, vectors, ports and the spec's own constants."""
     facts = model.facts
     msrs = Group("MSRs", tuple(Constant(one.name, one.first) for one in facts.msrs.values()))
     numbers = {f"VECTOR_{one.name.upper()}": one.number for one in facts.vectors.values()}

@@ -32,14 +32,17 @@ class LateView:
 
 
 def feature_mask(feature: Feature) -> int:
+    """A feature's bits in its register."""
     return ((1 << (feature.high - feature.low + 1)) - 1) << feature.low
 
 
 def shown_in(domain: Domain, leaf: CpuidLeaf, register: str) -> list[Feature]:
+    """The features of one register that the domain sees."""
     return [one for one in domain.cpuid.shown if one.leaf is leaf and one.register == register]
 
 
 def is_late(feature: Feature, domain: Domain) -> bool:
+    """Whether the feature depends on what the processor grants."""
     return evaluate(feature.needs, domain).can_fail
 
 
@@ -52,12 +55,14 @@ def make_views(domain: Domain) -> tuple[list[LeafView], list[LateView]]:
 
 
 def make_view(leaf: CpuidLeaf, domain: Domain, late: list[LateView]) -> LeafView:
+    """One leaf."""
     label = f"{leaf.first:#x}" + (f" ... {leaf.last:#x}" if leaf.last != leaf.first else "")
     lines = [line for register in REGISTERS for line in register_lines(leaf, register, domain, late)]
     return LeafView(label, subleaf_test(leaf), tuple(lines))
 
 
 def subleaf_test(leaf: CpuidLeaf) -> str:
+    """The condition for its subleaves, or nothing."""
     if leaf.subleaves is None or leaf.subleaves == (0, WHOLE):
         return ""
     first, last = leaf.subleaves
@@ -67,6 +72,7 @@ def subleaf_test(leaf: CpuidLeaf) -> str:
 
 
 def register_lines(leaf: CpuidLeaf, register: str, domain: Domain, late: list[LateView]) -> list[str]:
+    """What is left of one register."""
     kind = dict(leaf.registers).get(register)
     if kind == "value":
         return []

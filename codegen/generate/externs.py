@@ -21,6 +21,7 @@ def make_externs(model: Model) -> list[Output]:
 
 
 def prototype(extern: Extern) -> str:
+    """An extern's declaration in C."""
     returns = c_type(extern.returns) if extern.returns else "void"
     parameters = ["struct cpu *cpu", *(f"{c_type(type)} {name}" for name, type in extern.parameters)]
     return f"{returns} {extern.name}({', '.join(parameters)});"

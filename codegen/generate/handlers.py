@@ -29,6 +29,8 @@ class ArmView:
 
 @dataclass(frozen=True)
 class ExitView:
+    """An exit and the events that it becomes."""
+
     number: int
     name: str
     doc: str
@@ -37,6 +39,8 @@ class ExitView:
 
 @dataclass(frozen=True)
 class HandlerView:
+    """A handler as a C function."""
+
     event: str
     doc: str
     parameters: str
@@ -44,10 +48,12 @@ class HandlerView:
 
 
 def possible_exits(model: Model, domain: Domain) -> list[Exit]:
+    """The exits that can happen in the domain."""
     return [one for one in model.facts.exits.values() if one.arms and evaluate(one.condition, domain).can_hold]
 
 
 def make_handlers(model: Model, domain: Domain) -> Output:
+    """The domain's handlers, tables and exits as C."""
     first = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
     leaves, _ = make_views(domain)
     text = render(
@@ -64,6 +70,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
 
 
 def make_handler(handler: Handler, model: Model) -> HandlerView:
+    """A handler; its parameters are what it reads."""
     used = payload_used(handler.body)
     payload = model.facts.events[handler.event].payload
     parameters = [f"{c_type(type)} {name}" for name, type in payload if name in used]
@@ -74,6 +81,7 @@ def make_handler(handler: Handler, model: Model) -> HandlerView:
 
 
 def make_exit(exit: Exit, model: Model, domain: Domain) -> ExitView:
+    """An exit's function."""
     return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_arms(exit, domain)))
 
 
@@ -85,6 +93,7 @@ def wanted_payload(event: str, domain: Domain) -> set[str]:
 
 
 def policy_bodies(event: str, domain: Domain) -> list[Body]:
+    """The bodies of a policy's rules."""
     if event == "io":
         actions = [action for rule in domain.io.rules for action in (rule.read, rule.write)]
     else:
@@ -94,17 +103,20 @@ def policy_bodies(event: str, domain: Domain) -> list[Body]:
 
 
 def policy_parameters(event: str, model: Model, domain: Domain) -> str:
+    """The parameters of a policy's function."""
     wanted = wanted_payload(event, domain)
     known = model.facts.events[event].payload if event in model.facts.events else ()
     return ", ".join(["struct cpu *cpu", *(f"{c_type(type)} {name}" for name, type in known if name in wanted)])
 
 
 def make_arms(exit: Exit, domain: Domain) -> list[ArmView]:
+    """The events of an exit."""
     before = [domain.before_arms.get((exit.name, index), ()) for index in range(len(exit.arms))]
     return [make_arm(arm, domain, first) for arm, first in zip(exit.arms, before, strict=True)]
 
 
 def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView:
+    """One event: its test and its call."""
     test = expression(arm.where) if arm.where is not None else ""
     wanted = wanted_payload(arm.event, domain)
     arguments = [expression(value) for name, value in arm.payload if name in wanted]

@@ -14,6 +14,8 @@ MAGIC = 0x4C555659  # "LUVY"
 
 @dataclass(frozen=True)
 class HypercallView:
+    """A hypercall as a C function and a case."""
+
     number: int
     name: str
     doc: str
@@ -24,10 +26,12 @@ class HypercallView:
 
 
 def hypercall_views(model: Model) -> list[HypercallView]:
+    """All of them, by number."""
     return [make_view(one) for one in sorted(model.hypercalls.values(), key=lambda one: one.number)]
 
 
 def make_view(call: Hypercall) -> HypercallView:
+    """One of them; its arguments come from registers, checked for width."""
     pairs = list(zip(call.parameters, ARGUMENT_REGISTERS, strict=False))
     parameters = [f"{c_type(type)} {name}" for name, type in call.parameters]
     arguments = [f"({c_type(type)})cpu->guest.{register}" for (_, type), register in pairs]

@@ -35,6 +35,7 @@ def action_lines(action: Action, direction: str) -> list[str]:
 
 
 def kind_lines(action: Action, direction: str) -> list[str]:
+    """The lines of an action by its kind."""
     match action.kind:
         case "do":
             assert action.body is not None
@@ -52,6 +53,7 @@ def kind_lines(action: Action, direction: str) -> list[str]:
 
 
 def inject_line(action: Action) -> str:
+    """The call that injects."""
     assert action.vector is not None
     vector = f"VECTOR_{action.vector.name.upper()}"
     if "error_code" in action.vector.traits:
@@ -73,6 +75,7 @@ def io_lines(policy: IoPolicy) -> list[str]:
 
 
 def direction_lines(test: str, action: Action) -> list[str]:
+    """What happens to one direction of a port."""
     if action.kind == "pass" and not action.before:
         return []
     if action.kind == "pass":

@@ -8,6 +8,7 @@ from codegen.render import header_comment, render
 
 
 def make_names(model: Model) -> list[Output]:
+    """Names for logs and dumps."""
     first = header_comment("spec/facts/vmx/", "Names for messages and dumps.")
     exits = [(f"EXIT_REASON_{one.name.upper()}", one.name) for one in model.facts.exits.values()]
     fields = [(f"VMCS_{one.name.upper()}", one.name) for one in model.facts.vmcs.values()]

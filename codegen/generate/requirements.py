@@ -37,13 +37,16 @@ class RequirementList:
         self.index: dict[str, int] = {}
 
     def add(self, key: str, line: Requirement) -> None:
+        """One more line, once per key."""
         self.index[key] = len(self.lines)
         self.lines.append(line)
 
     def depends(self, key: str) -> str:
+        """The line that a key rests on."""
         return str(self.index[key]) if key in self.index else NOTHING
 
     def build(self) -> list[Requirement]:
+        """All lines, what others rest on first."""
         for feature in self.domain.required_features:
             self.add_feature(feature)
         self.add_lock()
@@ -87,16 +90,19 @@ class RequirementList:
                 self.add(control.path, self.word_line(word, control.bit, 0, f"{name} = off"))
 
     def word_line(self, word: ControlWord, bit: int, expected: int, name: str) -> Requirement:
+        """A control that must be there."""
         depends = "vmx" if word.true_msr else "primary.activate_secondary"
         return self.msr_line("REQUIRE_MSR", word.msr, word.true_msr or "0", bit, expected, depends, name)
 
     def msr_line(
         self, kind: str, msr: str, true_msr: str, bit: int, expected: int, depends: str, name: str
     ) -> Requirement:
+        """A bit of a capability MSR."""
         return Requirement(kind, msr, true_msr, bit // 32, bit % 32, expected, self.depends(depends), name)
 
 
 def make_requirements(model: Model, domain: Domain) -> Output:
+    """The table that the boot code goes through."""
     first = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} needs of the processor.")
     lines = RequirementList(model, domain).build()
     return Output("requirements.inc", render("requirements.inc.j2", first=first, lines=lines))

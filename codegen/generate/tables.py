@@ -15,6 +15,8 @@ from codegen.render import header_comment, render
 
 @dataclass(frozen=True)
 class WordView:
+    """A control word's choices as masks."""
+
     name: str
     field: str
     msr: str
@@ -33,6 +35,7 @@ def used_words(model: Model, domain: Domain) -> list[ControlWord]:
 
 
 def make_word(word: ControlWord, domain: Domain) -> WordView:
+    """The masks of one word."""
     def mask(value: str) -> str:
         bits = [one for one in word.controls if setting_of(domain, one.path) == value]
         return " | ".join(f"{word.name}_{one.name}".upper() for one in bits) or "0"
@@ -44,6 +47,7 @@ def make_word(word: ControlWord, domain: Domain) -> WordView:
 
 
 def make_tables(model: Model, domain: Domain) -> list[Output]:
+    """The domain's header and its tables."""
     words = [make_word(word, domain) for word in used_words(model, domain)]
     vectors = sum(1 << one.number for one in domain.exceptions.trapped)
     _, late = make_views(domain)
@@ -71,6 +75,7 @@ def make_memory_rule(rule: MemoryRule) -> tuple[str, str, str]:
 
 
 def rights(text: str) -> str:
+    """EPT's bits for `rwx`."""
     names = {"r": "EPT_READ", "w": "EPT_WRITE", "x": "EPT_EXECUTE"}
     return " | ".join(names[letter] for letter in text)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from codegen.diagnostics import render_all
 from codegen.done import Done
 from codegen.insight.audit import make_page
+from codegen.insight.diff import GAIN, compare, write_changes
 from codegen.insight.explain import explain
 from codegen.insight.explain.context import Context
 from codegen.insight.ledger_json import describe_page
 from codegen.insight.ledger_text import write_ledger
-from codegen.insight.reading import BadArgument, Reading, read_folder
+from codegen.insight.reading import BadArgument, Reading, read_folder, read_given
 
 
 def read_tree(root: Path) -> Reading:
@@ -46,3 +48,18 @@ def run_explain(root: Path, words: Sequence[str]) -> Done:
     except BadArgument as fault:
         return Done(2, "", f"build.py: {fault}")
     return Done(1, text, render_all(reading.error).rstrip()) if reading.error else Done(0, text)
+
+
+def run_diff(root: Path, old: str, new: str, fail_on_gain: bool = False, as_json: bool = False) -> Done:
+    """Status 2 on what is no spec, 1 on a spec with errors, and where asked on a gain."""
+    try:
+        readings = [read_given(one, root, root / "build" / "syntax") for one in (old, new)]
+    except BadArgument as fault:
+        return Done(2, "", f"build.py: {fault}")
+    for one in readings:
+        if one.error:
+            return Done(1, "", f"{one.name}: the spec there has errors:\n\n{render_all(one.error).rstrip()}")
+    changes = compare(readings[0].model, readings[1].model)
+    data = {"schema": 1, "old": readings[0].digest, "new": readings[1].digest, "changes": list(map(asdict, changes))}
+    gained = fail_on_gain and any(one.kind == GAIN for one in changes)
+    return Done(1 if gained else 0, json.dumps(data, indent=2) if as_json else write_changes(changes))

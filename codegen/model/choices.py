@@ -47,6 +47,8 @@ class Setting:
 
 @dataclass(frozen=True)
 class Required:
+    """A capability that must be there, or is used if it is."""
+
     table: str
     bit: Bit
     optional: bool
@@ -85,6 +87,8 @@ class MsrRule:
 
 @dataclass(frozen=True)
 class MsrPolicy:
+    """What happens to every MSR in both directions."""
+
     read: tuple[MsrRule, ...]
     write: tuple[MsrRule, ...]
     default_read: Action
@@ -94,6 +98,8 @@ class MsrPolicy:
 
 @dataclass(frozen=True)
 class IoRule:
+    """What happens to one port."""
+
     port: Port
     read: Action
     write: Action
@@ -101,6 +107,8 @@ class IoRule:
 
 @dataclass(frozen=True)
 class IoPolicy:
+    """What happens to every port in both directions."""
+
     rules: tuple[IoRule, ...]
     default_read: Action
     default_write: Action
@@ -148,6 +156,8 @@ class MemoryRule:
 
 @dataclass(frozen=True)
 class Handler:
+    """An event's body."""
+
     event: str
     binder: str
     body: Body
@@ -157,6 +167,8 @@ class Handler:
 
 @dataclass(frozen=True)
 class Hypercall:
+    """A hypercall, typed."""
+
     number: int
     name: str
     parameters: tuple[tuple[str, Scalar], ...]
@@ -169,6 +181,8 @@ class Hypercall:
 
 @dataclass(frozen=True)
 class Domain:
+    """A domain, resolved."""
+
     name: str
     doc: Doc
     native: tuple[Name, ...]

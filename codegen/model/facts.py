@@ -30,19 +30,24 @@ class Bit:
 
     @property
     def width(self) -> int:
+        """How many bits."""
         return self.high - self.low + 1
 
     @property
     def mask(self) -> int:
+        """The bits in place."""
         return ((1 << self.width) - 1) << self.low
 
 
 @dataclass(frozen=True)
 class Layout:
+    """Named bits of a value."""
+
     name: str
     bits: tuple[Bit, ...]
 
     def find(self, name: str) -> Bit | None:
+        """The bit of that name."""
         return next((bit for bit in self.bits if bit.name == name), None)
 
 
@@ -74,6 +79,7 @@ class Control:
 
     @property
     def path(self) -> str:
+        """`word.control`."""
         return f"{self.word}.{self.name}"
 
 
@@ -94,6 +100,8 @@ class ControlWord:
 
 @dataclass(frozen=True)
 class CapabilityTable:
+    """A capability MSR and its bits."""
+
     name: str
     msr: str
     bits: tuple[Bit, ...]
@@ -200,6 +208,8 @@ class CpuidLeaf:
 
 @dataclass(frozen=True)
 class Vector:
+    """An exception and its traits."""
+
     number: int
     name: str
     traits: tuple[str, ...]
@@ -208,6 +218,8 @@ class Vector:
 
 @dataclass(frozen=True)
 class Port:
+    """A port or a range."""
+
     name: str
     first: int
     last: int
@@ -216,6 +228,8 @@ class Port:
 
 @dataclass(frozen=True)
 class Errno:
+    """An error number of hypercalls."""
+
     number: int
     name: str
     text: str

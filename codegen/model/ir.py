@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Constant:
+    """A number, and its name if it has one."""
+
     value: int
     type: Type
     name: str = ""
@@ -25,24 +27,32 @@ class Constant:
 
 @dataclass(frozen=True)
 class Local:
+    """What `let` named."""
+
     name: str
     type: Type
 
 
 @dataclass(frozen=True)
 class PayloadRead:
+    """What the event carries."""
+
     name: str
     type: Type
 
 
 @dataclass(frozen=True)
 class GuestRead:
+    """Guest state."""
+
     field: StateField
     type: Type
 
 
 @dataclass(frozen=True)
 class VmcsRead:
+    """A VMCS field."""
+
     field: VmcsField
     type: Type
 
@@ -57,6 +67,8 @@ class ControlRead:
 
 @dataclass(frozen=True)
 class Bits:
+    """Bits low..high of a value."""
+
     base: Expression
     low: int
     high: int
@@ -65,12 +77,16 @@ class Bits:
 
 @dataclass(frozen=True)
 class Cast:
+    """A value in another type."""
+
     operand: Expression
     type: Type
 
 
 @dataclass(frozen=True)
 class Field:
+    """A struct's field."""
+
     base: Expression
     name: str
     type: Type
@@ -78,6 +94,8 @@ class Field:
 
 @dataclass(frozen=True)
 class UnaryOperation:
+    """`-`, `~`, `not`."""
+
     operator: str
     operand: Expression
     type: Type
@@ -85,6 +103,8 @@ class UnaryOperation:
 
 @dataclass(frozen=True)
 class Operation:
+    """Two operands of one type."""
+
     operator: str
     left: Expression
     right: Expression
@@ -93,6 +113,8 @@ class Operation:
 
 @dataclass(frozen=True)
 class ExternCall:
+    """A call into the runtime."""
+
     extern: Extern
     arguments: tuple[Expression, ...]
     type: Type
@@ -146,11 +168,15 @@ Expression = (
 
 @dataclass(frozen=True)
 class Always:
+    """True or false whatever is chosen."""
+
     value: bool
 
 
 @dataclass(frozen=True)
 class ControlAtom:
+    """A control is on."""
+
     control: str
     span: Span
 
@@ -173,16 +199,22 @@ class MsrAtom:
 
 @dataclass(frozen=True)
 class NotCondition:
+    """The opposite."""
+
     operand: Condition
 
 
 @dataclass(frozen=True)
 class AndCondition:
+    """All of them."""
+
     operands: tuple[Condition, ...]
 
 
 @dataclass(frozen=True)
 class OrCondition:
+    """Any of them."""
+
     operands: tuple[Condition, ...]
 
 
@@ -194,6 +226,8 @@ Condition = Always | ControlAtom | TableAtom | MsrAtom | NotCondition | AndCondi
 
 @dataclass(frozen=True)
 class LetLocal:
+    """A local gets its value, once."""
+
     name: str
     value: Expression
     span: Span
@@ -211,6 +245,8 @@ class GuestWrite:
 
 @dataclass(frozen=True)
 class VmcsWrite:
+    """Bits low..high of a VMCS field (the whole where low is None) become `value`."""
+
     field: VmcsField
     value: Expression
     low: int | None = None
@@ -219,6 +255,8 @@ class VmcsWrite:
 
 @dataclass(frozen=True)
 class Branch:
+    """One of two ways."""
+
     condition: Expression
     then: tuple[Statement, ...]
     otherwise: tuple[Statement, ...]
@@ -227,11 +265,15 @@ class Branch:
 
 @dataclass(frozen=True)
 class Evaluate:
+    """A call whose value nobody takes."""
+
     call: Expression
 
 
 @dataclass(frozen=True)
 class LogLine:
+    """A line of the log."""
+
     text: str
     values: tuple[Expression, ...]
 

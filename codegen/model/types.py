@@ -7,16 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scalar:
+    """A number of so many bits; one bit is a truth."""
+
     name: str
     bits: int
 
 
 @dataclass(frozen=True)
 class StructType:
+    """What an extern returns beyond a number."""
+
     name: str
     fields: tuple[tuple[str, Scalar], ...]
 
     def find(self, field: str) -> Scalar | None:
+        """The field's type."""
         return dict(self.fields).get(field)
 
 

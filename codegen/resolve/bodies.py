@@ -18,6 +18,7 @@ WRITABLE_CONTROLS = {"cr0_read_shadow", "cr4_read_shadow", "tsc_offset"}
 
 
 def resolve_body(block: syntax.Block, what: str, scope: Scope) -> Body:
+    """A typed body; every path of it has ended."""
     statements, end = resolve_block(block, scope)
     if end is None:
         wanted = "a result" if scope.hypercall else "an outcome"
@@ -58,6 +59,7 @@ def resolve_block(block: syntax.Block, scope: Scope) -> tuple[tuple[ir.Statement
 def resolve_statement(
     node: syntax.Statement, scope: Scope
 ) -> tuple[ir.Statement | None, Scope, Span | None]:
+    """The statement, the scope behind it, and where its paths ended."""
     match node:
         case syntax.Let(name, value):
             return resolve_let(name, value, scope)
@@ -77,6 +79,7 @@ def resolve_statement(
 
 
 def resolve_let(name: syntax.Name, node: syntax.Expr, scope: Scope) -> tuple[ir.Statement | None, Scope, None]:
+    """A local, and the scope that knows it."""
     value = settle(resolve(node, scope), node, scope)
     check_local(name, scope)
     if value is None:
@@ -112,6 +115,7 @@ def resolve_call_statement(node: syntax.CallStatement, scope: Scope) -> ir.State
 
 
 def resolve_log(node: syntax.Log, scope: Scope) -> ir.Statement:
+    """A line of the log with at most two numbers."""
     values = [resolve_value(value, scope, U64) for value in node.values]
     if len(values) > LOG_VALUES:
         message = f"`log` takes {LOG_VALUES} numbers, {len(values)} are given"
@@ -120,6 +124,7 @@ def resolve_log(node: syntax.Log, scope: Scope) -> ir.Statement:
 
 
 def resolve_if(node: syntax.If, scope: Scope) -> tuple[ir.Statement | None, Span | None]:
+    """Both ways; the path ends where both do."""
     condition = resolve_value(node.condition, scope, BOOL)
     then, then_end = resolve_block(node.then, scope)
     otherwise, other_end = resolve_block(node.otherwise, scope) if node.otherwise else ((), None)
@@ -128,6 +133,7 @@ def resolve_if(node: syntax.If, scope: Scope) -> tuple[ir.Statement | None, Span
 
 
 def resolve_assign(node: syntax.Assign, scope: Scope) -> ir.Statement | None:
+    """A write to guest state or to the VMCS."""
     target = resolve(node.target, scope)
     if target is None:
         return None
@@ -144,6 +150,7 @@ def resolve_assign(node: syntax.Assign, scope: Scope) -> ir.Statement | None:
 
 
 def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bool:
+    """Whether a body may write there; said if not."""
     match target:
         case ir.GuestRead(field) if field.name == "rip":
             why = "an outcome moves it: advance, resume or inject"
@@ -165,6 +172,7 @@ def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bo
 
 
 def resolve_return(node: syntax.Return | syntax.Fail, scope: Scope) -> ir.Statement | None:
+    """`return` or `fail`, of hypercalls alone."""
     if not scope.hypercall:
         message = "only a hypercall returns; a handler ends with an outcome"
         errors.type_mismatch(scope.reporter, node.span, message, "not here", "advance, resume, inject, forward, reset or stop")
@@ -180,6 +188,7 @@ def resolve_return(node: syntax.Return | syntax.Fail, scope: Scope) -> ir.Statem
 
 
 def resolve_outcome(node: syntax.Outcome, scope: Scope) -> ir.Statement | None:
+    """An outcome, of handlers alone."""
     if scope.hypercall:
         message = "a hypercall ends with return or fail, not with an outcome"
         errors.type_mismatch(scope.reporter, node.span, message, "not here")
@@ -219,6 +228,7 @@ def check_error_code(node: syntax.Outcome, vector: Vector | None, scope: Scope) 
 
 
 def check_forward(node: syntax.Outcome, scope: Scope) -> None:
+    """Only a domU has someone to forward to."""
     if node.kind == "forward":
         message = "dom0 has no VMM to forward to"
         errors.type_mismatch(scope.reporter, node.span, message, "to whom?", "only a domU's exits can be forwarded")

@@ -41,10 +41,12 @@ def resolve_condition(expr: syntax.Expr | str | None, facts: Facts, reporter: Re
 def both(
     left: syntax.Expr, right: syntax.Expr, facts: Facts, reporter: Reporter
 ) -> tuple[ir.Condition, ...]:
+    """Both sides of an operator."""
     return (resolve_condition(left, facts, reporter), resolve_condition(right, facts, reporter))
 
 
 def resolve_atom(root: syntax.Name, name: syntax.Name, facts: Facts, reporter: Reporter) -> ir.Condition:
+    """`word.control` or `table.property`."""
     path = f"{root.text}.{name.text}"
     if path in facts.controls:
         return ir.ControlAtom(path, root.span)

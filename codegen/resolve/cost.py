@@ -15,6 +15,7 @@ def cost_of(statements: tuple[ir.Statement, ...]) -> int:
 
 
 def cost_of_statement(statement: ir.Statement) -> int:
+    """One statement's highest cost."""
     match statement:
         case ir.Branch(condition, then, otherwise):
             return 2 + cost_of_expression(condition) + max(cost_of(then), cost_of(otherwise))
@@ -30,6 +31,7 @@ def cost_of_statement(statement: ir.Statement) -> int:
 
 
 def cost_of_expression(expression: ir.Expression) -> int:
+    """One expression's cost."""
     match expression:
         case ir.Constant() | ir.Local() | ir.ControlRead() | ir.MsrRead() | ir.FeatureRead() | ir.Predicate():
             return 0

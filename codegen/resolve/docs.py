@@ -21,12 +21,14 @@ def make_doc(doc: syntax.Doc | None) -> Doc:
 
 
 def check_doc(doc: syntax.Doc | None, what: str, span: Span, reporter: Reporter) -> Doc:
+    """A declaration's documentation, required."""
     if doc is None:
         errors.missing_doc(reporter, span, what)
     return make_doc(doc)
 
 
 def check_citations(doc: syntax.Doc | None, edition: str, sections: dict[str, str], reporter: Reporter) -> None:
+    """Every cited section is in the table."""
     for section in doc.sections if doc else ():
         if section.text not in sections:
             errors.unknown_section(reporter, section, edition, sections)

@@ -27,6 +27,7 @@ Node = TypeVar("Node")
 
 
 def clauses_of(node: syntax.Domain, kind: type[Node]) -> list[Node]:
+    """The clauses of one kind."""
     return [clause for clause in node.clauses if isinstance(clause, kind)]
 
 
@@ -42,6 +43,7 @@ class DomainResolver:
         self.owned = {name: 0 for name in OWNABLE}
 
     def resolve(self) -> choices.Domain:
+        """The domain with all its tables."""
         for backend in clauses_of(self.node, syntax.ForBackend):
             self.add_backend(backend)
         self.check_wishes()
@@ -63,6 +65,7 @@ class DomainResolver:
                     errors.duplicate_name(self.reporter, name, "event", first.span)
 
     def events(self, kind: type[syntax.Native] | type[syntax.Trap]) -> tuple[syntax.Name, ...]:
+        """The events that `native` or `trap` names."""
         names = [name for clause in clauses_of(self.node, kind) for name in clause.events]
         for name in names:
             if name.text not in self.facts.events:
@@ -70,6 +73,7 @@ class DomainResolver:
         return tuple(name for name in names if name.text in self.facts.events)
 
     def add_backend(self, node: syntax.ForBackend) -> None:
+        """What exists in VMX alone."""
         if node.backend.text != "vmx":
             errors.unknown_name(self.reporter, node.backend, "backend", ["vmx"])
         for clause in node.clauses:
@@ -82,6 +86,7 @@ class DomainResolver:
                     self.add_owned(clause)
 
     def add_settings(self, node: syntax.Set) -> None:
+        """The settings of one word."""
         word = self.facts.words.get(node.word.text)
         if word is None:
             errors.unknown_name(self.reporter, node.word, "control word", self.facts.words)
@@ -90,6 +95,7 @@ class DomainResolver:
             self.add_setting(word.name, setting)
 
     def add_setting(self, word: str, node: syntax.Setting) -> None:
+        """One control's setting, once."""
         path = f"{word}.{node.control.text}"
         if path not in self.facts.controls:
             known = [control.name for control in self.facts.words[word].controls]
@@ -102,6 +108,7 @@ class DomainResolver:
             self.settings[path] = choices.Setting(path, node.value.text, node.control.span)
 
     def add_required(self, node: syntax.Require) -> None:
+        """Capabilities of one table."""
         if node.table.text == "cpuid":
             self.add_required_features(node)
             return
@@ -128,6 +135,7 @@ class DomainResolver:
                 self.features.append(known[name.text])
 
     def add_owned(self, node: syntax.Own) -> None:
+        """Owned bits of one register."""
         layout = self.facts.layouts.get(node.register.text)
         if node.register.text not in OWNABLE or layout is None:
             errors.unknown_name(self.reporter, node.register, "register with owned bits", OWNABLE)
@@ -148,10 +156,12 @@ class DomainResolver:
         return found[0] if found else None
 
     def cpuid(self) -> choices.CpuidPolicy:
+        """The CPUID policy; nothing is shown without one."""
         node = self.only(syntax.DomainCpuid)
         return resolve_cpuid(node, self.scope) if node else choices.CpuidPolicy((), (), (), (), self.node.name.span)
 
     def msr(self) -> choices.MsrPolicy:
+        """The MSR policy, required."""
         node = self.only(syntax.DomainMsr)
         if node is None:
             errors.policy_default(self.reporter, self.node.name.span, "MSR", "", "msr { default read try, write try; }")
@@ -159,6 +169,7 @@ class DomainResolver:
         return MsrPolicyResolver(node, self.scope).resolve()
 
     def io(self) -> choices.IoPolicy:
+        """The I/O policy, required."""
         node = self.only(syntax.DomainIo)
         if node is None:
             errors.policy_default(self.reporter, self.node.name.span, "I/O", "", "io { default pass; }")
@@ -166,6 +177,7 @@ class DomainResolver:
         return IoPolicyResolver(node, self.scope).resolve()
 
     def exceptions(self) -> choices.ExceptionPolicy:
+        """The exception policy, required."""
         node = self.only(syntax.DomainExceptions)
         if node is None:
             errors.policy_default(self.reporter, self.node.name.span, "exception", "", "exceptions { default pass; }")
@@ -187,6 +199,7 @@ class DomainResolver:
         return tuple(made.values())
 
     def reset(self) -> tuple[tuple[StateField, ir.Expression], ...]:
+        """Guest state after INIT."""
         node = self.only(syntax.DomainReset)
         values = []
         places: dict[str, Span] = {}
@@ -204,11 +217,13 @@ class DomainResolver:
         return tuple(values)
 
     def memory(self) -> tuple[choices.MemoryRule, ...]:
+        """The memory rules in order."""
         node = self.only(syntax.DomainMemory)
         rules = [self.make_memory_rule(rule) for rule in node.rules] if node else []
         return tuple(rule for rule in rules if rule is not None)
 
     def make_memory_rule(self, node: syntax.MemoryRule) -> choices.MemoryRule | None:
+        """One memory rule, its names known."""
         region = self.scope.regions.get(node.region.text)
         if region is None:
             errors.unknown_name(self.reporter, node.region, "region", self.scope.regions)
@@ -224,6 +239,7 @@ class DomainResolver:
         return choices.MemoryRule(node.kind, region, rights, base, node.span)
 
     def handlers(self) -> dict[str, choices.Handler]:
+        """Handlers by event, each once."""
         handlers: dict[str, choices.Handler] = {}
         for node in clauses_of(self.node, syntax.Handler):
             event = self.facts.events.get(node.event.text)
@@ -236,6 +252,7 @@ class DomainResolver:
         return handlers
 
     def make_handler(self, node: syntax.Handler) -> choices.Handler:
+        """A handler with the payload and the length rule of its event."""
         event = self.facts.events[node.event.text]
         exits = [self.facts.exits[name] for name in event.exits]
         unsure = next((one for one in exits if one.length in ("none", "decoder")), exits[0])

@@ -19,6 +19,7 @@ from codegen.source import Span
 
 
 def add_exits(node: syntax.Exits, resolver: FactResolver) -> None:
+    """All exits of a table."""
     for exit in node.exits:
         number = exit.number
         if not resolver.check_range(number, number, 0xFFFF, "exit reason"):
@@ -31,6 +32,7 @@ def add_exits(node: syntax.Exits, resolver: FactResolver) -> None:
 
 
 def add_exit(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> None:
+    """One exit and its events."""
     facts, reporter = resolver.facts, resolver.reporter
     if name.text in facts.exits:
         errors.duplicate_name(reporter, name, "exit", facts.exits[name.text].span)
@@ -62,6 +64,7 @@ def check_arms(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> 
 
 
 def make_arm(node: syntax.Arm, scope: Scope) -> model.Arm:
+    """An event with its typed payload."""
     payload = []
     places: dict[str, Span] = {}
     for field in node.payload:
@@ -84,6 +87,7 @@ def settle(value: ir.Expression) -> ir.Expression:
 
 
 def add_event(arm: model.Arm, node: syntax.Arm, exit: str, resolver: FactResolver) -> None:
+    """The event by name; exits that share it agree."""
     types = tuple((name, value.type) for name, value in arm.payload if isinstance(value.type, Scalar))
     known = resolver.facts.events.get(arm.event)
     if known is None:
@@ -96,4 +100,5 @@ def add_event(arm: model.Arm, node: syntax.Arm, exit: str, resolver: FactResolve
 
 
 def say_payload(types: tuple[tuple[str, Scalar], ...]) -> str:
+    """A payload's names and types."""
     return "{" + ", ".join(f"{name}: {type.name}" for name, type in types) + "}" if types else "nothing"

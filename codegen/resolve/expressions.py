@@ -24,6 +24,7 @@ def resolve_value(expr: syntax.Expr, scope: Scope, wanted: Scalar) -> ir.Express
 
 
 def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Expression | None:
+    """The value in the wanted type, or None after reporting."""
     found = value.type
     if isinstance(found, StructType):
         errors.type_mismatch(scope.reporter, span, f"a struct {found.name} is no {wanted.name}", f"this is {found.name}")
@@ -45,6 +46,7 @@ def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Ex
 
 
 def fit_literal(value: ir.Constant, wanted: Scalar, span: Span, scope: Scope) -> ir.Expression | None:
+    """A bare number in the wanted type."""
     if value.value >> wanted.bits:
         errors.too_wide(scope.reporter, span, f"{value.value:#x}", wanted.name, number=True)
         return None
@@ -52,6 +54,7 @@ def fit_literal(value: ir.Constant, wanted: Scalar, span: Span, scope: Scope) ->
 
 
 def resolve(expr: syntax.Expr, scope: Scope) -> ir.Expression | None:
+    """An expression of whatever type."""
     match expr:
         case syntax.NumberExpr(number):
             return ir.Constant(number.value, LITERAL)
@@ -72,6 +75,7 @@ def resolve(expr: syntax.Expr, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """A local, a constant, an MSR; in facts a VMCS field."""
     if name.text in scope.locals:
         return ir.Local(name.text, scope.locals[name.text])
     if name.text in scope.constants:
@@ -99,6 +103,7 @@ def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def known_roots(scope: Scope) -> list[str]:
+    """What a name could have meant."""
     if scope.mode == "fact":
         return ["qualification", "information", "guest", *scope.facts.vmcs]
     if scope.mode == "entry":
@@ -142,6 +147,7 @@ def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[
 
 
 def resolve_guest(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`guest.NAME`."""
     field = scope.facts.state.get(name.text)
     if field is None:
         errors.unknown_name(scope.reporter, name, "guest state", scope.facts.state)
@@ -150,6 +156,7 @@ def resolve_guest(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_vmcs(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`vmcs.NAME`, if it is valid in every exit."""
     field = scope.facts.vmcs.get(name.text)
     if field is None:
         errors.unknown_name(scope.reporter, name, "VMCS field", scope.facts.vmcs)
@@ -163,6 +170,7 @@ def resolve_vmcs(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_payload(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`e.NAME`."""
     type = scope.payload.get(name.text)
     if type is None:
         errors.unknown_name(scope.reporter, name, f"field of event `{scope.event}`", scope.payload)
@@ -171,6 +179,7 @@ def resolve_payload(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`word.NAME`: whether this processor granted it."""
     path = f"{word.text}.{name.text}"
     if path not in scope.facts.controls:
         known = [control.name for control in scope.facts.words[word.text].controls]
@@ -180,6 +189,7 @@ def resolve_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Ex
 
 
 def resolve_exit_layout(root: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`qualification.NAME` or `information.NAME`."""
     layout = scope.qualification if root.text == "qualification" else scope.information
     source = "exit_qualification" if root.text == "qualification" else "exit_instruction_info"
     if layout is None:
@@ -195,6 +205,7 @@ def resolve_exit_layout(root: syntax.Name, name: syntax.Name, scope: Scope) -> i
 
 
 def is_enumerator(expr: syntax.Member, scope: Scope) -> bool:
+    """Whether it is `layout.bit.value`."""
     base = expr.base
     return (
         isinstance(base, syntax.Member)
@@ -220,10 +231,12 @@ def resolve_enumerator(expr: syntax.Member, scope: Scope) -> ir.Expression | Non
 
 
 def layout_of(value: ir.Expression) -> Layout | None:
+    """The layout of a field or of guest state."""
     return value.field.layout if isinstance(value, ir.GuestRead | ir.VmcsRead) else None
 
 
 def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """A named bit of a value."""
     layout = layout_of(base)
     bit = layout.find(name.text) if layout else None
     if bit is None:
@@ -235,6 +248,7 @@ def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> 
 
 
 def resolve_struct_field(base: ir.Expression, type: StructType, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """A field of a struct."""
     field = type.find(name.text)
     if field is None:
         errors.unknown_name(scope.reporter, name, f"field of struct `{type.name}`", [one for one, _ in type.fields])
@@ -243,6 +257,7 @@ def resolve_struct_field(base: ir.Expression, type: StructType, name: syntax.Nam
 
 
 def resolve_bits(expr: syntax.BitSelect, scope: Scope) -> ir.Expression | None:
+    """`value[low..high]`."""
     base = resolve(expr.base, scope)
     if base is None:
         return None
@@ -258,6 +273,7 @@ def resolve_bits(expr: syntax.BitSelect, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_call(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
+    """A cast, a policy, or an extern."""
     if isinstance(expr.callee, syntax.NameExpr) and expr.callee.name.text in SCALARS:
         return resolve_cast(expr, SCALARS[expr.callee.name.text], scope)
     if is_policy_call(expr):
@@ -271,6 +287,7 @@ def resolve_call(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_cast(expr: syntax.Call, type: Scalar, scope: Scope) -> ir.Expression | None:
+    """`u32(value)`."""
     if len(expr.arguments) != 1:
         errors.type_mismatch(scope.reporter, expr.span, f"a cast to {type.name} takes one value", f"{len(expr.arguments)} given")
         return None
@@ -287,11 +304,13 @@ def resolve_cast(expr: syntax.Call, type: Scalar, scope: Scope) -> ir.Expression
 
 
 def is_policy_call(expr: syntax.Call) -> bool:
+    """Whether it is `policy.NAME(...)`."""
     callee = expr.callee
     return isinstance(callee, syntax.Member) and isinstance(callee.base, syntax.NameExpr) and callee.base.name.text == "policy"
 
 
 def resolve_policy(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
+    """A question to a table of the domain."""
     assert isinstance(expr.callee, syntax.Member)
     regs = scope.structs.get("regs4")
     if expr.callee.name.text == "hypercall" and scope.mode == "body":
@@ -324,6 +343,7 @@ def resolve_allowed(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """A call of an extern."""
     extern = scope.externs.get(name.text)
     if extern is None:
         errors.unknown_name(scope.reporter, name, "extern", [*scope.externs, *SCALARS])
@@ -336,6 +356,7 @@ def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Exp
 def resolve_arguments(
     expr: syntax.Call, wanted: list[Type], name: str, scope: Scope
 ) -> tuple[ir.Expression, ...] | None:
+    """Arguments by number and type, or None after reporting."""
     if len(expr.arguments) != len(wanted):
         message = f"`{name}` takes {len(wanted)} arguments, {len(expr.arguments)} are given"
         errors.type_mismatch(scope.reporter, expr.span, message, "this call")
@@ -346,6 +367,7 @@ def resolve_arguments(
 
 
 def resolve_argument(expr: syntax.Expr, wanted: Type, scope: Scope) -> ir.Expression | None:
+    """One argument."""
     if isinstance(wanted, Scalar):
         return resolve_value(expr, scope, wanted)
     value = resolve(expr, scope)
@@ -357,6 +379,7 @@ def resolve_argument(expr: syntax.Expr, wanted: Type, scope: Scope) -> ir.Expres
 
 
 def resolve_unary(expr: syntax.Unary, scope: Scope) -> ir.Expression | None:
+    """`-`, `~` and `not`."""
     if expr.operator == "not":
         operand = resolve_value(expr.operand, scope, BOOL)
         return None if operand is None else ir.UnaryOperation("not", operand, BOOL)
@@ -374,6 +397,7 @@ def resolve_unary(expr: syntax.Unary, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_binary(expr: syntax.Binary, scope: Scope) -> ir.Expression | None:
+    """Two sides under an operator."""
     if expr.operator in ("and", "or"):
         sides = resolve_value(expr.left, scope, BOOL), resolve_value(expr.right, scope, BOOL)
         if sides[0] is None or sides[1] is None:

@@ -28,6 +28,7 @@ def declare(table: dict[str, Any], name: syntax.Name, kind: str, value: Any, rep
 
 
 def check_number(taken: dict[int, Span], number: int, span: Span, what: str, reporter: Reporter) -> None:
+    """Enter a number, or say where it was taken."""
     if number in taken:
         errors.duplicate_number(reporter, span, f"{what} is taken", taken[number])
     taken.setdefault(number, span)
@@ -75,6 +76,7 @@ class FactResolver:
         self.places: dict[tuple[str, str], Span] = {}
 
     def take_number(self, kind: str, number: int, span: Span, what: str) -> None:
+        """Enter a number among those of its kind."""
         check_number(self.numbers.setdefault(kind, {}), number, span, what, self.reporter)
 
     def take_name(self, kind: str, name: syntax.Name) -> None:
@@ -93,6 +95,7 @@ class FactResolver:
         return False
 
     def find(self, table: Mapping[str, Any], name: syntax.Name | None, kind: str) -> Any:
+        """What a name means, or None after reporting."""
         if name is None:
             return None
         if name.text not in table:
@@ -100,11 +103,13 @@ class FactResolver:
         return table.get(name.text)
 
     def add_layout(self, node: syntax.Layout) -> None:
+        """A layout of its own."""
         bits = make_bits(node.bits, 64, f"layout `{node.name.text}`", self.reporter)
         self.take_name("layout", node.name)
         self.facts.layouts[node.name.text] = model.Layout(node.name.text, bits)
 
     def add_vmcs(self, node: syntax.Vmcs, doc: model.Doc) -> None:
+        """A group of fields."""
         if node.area.text not in AREAS:
             errors.unknown_name(self.reporter, node.area, "VMCS area", AREAS)
             return
@@ -112,6 +117,7 @@ class FactResolver:
             self.add_vmcs_field(field, node.area.text, node.name.text, doc)
 
     def add_vmcs_field(self, node: syntax.VmcsField, area: str, group: str, doc: model.Doc) -> None:
+        """A field, held against its encoding."""
         if node.type.text not in VMCS_TYPES:
             errors.unknown_name(self.reporter, node.type, "type of a VMCS field", VMCS_TYPES)
             return
@@ -141,6 +147,7 @@ class FactResolver:
             errors.encoding_area(self.reporter, node.name, encoding, area, encoded_area)
 
     def add_controls(self, node: syntax.Controls, doc: model.Doc) -> None:
+        """A control word and its controls."""
         width = 64 if node.allowed1_only else 32
         bits = make_bits(node.bits, width, f"`{node.name.text}`", self.reporter)
         nodes = {bit.name.text: bit for bit in node.bits}
@@ -155,6 +162,7 @@ class FactResolver:
         self.facts.controls.update({control.path: control for control in controls})
 
     def make_control(self, word: syntax.Controls, node: syntax.Bit, bit: model.Bit) -> model.Control:
+        """A control; its needs come later."""
         needs_span = node.needs.span if node.needs else word.needs.span if word.needs else node.name.span
         return model.Control(word.name.text, bit.name, bit.low, bit.span, needs_span, make_doc(node.doc))
 
@@ -170,21 +178,25 @@ class FactResolver:
             self.facts.control_needs[f"{node.name.text}.{bit.name.text}"] = AndCondition((word, own))
 
     def add_capabilities(self, node: syntax.Capabilities, doc: model.Doc) -> None:
+        """A capability MSR."""
         bits = make_bits(node.bits, 64, f"`{node.name.text}`", self.reporter)
         self.take_name("table of capabilities", node.name)
         self.find(self.facts.msrs, node.msr, "MSR")
         self.facts.capabilities[node.name.text] = model.CapabilityTable(node.name.text, node.msr.text, bits, doc)
 
     def add_msrs(self, node: syntax.Msrs) -> None:
+        """Classes first."""
         for group in node.classes:
             self.take_name("MSR class", group.name)
             self.facts.msr_classes[group.name.text] = group.title.value
 
     def link_msrs(self, node: syntax.Msrs) -> None:
+        """The MSRs of those classes."""
         for msr in node.msrs:
             self.add_msr(msr)
 
     def add_msr(self, node: syntax.Msr) -> None:
+        """An MSR or a bank."""
         self.find(self.facts.msr_classes, node.group, "MSR class")
         if not self.check_range(node.first, node.last, 0xFFFFFFFF, "MSR"):
             return
@@ -197,6 +209,7 @@ class FactResolver:
         declare(self.facts.msrs, node.name, "MSR", made, self.reporter)
 
     def make_switch(self, node: syntax.Switched | None) -> model.SwitchFields | None:
+        """How VMX switches it."""
         if node is None:
             return None
         self.find(self.facts.vmcs, node.guest, "VMCS field")
@@ -210,6 +223,7 @@ class FactResolver:
         return model.SwitchFields(node.guest.text, node.host.text if node.host else None, tuple(controls))
 
     def add_vectors(self, node: syntax.Vectors) -> None:
+        """Exceptions."""
         for vector in node.vectors:
             self.check_range(vector.number, vector.number, 31, "exception")
             self.take_number("vector", vector.number.value, vector.number.span, f"vector {vector.number.value}")
@@ -218,6 +232,7 @@ class FactResolver:
             declare(self.facts.vectors, vector.name, "vector", made, self.reporter)
 
     def add_ports(self, node: syntax.Ports) -> None:
+        """Ports."""
         for port in node.ports:
             if not self.check_range(port.first, port.last, 0xFFFF, "port"):
                 continue
@@ -225,16 +240,19 @@ class FactResolver:
             declare(self.facts.ports, port.name, "port", made, self.reporter)
 
     def add_errnos(self, node: syntax.Errnos) -> None:
+        """Error numbers."""
         for one in node.errnos:
             self.take_number("errno", one.number.value, one.number.span, f"errno {one.number.value}")
             self.take_name("error number", one.name)
             self.facts.errnos[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
 
     def add_state(self, node: syntax.State) -> None:
+        """Guest state."""
         for field in node.fields:
             self.add_state_field(field)
 
     def add_state_field(self, node: syntax.StateField) -> None:
+        """One name and where its value lives."""
         vmcs = self.find(self.facts.vmcs, node.field, "VMCS field")
         type = SCALARS.get(node.type.text) if node.type else vmcs.type if vmcs else None
         if type is None:
@@ -252,6 +270,7 @@ class FactResolver:
         declare(self.facts.state, node.name, "guest state", made, self.reporter)
 
     def link_cpuid(self, node: syntax.Cpuid, doc: model.Doc) -> None:
+        """A leaf and its features."""
         for register in node.registers:
             if register.name.text not in REGISTERS:
                 errors.unknown_name(self.reporter, register.name, "CPUID register", REGISTERS)
@@ -267,6 +286,7 @@ class FactResolver:
             self.add_features(leaf, register)
 
     def add_features(self, leaf: model.CpuidLeaf, register: syntax.CpuidRegister) -> None:
+        """The features of one register."""
         bits = make_bits(register.bits or (), 32, f"`{register.name.text}` of leaf {leaf.first:#x}", self.reporter)
         nodes = {bit.name.text: bit for bit in register.bits or ()}
         for bit in bits:
@@ -298,6 +318,7 @@ class FactResolver:
 
 
 def leaves_overlap(a: model.CpuidLeaf, b: model.CpuidLeaf) -> bool:
+    """Whether two leaves share a leaf and a subleaf."""
     if a.last < b.first or b.last < a.first:
         return False
     if a.subleaves is None or b.subleaves is None:

@@ -30,14 +30,17 @@ ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "
 
 
 def collect(files: Iterable[syntax.File]) -> list[syntax.Item]:
+    """All declarations."""
     return [item for file in files for item in file.items]
 
 
 def of_kind(items: list[syntax.Item], kind: type) -> list[Item]:
+    """The declarations of one kind, with their documentation."""
     return [(item.declaration, make_doc(item.doc)) for item in items if isinstance(item.declaration, kind)]
 
 
 def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Model:
+    """The model of all files."""
     items = collect(files)
     facts = resolve_facts(items, reporter)
     check_docs(items, facts, reporter)
@@ -70,6 +73,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
 
 
 def with_manual(items: list[syntax.Item], facts: Facts) -> Facts:
+    """The edition and its sections."""
     manuals = of_kind(items, syntax.Manual)
     edition = manuals[0][0].edition.value if manuals else ""
     sections = {one.number.text: one.title.value for node, _ in manuals for one in node.sections}
@@ -87,6 +91,7 @@ def check_docs(items: list[syntax.Item], facts: Facts, reporter: Reporter) -> No
 
 
 def describe(node: Any) -> tuple[str, Any]:
+    """What a declaration is called in messages, and where."""
     kind = type(node).__name__.lower()
     if hasattr(node, "name"):
         return f"{kind} `{node.name.text}`", node.name.span
@@ -109,6 +114,7 @@ class ChoiceResolver:
         self.places: dict[tuple[str, str], Any] = {}
 
     def resolve(self) -> choices.Model:
+        """All choices, in the order in which they refer to each other."""
         structs = self.structs()
         self.scope = replace(self.scope, structs=structs)
         constants = self.constants()
@@ -123,6 +129,7 @@ class ChoiceResolver:
         )
 
     def structs(self) -> dict[str, StructType]:
+        """Structs by name."""
         made: dict[str, StructType] = {}
         for node, _ in of_kind(self.items, syntax.Struct):
             self.take_name(node.name, "struct")
@@ -147,11 +154,13 @@ class ChoiceResolver:
         return tuple((one.name.text, self.scalar(one.type)) for one in nodes)
 
     def scalar(self, name: syntax.Name) -> Scalar:
+        """A type that is no struct."""
         if name.text not in SCALARS:
             errors.unknown_name(self.reporter, name, "type", SCALARS)
         return SCALARS.get(name.text, SCALARS["u64"])
 
     def constants(self) -> dict[str, tuple[int, Scalar, Doc]]:
+        """Constants by name; one may use those before it."""
         made: dict[str, tuple[int, Scalar, Doc]] = {}
         for node, doc in of_kind(self.items, syntax.Const):
             self.take_name(node.name, "constant")
@@ -162,6 +171,7 @@ class ChoiceResolver:
         return made
 
     def externs(self) -> dict[str, choices.Extern]:
+        """Externs by name."""
         made: dict[str, choices.Extern] = {}
         for node, doc in of_kind(self.items, syntax.Extern):
             self.take_name(node.name, "extern")
@@ -169,6 +179,7 @@ class ChoiceResolver:
         return made
 
     def make_extern(self, node: syntax.Extern, doc: Doc) -> choices.Extern:
+        """An extern; a first parameter of type `cpu` is passed by itself."""
         takes_cpu = bool(node.parameters) and node.parameters[0].type.text == "cpu"
         plain = node.parameters[1:] if takes_cpu else node.parameters
         parameters = self.parameters(plain, "parameter")
@@ -177,12 +188,14 @@ class ChoiceResolver:
         return choices.Extern(node.name.text, parameters, returns, takes_cpu, cost, doc, node.name.span)
 
     def type(self, name: syntax.Name) -> Type:
+        """Any type."""
         known: dict[str, Type] = {**SCALARS, **self.scope.structs}
         if name.text not in known:
             errors.unknown_name(self.reporter, name, "type", known)
         return known.get(name.text, SCALARS["u64"])
 
     def regions(self) -> dict[str, choices.Region]:
+        """Regions by name."""
         made: dict[str, choices.Region] = {}
         for node, doc in of_kind(self.items, syntax.Region):
             base, size = self.number(node.base), self.number(node.size)
@@ -202,16 +215,19 @@ class ChoiceResolver:
             errors.out_of_range(self.reporter, region.span, message, f"addresses end at {ADDRESS_END:#x}")
 
     def number(self, expr: syntax.Expr | None) -> int:
+        """A constant's value."""
         value = resolve_value(expr, self.scope, SCALARS["u64"]) if expr else None
         return value.value if isinstance(value, ir.Constant) else 0
 
     def domains(self) -> dict[str, choices.Domain]:
+        """Domains by name."""
         made: dict[str, choices.Domain] = {}
         for node, doc in of_kind(self.items, syntax.Domain):
             declare(made, node.name, "domain", DomainResolver(node, doc, self.scope).resolve(), self.reporter)
         return made
 
     def hypercalls(self) -> dict[str, choices.Hypercall]:
+        """Hypercalls by name, their numbers apart."""
         made: dict[str, choices.Hypercall] = {}
         numbers: dict[int, Any] = {}
         for node, doc in of_kind(self.items, syntax.Hypercall):
@@ -226,6 +242,7 @@ class ChoiceResolver:
         return made
 
     def make_hypercall(self, node: syntax.Hypercall, doc: Doc) -> choices.Hypercall:
+        """A hypercall and its typed body."""
         parameters = self.parameters(node.parameters, "parameter")
         if len(parameters) > MOST_ARGUMENTS:
             message = f"a hypercall has at most {MOST_ARGUMENTS} arguments, this one {len(parameters)}"

@@ -57,7 +57,8 @@ def find_heading(word: str, context: Context) -> list[str]:
     path = context.root / "docs" / "errors.md"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     found = re.search(rf"^#+ `?{word}`?\n+(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
-    return [f"docs/errors.md: {word}", *shorten([line for line in found[1].split("\n") if line.strip()], 12)] if found else []
+    lines = [line for line in found[1].split("\n") if line.strip()] if found else []
+    return [f"docs/errors.md: {word}", *shorten(lines, 12)] if lines else []
 
 
 def find_function(word: str, code: str) -> list[str]:
