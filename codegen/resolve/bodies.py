@@ -8,7 +8,9 @@ from codegen.model.choices import Body
 from codegen.model.facts import Vector
 from codegen.model.types import BOOL, U64, Scalar
 from codegen.resolve.cost import cost_of
-from codegen.resolve.expressions import LITERAL, NOTHING, fit_literal, layout_of, resolve, resolve_value
+from codegen.resolve.expressions import resolve, resolve_value
+from codegen.resolve.fitting import LITERAL, NOTHING, fit_literal
+from codegen.resolve.names import layout_of
 from codegen.resolve.reserved import check_reserved
 from codegen.resolve.scope import Scope
 from codegen.source import Span

@@ -11,8 +11,9 @@ from codegen.model import ir
 from codegen.model.types import BOOL, SCALARS, Scalar
 from codegen.resolve.conditions import resolve_condition
 from codegen.resolve.docs import make_doc
-from codegen.resolve.expressions import LITERAL, resolve, resolve_value
+from codegen.resolve.expressions import resolve, resolve_value
 from codegen.resolve.facts import FactResolver
+from codegen.resolve.fitting import LITERAL
 from codegen.resolve.reserved import check_reserved
 from codegen.resolve.scope import Scope
 from codegen.source import Span

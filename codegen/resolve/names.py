@@ -1,0 +1,176 @@
+"""What a name means at a place: locals, constants, and the roots `guest`, `vmcs`, `e`, control words, layouts."""
+
+from __future__ import annotations
+
+from codegen import errors, syntax
+from codegen.model import ir
+from codegen.model.facts import Layout
+from codegen.model.types import SCALARS, StructType, scalar_for
+from codegen.resolve.entry_values import ROOTS, resolve_entry_member
+from codegen.resolve.scope import Scope
+
+
+def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """A local, a constant, an MSR; in facts a VMCS field."""
+    if name.text in scope.locals:
+        return ir.Local(name.text, scope.locals[name.text])
+    if name.text in scope.constants:
+        value, type, _ = scope.constants[name.text]
+        return ir.Constant(value, type, name.text)
+    if name.text in scope.facts.msrs:
+        return resolve_msr(name, scope)
+    if scope.mode in ("fact", "entry") and name.text in scope.facts.vmcs:
+        field = scope.facts.vmcs[name.text]
+        return ir.VmcsRead(field, field.type)
+    known = [*scope.locals, *scope.constants, *scope.facts.msrs, *known_roots(scope)]
+    errors.unknown_name(scope.reporter, name, "value", known)
+    return None
+
+
+def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """An MSR's number, by its name; in an entry check what it holds."""
+    msr = scope.facts.msrs.get(name.text)
+    if msr is None:
+        errors.unknown_name(scope.reporter, name, "MSR", scope.facts.msrs)
+        return None
+    if scope.mode == "entry":
+        return ir.MsrRead(name.text)
+    return ir.Constant(msr.first, SCALARS["u32"], name.text)
+
+
+def known_roots(scope: Scope) -> list[str]:
+    """What a name could have meant."""
+    if scope.mode == "fact":
+        return ["qualification", "information", "guest", *scope.facts.vmcs]
+    if scope.mode == "entry":
+        return [*ROOTS, *scope.facts.vmcs, *scope.facts.words, *scope.facts.capabilities]
+    return ["guest", "vmcs", "policy", scope.binder, *scope.externs, *scope.facts.words]
+
+
+def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[ir.Expression | None, bool]:
+    """The value, and whether `root` is a root at all; locals hide roots."""
+    if root.text in scope.locals:
+        return None, False
+    if scope.mode == "entry":
+        return resolve_entry_member(root, name, scope)
+    if root.text == "guest":
+        return resolve_guest(name, scope), True
+    if root.text in ("qualification", "information") and scope.mode == "fact":
+        return resolve_exit_layout(root, name, scope), True
+    if root.text == "vmcs" and scope.mode == "body":
+        return resolve_vmcs(name, scope), True
+    if scope.binder and root.text == scope.binder:
+        return resolve_payload(name, scope), True
+    if root.text in scope.facts.words and scope.mode == "body":
+        return resolve_control(root, name, scope), True
+    return None, False
+
+
+def resolve_guest(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`guest.NAME`."""
+    field = scope.facts.state.get(name.text)
+    if field is None:
+        errors.unknown_name(scope.reporter, name, "guest state", scope.facts.state)
+        return None
+    return ir.GuestRead(field, field.type)
+
+
+def resolve_vmcs(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`vmcs.NAME`, if it is valid in every exit."""
+    field = scope.facts.vmcs.get(name.text)
+    if field is None:
+        errors.unknown_name(scope.reporter, name, "VMCS field", scope.facts.vmcs)
+        return None
+    if field.area == "readonly":
+        message = f"`{name.text}` is valid only in some exits, and a body cannot know which"
+        help = f"use what the event carries: {scope.binder or 'on ' + scope.event + '(e): e'}.NAME"
+        errors.not_valid_here(scope.reporter, name.span, message, help)
+        return None
+    return ir.VmcsRead(field, field.type)
+
+
+def resolve_payload(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`e.NAME`."""
+    type = scope.payload.get(name.text)
+    if type is None:
+        errors.unknown_name(scope.reporter, name, f"field of event `{scope.event}`", scope.payload)
+        return None
+    return ir.PayloadRead(name.text, type)
+
+
+def resolve_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`word.NAME`: whether this processor granted it."""
+    path = f"{word.text}.{name.text}"
+    if path not in scope.facts.controls:
+        known = [control.name for control in scope.facts.words[word.text].controls]
+        errors.unknown_name(scope.reporter, name, f"control in `{word.text}`", known)
+        return None
+    return ir.ControlRead(path)
+
+
+def resolve_exit_layout(root: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """`qualification.NAME` or `information.NAME`."""
+    layout = scope.qualification if root.text == "qualification" else scope.information
+    source = "exit_qualification" if root.text == "qualification" else "exit_instruction_info"
+    if layout is None:
+        message = f"exit `{scope.exit_name}` declares no layout of its {root.text}"
+        errors.not_valid_here(scope.reporter, root.span, message, f"say which: {root.text} LAYOUT")
+        return None
+    field = scope.facts.vmcs.get(source)
+    bit = layout.find(name.text)
+    if bit is None or field is None:
+        errors.unknown_name(scope.reporter, name, f"bit of layout `{layout.name}`", [bit.name for bit in layout.bits])
+        return None
+    return ir.Bits(ir.VmcsRead(field, field.type), bit.low, bit.high, scalar_for(bit.width))
+
+
+def is_enumerator(expr: syntax.Member, scope: Scope) -> bool:
+    """Whether it is `layout.bit.value`."""
+    base = expr.base
+    return (
+        isinstance(base, syntax.Member)
+        and isinstance(base.base, syntax.NameExpr)
+        and base.base.name.text in scope.facts.layouts
+        and base.base.name.text not in scope.locals
+    )
+
+
+def resolve_enumerator(expr: syntax.Member, scope: Scope) -> ir.Expression | None:
+    """`layout.bit.value`: a number by its name."""
+    assert isinstance(expr.base, syntax.Member) and isinstance(expr.base.base, syntax.NameExpr)
+    layout = scope.facts.layouts[expr.base.base.name.text]
+    bit = layout.find(expr.base.name.text)
+    if bit is None:
+        errors.unknown_name(scope.reporter, expr.base.name, f"bit of layout `{layout.name}`", [one.name for one in layout.bits])
+        return None
+    values = dict(bit.values)
+    if expr.name.text not in values:
+        errors.unknown_name(scope.reporter, expr.name, f"value of `{layout.name}.{bit.name}`", values)
+        return None
+    return ir.Constant(values[expr.name.text], scalar_for(bit.width), f"{layout.name}_{bit.name}_{expr.name.text}")
+
+
+def layout_of(value: ir.Expression) -> Layout | None:
+    """The layout of a field or of guest state."""
+    return value.field.layout if isinstance(value, ir.GuestRead | ir.VmcsRead) else None
+
+
+def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """A named bit of a value."""
+    layout = layout_of(base)
+    bit = layout.find(name.text) if layout else None
+    if bit is None:
+        known = [one.name for one in layout.bits] if layout else []
+        kind = f"bit of layout `{layout.name}`" if layout else "field of this value"
+        errors.unknown_name(scope.reporter, name, kind, known)
+        return None
+    return ir.Bits(base, bit.low, bit.high, scalar_for(bit.width))
+
+
+def resolve_struct_field(base: ir.Expression, type: StructType, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """A field of a struct."""
+    field = type.find(name.text)
+    if field is None:
+        errors.unknown_name(scope.reporter, name, f"field of struct `{type.name}`", [one for one, _ in type.fields])
+        return None
+    return ir.Field(base, name.text, field)
