@@ -1,0 +1,41 @@
+"""Hypercalls: who may ask what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen.generate.c_body import statements
+from codegen.insight.diff.change import CHANGE, GAIN, LOSS, Change, rank
+from codegen.model.choices import Hypercall, Model
+
+ORIGINS = {"kernel": 0, "owner": 1, "user": 2}
+
+
+def compare_hypercalls(old: Model, new: Model) -> Iterator[Change]:
+    """By number: that is what callers know them by."""
+    was, now = ({one.number: one for one in model.hypercalls.values()} for model in (old, new))
+    for number in sorted(was.keys() | now.keys()):
+        if number not in was:
+            yield Change(GAIN, "hypercall", "", f"hypercall {say_call(now[number])} is new")
+        elif number not in now:
+            yield Change(LOSS, "hypercall", "", f"hypercall {say_call(was[number])} is gone")
+        else:
+            yield from compare_call(was[number], now[number])
+
+
+def compare_call(was: Hypercall, now: Hypercall) -> Iterator[Change]:
+    """Its caller, its signature, its body."""
+    if was.origin != now.origin:
+        kind = rank(ORIGINS.get(was.origin, 0), ORIGINS.get(now.origin, 0))
+        text = f"hypercall {now.number} {now.name}: from {was.origin} -> from {now.origin}"
+        yield Change(kind, "hypercall", "", text)
+    signatures = [f"{say_call(one)}" for one in (was, now)]
+    if signatures[0] != signatures[1]:
+        yield Change(CHANGE, "hypercall", "", f"hypercall {signatures[0]} is now {signatures[1]}")
+    elif statements(was.body.statements) != statements(now.body.statements):
+        yield Change(CHANGE, "hypercall", "", f"hypercall {now.number} {now.name}: another body")
+
+
+def say_call(call: Hypercall) -> str:
+    parameters = ", ".join(f"{name} : {type.name}" for name, type in call.parameters)
+    return f"{call.number} {call.name}({parameters})" + (f" -> {call.returns.name}" if call.returns else "")
