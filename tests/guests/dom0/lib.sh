@@ -1,0 +1,18 @@
+# What the scripts for dom0 share. Lines as a guest's cases write them; `finish` ends with 1 if one was `not ok`.
+failed=0
+
+# check NAME GOT WANTED
+check() {
+    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got $2, wanted $3"; failed=1; fi
+}
+
+# run NAME COMMAND...: its exit status is 0
+run() {
+    name=$1; shift
+    "$@"; check "$name" $? 0
+}
+
+finish() {
+    echo "dom0: end"
+    exit $failed
+}
