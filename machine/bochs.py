@@ -18,6 +18,7 @@ from machine.screen import Screen
 
 IPS = 100_000_000  # instructions in an emulated second
 SHARE = Path("/usr/share/bochs")
+HOST_MEMORY = 2047  # MiB that Bochs holds at most; it puts the rest in a file
 DEFAULT_MODEL = "corei7_skylake_x"
 TICK_STAMP = re.compile(r"^(\d{11,})[a-z]\[", re.MULTILINE)
 PANIC = re.compile(r">>PANIC<< (.*)")
@@ -90,7 +91,7 @@ def write_configuration(machine: Machine, serial: str) -> str:
         "display_library: term",
         f"cpu: model={machine.model}, count={machine.cpus}, ips={IPS}, reset_on_triple_fault=0, ignore_bad_msrs=1",
         "clock: sync=none, time0=1700000000",
-        f"memory: guest={machine.memory}, host={machine.memory}",
+        f"memory: guest={machine.memory}, host={min(machine.memory, HOST_MEMORY)}",
         f"romimage: file={SHARE}/BIOS-bochs-latest, options=fastboot",
         f"vgaromimage: file={SHARE}/VGABIOS-lgpl-latest",
         "pci: enabled=1, chipset=i440fx",
