@@ -43,6 +43,14 @@ static bool is_in(u32 vector, u32 vectors)
     return vector < 32 && vectors >> vector & 1;
 }
 
+/* With STI or MOV SS blocking the trap is an earlier instruction's, and the entry insists on it. SDM: 27.3.1.5 */
+void guest_owe_no_step(void)
+{
+    u64 pending = vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS);
+    if (!(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
+        vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, pending & ~(u64)PENDING_DEBUG_BS);
+}
+
 /* A software exception's type says that the saved RIP is the next instruction's. SDM: 27.8.1 */
 static u32 exception_type(u32 vector)
 {

@@ -15,6 +15,8 @@ void guest_inject(struct cpu *cpu, u32 vector);
 void guest_inject_error(struct cpu *cpu, u32 vector, u32 error_code);
 /* Delivers again what the exit interrupted. SDM: 28.2.4, 27.8.3 */
 void guest_redeliver(void);
+/* An instruction that runs again owes no single-step trap yet, though emulators say so. */
+void guest_owe_no_step(void);
 /* An IRET that faulted has unblocked NMIs too early. SDM: 28.2.3 */
 void guest_block_nmi_again(void);
 
@@ -52,6 +54,8 @@ static inline void guest_resume(struct cpu *cpu)
         guest_redeliver();
     else
         guest_block_nmi_again();
+    if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+        guest_owe_no_step();
 }
 
 static inline bool guest_is_64bit(void)

@@ -54,7 +54,7 @@ struct answer log_read_bytes(struct cpu *cpu, u64 offset)
 {
     (void)cpu;
     u64 bytes = 0;
-    for (u32 i = 0; i < 8; i++)
+    for (u32 i = 0; i < 8 && offset < log_end(); i++)
         bytes |= (u64)log_byte(offset + i) << 8 * i;
     return answer(bytes);
 }

@@ -6,6 +6,7 @@
 #include "generated/x86.h"
 #include "vmx.h"
 #include "host.h"
+#include "log.h"
 #include "stop.h"
 #include "watch.h"
 
@@ -62,6 +63,15 @@ void memory_fill(struct cpu *cpu, u64 gpa)
         machine_stop(cpu, "dom0 uses a physical address that its tables cannot map");
 }
 
+/* Reads: the first one of each 2 MiB, for then the tables are filled. Writes: all; the log has the 1st, 2nd, 4th ... */
+static void hidden_note(struct cpu *cpu, u64 gpa, bool write)
+{
+    u32 count = write ? cpu->hidden_writes + 1 : ++cpu->hidden_reads;
+    if (!(count & (count - 1)))
+        log_line(write ? "dom0 writes hidden memory at %, RIP %" : "dom0 reads hidden memory at %, RIP %", gpa,
+                 vmread(VMCS_GUEST_RIP));
+}
+
 void memory_fault(struct cpu *cpu, u64 gpa, bool write)
 {
     watch_update(cpu);
@@ -70,9 +80,9 @@ void memory_fault(struct cpu *cpu, u64 gpa, bool write)
         return;
     }
     struct ept_range range = ept_range(&cpu->map, gpa);
-    if (!write && range.what == MEMORY_HIDE)
-        cpu->hidden_reads++;            /* the first one of each 2 MiB: then the tables are filled */
     memory_fill(cpu, gpa);
+    if (range.what == MEMORY_HIDE)
+        hidden_note(cpu, gpa, write);
     if (write && !(range.rights & EPT_WRITE))
         step_begin(cpu, gpa, false);
 }

@@ -13,9 +13,7 @@
 #define EVENT_NMI (VM_ENTRY_INTERRUPTION_INFO_VALID | VECTOR_NMI | \
                    VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI << VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT)
 
-void nmi_unmask(void);
-
-static void arm(void)
+void nmi_window_open(void)
 {
     vmwrite(VMCS_PIN_BASED_CONTROLS,
             controls_word(VMCS_PIN_BASED_CONTROLS) | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
@@ -29,21 +27,21 @@ void nmi_controls(struct cpu *cpu)
     vmwrite(VMCS_PIN_BASED_CONTROLS, controls_word(VMCS_PIN_BASED_CONTROLS) | exiting);
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS));
     if (cpu->nmi_owed || cpu->mc_owed)
-        arm();
+        nmi_window_open();
 }
 
 void nmi_in_root(struct cpu *cpu)
 {
     cpu->nmi_owed = true;
     if (cpu->vmx_on)
-        arm();
+        nmi_window_open();
 }
 
 void machine_check_in_root(struct cpu *cpu)
 {
     cpu->mc_owed = true;
     if (cpu->vmx_on)
-        arm();
+        nmi_window_open();
 }
 
 void nmi_arrived(struct cpu *cpu)
@@ -52,7 +50,7 @@ void nmi_arrived(struct cpu *cpu)
     if (cpu->start != START_RUNNING)
         vcpu_park(cpu);
     cpu->nmi_owed = true;
-    arm();
+    nmi_window_open();
 }
 
 static void machine_check_hand_on(struct cpu *cpu)
@@ -76,6 +74,7 @@ void nmi_window(struct cpu *cpu)
 {
     if (cpu->start != START_RUNNING)
         vcpu_park(cpu);
+    step_delivered(cpu);
     if (cpu->mc_owed) {
         machine_check_hand_on(cpu);
     } else if (cpu->nmi_owed) {

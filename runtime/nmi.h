@@ -15,3 +15,9 @@ void nmi_window(struct cpu *cpu);
 
 /* The control words: NMIs exit while other CPUs may want this one to stop, and the window is open if one is owed. */
 void nmi_controls(struct cpu *cpu);
+
+/* The next entry leaves as soon as the guest can take an NMI. */
+void nmi_window_open(void);
+
+/* An IRET in root mode: NMIs may come again. SDM: 28.2.3, 6.7.1 */
+void nmi_unmask(void);

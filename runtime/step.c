@@ -5,6 +5,7 @@
 #include "guest.h"
 #include "host.h"
 #include "memory.h"
+#include "nmi.h"
 #include "stop.h"
 #include "string.h"
 #include "watch.h"
@@ -30,6 +31,8 @@ static void flags_return(const struct step *step)
     vmwrite(VMCS_GUEST_IA32_DEBUGCTL, step->debugctl);
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, step->nmi_blocking);
     vmwrite(VMCS_EXCEPTION_BITMAP, step->exception_bitmap);
+    if (!step->nmi_blocking)
+        nmi_unmask();                   /* an entry that says so is not enough for Bochs 2.7 */
 }
 
 static void page_point(struct cpu *cpu, u64 gpa, u64 frame, u32 rights, u32 type)
@@ -72,14 +75,16 @@ void step_begin(struct cpu *cpu, u64 gpa, bool apic)
     struct step *step = &cpu->step;
     *(apic ? &cpu->apic_writes : &cpu->hidden_writes) += 1;
     page_lend(cpu, gpa, apic);
-    /* The processor itself pushes onto a stack there: TF would be pushed too. The page stays lent. */
-    if (vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID)
-        return;
     page_note(cpu, gpa, apic);
     if (step->active)
         return;
-    step->active = true;
-    flags_borrow(step);
+    /* The processor itself pushes onto a stack there, and would push TF too: the open NMI window ends that. */
+    step->delivering = vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID;
+    step->active = !step->delivering;
+    if (step->delivering)
+        nmi_window_open();
+    else
+        flags_borrow(step);
 }
 
 /* Pages as before. Returns whether the APIC's was among them. */
@@ -97,8 +102,14 @@ static bool pages_return(struct cpu *cpu)
     }
     memory_flush(cpu);
     step->pages = 0;
-    step->active = false;
+    step->active = step->delivering = false;
     return apic;
+}
+
+void step_delivered(struct cpu *cpu)
+{
+    if (cpu->step.delivering)
+        pages_return(cpu);
 }
 
 /* #DB is the guest's too if it steps itself or a breakpoint matched. SDM: 18.2.3 */
@@ -143,8 +154,8 @@ bool step_finish(struct cpu *cpu)
 
 void step_cancel(struct cpu *cpu)
 {
-    if (!cpu->step.active)
-        return;
-    vmwrite(VMCS_EXCEPTION_BITMAP, cpu->step.exception_bitmap);
-    pages_return(cpu);
+    if (cpu->step.active)
+        vmwrite(VMCS_EXCEPTION_BITMAP, cpu->step.exception_bitmap);
+    if (cpu->step.pages)
+        pages_return(cpu);
 }

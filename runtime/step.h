@@ -17,7 +17,8 @@ struct step_page {
 };
 
 struct step {
-    bool active;
+    bool active;            /* one instruction of the guest's runs */
+    bool delivering;        /* the processor delivers an event there */
     u32 pages;
     struct step_page page[STEP_PAGES];
     u32 apic_offset;        /* of the register written */
@@ -29,6 +30,9 @@ void step_begin(struct cpu *cpu, u64 gpa, bool apic);
 
 /* At an exception exit. True: it ended a step. */
 bool step_finish(struct cpu *cpu);
+
+/* The event is delivered: what was lent for it goes back. */
+void step_delivered(struct cpu *cpu);
 
 /* INIT arrives, or the tables are emptied: nothing is lent any more. */
 void step_cancel(struct cpu *cpu);
