@@ -1,3 +1,5 @@
+"""Options of every test."""
+
 import pytest
 
 

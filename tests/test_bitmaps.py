@@ -141,7 +141,8 @@ def draw_msr_rules(random: random.Random) -> Iterator[str]:
 
 def draw_io_rules(random: random.Random) -> Iterator[str]:
     for name in random.sample(("keyboard_data", "clock"), random.randrange(3)):
-        yield f"{name} {random.choice(('read ', 'write ', ''))}{random.choice(('pass', 'inject gp', 'do { advance; }'))};"
+        action = random.choice(("pass", "inject gp", "do { advance; }"))
+        yield f"{name} {random.choice(('read ', 'write ', ''))}{action};"
     yield "default pass;"
 
 

@@ -75,7 +75,8 @@ def test_examples_of_errors(block: Block) -> None:
 # ---- the recipe: docs/adding-an-exit.md
 
 RECIPE = ROOT / "docs" / "adding-an-exit.md"
-STEP = re.compile(r"^In `(?P<file>[^`]+)`[^\n]*:\n\n```diff\n(?P<diff>.*?)^```$|^```text\n(?P<said>.*?)^```$", re.M | re.S)
+CHANGE = r"^In `(?P<file>[^`]+)`[^\n]*:\n\n```diff\n(?P<diff>.*?)^```$"
+STEP = re.compile(CHANGE + r"|^```text\n(?P<said>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def apply_diff(path: Path, diff: str) -> None:

@@ -36,7 +36,8 @@ def check_overlap(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Re
     name = rule.region.name
     for other in before:
         if name == other.region.name or overlaps(rule, other):
-            what = f"`{name}` has two rules" if name == other.region.name else f"`{name}` overlaps `{other.region.name}`"
+            same = name == other.region.name
+            what = f"`{name}` has two rules" if same else f"`{name}` overlaps `{other.region.name}`"
             errors.memory_overlap(reporter, rule.span, f"{what}: which should hold?", other.span)
             return
 

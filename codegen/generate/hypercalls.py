@@ -47,4 +47,4 @@ def make_lines(call: Hypercall) -> tuple[str, ...]:
     lines = statements(call.body.statements)
     words = set(re.findall(r"\w+", "\n".join(lines)))
     unused = [name for name in ("cpu", *(name for name, _ in call.parameters)) if name not in words]
-    return tuple([*(f"    (void){name};" for name in unused), *lines])
+    return (*(f"    (void){name};" for name in unused), *lines)

@@ -111,7 +111,8 @@ def resolve_call_statement(node: syntax.CallStatement, scope: Scope) -> ir.State
     """Only an extern does something when nobody looks at its value."""
     call = resolve(node.call, scope)
     if call is not None and not isinstance(call, ir.ExternCall):
-        errors.type_mismatch(scope.reporter, node.span, "this statement does nothing", "its value is lost", "call an extern")
+        message = "this statement does nothing"
+        errors.type_mismatch(scope.reporter, node.span, message, "its value is lost", "call an extern")
         return None
     return ir.Evaluate(call) if call else None
 
@@ -163,7 +164,8 @@ def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bo
         case ir.VmcsRead(field) if field.area == "guest" or field.name in WRITABLE_CONTROLS:
             return True
         case ir.VmcsRead(field):
-            owner = "host fields belong to the runtime" if field.area == "host" else "controls are set by `set`, `own`, `msr`, `io`"
+            host = field.area == "host"
+            owner = "host fields belong to the runtime" if host else "controls are set by `set`, `own`, `msr`, `io`"
             errors.read_only(scope.reporter, node.span, f"vmcs.{field.name}", owner, field.span)
             return False
     layout = layout_of(target)
@@ -177,7 +179,8 @@ def resolve_return(node: syntax.Return | syntax.Fail, scope: Scope) -> ir.Statem
     """`return` or `fail`, of hypercalls alone."""
     if not scope.hypercall:
         message = "only a hypercall returns; a handler ends with an outcome"
-        errors.type_mismatch(scope.reporter, node.span, message, "not here", "advance, resume, inject, forward, reset or stop")
+        help = "advance, resume, inject, forward, reset or stop"
+        errors.type_mismatch(scope.reporter, node.span, message, "not here", help)
         return None
     if isinstance(node, syntax.Fail):
         errno = scope.facts.errnos.get(node.errno.text)

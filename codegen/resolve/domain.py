@@ -40,7 +40,7 @@ class DomainResolver:
         self.settings: dict[str, choices.Setting] = {}
         self.required: list[choices.Required] = []
         self.features: list[Feature] = []
-        self.owned = {name: 0 for name in OWNABLE}
+        self.owned = dict.fromkeys(OWNABLE, 0)
 
     def resolve(self) -> choices.Domain:
         """The domain with all its tables."""
@@ -49,7 +49,8 @@ class DomainResolver:
         self.check_wishes()
         return choices.Domain(
             self.node.name.text, self.doc, self.events(syntax.Native), self.events(syntax.Trap), self.settings,
-            tuple(self.required), tuple(self.features), self.owned, self.cpuid(), self.msr(), self.io(), self.exceptions(),
+            tuple(self.required), tuple(self.features), self.owned,
+            self.cpuid(), self.msr(), self.io(), self.exceptions(),
             self.switched(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
         )
 
@@ -130,7 +131,8 @@ class DomainResolver:
             if name.text not in known:
                 errors.unknown_name(self.reporter, name, "CPUID feature", known)
             elif node.optional:
-                errors.not_valid_here(self.reporter, name.span, "a CPUID feature cannot be preferred", "require it, or leave it out")
+                message = "a CPUID feature cannot be preferred"
+                errors.not_valid_here(self.reporter, name.span, message, "require it, or leave it out")
             else:
                 self.features.append(known[name.text])
 
@@ -234,8 +236,9 @@ class DomainResolver:
         onto = resolve_value(node.onto, self.scope, U64) if node.onto else None
         base = onto.value if isinstance(onto, ir.Constant) else 0
         if base % PAGE and node.onto:
-            errors.memory_align(self.reporter, node.onto.span, f"`{region.name}` is aliased onto {base:#x}, inside a page")
-        rights = node.rights.text if node.rights else "rx" if node.kind == "hide" else "r" if node.kind == "watch" else "rwx"
+            message = f"`{region.name}` is aliased onto {base:#x}, inside a page"
+            errors.memory_align(self.reporter, node.onto.span, message)
+        rights = node.rights.text if node.rights else {"hide": "rx", "watch": "r"}.get(node.kind, "rwx")
         return choices.MemoryRule(node.kind, region, rights, base, node.span)
 
     def handlers(self) -> dict[str, choices.Handler]:

@@ -72,7 +72,8 @@ def make_arm(node: syntax.Arm, scope: Scope) -> model.Arm:
         value = resolve(field.value, scope)
         check_reserved(field.name, "field", scope.reporter)
         if field.name.text in places:
-            errors.duplicate_name(scope.reporter, field.name, f"field of event `{node.event.text}`", places[field.name.text])
+            kind = f"field of event `{node.event.text}`"
+            errors.duplicate_name(scope.reporter, field.name, kind, places[field.name.text])
         places[field.name.text] = field.name.span
         if value is not None:
             payload.append((field.name.text, settle(value)))
@@ -95,7 +96,8 @@ def add_event(arm: model.Arm, node: syntax.Arm, exit: str, resolver: FactResolve
         resolver.facts.events[arm.event] = model.Event(arm.event, types, (exit,), node.event.span)
         return
     if known.payload != types:
-        message = f"event `{arm.event}` has another payload here: {say_payload(types)} instead of {say_payload(known.payload)}"
+        found = f"{say_payload(types)} instead of {say_payload(known.payload)}"
+        message = f"event `{arm.event}` has another payload here: {found}"
         errors.payload_mismatch(resolver.reporter, node.event, arm.event, message, known.span)
     resolver.facts.events[arm.event] = replace(known, exits=(*known.exits, exit))
 

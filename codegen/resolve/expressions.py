@@ -97,7 +97,8 @@ def resolve_call(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
 def resolve_cast(expr: syntax.Call, type: Scalar, scope: Scope) -> ir.Expression | None:
     """`u32(value)`."""
     if len(expr.arguments) != 1:
-        errors.type_mismatch(scope.reporter, expr.span, f"a cast to {type.name} takes one value", f"{len(expr.arguments)} given")
+        message = f"a cast to {type.name} takes one value"
+        errors.type_mismatch(scope.reporter, expr.span, message, f"{len(expr.arguments)} given")
         return None
     value = resolve(expr.arguments[0], scope)
     if value is None:
@@ -113,8 +114,10 @@ def resolve_cast(expr: syntax.Call, type: Scalar, scope: Scope) -> ir.Expression
 
 def is_policy_call(expr: syntax.Call) -> bool:
     """Whether it is `policy.NAME(...)`."""
-    callee = expr.callee
-    return isinstance(callee, syntax.Member) and isinstance(callee.base, syntax.NameExpr) and callee.base.name.text == "policy"
+    match expr.callee:
+        case syntax.Member(syntax.NameExpr(root), _):
+            return root.text == "policy"
+    return False
 
 
 def resolve_policy(expr: syntax.Call, scope: Scope) -> ir.Expression | None:

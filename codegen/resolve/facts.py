@@ -204,7 +204,8 @@ class FactResolver:
             self.take_number("msr", number, node.name.span, f"MSR {number:#x}")
         made = model.Msr(
             node.name.text, node.first.value, node.last.value, node.group.text,
-            node.guarded.value if node.guarded else "", self.make_switch(node.switched), make_doc(node.doc), node.name.span,
+            node.guarded.value if node.guarded else "", self.make_switch(node.switched), make_doc(node.doc),
+            node.name.span,
         )
         declare(self.facts.msrs, node.name, "MSR", made, self.reporter)
 
@@ -280,7 +281,8 @@ class FactResolver:
         leaf = model.CpuidLeaf(node.first.value, node.last.value, node.subleaves, kinds, doc, node.first.span)
         for other in self.facts.leaves:
             if leaves_overlap(leaf, other):
-                errors.duplicate_number(self.reporter, node.first.span, f"CPUID leaf {node.first.value:#x} is taken", other.span)
+                message = f"CPUID leaf {node.first.value:#x} is taken"
+                errors.duplicate_number(self.reporter, node.first.span, message, other.span)
         self.facts.leaves.append(leaf)
         for register in node.registers:
             self.add_features(leaf, register)

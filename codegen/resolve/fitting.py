@@ -16,7 +16,8 @@ def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Ex
     """The value in the wanted type, or None after reporting."""
     found = value.type
     if isinstance(found, StructType):
-        errors.type_mismatch(scope.reporter, span, f"a struct {found.name} is no {wanted.name}", f"this is {found.name}")
+        message = f"a struct {found.name} is no {wanted.name}"
+        errors.type_mismatch(scope.reporter, span, message, f"this is {found.name}")
         return None
     if isinstance(value, ir.Constant) and found == LITERAL:
         return fit_literal(value, wanted, span, scope)

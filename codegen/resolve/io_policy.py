@@ -55,7 +55,8 @@ class IoPolicyResolver:
             return None
         for other, place in self.places:
             if other.first <= port.last and port.first <= other.last:
-                errors.duplicate_rule(self.scope.reporter, rule.selector.span, f"port `{port.name}` has two rules", place)
+                message = f"port `{port.name}` has two rules"
+                errors.duplicate_rule(self.scope.reporter, rule.selector.span, message, place)
         self.places.append((port, rule.selector.span))
         read, write = (actions.get(one) or self.defaults.get(one, NO_ACTION) for one in DIRECTIONS)
         return choices.IoRule(port, read, write)
@@ -75,8 +76,8 @@ class IoPolicyResolver:
         """The port that a selector names."""
         ports = self.scope.facts.ports
         if selector.kind != "name":
-            message = "an I/O rule names one port"
-            errors.type_mismatch(self.scope.reporter, selector.span, message, "no port", "give the range a name in `ports`")
+            message, help = "an I/O rule names one port", "give the range a name in `ports`"
+            errors.type_mismatch(self.scope.reporter, selector.span, message, "no port", help)
             return None
         name = selector.names[0]
         if name.text not in ports:

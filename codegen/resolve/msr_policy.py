@@ -42,7 +42,8 @@ class MsrPolicyResolver:
                 self.add_access(rule.selector, access)
         for direction in DIRECTIONS:
             if direction not in self.defaults:
-                errors.policy_default(self.scope.reporter, self.node.span, "MSR", direction, f"default {direction} ...;")
+                wanted = f"default {direction} ...;"
+                errors.policy_default(self.scope.reporter, self.node.span, "MSR", direction, wanted)
         read, write = (self.defaults.get(direction, NO_ACTION) for direction in DIRECTIONS)
         rules = {direction: self.settle(direction) for direction in DIRECTIONS}
         return choices.MsrPolicy(rules["read"], rules["write"], read, write, self.node.span)

@@ -141,7 +141,8 @@ def resolve_enumerator(expr: syntax.Member, scope: Scope) -> ir.Expression | Non
     layout = scope.facts.layouts[expr.base.base.name.text]
     bit = layout.find(expr.base.name.text)
     if bit is None:
-        errors.unknown_name(scope.reporter, expr.base.name, f"bit of layout `{layout.name}`", [one.name for one in layout.bits])
+        known = [one.name for one in layout.bits]
+        errors.unknown_name(scope.reporter, expr.base.name, f"bit of layout `{layout.name}`", known)
         return None
     values = dict(bit.values)
     if expr.name.text not in values:
@@ -167,7 +168,9 @@ def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> 
     return ir.Bits(base, bit.low, bit.high, scalar_for(bit.width))
 
 
-def resolve_struct_field(base: ir.Expression, type: StructType, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+def resolve_struct_field(
+    base: ir.Expression, type: StructType, name: syntax.Name, scope: Scope
+) -> ir.Expression | None:
     """A field of a struct."""
     field = type.find(name.text)
     if field is None:

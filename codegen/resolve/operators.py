@@ -46,7 +46,8 @@ def check_right(expr: syntax.Binary, right: ir.Expression, left: ir.Expression, 
         return False
     width = left.type.bits or U64.bits
     if expr.operator in SHIFTS and right.value >= width:
-        errors.out_of_range(scope.reporter, span, f"a value of {width} bits cannot be shifted by {right.value}", "too far")
+        message = f"a value of {width} bits cannot be shifted by {right.value}"
+        errors.out_of_range(scope.reporter, span, message, "too far")
         return False
     if expr.operator in DIVISIONS and right.value == 0:
         errors.out_of_range(scope.reporter, span, "a division by zero", "zero")

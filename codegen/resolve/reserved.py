@@ -5,11 +5,12 @@ from __future__ import annotations
 from codegen import errors, syntax
 from codegen.diagnostics import Reporter
 
-C_WORDS = frozenset(
-    "asm auto bool break case char const continue cpu default do double else enum extern false float for goto if inline int "
-    "long NULL register restrict return short signed size_t sizeof static struct switch true typedef typeof u16 u32 u64 u8 "
-    "union unsigned void volatile while".split()
-)
+C_WORDS = {
+    "NULL", "asm", "auto", "bool", "break", "case", "char", "const", "continue", "cpu", "default", "do",
+    "double", "else", "enum", "extern", "false", "float", "for", "goto", "if", "inline", "int", "long",
+    "register", "restrict", "return", "short", "signed", "size_t", "sizeof", "static", "struct", "switch",
+    "true", "typedef", "typeof", "u16", "u32", "u64", "u8", "union", "unsigned", "void", "volatile", "while",
+}  # fmt: skip
 
 
 def check_reserved(name: syntax.Name, kind: str, reporter: Reporter) -> None:

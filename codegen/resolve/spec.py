@@ -233,7 +233,8 @@ class ChoiceResolver:
         for node, doc in of_kind(self.items, syntax.Hypercall):
             if node.number.value in numbers:
                 first = numbers[node.number.value]
-                errors.duplicate_number(self.reporter, node.number.span, f"hypercall {node.number.value} is taken", first)
+                message = f"hypercall {node.number.value} is taken"
+                errors.duplicate_number(self.reporter, node.number.span, message, first)
             if node.number.value >> 32:
                 message = f"{node.number.text}: no hypercall has such a number"
                 errors.out_of_range(self.reporter, node.number.span, message, "numbers have 32 bits")
@@ -249,7 +250,9 @@ class ChoiceResolver:
             errors.out_of_range(self.reporter, node.name.span, message, "more than there are registers for")
         places = {one.name.text: one.name.span for one in node.parameters}
         returns = self.scalar(node.returns) if node.returns else None
-        scope = replace(self.scope, mode="body", hypercall=True, locals=dict(parameters), places=places, returns=returns)
+        scope = replace(
+            self.scope, mode="body", hypercall=True, locals=dict(parameters), places=places, returns=returns
+        )
         if node.origin.text not in ("user", "kernel", "owner"):
             errors.unknown_name(self.reporter, node.origin, "caller", ["user", "kernel", "owner"])
         body = resolve_body(node.body, f"hypercall `{node.name.text}`", scope)

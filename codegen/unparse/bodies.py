@@ -42,10 +42,8 @@ def say_if(node: syntax.If) -> Lines:
     if node.otherwise is None:
         return lines
     other = node.otherwise.statements
-    if len(other) == 1 and isinstance(other[0], syntax.If):
-        rest = say_if(other[0])
-    else:
-        rest = say_block("", node.otherwise)
+    only = other[0] if len(other) == 1 else None
+    rest = say_if(only) if isinstance(only, syntax.If) else say_block("", node.otherwise)
     return [*lines[:-1], f"{lines[-1]} else {rest[0].lstrip()}", *rest[1:]]
 
 
