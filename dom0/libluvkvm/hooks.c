@@ -1,0 +1,126 @@
+/* The functions of the C library that a program uses to reach /dev/kvm. Everything else passes through. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+#include "system.h"
+#include "vcpu.h"
+#include "vm.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define TAKES_MODE(flags) (((flags) & O_CREAT) || ((flags) & O_TMPFILE) == O_TMPFILE)
+
+/* A system call's answer as the C library gives it. */
+static long give(long result)
+{
+	if (result >= 0)
+		return result;
+	errno = (int)-result;
+	return -1;
+}
+
+static int is_device(const char *path)
+{
+	return path && !strcmp(path, "/dev/kvm");
+}
+
+/* Open as the C library would: always by openat. */
+static int open_any(int folder, const char *path, int flags, int mode)
+{
+	if (is_device(path))
+		return (int)give(open_system());
+	return (int)syscall(SYS_openat, folder, path, flags, mode);
+}
+
+#define GET_MODE(mode, flags)                  \
+	int mode = 0;                          \
+	if (TAKES_MODE(flags)) {               \
+		va_list list;                  \
+		va_start(list, flags);         \
+		mode = va_arg(list, int);      \
+		va_end(list);                  \
+	}
+
+EXPORT int open(const char *path, int flags, ...)
+{
+	GET_MODE(mode, flags)
+	return open_any(AT_FDCWD, path, flags, mode);
+}
+
+EXPORT int open64(const char *path, int flags, ...)
+{
+	GET_MODE(mode, flags)
+	return open_any(AT_FDCWD, path, flags, mode);
+}
+
+EXPORT int openat(int folder, const char *path, int flags, ...)
+{
+	GET_MODE(mode, flags)
+	return open_any(folder, path, flags, mode);
+}
+
+EXPORT int openat64(int folder, const char *path, int flags, ...)
+{
+	GET_MODE(mode, flags)
+	return open_any(folder, path, flags, mode);
+}
+
+EXPORT int __open_2(const char *path, int flags)
+{
+	return open_any(AT_FDCWD, path, flags, 0);
+}
+
+EXPORT int __open64_2(const char *path, int flags)
+{
+	return open_any(AT_FDCWD, path, flags, 0);
+}
+
+EXPORT int close(int fd)
+{
+	struct object last = forget_descriptor(fd);
+
+	if (last.kind == OBJECT_VM)
+		destroy_vm(last.self);
+	if (last.kind == OBJECT_VCPU)
+		destroy_vcpu(last.self);
+	return (int)syscall(SYS_close, fd);
+}
+
+static long answer(struct object object, unsigned long request, void *argument)
+{
+	switch (object.kind) {
+	case OBJECT_VCPU:
+		return answer_vcpu(object.self, request, argument);
+	case OBJECT_VM:
+		return answer_vm(object.self, request, argument);
+	default:
+		return answer_system(request, argument);
+	}
+}
+
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	va_list list;
+	void *argument;
+
+	va_start(list, request);
+	argument = va_arg(list, void *);
+	va_end(list);
+	request = (unsigned)request; /* callers that pass an int extend its sign */
+	if (_IOC_TYPE(request) == KVMIO) {
+		struct object object = find_object(fd);
+
+		if (object.kind)
+			return (int)give(answer(object, request, argument));
+	}
+	return (int)syscall(SYS_ioctl, fd, request, argument);
+}

@@ -1,0 +1,23 @@
+/* Reaching a processor that runs or waits in another thread. */
+#pragma once
+#include <signal.h>
+#include <stdbool.h>
+
+struct vcpu;
+
+/* Make this the processor's thread: its signal, its timer. */
+void adopt_thread(struct vcpu *vcpu);
+
+/* Something has changed: its loop looks at it before the guest's next instruction. From any thread. */
+void kick_vcpu(struct vcpu *vcpu);
+
+/* Hold all signals back, and let them through again. In between no handler runs, so what was read stays true until
+ * a call that lets signals through by itself. */
+void hold_signals(sigset_t *open);
+void release_signals(const sigset_t *open);
+
+/* Wait until kicked or signalled; returns at once if there is work or a wish to leave. */
+void wait_for_kick(struct vcpu *vcpu);
+
+/* Does the VMM want KVM_RUN to return? */
+bool is_exit_wanted(const struct vcpu *vcpu);

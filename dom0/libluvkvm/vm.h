@@ -1,0 +1,53 @@
+/* A virtual machine: what its descriptor stands for. */
+#pragma once
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend.h"
+
+#define MOST_VCPUS 64
+#define MOST_SLOTS 512
+#define MOST_ROUTES 4096
+#define MOST_IOEVENTFDS 1024
+#define MOST_IRQFDS 1024
+#define MOST_ZONES 64
+
+struct slot {
+	uint64_t guest, size, user;
+	uint32_t flags;
+};
+
+struct irqfd {
+	int event;
+	uint32_t gsi;
+};
+
+struct vm {
+	const struct backend *backend;
+	void *own; /* the backend's */
+	int fd;
+	bool split; /* PIC and IOAPIC in the VMM, the local APIC here */
+
+	struct vcpu *vcpus[MOST_VCPUS];
+	_Atomic uint32_t vcpu_count;
+
+	pthread_rwlock_t lock; /* of all below */
+	struct slot slots[MOST_SLOTS];
+	struct kvm_ioeventfd ioeventfds[MOST_IOEVENTFDS];
+	uint32_t ioeventfd_count;
+	struct kvm_coalesced_mmio_zone zones[MOST_ZONES];
+	uint32_t zone_count;
+	struct kvm_irq_routing_entry *routes;
+	uint32_t route_count;
+	struct irqfd irqfds[MOST_IRQFDS];
+	uint32_t irqfd_count;
+	int irqfd_epoll; /* -1 until the first */
+	pthread_t irqfd_thread;
+	int64_t clock_offset; /* KVM_SET_CLOCK against CLOCK_BOOTTIME */
+};
+
+long create_vm(const struct backend *backend);
+long answer_vm(struct vm *vm, unsigned long request, void *argument);
+void destroy_vm(struct vm *vm);
