@@ -1,41 +1,12 @@
-/* Why a VM entry failed: the rules of the manual, asked one by one. */
+/* Why a VM entry failed: the rules of the manual, asked one by one. Also compiles for a test on the host. */
 #include "checks.h"
 
 #include "generated/checks.h"
 #include "generated/controls.h"
 #include "generated/x86.h"
-#include "host.h"
 #include "log.h"
-#include "vmx.h"
 
-#define LEAF_ADDRESS_SIZES 0x80000008u  /* EAX 7:0: physical-address bits, 15:8: linear. SDM: 3.3, CPUID */
 #define MEMORY_TYPES 0xF3u              /* a bit for each type that IA32_PAT may hold. SDM: 12.12 */
-
-u64 field_read(u16 field)
-{
-    u64 value;
-    return vmread_try(field, &value) ? value : 0;
-}
-
-u64 msr_read(u32 msr)
-{
-    struct msr_value answer = host_rdmsr_try(msr);
-    return answer.ok ? answer.value : 0;
-}
-
-bool feature_read(u32 leaf, u32 subleaf, u32 reg, u32 bit)
-{
-    if (host_cpuid(leaf & 0x80000000u, 0).eax < leaf)
-        return false;
-    struct regs4 r = host_cpuid(leaf, subleaf);
-    u32 values[] = { r.eax, r.ebx, r.ecx, r.edx };
-    return values[reg] >> bit & 1;
-}
-
-static u32 address_bits(u32 shift)
-{
-    return host_cpuid(LEAF_ADDRESS_SIZES, 0).eax >> shift & 0xFF;
-}
 
 static bool is_alike(u64 address, u32 lowest)
 {
@@ -45,17 +16,17 @@ static bool is_alike(u64 address, u32 lowest)
 
 bool is_canonical(u64 address)
 {
-    return is_alike(address, address_bits(8) - 1);
+    return is_alike(address, address_widths().linear - 1);
 }
 
 bool is_linear(u64 address)
 {
-    return is_alike(address, address_bits(8));
+    return is_alike(address, address_widths().linear);
 }
 
 bool is_physical(u64 address)
 {
-    return address >> address_bits(0) == 0;
+    return address >> address_widths().physical == 0;
 }
 
 bool is_structure(u64 address)

@@ -9,6 +9,12 @@ u64 msr_read(u32 msr);
 /* A bit of CPUID; registers are counted EAX, EBX, ECX, EDX. */
 bool feature_read(u32 leaf, u32 subleaf, u32 reg, u32 bit);
 
+/* Bits of a physical and of a linear address. */
+struct widths {
+    u8 physical, linear;
+};
+struct widths address_widths(void);
+
 /* All bits from the highest linear-address bit on are alike; all bits above it are. */
 bool is_canonical(u64 address);
 bool is_linear(u64 address);

@@ -1,0 +1,72 @@
+/* generated/checks.c and runtime/checks.c on the host: the VMCS and the processor are arrays that Python fills. */
+#include "checks.h"
+
+#include "generated/checks.h"
+#include "log.h"
+
+#define MSRS 64
+#define FEATURES 64
+
+u64 host_fields[0x8000];
+u64 host_msrs[MSRS][2];                 /* number, value */
+u32 host_features[FEATURES][4];         /* leaf, subleaf, register, bit of what the processor has */
+u32 host_msr_count, host_feature_count;
+u8 host_widths[2];                      /* physical, linear */
+u8 host_broken[CHECK_RULES];
+char host_text[1 << 16];
+static u32 text_length;
+
+u64 field_read(u16 field)
+{
+    return host_fields[field];
+}
+
+u64 msr_read(u32 msr)
+{
+    for (u32 i = 0; i < host_msr_count; i++)
+        if (host_msrs[i][0] == msr)
+            return host_msrs[i][1];
+    return 0;
+}
+
+bool feature_read(u32 leaf, u32 subleaf, u32 reg, u32 bit)
+{
+    for (u32 i = 0; i < host_feature_count; i++) {
+        u32 *f = host_features[i];
+        if (f[0] == leaf && f[1] == subleaf && f[2] == reg && f[3] == bit)
+            return true;
+    }
+    return false;
+}
+
+struct widths address_widths(void)
+{
+    return (struct widths){ host_widths[0], host_widths[1] };
+}
+
+void loud_text(const char *text, u64 a, u64 b)
+{
+    (void)a;
+    (void)b;
+    while (*text && text_length < sizeof(host_text) - 1)
+        host_text[text_length++] = *text++;
+}
+
+/* Asks every rule; host_broken[] says which are broken. */
+void host_check(void)
+{
+    for (u32 i = 0; i < CHECK_RULES; i++)
+        host_broken[i] = !check_rules[i].holds();
+}
+
+void host_show(void)
+{
+    text_length = 0;
+    checks_show();
+    host_text[text_length] = 0;
+}
+
+const char *host_rule(u32 i)
+{
+    return check_rules[i].name;
+}
