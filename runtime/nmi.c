@@ -13,7 +13,7 @@
 #define EVENT_NMI (VM_ENTRY_INTERRUPTION_INFO_VALID | VECTOR_NMI | \
                    VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI << VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT)
 
-void nmi_window_open(void)
+static void window_open(void)
 {
     vmwrite(VMCS_PIN_BASED_CONTROLS,
             controls_word(VMCS_PIN_BASED_CONTROLS) | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
@@ -23,25 +23,26 @@ void nmi_window_open(void)
 /* Asked for after the words are written, so one that comes between is not forgotten. */
 void nmi_controls(struct cpu *cpu)
 {
-    u64 exiting = cpu->watching ? PIN_NMI_EXITING | PIN_VIRTUAL_NMIS : 0;
+    u64 exiting = cpu->watching || cpu->step.active ? PIN_NMI_EXITING | PIN_VIRTUAL_NMIS : 0;
     vmwrite(VMCS_PIN_BASED_CONTROLS, controls_word(VMCS_PIN_BASED_CONTROLS) | exiting);
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS));
-    if (cpu->nmi_owed || cpu->mc_owed)
-        nmi_window_open();
+    bool wanted = cpu->nmi_owed || cpu->mc_owed || cpu->step.delivering;
+    if (wanted && !cpu->step.active)
+        window_open();
 }
 
 void nmi_in_root(struct cpu *cpu)
 {
     cpu->nmi_owed = true;
     if (cpu->vmx_on)
-        nmi_window_open();
+        window_open();
 }
 
 void machine_check_in_root(struct cpu *cpu)
 {
     cpu->mc_owed = true;
     if (cpu->vmx_on)
-        nmi_window_open();
+        window_open();
 }
 
 void nmi_arrived(struct cpu *cpu)
@@ -50,7 +51,7 @@ void nmi_arrived(struct cpu *cpu)
     if (cpu->start != START_RUNNING)
         vcpu_park(cpu);
     cpu->nmi_owed = true;
-    nmi_window_open();
+    nmi_controls(cpu);
 }
 
 static void machine_check_hand_on(struct cpu *cpu)
@@ -75,6 +76,10 @@ void nmi_window(struct cpu *cpu)
     if (cpu->start != START_RUNNING)
         vcpu_park(cpu);
     step_delivered(cpu);
+    if (cpu->step.active) {             /* opened in root mode: TF would be pushed. The end of the step opens it again */
+        nmi_controls(cpu);
+        return;
+    }
     if (cpu->mc_owed) {
         machine_check_hand_on(cpu);
     } else if (cpu->nmi_owed) {

@@ -10,17 +10,16 @@
 #include "string.h"
 #include "watch.h"
 
-/* SDM: 25.4.2, IA32_DEBUGCTL and the interruptibility state are the guest's own; we borrow them for one instruction. */
+/* The guest's own, borrowed for one instruction. NMIs leave meanwhile and are held: see nmi_controls. SDM: 25.4.2 */
 static void flags_borrow(struct step *step)
 {
     u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
     step->rflags = vmread(VMCS_GUEST_RFLAGS);
     step->debugctl = vmread(VMCS_GUEST_IA32_DEBUGCTL);
-    step->nmi_blocking = blocking & INTERRUPTIBILITY_NMI;
     step->exception_bitmap = vmread(VMCS_EXCEPTION_BITMAP);
     vmwrite(VMCS_GUEST_RFLAGS, (step->rflags & ~(u64)RFLAGS_IF) | RFLAGS_TF);
     vmwrite(VMCS_GUEST_IA32_DEBUGCTL, step->debugctl & ~(u64)DEBUGCTL_BTF);
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, INTERRUPTIBILITY_NMI);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & INTERRUPTIBILITY_NMI);
     vmwrite(VMCS_EXCEPTION_BITMAP, 0xFFFFFFFF);
 }
 
@@ -29,10 +28,7 @@ static void flags_return(const struct step *step)
     u64 own = RFLAGS_IF | RFLAGS_TF;
     vmwrite(VMCS_GUEST_RFLAGS, (vmread(VMCS_GUEST_RFLAGS) & ~own) | (step->rflags & own));
     vmwrite(VMCS_GUEST_IA32_DEBUGCTL, step->debugctl);
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, step->nmi_blocking);
     vmwrite(VMCS_EXCEPTION_BITMAP, step->exception_bitmap);
-    if (!step->nmi_blocking)
-        nmi_unmask();                   /* an entry that says so is not enough for Bochs 2.7 */
 }
 
 static void page_point(struct cpu *cpu, u64 gpa, u64 frame, u32 rights, u32 type)
@@ -81,10 +77,9 @@ void step_begin(struct cpu *cpu, u64 gpa, bool apic)
     /* The processor itself pushes onto a stack there, and would push TF too: the open NMI window ends that. */
     step->delivering = vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID;
     step->active = !step->delivering;
-    if (step->delivering)
-        nmi_window_open();
-    else
+    if (step->active)
         flags_borrow(step);
+    nmi_controls(cpu);
 }
 
 /* Pages as before. Returns whether the APIC's was among them. */
@@ -143,6 +138,7 @@ bool step_finish(struct cpu *cpu)
     bool debug = (info & EXIT_INTERRUPTION_INFO_VECTOR_MASK) == VECTOR_DB;
     flags_return(&cpu->step);
     bool apic = pages_return(cpu);
+    nmi_controls(cpu);
     if (apic && debug && qualification & PENDING_DEBUG_BS)
         watch_written(cpu, cpu->step.apic_offset, *(u32 *)(cpu_block(cpu)->scratch + cpu->step.apic_offset));
     if (debug)

@@ -22,7 +22,7 @@ struct step {
     u32 pages;
     struct step_page page[STEP_PAGES];
     u32 apic_offset;        /* of the register written */
-    u64 rflags, debugctl, exception_bitmap, nmi_blocking;
+    u64 rflags, debugctl, exception_bitmap;
 };
 
 /* Called at an EPT violation by a write to gpa. */

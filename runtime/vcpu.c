@@ -7,6 +7,7 @@
 #include "host.h"
 #include "low.h"
 #include "memory.h"
+#include "nmi.h"
 #include "paging.h"
 #include "stop.h"
 #include "watch.h"
@@ -97,6 +98,7 @@ void vcpu_init(struct cpu *cpu)
         vcpu_park(cpu);
     }
     cpu->nmi_owed = false;
+    nmi_controls(cpu);
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
     vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
 }

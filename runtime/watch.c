@@ -64,10 +64,10 @@ void watch_apply(struct cpu *cpu)
     nmi_controls(cpu);
 }
 
-/* Not in a step, whose write is still to come. */
+/* Not while a page is lent, whose write is still to come. */
 void watch_update(struct cpu *cpu)
 {
-    if (cpu->watching && !cpu->step.active && !is_on())
+    if (cpu->watching && !cpu->step.pages && !is_on())
         watch_apply(cpu);
 }
 
