@@ -386,7 +386,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         }
     case 0x1a0 /* IA32_MISC_ENABLE */:
         {
-            if (host_wrmsr_try(msr, value & ~MISC_ENABLE_NO_EXECUTE_OFF)) {
+            if (host_wrmsr_try(msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
                 guest_advance(cpu);
                 return;
             }
@@ -766,7 +766,7 @@ void dom0_exit_cr_access(struct cpu *cpu)
 /* With bitmaps an access that wraps from port FFFFH to 0 leaves too, whatever they say. */
 void dom0_exit_io(struct cpu *cpu)
 {
-    on_io(cpu, (u16)((vmread(VMCS_EXIT_QUALIFICATION) >> 16) & 0xffff), ((u8)(vmread(VMCS_EXIT_QUALIFICATION) & 7)) + 1, (vmread(VMCS_EXIT_QUALIFICATION) >> 3 & 1), (vmread(VMCS_EXIT_QUALIFICATION) >> 4 & 1));
+    on_io(cpu, (u16)((vmread(VMCS_EXIT_QUALIFICATION) >> 16) & 0xffff), (u8)(((u8)(vmread(VMCS_EXIT_QUALIFICATION) & 7)) + 1), (vmread(VMCS_EXIT_QUALIFICATION) >> 3 & 1), (vmread(VMCS_EXIT_QUALIFICATION) >> 4 & 1));
 }
 
 /* MSRs outside 0..1FFFH and C0000000H..C0001FFFH leave whatever the bitmap says: no setting prevents it. */

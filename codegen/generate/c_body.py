@@ -9,6 +9,7 @@ from codegen.model.types import StructType, Type
 
 INDENT = "    "
 OPERATORS = {"and": "&&", "or": "||"}
+GROWING = {"+", "-", "*", "<<", "~"}
 C_UNARY = {"not": "!", "-": "-", "~": "~"}
 CALLER_SAVED = 11  # rax rcx rdx rbx rsi rdi r8-r11 lie in the frame at every exit; the rest only on demand
 
@@ -44,10 +45,10 @@ def expression(value: ir.Expression) -> str:
             return cast(operand, type)
         case ir.Field(base, name):
             return f"{expression(base)}.{name}"
-        case ir.UnaryOperation(operator, operand):
-            return f"{C_UNARY[operator]}{parenthesize(operand)}"
-        case ir.Operation(operator, left, right):
-            return f"{parenthesize(left)} {OPERATORS.get(operator, operator)} {parenthesize(right)}"
+        case ir.UnaryOperation():
+            return unary(value)
+        case ir.Operation():
+            return operation(value)
         case ir.ExternCall(extern, arguments):
             given = ["cpu"] if extern.takes_cpu else []
             return f"{extern.name}({', '.join([*given, *map(expression, arguments)])})"
@@ -57,6 +58,40 @@ def expression(value: ir.Expression) -> str:
             raise AssertionError("only entry checks ask the processor")
 
 
+def unary(value: ir.UnaryOperation) -> str:
+    """C computes in int what is narrower, and takes a constant for an int: both are brought back to the type."""
+    operand = parenthesize(value.operand)
+    if isinstance(value.operand, ir.UnaryOperation):
+        operand = f"({operand})"
+    elif isinstance(value.operand, ir.Constant):
+        operand = f"({c_type(value.type)}){operand}"
+    return narrow(f"{C_UNARY[value.operator]}{operand}", value.operator, value.type)
+
+
+def operation(value: ir.Operation) -> str:
+    """Two sides; a constant that C would compute with as an int has its own type."""
+    operator, left, right = value.operator, value.left, value.right
+    text = parenthesize(left)
+    if isinstance(left, ir.Constant) and (operator == "<<" or isinstance(right, ir.Constant)):
+        text = f"({c_type(left.type)}){text}"
+    return narrow(f"{text} {OPERATORS.get(operator, operator)} {parenthesize(right)}", operator, value.type)
+
+
+def narrow(text: str, operator: str, type: Type) -> str:
+    """What leaves the bits of a type that is narrower than int is cut off, as the language has it."""
+    return f"({c_type(type)})({text})" if operator in GROWING and type.name in ("u8", "u16") else text
+
+
+def is_wrapped(text: str) -> bool:
+    """Whether one pair of parentheses goes around all of it."""
+    depth = 0
+    for index, letter in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if depth == 0:
+            return letter == ")" and index == len(text) - 1
+    return False
+
+
 def cast(operand: ir.Expression, type: Type) -> str:
     """A cast that changes nothing is left out."""
     text = expression(operand)
@@ -64,7 +99,7 @@ def cast(operand: ir.Expression, type: Type) -> str:
         return text
     if type.name == "bool":
         return f"({text} != 0)"
-    return f"({c_type(type)})({text})" if " " in text and not text.startswith("(") else f"({c_type(type)}){text}"
+    return f"({c_type(type)})({text})" if " " in text and not is_wrapped(text) else f"({c_type(type)}){text}"
 
 
 def c_constant(number: int, name: str) -> str:

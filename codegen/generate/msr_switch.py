@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codegen.generate.bitmaps import QUADRANTS, SPAN
 from codegen.generate.c_body import INDENT, c_number, statements
 from codegen.model.choices import Action, IoPolicy, MsrRule
 
@@ -13,10 +14,17 @@ def case_lines(rules: tuple[MsrRule, ...], direction: str) -> list[str]:
         groups.setdefault(id(rule.action), []).append(rule)
     lines: list[str] = []
     for some in groups.values():
-        lines += [f"case {label(rule)}:" for rule in some if rule.action.kind != "pass"]
-        if some[0].action.kind != "pass":
+        leaving = [rule for rule in some if leaves(rule)]
+        lines += [f"case {label(rule)}:" for rule in leaving]
+        if leaving:
             lines += [INDENT + line for line in action_lines(some[0].action, direction)]
     return lines
+
+
+def leaves(rule: MsrRule) -> bool:
+    """Whether the guest leaves for any of these: `pass` keeps it inside only where the bitmap reaches. SDM: 25.6.9"""
+    inside = any(base <= rule.first and rule.last < base + SPAN for _, base, _ in QUADRANTS)
+    return rule.action.kind != "pass" or not inside
 
 
 def label(rule: MsrRule) -> str:
