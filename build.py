@@ -2,7 +2,7 @@
 """The front door: makes its own environment, then hands the command to the part that does it.
 
 Only the standard library is used here. The environment is Debian's packages (by apt, only what is missing) and
-`.venv` with what `requirements.txt` pins. Stamps in `.venv` remember both, so a second run costs nothing.
+`.venv` with what `requirements*.txt` pin. Stamps in `.venv` remember both, so a second run costs nothing.
 Exit status: that of the command; 2 for bad usage; 3 when the environment cannot be made.
 """
 
@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = ROOT / "requirements.txt"
+BOOK = ROOT / "requirements-book.txt"
+BROWSER = ROOT / "requirements-browser.txt"
 OLDEST_PYTHON = (3, 11)
 
 # What each group of commands needs from Debian, and why.
@@ -38,7 +40,11 @@ BOOT = {
     "busybox-static": "dom0's user space",
     "libc6-dev": "dom0's static programs",
 }
-PACKAGES = {"compile": COMPILE, "boot": BOOT}
+BROWSE = {
+    "chromium": "looks at the book's pages",
+    "chromium-driver": "drives it",
+}
+PACKAGES = {"compile": COMPILE, "boot": BOOT, "browse": BROWSE}
 
 CODEGEN = {
     "gen": "compile spec/ into generated/",
@@ -123,17 +129,17 @@ def choose_packages(group: str) -> dict[str, str]:
 # --- The virtual environment ------------------------------------------------------------------------------------
 
 
-def install_requirements() -> None:
-    """Make `.venv` hold exactly what requirements.txt pins."""
+def install_requirements(file: Path) -> None:
+    """Make `.venv` hold exactly what one of the files of requirements pins."""
     import subprocess
 
     try:
         if not (VENV / "bin" / "pip").exists():
             say("making .venv")
             subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], stdout=sys.stderr, check=True)
-        say("installing requirements.txt into .venv")
+        say(f"installing {file.name} into .venv")
         pip = [str(PYTHON), "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, "-r", str(REQUIREMENTS)], stdout=sys.stderr, check=True)
+        subprocess.run([*pip, "-r", str(file)], stdout=sys.stderr, check=True)
     except subprocess.CalledProcessError as error:
         command = " ".join(map(str, error.cmd))
         raise EnvironmentFault(f"venv-failed: `{command}` ended with {error.returncode}") from None
@@ -147,17 +153,18 @@ def is_stamped(name: str, content: str) -> bool:
         return False
 
 
-def prepare(groups: tuple[str, ...]) -> None:
-    """Make the environment for `groups`, doing only what no stamp says is done."""
-    wanted = {group: "\n".join(PACKAGES[group]) for group in groups} | {"requirements": REQUIREMENTS.read_text()}
+def prepare(groups: tuple[str, ...], files: tuple[Path, ...] = (REQUIREMENTS,)) -> None:
+    """Make the environment for `groups` and `files` of requirements, doing only what no stamp says is done."""
+    wanted = {group: "\n".join(PACKAGES[group]) for group in groups} | {file.stem: file.read_text() for file in files}
     if all(is_stamped(name, content) for name, content in wanted.items()):
         return
     with lock_environment():
         for group in groups:
             if not is_stamped(group, wanted[group]):
                 install_packages(choose_packages(group))
-        if not is_stamped("requirements", wanted["requirements"]):
-            install_requirements()
+        for file in files:
+            if not is_stamped(file.stem, wanted[file.stem]):
+                install_requirements(file)
         for name, content in wanted.items():
             (VENV / f"stamp-{name}").write_text(content)
 
@@ -210,10 +217,20 @@ def run_suite(command: str, arguments: list[str]) -> int:
     tests = ["pytest", "-n", "2", "--dist", "worksteal", *arguments]
     return run_steps({
         "stale": ["codegen.cli", "check"],
+        "layout": ["codegen.cli", "format", "--check"],
         "style": ["ruff", "check", "."],
         "types": ["mypy"],
-        "tests": tests if command == "test" else [*tests, "-m", "not boot"],
+        "tests": tests if command == "test" else [*tests, "-m", "not boot and not browser"],
     })
+
+
+def choose_environment(command: str) -> tuple[tuple[str, ...], tuple[Path, ...]]:
+    """Return the groups of packages and the files of requirements that a command needs."""
+    if command == "test":
+        return ("compile", "boot", "browse"), (REQUIREMENTS, BOOK, BROWSER)
+    if command == "docs":
+        return ("compile",), (REQUIREMENTS, BOOK)
+    return (("compile", "boot") if command in MACHINE else ("compile",)), (REQUIREMENTS,)
 
 
 def print_usage() -> None:
@@ -236,7 +253,7 @@ def main(arguments: list[str]) -> int:
         say(f"`{command}` is not a command; there are: {', '.join(MACHINE | SUITES | CODEGEN)}")
         return 2
     try:
-        prepare(("compile", "boot") if command in MACHINE or command == "test" else ("compile",))
+        prepare(*choose_environment(command))
     except EnvironmentFault as fault:
         say(str(fault))
         return 3

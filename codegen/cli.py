@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
                        help="instead build/instrumented/luvalley.elf, which counts every arm of every body")
     commands.add_parser("check", help="say whether generated/ is stale")
     add_insight(commands)
+    add_docs(commands)
     return parser.parse_args(arguments)
 
 
@@ -56,6 +58,16 @@ def add_insight(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     diff.add_argument("new", metavar="NEW", help="the same; `spec` is the one here")
     diff.add_argument("--fail-on-gain", action="store_true", help="exit status 1 where a domain gains something")
     diff.add_argument("--json", action="store_true", help="the same as data")
+
+
+def add_docs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The book."""
+    docs = commands.add_parser("docs", help="write the book of this hypervisor: a site in build/book/site")
+    docs.add_argument("--serve", action="store_true", help="then serve it to this machine, until interrupted")
+    docs.add_argument("--out", type=Path, metavar="DIR", help="put the site there instead")
+    format = commands.add_parser("format", help="bring spec files into the one layout")
+    format.add_argument("--check", action="store_true", help="only say which are not in it: exit status 1")
+    format.add_argument("files", nargs="*", type=Path, metavar="FILE", help="all of spec/ where none is named")
 
 
 def is_done(command: str, tree: Tree) -> bool:
@@ -75,6 +87,14 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
 
         run: Callable[[Tree], Done] = getattr(commands, f"run_{options.command}")
         return lambda: run(tree)
+    if options.command == "docs":
+        from codegen.book.command import run_docs
+
+        return lambda: run_docs(tree, options.out, print if options.serve else None)
+    if options.command == "format":
+        from codegen.format.command import run_format
+
+        return lambda: run_format(tree.root, options.files, options.check)
     from codegen.insight import commands as insight
 
     questions: dict[str, Callable[[], Done]] = {
@@ -106,4 +126,5 @@ def run_command(options: argparse.Namespace, tree: Tree) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `audit | head` ends quietly
     sys.exit(main())
