@@ -1,0 +1,60 @@
+"""`build.py docs`: read the spec, make the pages, make the site."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from codegen.book.pages import make_pages
+from codegen.book.records import BadRecord, load_records
+from codegen.book.serve import serve
+from codegen.book.site import SiteError, build_site
+from codegen.book.subject import Subject
+from codegen.done import Done
+from codegen.generate import generate
+from codegen.insight.ledger import make_ledgers
+from codegen.insight.reading import read_folder
+from codegen.tree import Tree
+
+
+def read_subject(tree: Tree) -> Subject:
+    """All that the book is about; SpecError where the spec has errors."""
+    reading = read_folder(tree.root / "spec", tree.syntax)
+    if reading.error is not None:
+        raise reading.error
+    generated = {one.name: one.text for one in generate(reading.model)}
+    return Subject(
+        reading.model,
+        reading.sources,
+        generated,
+        make_ledgers(reading),
+        load_documents(tree.root),
+        load_records(tree.root / "docs" / "records"),
+    )
+
+
+def load_documents(root: Path) -> dict[str, str]:
+    """The README and what people wrote under docs/, by path."""
+    paths = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths if path.exists()}
+
+
+def run_docs(tree: Tree, out: Path | None, say: Callable[[str], None] | None = None) -> Done:
+    """Build the site; with `say`, serve it too."""
+    start = time.monotonic()
+    site = out.absolute() if out else tree.build / "book" / "site"
+    try:
+        pages = make_pages(read_subject(tree))
+        build_site(pages, tree.build / "book" / "src", site)
+    except (BadRecord, SiteError) as error:
+        return Done(2, "", str(error))
+    text = f"{site / 'index.html'}: {len(pages)} pages, {time.monotonic() - start:.1f} s"
+    return serve_site(site, text, say) if say else Done(0, text)
+
+
+def serve_site(site: Path, text: str, say: Callable[[str], None]) -> Done:
+    """Serve until interrupted."""
+    say(text)
+    serve(site, say)
+    return Done(0, "")

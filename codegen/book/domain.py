@@ -1,0 +1,76 @@
+"""A domain at a glance: what it owns, what it gives up, and what it needs of the processor."""
+
+from __future__ import annotations
+
+from codegen.book.controls import say_setting
+from codegen.book.markup import badge, code, definitions, hexadecimal, items, table, tag, text
+from codegen.book.page import Page
+from codegen.book.refs import place, ref, say_doc
+from codegen.book.subject import Subject
+from codegen.generate.requirements import RequirementList
+from codegen.model.choices import Domain
+
+
+def make_domain(domain: Domain, subject: Subject) -> Page:
+    sheet = definitions(
+        [
+            ("Native", ", ".join(ref("event", one.text) for one in domain.native)),
+            ("Trapped", ", ".join(ref("event", one.text) for one in domain.trapped)),
+            *(
+                (f"Owned bits of {register.upper()}", list_owned(register, mask, subject))
+                for register, mask in domain.owned.items()
+            ),
+            (
+                "Own MSRs",
+                ", ".join(ref("msr", one.msr.name) + (" by list" if one.by_list else "") for one in domain.switched),
+            ),
+            ("Declared", place(domain.span)),
+        ]
+    )
+    settings = [(ref("control", one.control), say_setting(domain, one.control)) for one in domain.settings.values()]
+    chapters = [
+        f'<a href="{domain.name}-{name}.html">{words}</a>'
+        for name, words in (
+            ("handlers", "What it does at each event"),
+            ("bitmaps", "Its MSRs and ports, as pictures"),
+            ("memory", "Its memory"),
+        )
+    ]
+    return Page(
+        domain.name,
+        f"{domain.name} at a glance",
+        f"This hypervisor/{domain.name}",
+        (
+            items([*chapters, f'<a href="ledger.html#{domain.name}">What every exit comes to</a>']),
+            sheet,
+            "## Controls { #controls }",
+            table(("Control", "Choice"), settings),
+            "## What the processor must have { #requirements }",
+            tag(
+                "p",
+                "Checked before anything else, in 32-bit code; all that is missing is said at once, and the disk is "
+                "started without a hypervisor.",
+            ),
+            make_requirements(domain, subject),
+        ),
+        lead=say_doc(domain.doc, subject),
+    )
+
+
+def list_owned(register: str, mask: int, subject: Subject) -> str:
+    """Bits whose guest value is a shadow."""
+    state = subject.facts.state.get(register)
+    names = [one.name for one in state.layout.bits if mask & one.mask] if state and state.layout else []
+    return ", ".join(map(code, names)) or code(hexadecimal(mask))
+
+
+def make_requirements(domain: Domain, subject: Subject) -> str:
+    rows = []
+    for one in RequirementList(subject.model, domain).build():
+        where = f"CPUID {one.number}.{one.alternative}" if one.kind == "REQUIRE_CPUID" else one.number
+        if one.number in subject.facts.msrs:
+            where = ref("msr", one.number)
+        rows.append(
+            (text(one.name), where, f"word {one.word}, bit {one.bit}", badge("1" if one.expected else "0", "named"))
+        )
+    return table(("Needs", "Where", "Bit", "Must be"), rows, "dense")

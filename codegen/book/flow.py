@@ -1,0 +1,150 @@
+"""A typed body as a flow diagram. Time runs downwards along a spine; what a condition asks for stands to its right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from codegen.book import svg
+from codegen.book.say import say, say_end, say_statement
+from codegen.model import ir
+from codegen.resolve.cost import cost_of_expression, cost_of_statement
+
+LINE, PAD, SPINE, GAP, ASIDE = 17.0, 9.0, 24.0, 22.0, 52.0
+KINDS = {
+    "advance": "good",
+    "advance_by": "good",
+    "resume": "good",
+    "return": "good",
+    "forward": "good",
+    "inject": "fault",
+    "fail": "fault",
+    "reset": "bad",
+    "stop": "bad",
+}
+
+
+@dataclass(frozen=True)
+class Open:
+    """A path that goes on: where it is, what to write beside it, and what it has cost, in instructions."""
+
+    x: float
+    y: float
+    cost: int
+    words: str = ""
+
+
+@dataclass
+class Drawing:
+    """What is drawn so far, and how far it reaches."""
+
+    pieces: list[str] = field(default_factory=list)
+    width: float = 0
+    height: float = 0
+    ends: list[tuple[str, int]] = field(default_factory=list)
+
+    def add(self, x: float, y: float, width: float, height: float, *pieces: str) -> None:
+        self.pieces += pieces
+        self.width, self.height = max(self.width, x + width), max(self.height, y + height)
+
+
+def draw_flow(start: str, statements: tuple[ir.Statement, ...], words: str) -> str:
+    """The picture of a body that `start` leads to."""
+    drawing = Drawing()
+    begin = box(drawing, 2, 2, [start], "start", 12)
+    follow(drawing, statements, 2, begin.y + GAP, [begin])
+    return svg.picture(drawing.width + 3, drawing.height + 3, svg.ARROW + "".join(drawing.pieces), words, "flow")
+
+
+def find_ends(statements: tuple[ir.Statement, ...]) -> list[tuple[str, int]]:
+    """Each end of a body, and what the way there costs at most, in instructions."""
+    drawing = Drawing()
+    follow(drawing, statements, 0, 0, [Open(0, 0, 0)])
+    return drawing.ends
+
+
+def box(drawing: Drawing, x: float, y: float, lines: list[str], kind: str, radius: float = 4) -> Open:
+    """Lines in a box; the path that leaves it below."""
+    width = max(len(one) for one in lines) * svg.CHARACTER + 2 * PAD
+    height = len(lines) * LINE + PAD
+    texts = [svg.label(x + PAD, y + LINE * (row + 1) - 1, one) for row, one in enumerate(lines)]
+    drawing.add(x, y, width, height, svg.rect(x, y, width, height, kind, radius=radius), *texts)
+    return Open(x + SPINE, y + height, 0)
+
+
+def arrive(drawing: Drawing, paths: list[Open], x: float, y: float) -> int:
+    """Lead open paths to a point; return what the dearest of them has cost."""
+    for one in paths:
+        points = (
+            [(one.x, one.y), (x, y)] if one.x == x else [(one.x, one.y), (one.x, y - GAP / 2), (x, y - GAP / 2), (x, y)]
+        )
+        drawing.pieces.append(svg.path(points, "edge", arrow=True))
+        if one.words:
+            drawing.add(one.x, one.y, 30, 0, svg.label(one.x + 5, one.y + 14, one.words, "edge-name"))
+    return max((one.cost for one in paths), default=0)
+
+
+def follow(drawing: Drawing, statements: tuple[ir.Statement, ...], x: float, y: float, paths: list[Open]) -> list[Open]:
+    """Draw statements from (x, y) on; return the paths that run out of them."""
+    for kind, some in groupby(statements, lambda one: type(one) if isinstance(one, ir.Branch | ir.End) else None):
+        group = list(some)
+        if kind is None:
+            paths = [draw_steps(drawing, group, x, y, paths)]
+        else:
+            for one in group:
+                paths = draw_turn(drawing, one, x, y, paths)
+                y = max([y, *(open.y for open in paths)]) + (GAP if paths else 0)
+        y = max([y, *(open.y + GAP for open in paths)])
+    return paths
+
+
+def draw_steps(drawing: Drawing, steps: list[ir.Statement], x: float, y: float, paths: list[Open]) -> Open:
+    """Statements that follow each other, in one box."""
+    cost = arrive(drawing, paths, x + SPINE, y) + sum(cost_of_statement(one) for one in steps)
+    end = box(drawing, x, y, [say_statement(one) for one in steps], "step")
+    return Open(end.x, end.y, cost)
+
+
+def draw_turn(drawing: Drawing, one: ir.Statement, x: float, y: float, paths: list[Open]) -> list[Open]:
+    if isinstance(one, ir.Branch):
+        return draw_branch(drawing, one, x, y, paths)
+    assert isinstance(one, ir.End)
+    cost = arrive(drawing, paths, x + SPINE, y) + cost_of_statement(one)
+    words = say_end(one)
+    box(drawing, x, y, [words], KINDS.get(one.kind, "good"), 12)
+    beside = x + len(words) * svg.CHARACTER + 2 * PAD + 6
+    drawing.add(beside, y, 40, 0, svg.label(beside, y + LINE, f"\u2264 {cost}", "cost"))
+    drawing.ends.append((say_end(one), cost))
+    return []
+
+
+def draw_branch(drawing: Drawing, one: ir.Branch, x: float, y: float, paths: list[Open]) -> list[Open]:
+    """A question: `yes` to the right, `no` downwards, below all that `yes` needs."""
+    cost = arrive(drawing, paths, x + SPINE, y) + 2 + cost_of_expression(one.condition)
+    words = say(one.condition)
+    below = box(drawing, x, y, [words + " ?"], "question", 10)
+    right = x + len(words + " ?") * svg.CHARACTER + 2 * PAD
+    aside, middle = right + ASIDE, (y + below.y) / 2
+    drawing.add(
+        right,
+        y,
+        ASIDE,
+        0,
+        svg.path([(right, middle), (aside, middle)], "edge", arrow=True),
+        svg.label(right + 8, middle - 4, "yes", "edge-name"),
+    )
+    part = Drawing()
+    then = follow(part, one.then, aside, y, [Open(aside, y, cost)]) if one.then else [Open(aside, middle, cost)]
+    part.pieces.pop(0) if one.then else None  # the way in is drawn already, from the side
+    take(drawing, part)
+    no = Open(below.x, below.y, cost, "no")
+    down = max(below.y, part.height) + GAP
+    if one.otherwise:
+        return [*follow(drawing, one.otherwise, x, down, [no]), *then]
+    return [Open(no.x, no.y, cost, "no"), *then]
+
+
+def take(drawing: Drawing, part: Drawing) -> None:
+    """Put a part into the whole."""
+    drawing.add(0, 0, part.width, part.height, *part.pieces)
+    drawing.ends += part.ends

@@ -1,0 +1,65 @@
+"""Colours for the spec's language, and for the C made of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import RegexLexer, words
+from pygments.lexers import CLexer
+from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Text
+
+TYPES = ("u8", "u16", "u32", "u64", "bool", "natural")
+
+
+def list_keywords() -> list[str]:
+    """The words that the grammar knows."""
+    grammar = (Path(__file__).parent.parent / "luv.lark").read_text(encoding="utf-8")
+    return sorted(set(re.findall(r'"([a-z][a-z0-9_]*)"', grammar)))
+
+
+class LuvLexer(RegexLexer):  # type: ignore[misc]
+    """The spec's language."""
+
+    name = "Luvalley spec"
+    aliases = ("luv",)
+    filenames = ("*.luv",)
+    tokens = {  # noqa: RUF012 - the base class has it so
+        "root": [
+            (r"///.*", String.Doc),
+            (r"//.*", Comment.Single),
+            (r'"[^"\n]*"', String),
+            (r"0x[0-9A-Fa-f]+|\d+[KMG]?\b", Number),
+            (words(TYPES, suffix=r"\b"), Keyword.Type),
+            (words(list_keywords(), prefix=r"(?<![.\w])", suffix=r"\b"), Keyword),
+            (r"[A-Z][A-Z0-9_]+\b", Name.Constant),
+            (r"\w+(?=\()", Name.Function),
+            (r"\w+", Name),
+            (r"=>|->|\.\.|[-+*/%&|^~<>=!]=?|<<|>>", Operator),
+            (r"[{}()\[\];:,.]", Punctuation),
+            (r"\s+", Text),
+            (r".", Text),
+        ],
+    }
+
+
+FORMATTER = HtmlFormatter(nowrap=True)
+
+
+def show_c(code: str) -> str:
+    return wrap(highlight(code, CLexer(), FORMATTER), "c")
+
+
+def show_spec(code: str) -> str:
+    return wrap(highlight(code, LuvLexer(), FORMATTER), "luv")
+
+
+def wrap(inner: str, language: str) -> str:
+    return f'<div class="highlight language-{language}"><pre><code>{inner}</code></pre></div>'
+
+
+def color_lines(code: str) -> list[str]:
+    """Each line of a spec's file, coloured."""
+    return str(highlight(code, LuvLexer(stripnl=False), FORMATTER)).split("\n")

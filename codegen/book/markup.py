@@ -1,0 +1,79 @@
+"""HTML in small pieces. Text is escaped where it comes in; what these functions return is HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+
+CODE = re.compile(r"`([^`]+)`")
+
+
+def tag(name: str, content: str = "", **attributes: str | int | float | None) -> str:
+    """An element; `class_` is `class`, and an attribute that is None is left out."""
+    given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None}
+    text = "".join(f' {key}="{escape(str(value))}"' for key, value in given.items())
+    return f"<{name}{text}>{content}</{name}>"
+
+
+def text(words: str) -> str:
+    """Plain words; what stands in backticks is code."""
+    return CODE.sub(r"<code>\1</code>", escape(words, quote=False))
+
+
+def code(words: str) -> str:
+    return tag("code", escape(words, quote=False))
+
+
+def link(target: str, label: str, title: str | None = None) -> str:
+    return tag("a", label, href=target, title=title)
+
+
+def badge(words: str, kind: str, title: str | None = None) -> str:
+    """A word on a coloured ground; kinds are in book.css."""
+    return tag("span", escape(words, quote=False), class_=f"badge {kind}", title=title)
+
+
+def heading(level: int, words: str, anchor: str) -> str:
+    """A heading in HTML: search finds it, and `#anchor` leads to it."""
+    return tag(f"h{level}", words, id=anchor)
+
+
+def paragraph(words: str) -> str:
+    return tag("p", words) if words else ""
+
+
+def items(lines: Iterable[str]) -> str:
+    return tag("ul", "".join(tag("li", line) for line in lines))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """A table of HTML cells that scrolls by itself where it is too wide."""
+    top = tag("tr", "".join(tag("th", cell) for cell in head))
+    body = "\n".join(tag("tr", "".join(tag("td", cell) for cell in row)) for row in rows)
+    inner = tag("table", f"<thead>{top}</thead>\n<tbody>\n{body}\n</tbody>", class_=f"facts {kind}".strip())
+    return tag("div", inner, class_="wide")
+
+
+def definitions(pairs: Iterable[tuple[str, str]]) -> str:
+    """Names and what they are, those without a value left out."""
+    rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in pairs if value)
+    return tag("dl", rows, class_="sheet")
+
+
+def block(content: str, kind: str) -> str:
+    return tag("div", content, class_=kind)
+
+
+def details(summary: str, content: str, anchor: str | None = None) -> str:
+    return tag("details", tag("summary", summary) + content, id=anchor)
+
+
+def hexadecimal(number: int, digits: int = 0) -> str:
+    """A number as the spec writes it: 0x and capitals."""
+    return f"0x{number:0{digits}X}"
+
+
+def legend(entries: Iterable[tuple[str, str]]) -> str:
+    """What colours mean: a swatch of each kind with its words."""
+    return block("".join(tag("span", tag("i", class_=kind) + words) for kind, words in entries), "legend")

@@ -1,0 +1,120 @@
+"""From pages to a site: sources for MkDocs, its configuration, and its run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from codegen.book.page import Page
+from codegen.book.pages import make_navigation
+from codegen.output import Output, publish
+
+HERE = Path(__file__).parent
+ASSETS = HERE / "assets"
+FEATURES = [
+    "navigation.tabs",
+    "navigation.sections",
+    "navigation.tabs.sticky",
+    "navigation.top",
+    "navigation.footer",
+    "toc.follow",
+    "search.highlight",
+    "search.suggest",
+    "content.code.copy",
+]
+PALETTE = [
+    {
+        "media": "(prefers-color-scheme: light)",
+        "scheme": "default",
+        "primary": "custom",
+        "accent": "custom",
+        "toggle": {"icon": "material/weather-night", "name": "Dark"},
+    },
+    {
+        "media": "(prefers-color-scheme: dark)",
+        "scheme": "slate",
+        "primary": "custom",
+        "accent": "custom",
+        "toggle": {"icon": "material/weather-sunny", "name": "Light"},
+    },
+]
+EXTENSIONS: list[object] = [
+    "attr_list",
+    "tables",
+    "md_in_html",
+    "admonition",
+    "pymdownx.superfences",
+    {"pymdownx.highlight": {"use_pygments": True}},
+    {"toc": {"permalink": "#", "toc_depth": 3}},
+]
+
+
+class SiteError(Exception):
+    """MkDocs objected; the text is what it said."""
+
+
+def make_configuration(pages: list[Page], source: Path, site: Path) -> dict[str, object]:
+    """MkDocs's settings: nothing in them reaches for the network."""
+    return {
+        "site_name": "Luvalley",
+        "docs_dir": str(source),
+        "site_dir": str(site),
+        "use_directory_urls": False,
+        "strict": True,
+        "theme": {
+            "name": "material",
+            "font": False,
+            "language": "en",
+            "logo": "luvalley.svg",
+            "favicon": "luvalley.svg",
+            "palette": PALETTE,
+            "features": FEATURES,
+        },
+        "extra": {"generator": False},
+        "extra_css": ["book.css"],
+        "hooks": [str(HERE / "hooks.py")],
+        "plugins": [{"search": {"separator": r"[\s\-,:;()\[\]{}]+|\.(?!\d)"}}],
+        "markdown_extensions": EXTENSIONS,
+        "nav": make_navigation(pages),
+        "validation": {"links": {"anchors": "warn", "not_found": "warn"}},
+    }
+
+
+def write_sources(pages: list[Page], folder: Path) -> list[str]:
+    """Write what changed of the pages and what they look like."""
+    assets = [Output(path.name, path.read_text(encoding="utf-8")) for path in sorted(ASSETS.iterdir())]
+    return publish([*(Output(f"{page.name}.md", page.markdown) for page in pages), *assets], folder)
+
+
+def build_site(pages: list[Page], source: Path, site: Path) -> None:
+    """The site in a folder of its own, replaced as a whole when it is done."""
+    write_sources(pages, source)
+    fresh = site.with_name(site.name + ".new")
+    configuration = source.with_name("mkdocs.yml")
+    configuration.write_text(json.dumps(make_configuration(pages, source, fresh), indent=1), encoding="utf-8")
+    run_mkdocs(configuration)
+    shutil.rmtree(site, ignore_errors=True)
+    fresh.replace(site)
+
+
+def run_mkdocs(configuration: Path) -> None:
+    """MkDocs in a process of its own; JSON is YAML too."""
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--clean",
+        "--quiet",
+        "--config-file",
+        configuration,
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise SiteError(f"cannot start MkDocs: {error}") from None
+    if done.returncode:
+        raise SiteError(f"error[book]: MkDocs objects:\n{(done.stderr + done.stdout).strip()}")
