@@ -8,7 +8,6 @@ TABLE_COPY      equ 0x7BE               ; where boot records leave the partition
 TABLE           equ 0x1BE
 SIGNATURE       equ 0xAA55
 TRIES           equ 3
-COM1            equ 0x3F8
 
 section .low16 progbits alloc exec nowrite align=16
 bits 16
@@ -103,22 +102,12 @@ sector_try:
 
 fail_with:
         mov si, ax
-; SI: text. Says it on screen and COM1 (115200 baud, 8N1) and halts.
-fail:   mov dx, COM1 + 3
-        mov al, 0x83                    ; the divisor's registers
-        out dx, al
-        mov dx, COM1
-        mov ax, 1
-        out dx, ax
-        mov dx, COM1 + 3
-        mov al, 3
-        out dx, al
+; SI: text. Says it on screen and COM1 and halts.
+fail:   call serial_setup
 .next:  lodsb
         or al, al
         jz .halt
-        push ax
         call serial_char
-        pop ax
         mov ah, 0x0E
         mov bx, 7
         int 0x10
@@ -126,17 +115,7 @@ fail:   mov dx, COM1 + 3
 .halt:  hlt
         jmp .halt
 
-serial_char:
-        push ax
-        mov dx, COM1 + 5
-        xor cx, cx
-.wait:  in al, dx
-        test al, 0x20
-        loopz .wait
-        pop ax
-        mov dx, COM1
-        out dx, al
-        ret
+%include "runtime/serial.inc"
 
 align 4
 packet: dw 16, 1, SECTOR, 0

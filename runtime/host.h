@@ -58,65 +58,22 @@ static inline void host_pause(void)
     asm volatile("pause" : : : "memory");
 }
 
-static inline u64 host_read_cr0(void)
-{
-    u64 value;
-    asm volatile("mov %%cr0, %0" : "=r"(value));
-    return value;
-}
+/* host_read_cr0() and so on. */
+#define HOST_READ(name) \
+    static inline u64 host_read_##name(void) \
+    { \
+        u64 value; \
+        asm volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
+        return value; \
+    }
+#define HOST_WRITE(name) \
+    static inline void host_write_##name(u64 value) \
+    { \
+        asm volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
+    }
 
-static inline void host_write_cr0(u64 value)
-{
-    asm volatile("mov %0, %%cr0" : : "r"(value) : "memory");
-}
-
-static inline u64 host_read_cr3(void)
-{
-    u64 value;
-    asm volatile("mov %%cr3, %0" : "=r"(value) : : "memory");
-    return value;
-}
-
-static inline void host_write_cr3(u64 value)
-{
-    asm volatile("mov %0, %%cr3" : : "r"(value) : "memory");
-}
-
-static inline u64 host_read_cr4(void)
-{
-    u64 value;
-    asm volatile("mov %%cr4, %0" : "=r"(value));
-    return value;
-}
-
-static inline void host_write_cr4(u64 value)
-{
-    asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
-}
-
-static inline u64 host_read_cr2(void)
-{
-    u64 value;
-    asm volatile("mov %%cr2, %0" : "=r"(value));
-    return value;
-}
-
-static inline void host_write_cr2(u64 value)
-{
-    asm volatile("mov %0, %%cr2" : : "r"(value) : "memory");
-}
-
-static inline u64 host_read_dr6(void)
-{
-    u64 value;
-    asm volatile("mov %%db6, %0" : "=r"(value));
-    return value;
-}
-
-static inline void host_write_dr6(u64 value)
-{
-    asm volatile("mov %0, %%db6" : : "r"(value));
-}
+HOST_READ(cr0) HOST_READ(cr2) HOST_READ(cr3) HOST_READ(cr4) HOST_READ(dr6)
+HOST_WRITE(cr0) HOST_WRITE(cr2) HOST_WRITE(cr3) HOST_WRITE(cr4) HOST_WRITE(dr6)
 
 static inline void host_clear_breakpoints(void)
 {

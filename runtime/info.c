@@ -10,22 +10,8 @@ static struct answer answer(u64 value)
     return (struct answer){ value, true };
 }
 
-/* Summed over all CPUs. */
-static u64 hidden_writes(void)
-{
-    u64 sum = 0;
-    for (u32 i = 0; i < cpu_count; i++)
-        sum += cpus[i]->hidden_writes;
-    return sum;
-}
-
-static u64 hidden_reads(void)
-{
-    u64 sum = 0;
-    for (u32 i = 0; i < cpu_count; i++)
-        sum += cpus[i]->hidden_reads;
-    return sum;
-}
+/* A counter of struct cpu, summed over all CPUs. */
+#define SUM(counter) ({ u64 sum = 0; for (u32 i = 0; i < cpu_count; i++) sum += cpus[i]->counter; sum; })
 
 struct answer info_read(struct cpu *cpu, u32 which)
 {
@@ -36,8 +22,8 @@ struct answer info_read(struct cpu *cpu, u32 which)
     case 2: return answer(hv_base);
     case 3: return answer(hv_size);
     case 4: return answer(EXIT_COUNT);
-    case 5: return answer(hidden_reads());
-    case 6: return answer(hidden_writes());
+    case 5: return answer(SUM(hidden_reads));
+    case 6: return answer(SUM(hidden_writes));
     default: return (struct answer){ 0, false };
     }
 }

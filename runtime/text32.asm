@@ -6,10 +6,6 @@ SCREEN          equ 0xB8000
 COLUMNS         equ 80
 ROWS            equ 25
 BDA_CURSOR      equ 0x450               ; column, row of page 0: the BIOS goes on where we stop
-COM1            equ 0x3F8
-COM1_STATUS     equ COM1 + 5
-COM1_EMPTY      equ 1 << 5              ; transmitter holding register
-COM1_WAIT       equ 100000
 
 section .boot progbits alloc exec nowrite align=16
 ; ESI: text, ends with 0.
@@ -37,34 +33,7 @@ text_char:
         popad
         ret
 
-; 115200 baud, 8 bits, no parity, one stop bit: nobody may have set it before us.
-serial_setup:
-        mov edx, COM1 + 3
-        mov al, 0x83                    ; the divisor's registers
-        out dx, al
-        mov edx, COM1
-        mov al, 1
-        out dx, al
-        inc edx
-        mov al, 0
-        out dx, al
-        mov edx, COM1 + 3
-        mov al, 3
-        out dx, al
-        ret
-
-serial_char:
-        push eax
-        mov ecx, COM1_WAIT
-        mov edx, COM1_STATUS
-.wait:  in al, dx
-        test al, COM1_EMPTY
-        jnz .ready
-        loop .wait
-.ready: pop eax
-        mov edx, COM1
-        out dx, al
-        ret
+%include "runtime/serial.inc"
 
 screen_char:
         movzx ebx, byte [BDA_CURSOR]
