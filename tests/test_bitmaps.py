@@ -11,6 +11,7 @@ import pytest
 
 from codegen import syntax
 from codegen.generate.bitmaps import make_io_bitmap, make_msr_bitmap
+from codegen.generate.msr_switch import case_lines
 from codegen.model.choices import Domain
 from codegen.source import SourceFile
 from tests.support import ROOT, compile_small, load_facts, load_spec, parse_text
@@ -184,3 +185,14 @@ def test_the_oracle_is_not_blind(library: ctypes.CDLL, oracle: Oracle) -> None:
         compare_msrs(bytes(data), oracle, range(0x270, 0x280), range(0))
 
 
+
+
+def test_pass_beyond_the_bitmap_is_carried_out() -> None:
+    """MSRs that no bitmap has leave in any case: a rule that passes them does so in root mode. SDM 25.6.9"""
+    facts = "/// Beyond.\nmsrs { 0xC0010015 IA32_BEYOND : plain; }\n"
+    rules = "msr { default inject gp; IA32_BEYOND pass; IA32_PAT pass; }"
+    rest = 'io { default pass; } exceptions { default pass; } on cpuid { advance; } on triple_fault { reset "over"; }'
+    model = compile_small(SourceFile("beyond.luv", f"{facts}/// A guest.\ndomain guest {{ {rules} {rest} }}\n"))
+    lines = "\n".join(case_lines(model.domains["guest"].msr.read, "read"))
+    assert "case 0xc0010015 /* IA32_BEYOND */:\n    guest_msr_read_try(cpu, msr);" in lines
+    assert "IA32_PAT" not in lines
