@@ -1,0 +1,18 @@
+#!/bin/busybox sh
+# The guest's first process: says what it sees, reads its disk, and powers off. Lines with `@guest` are the test's.
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+for module in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do
+    [ -e /modules/$module.ko ] && insmod /modules/$module.ko
+done
+echo "@guest cpus $(grep -c ^processor /proc/cpuinfo)"
+echo "@guest clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
+if [ -e /dev/vda ]; then
+    echo "@guest md5 $(md5sum /dev/vda | cut -d' ' -f1)"
+fi
+echo "@guest interrupts $(grep -E 'LOC|virtio0-req' /proc/interrupts | tr -s ' ' | tr '\n' ';')"
+echo "@guest end"
+poweroff -f

@@ -1,0 +1,113 @@
+"""A machine without VT-x for the library: Debian's kernel and its kvm-amd in QEMU's TCG, with QEMU inside.
+
+What runs inside is a shell script; its exit status comes back through QEMU's debug exit port.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from machine.command import run_command
+from machine.cpio import Entry, make_directory, make_file, make_link, write_archive
+from machine.debian import Kernel, find_module, get_kernel
+from machine.initrd import BUSYBOX, CHARACTER_DEVICE
+from machine.paths import BUILD, DOM0, make_folder
+
+QEMU = Path("/usr/bin/qemu-system-x86_64")
+ROMS = (
+    "/usr/share/seabios/bios-256k.bin", "/usr/share/seabios/vgabios-stdvga.bin",
+    "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/linuxboot_dma.bin", "/usr/share/qemu/linuxboot.bin",
+)
+MODULES = ("irqbypass", "kvm", "kvm-amd")
+GUEST_MODULES = ("virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk")
+HERE = Path(__file__).resolve().parent
+WORK = BUILD / "domu"
+LIBRARY = DOM0 / "libluvkvm"
+QUIET = "console=ttyS0 quiet nokaslr mitigations=off no_timer_check cryptomgr.notests=1 random.trust_cpu=on audit=0"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a script inside ended, what the machine's console and what the inner guests' consoles say."""
+
+    status: int
+    console: str
+
+
+def build_library() -> Path:
+    """Compile the library; return it."""
+    library = make_folder(WORK) / "libluvkvm.so"
+    run_command(["make", "-s", "-C", LIBRARY, f"OUTPUT={library}"])
+    return library
+
+
+def find_libraries(program: Path) -> dict[str, Path]:
+    """Return the shared libraries of a program, by the path that it looks for."""
+    found = {}
+    for line in run_command(["ldd", program]).splitlines():
+        words = line.split()
+        path = words[2] if "=>" in words else words[0]
+        if path.startswith("/"):
+            found[path] = Path(path).resolve()
+    return found
+
+
+def list_folders(files: Mapping[str, object]) -> list[str]:
+    """Return every folder that the paths need."""
+    folders: set[str] = set()
+    for path in files:
+        folders.update(str(parent) for parent in Path(path).parents if str(parent) != ".")
+    return sorted(folders)
+
+
+def collect_qemu(library: Path) -> dict[str, Path]:
+    """Return QEMU with all that it opens: libraries, firmware."""
+    files = {**find_libraries(QEMU), **find_libraries(library)}
+    files |= {str(QEMU): QEMU, "/luv/libluvkvm.so": library}
+    for rom in ROMS:
+        files[f"/usr/share/qemu/{Path(rom).name}"] = Path(rom)
+    return {path.removeprefix("/"): place for path, place in files.items()}
+
+
+def make_guest(kernel: Kernel) -> bytes:
+    """Return the inner guest's initramfs."""
+    init = (HERE / "guests" / "init.sh").read_bytes()
+    entries = [make_directory(folder) for folder in ("bin", "dev", "proc", "sys", "modules")]
+    entries += [Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))]
+    entries += [make_file("bin/busybox", BUSYBOX.read_bytes(), True), make_file("init", init, True)]
+    for name in GUEST_MODULES:
+        entries.append(make_file(f"modules/{name}.ko", find_module(kernel, name).read_bytes()))
+    return write_archive(entries)
+
+
+def list_machine(kernel: Kernel, script: str) -> Iterator[Entry]:
+    """Yield the outer machine's initramfs."""
+    files = {path: place.read_bytes() for path, place in collect_qemu(build_library()).items()}
+    files |= {f"modules/{name}.ko": find_module(kernel, name).read_bytes() for name in MODULES}
+    files |= {"bin/busybox": BUSYBOX.read_bytes(), "init": (HERE / "guests" / "host.sh").read_bytes()}
+    files |= {"guest/vmlinuz": kernel.vmlinuz.read_bytes(), "guest/initrd": make_guest(kernel), "script": script.encode()}
+    yield from (make_directory(folder) for folder in [*list_folders(files), "dev", "proc", "sys", "tmp"])
+    yield Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))
+    for path, content in files.items():
+        yield make_file(path, content, executable=True)
+
+
+def run_nested(script: str, seconds: int, cpus: int = 1) -> Result:
+    """Boot the machine, run `script` in it, and return how it ended."""
+    kernel = get_kernel()
+    initrd = make_folder(WORK) / "nested.cpio"
+    console = WORK / "nested.txt"
+    initrd.write_bytes(write_archive(list_machine(kernel, script)))
+    command = [
+        QEMU, "-accel", f"tcg,thread={'multi' if cpus > 1 else 'single'}", "-cpu", "max", "-smp", str(cpus), "-m", "1024", "-nodefaults", "-no-reboot",
+        "-display", "none", "-serial", f"file:{console}", "-device", "isa-debug-exit,iobase=0xf4",
+        "-kernel", kernel.vmlinuz, "-initrd", initrd, "-append", f"{QUIET} panic=-1",
+    ]
+    try:
+        status = subprocess.run(command, timeout=seconds, check=False, stdin=subprocess.DEVNULL).returncode
+    except subprocess.TimeoutExpired:
+        status = -1
+    return Result(status >> 1 if status > 0 else 255, console.read_text(errors="replace"))
