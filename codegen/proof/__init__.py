@@ -1,0 +1,1 @@
+"""What holds for every input, proven: executable semantics of the runtime's builders, for numbers and for z3."""
