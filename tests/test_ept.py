@@ -270,7 +270,7 @@ def test_every_page_of_a_usual_machine(library: ctypes.CDLL, a20: bool, page_1g:
 
 @pytest.mark.parametrize("block", range(4))
 def test_random_machines(library: ctypes.CDLL, block: int) -> None:
-    for seed in range(block * 25, block * 25 + 25):
+    for seed in range(block * 15, block * 15 + 15):
         machine = draw_machine(seed)
         source = random.Random(~seed)
         anywhere = [source.randrange(machine.end) for _ in range(100)]
