@@ -16,6 +16,7 @@ from codegen.model.choices import Model
 
 MOST_BYTES = 128 << 10
 EXECUTE, WRITE = 1, 2
+PAGE = 4096
 REGISTERS = (
     "rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "rbp", "r12", "r13", "r14", "r15",
 )  # fmt: skip
@@ -55,13 +56,19 @@ def loaded_size(elf: ELFFile) -> int:
 
 
 def check_segments(elf: ELFFile) -> list[str]:
-    """No page is both writable and executable."""
-    both = EXECUTE | WRITE
-    return [
-        f"the segment at {segment['p_vaddr']:#x} is writable and executable"
+    """No page is both writable and executable, not by two segments that share it either."""
+    return [f"the page at {page:#x} is writable and executable"
+            for page in sorted(find_pages(elf, EXECUTE) & find_pages(elf, WRITE))]
+
+
+def find_pages(elf: ELFFile, right: int) -> set[int]:
+    """The addresses of the pages that have some segment with this right."""
+    return {
+        page
         for segment in load_segments(elf)
-        if segment["p_flags"] & both == both
-    ]
+        if segment["p_flags"] & right
+        for page in range(segment["p_vaddr"] & -PAGE, segment["p_vaddr"] + segment["p_memsz"], PAGE)
+    }
 
 
 def check_symbols(elf: ELFFile, model: Model) -> list[str]:
