@@ -11,7 +11,7 @@ from codegen.model.facts import Msr
 # Kind of action -> colour, and its meaning for legends. Everything but `pass` is a set bit in the bitmap.
 KINDS = {
     "pass": ("good", "native: the guest's own, no exit"),
-    "try": ("prefer", "try: done in root mode with a fault fix-up"),
+    "try": ("warm", "try: done in root mode with a fault fix-up"),
     "value": ("switched", "a constant"),
     "do": ("on", "a body in the spec decides"),
     "inject": ("fault", "an exception"),
@@ -54,8 +54,16 @@ def show(action: Action, body: str = "") -> str:
     return (tag("a", label, href=body) if body and action.kind == "do" else label) + " " + place(action.span)
 
 
-def body_anchor(domain: Domain, name: str, direction: str) -> str:
-    return f"{domain.name}-handlers.html#{name}-{direction}"
+def find_body(domain: Domain, direction: str, action: Action) -> str:
+    """The first rule that has an action's body: registers of one kind share it. Nothing where it has none."""
+    rules, _ = rules_of(domain, direction)
+    return next((one.name for one in rules if action.body is not None and one.action.body is action.body), "")
+
+
+def body_anchor(domain: Domain, direction: str, action: Action) -> str:
+    """Where a body's diagram is."""
+    name = find_body(domain, direction, action)
+    return f"{domain.name}-handlers.html#{name}-{direction}" if name else ""
 
 
 def bitmap_place(number: int, direction: str) -> str:

@@ -31,6 +31,7 @@ def read_subject(tree: Tree) -> Subject:
         make_ledgers(reading),
         load_documents(tree.root),
         load_records(tree.root / "docs" / "records"),
+        reading.digest,
     )
 
 

@@ -63,6 +63,11 @@ def find_ends(statements: tuple[ir.Statement, ...]) -> list[tuple[str, int]]:
     return drawing.ends
 
 
+def find_bound(statements: tuple[ir.Statement, ...]) -> int:
+    """What the dearest path costs at most."""
+    return max((cost for _, cost in find_ends(statements)), default=0)
+
+
 def box(drawing: Drawing, x: float, y: float, lines: list[str], kind: str, radius: float = 4) -> Open:
     """Lines in a box; the path that leaves it below."""
     width = max(len(one) for one in lines) * svg.CHARACTER + 2 * PAD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codegen.book.costs import say_origin
 from codegen.book.documents import split_title, turn_links
 from codegen.book.markup import tag, text
 from codegen.book.page import Page
@@ -56,7 +57,7 @@ def make_figures(subject: Subject) -> str:
         )
         for one in figures
     )
-    commands = ", ".join(tag("code", one) for one in subject.records.commands)
     head = "<thead><tr><th>Figure</th><th>Measured</th><th>Aim</th></tr></thead>"
-    note = tag("p", f"Recorded by {commands} in Bochs, where a tick is an instruction.", class_="caption")
-    return tag("div", tag("table", f"{head}<tbody>{rows}</tbody>", class_="facts figures") + note, class_="wide")
+    return tag(
+        "div", tag("table", f"{head}<tbody>{rows}</tbody>", class_="facts figures") + say_origin(subject), class_="wide"
+    )

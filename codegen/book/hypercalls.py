@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from codegen.book.costs import say_cost
 from codegen.book.flow import draw_flow
-from codegen.book.handlers import say_cost, side_by_side
+from codegen.book.handlers import side_by_side
 from codegen.book.lexer import show_c
 from codegen.book.markup import code, definitions, hexadecimal, table, tag, text
 from codegen.book.page import Page
@@ -84,7 +85,7 @@ def make_call(call: Hypercall, subject: Subject) -> str:
             ("From", text(ORIGINS.get(call.origin, call.origin))),
             ("Returns", say_returns(call)),
             ("Errors", say_errors(call)),
-            ("Cost", say_cost(call.name, call.body, subject)),
+            ("Cost", say_cost(call.body, subject.records.costs_of(call.name))),
             ("Declared", place(call.span)),
         ]
     )

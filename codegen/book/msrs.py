@@ -51,10 +51,9 @@ def make_row(msr: Msr, subject: Subject) -> tuple[str, ...]:
     notes = [say_doc(msr.doc, subject, brief=True), show_guard(msr), show_switch(msr), *list_domains(msr, subject)]
     words = "".join(tag("p", note) for note in notes if note)
     actions = [
-        show(action_for(domain, way, msr.first), body_anchor(domain, msr.name, way))
-        for domain in subject.domains
-        for way in ("read", "write")
-    ]
+        show(action, body_anchor(domain, way, action))
+        for domain in subject.domains for way in ("read", "write") for action in [action_for(domain, way, msr.first)]
+    ]  # fmt: skip
     return (code(say_numbers(msr.first, msr.last)), name + words, *actions, show_bits(msr), place(msr.span))
 
 

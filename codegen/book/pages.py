@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codegen.book.behaviour import make_behaviour
 from codegen.book.bitmaps import make_bitmaps
 from codegen.book.capabilities import make_capabilities
 from codegen.book.controls import make_controls
@@ -13,7 +14,6 @@ from codegen.book.events import make_events
 from codegen.book.exits import make_exits
 from codegen.book.fields import make_fields
 from codegen.book.front import make_front
-from codegen.book.handlers import make_handlers
 from codegen.book.hypercalls import make_hypercalls
 from codegen.book.ledger import make_ledger
 from codegen.book.memory import make_memory
@@ -51,7 +51,7 @@ def make_pages(subject: Subject) -> list[Page]:
             for domain in subject.domains
             for page in (
                 make_domain(domain, subject),
-                make_handlers(domain, subject),
+                make_behaviour(domain, subject),
                 make_bitmaps(domain, subject),
                 make_memory(domain, subject),
             )

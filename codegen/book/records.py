@@ -42,9 +42,10 @@ class MapRange:
 
 @dataclass(frozen=True)
 class Records:
-    """What the book takes from runs; everything is empty where nothing is recorded."""
+    """What the book takes from runs; everything is empty where nothing is recorded. `specs`: digests of what ran."""
 
     commands: tuple[str, ...] = ()
+    specs: tuple[str, ...] = ()
     costs: tuple[Cost, ...] = ()
     figures: tuple[Figure, ...] = ()
     exits: Mapping[str, int] = field(default_factory=dict)
@@ -70,6 +71,7 @@ def read_records(texts: Mapping[str, str]) -> Records:
     hidden = next((MapRange(**part["hidden"]) for part in parts if "hidden" in part), None)
     return Records(
         tuple(part["command"] for part in parts),
+        tuple(part.get("spec", "") for part in parts),
         tuple(Cost(**one) for one in merged["costs"]),
         tuple(Figure(**one) for one in merged["figures"]),
         exits,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from codegen.book.access import find_body
 from codegen.book.markup import code, heading, hexadecimal, table
 from codegen.book.page import Page
 from codegen.book.refs import anchor, place, ref, say_doc
@@ -85,7 +86,7 @@ def list_bodies(subject: Subject) -> Iterator[tuple[str, Body]]:
             yield link_body(domain, event, f"on {event}"), handler.body
         for way, rules in (("read", domain.msr.read), ("write", domain.msr.write)):
             for rule in rules:
-                if rule.action.body:
+                if rule.action.body and rule.name == find_body(domain, way, rule.action):
                     yield link_body(domain, f"{rule.name}-{way}", f"{rule.name} {way}"), rule.action.body
         for port in domain.io.rules:
             for way, action in (("read", port.read), ("write", port.write)):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from codegen.book.links import find_faults
 from codegen.book.page import Page
 from codegen.book.pages import make_navigation
 from codegen.output import Output, publish
@@ -96,6 +97,8 @@ def build_site(pages: list[Page], source: Path, site: Path) -> None:
     configuration = source.with_name("mkdocs.yml")
     configuration.write_text(json.dumps(make_configuration(pages, source, fresh), indent=1), encoding="utf-8")
     run_mkdocs(configuration)
+    if faults := find_faults(fresh):
+        raise SiteError("\n".join(["error[book]: links that do not hold:", *faults]))
     shutil.rmtree(site, ignore_errors=True)
     fresh.replace(site)
 

@@ -23,6 +23,7 @@ class Subject:
     ledgers: tuple[Ledger, ...]
     documents: dict[str, str] = field(default_factory=dict)
     records: Records = field(default_factory=Records)
+    digest: str = ""
 
     @property
     def facts(self) -> Facts:
@@ -31,6 +32,11 @@ class Subject:
     @property
     def domains(self) -> list[Domain]:
         return list(self.model.domains.values())
+
+    @property
+    def outdated(self) -> bool:
+        """Whether what was recorded ran with another spec."""
+        return any(one != self.digest for one in self.records.specs)
 
     @cached_property
     def paths(self) -> set[str]:

@@ -1,0 +1,94 @@
+"""`build.py measure`: measures what the book shows of runs, and writes it to docs/records/.
+
+Three boots: Debian bare and with Luvalley (the five figures, the exits of a boot, the memory map), then the guest that
+measures exits. One CPU, so a tick is an instruction.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from codegen.digest import digest_spec
+from machine.bench import Figure, compute_figures, measure_boot, read_image
+from machine.costs import Cost, assemble_guest, read_costs
+from machine.initrd import compile_program
+from machine.paths import BUILD, DOM0, IMAGE, ROOT, MachineFault, make_folder
+from machine.request import STATUS_FAULT, Request
+from machine.run import boot, build_image, explain_end
+from machine.workfolder import hold_folder
+
+RECORD = ROOT / "docs" / "records" / "measured.json"
+HIDDEN = re.compile(r"^memory hidden: (0x[0-9a-f]+)-(0x[0-9a-f]+)", re.MULTILINE)
+EXITS = re.compile(r"^exits (\w+): (\d+)$", re.MULTILINE)
+RANGE = re.compile(r"BIOS-e820: \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\] (\w+)")
+COMMAND = "chmod +x callcost && ./callcost && dmesg | grep BIOS-e820 && selfcheck"
+TIMEOUT = 600.0  # seconds
+
+
+def run_dom0(bochs: Path, folder: Path) -> str:
+    """Boot Debian with Luvalley; return what dom0 says of hypercalls, its memory map and its exits."""
+    program = make_folder(folder / "dom0") / "callcost"
+    program.write_bytes(compile_program(DOM0 / "callcost.c"))
+    request = Request(cpus=1, bochs=bochs, command=COMMAND, additions=(program,), timeout=TIMEOUT)
+    outcome = boot(request, folder)
+    if outcome.status != 0:
+        raise MachineFault(explain_end(outcome, request, folder))
+    return outcome.output
+
+
+def find_hidden(output: str) -> dict[str, Any]:
+    """Return the hidden region as the self-check says it."""
+    found = HIDDEN.search(output)
+    if not found:
+        raise MachineFault("no-hidden: the self-check named no hidden memory")
+    return {"first": int(found[1], 16), "last": int(found[2], 16), "kind": "hidden"}
+
+
+def run_guest(bochs: Path, folder: Path, hidden: int) -> list[Cost]:
+    """Boot the guest that measures."""
+    image = assemble_guest(folder / "costs.img", hidden)
+    request = Request(cpus=1, bochs=bochs, image=image, timeout=TIMEOUT)
+    outcome = boot(request, make_folder(folder / "costs"))
+    return read_costs(outcome.result.serial)
+
+
+def measure_figures(bochs: Path, folder: Path) -> list[Figure]:
+    """Return the five figures."""
+    entry, size = read_image(IMAGE)
+    bare = measure_boot(bochs, None, make_folder(folder / "bare"))
+    return compute_figures(size, bare, measure_boot(bochs, entry, make_folder(folder / "beneath")))
+
+
+def make_record(bochs: Path, folder: Path) -> dict[str, Any]:
+    """Do all the runs and gather what they said."""
+    output = run_dom0(bochs, make_folder(folder / "debian"))
+    hidden = find_hidden(output)
+    ranges = [{"first": int(low, 16), "last": int(high, 16), "kind": kind} for low, high, kind in RANGE.findall(output)]
+    costs = [*run_guest(bochs, folder, hidden["first"]), *read_costs(output)]
+    exits = {name: int(count) for name, count in EXITS.findall(output) if name != "in"}
+    return {
+        "command": "python3 build.py measure", "spec": digest_spec(ROOT / "spec"), "hidden": hidden, "memory": ranges,
+        "exits": exits, "costs": [asdict(one) for one in costs],
+        "figures": [asdict(one) | {"value": round(one.value, 2)} for one in measure_figures(bochs, folder)],
+    }
+
+
+def run_measure(bochs: Path, file: Path = RECORD) -> int:
+    """Build, measure, and write the record; return the exit status."""
+    if status := build_image():
+        return status
+    try:
+        with hold_folder(BUILD / "measure") as folder:
+            record = make_record(bochs, folder)
+    except MachineFault as fault:
+        print(f"build.py: {fault}", file=sys.stderr)
+        return STATUS_FAULT
+    make_folder(file.parent)
+    file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(f"{file.relative_to(ROOT)}: {len(record['costs'])} costs, {len(record['figures'])} figures")
+    return 0
