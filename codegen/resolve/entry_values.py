@@ -54,9 +54,9 @@ def needed_controls(condition: ir.Condition) -> list[str]:
 
 
 def word_value(word: ControlWord, facts: Facts) -> ir.Expression:
-    """A control word, as the VMCS has it."""
-    field = facts.vmcs[word.field]
-    return ir.VmcsRead(field, field.type)
+    """A control word, as the VMCS has it; one whose field is unknown has been reported."""
+    field = facts.vmcs.get(word.field)
+    return ir.VmcsRead(field, field.type) if field else ir.Constant(0, U64)
 
 
 def read_capability(table: CapabilityTable, name: syntax.Name, scope: Scope) -> ir.Expression | None:
