@@ -134,6 +134,13 @@ def control_needs(reporter: Reporter, span: Span, message: str, fact: Span, help
     reporter.add(Diagnostic("control-needs", span, message, "cannot be on", (note,), help))
 
 
+def field_needs(reporter: Reporter, span: Span, field: str, why: str, fact: Span, help: str) -> None:
+    """A VMCS field without the control by which it exists."""
+    message = f"the VMCS has no field `{field}` here: {why}"
+    note = Note(fact, "the field needs it here")
+    reporter.add(Diagnostic("field-needs", span, message, "uses it", (note,), help))
+
+
 def native_trapped(reporter: Reporter, name: Name, first: Span) -> None:
     """An event that is wished both ways."""
     note = Note(first, "the other wish is here")

@@ -7,6 +7,7 @@ from codegen.checks.bodies import check_locals
 from codegen.checks.controls import check_control_needs, check_switched_msrs
 from codegen.checks.exits import check_coverage, check_natives, check_traps
 from codegen.checks.features import check_features
+from codegen.checks.fields import check_fields
 from codegen.checks.memory import check_memory
 from codegen.checks.msrs import check_guarded
 from codegen.diagnostics import Reporter
@@ -20,6 +21,7 @@ DOMAIN_CHECKS = (
     check_coverage,
     check_guarded,
     check_features,
+    check_fields,
     check_memory,
 )
 

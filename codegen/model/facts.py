@@ -245,6 +245,8 @@ class Facts:
     vmcs: dict[str, VmcsField] = field(default_factory=dict)
     words: dict[str, ControlWord] = field(default_factory=dict)
     controls: dict[str, Control] = field(default_factory=dict)
+    field_needs: dict[str, Condition] = field(default_factory=dict)
+    field_needs_spans: dict[str, Span] = field(default_factory=dict)
     word_needs: dict[str, Condition] = field(default_factory=dict)
     control_needs: dict[str, Condition] = field(default_factory=dict)
     capabilities: dict[str, CapabilityTable] = field(default_factory=dict)

@@ -146,6 +146,13 @@ class FactResolver:
         elif encoded_area != area:
             errors.encoding_area(self.reporter, node.name, encoding, area, encoded_area)
 
+    def link_vmcs(self, node: syntax.Vmcs) -> None:
+        """What must be on for a field to exist: known when controls are."""
+        for field in node.fields:
+            if field.needs:
+                self.facts.field_needs[field.name.text] = resolve_condition(field.needs, self.facts, self.reporter)
+                self.facts.field_needs_spans[field.name.text] = field.needs.span
+
     def add_controls(self, node: syntax.Controls, doc: model.Doc) -> None:
         """A control word and its controls."""
         width = 64 if node.allowed1_only else 32

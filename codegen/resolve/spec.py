@@ -57,6 +57,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Msrs, lambda node, doc: resolver.add_msrs(node)),
         (syntax.Msrs, lambda node, doc: resolver.link_msrs(node)),
         (syntax.Controls, lambda node, doc: resolver.link_controls(node)),
+        (syntax.Vmcs, lambda node, doc: resolver.link_vmcs(node)),
         (syntax.Capabilities, resolver.add_capabilities),
         (syntax.Vectors, lambda node, doc: resolver.add_vectors(node)),
         (syntax.Ports, lambda node, doc: resolver.add_ports(node)),

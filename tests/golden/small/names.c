@@ -26,5 +26,6 @@ const struct vmcs_field vmcs_fields[VMCS_FIELD_COUNT] = {
     { VMCS_GUEST_IA32_EFER, "guest_ia32_efer" },
     { VMCS_GUEST_CR0, "guest_cr0" },
     { VMCS_GUEST_RIP, "guest_rip" },
+    { VMCS_GUEST_PDPTE1, "guest_pdpte1" },
     { VMCS_HOST_RIP, "host_rip" },
 };

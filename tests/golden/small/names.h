@@ -7,7 +7,7 @@
 /* Names of basic exit reasons; null where the manual has none. */
 extern const char *const exit_names[EXIT_COUNT];
 
-#define VMCS_FIELD_COUNT 10
+#define VMCS_FIELD_COUNT 11
 
 struct vmcs_field {
     u16 encoding;

@@ -15,6 +15,7 @@
 #define VMCS_GUEST_IA32_EFER 0x2806u
 #define VMCS_GUEST_CR0 0x6800u
 #define VMCS_GUEST_RIP 0x681eu
+#define VMCS_GUEST_PDPTE1 0x280cu
 
 /* host: state */
 #define VMCS_HOST_RIP 0x6c16u
