@@ -1,0 +1,32 @@
+"""A run of the instrumented build: what dom0 took is recorded, and the audit shows it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from codegen.insight.audit import make_page
+from codegen.insight.ledger_text import count_arm
+from codegen.insight.reading import read_folder
+from machine.paths import BUILD, ROOT
+
+pytestmark = pytest.mark.boot
+RECORD = BUILD / "records" / "instrumented.json"
+
+
+def test_a_run_says_which_arms_it_took(request: pytest.FixtureRequest) -> None:
+    RECORD.unlink(missing_ok=True)
+    options = ["--cpus", "1", "--instrument", "--record", RECORD, "--record-as", request.node.nodeid]
+    command = [sys.executable, "build.py", "run", *options]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = make_page(read_folder(ROOT / "spec", BUILD / "syntax"), [RECORD])
+    taken = {arm.key: sum(count_arm(arm, page.records).values()) for arm in page.arms}
+    assert page.records[0].by == request.node.nodeid
+    assert taken["dom0 on cpuid"] == page.records[0].exit_total("dom0", 10) > 0
+    assert taken["dom0 msr read default: try"] > 0
+    assert taken["hypercall exit_count"] > 0
+    assert taken["dom0 on triple_fault"] == 0
+    assert not any(taken[key] for key in taken if key.startswith("dom0 on entry_failure"))
