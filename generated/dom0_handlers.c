@@ -243,7 +243,9 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
 
 /* ---- Hypercalls: from 64-bit ring 3, with the magic in the upper half of RAX. */
 
-/* One number about the hypervisor: 0 version of this interface, 1 CPUs started, 2 and 3 base and size (bytes) of the hidden memory, 4 number of exit reasons, 5 and 6 hidden pages read first and writes to hidden memory. */
+/* One number about the hypervisor: 0 version of this interface, 1 CPUs started,
+ * 2 and 3 base and size (bytes) of the hidden memory, 4 number of exit reasons,
+ * 5 and 6 hidden pages read first and writes to hidden memory. */
 static struct answer hypercall_info(struct cpu *cpu, u32 which)
 {
     struct answer answer = info_read(cpu, which);
@@ -425,10 +427,8 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports in the bitmap. */
 
-static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
+static void on_io_byte(struct cpu *cpu, u16 port, bool input)
 {
-    if (string)
-        machine_stop(cpu, "dom0 used a string instruction on a trapped port");
     switch (port) {
     case 0x92: /* system_control_a */
         if (input) {
@@ -462,7 +462,18 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
         }
         break;
     }
-    guest_io_native(cpu, port, size, input);
+    guest_io_native(cpu, port, 1, input);
+}
+
+/* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
+static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
+{
+    if (string)
+        machine_stop(cpu, "dom0 used a string instruction on a trapped port");
+    if (size == 1)
+        on_io_byte(cpu, port, input);
+    else
+        guest_io_split(cpu, port, size, input, on_io_byte);
 }
 
 /* ---- Handlers, an event each. */
@@ -482,7 +493,7 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
 /* XCR0 stays loaded: the hypervisor does not touch what it governs. */
 static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
 {
-    if (((u8)((vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5) & 3)) != 0) {
+    if (((u8)((vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -525,10 +536,12 @@ static inline void on_vmcall(struct cpu *cpu)
     return;
 }
 
-/* CR4.VMXE: there is no VMX to enable. CR0.NE: the shadow changes and the instruction runs again, now without leaving; what it would be refused for is refused first, or the shadow would have changed for nothing. */
+/* CR4.VMXE: there is no VMX to enable. CR0.NE: the shadow changes and the instruction runs again,
+ * now without leaving; what it would be refused for is refused first,
+ * or the shadow would have changed for nothing. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
-    if (access != 0) {
+    if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) {
         machine_stop(cpu, "dom0 left for a control register it owns");
     }
     if (number != 0) {
@@ -537,20 +550,22 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     }
     u64 value = guest_register(cpu, gpr);
     bool paging = (value >> 31 & 1);
-    bool paged = (vmread(VMCS_GUEST_CR0) >> 31 & 1);
-    if ((paging && !((value & 1))) || (((value >> 29 & 1)) && !((value >> 30 & 1)))) {
+    bool paged = !!(vmread(VMCS_GUEST_CR0) & CR0_PG);
+    if ((paging && !(value & 1)) || ((value >> 29 & 1) && !(value >> 30 & 1))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (((paging && !paged) && ((vmread(VMCS_GUEST_IA32_EFER) >> 8 & 1))) && (((vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 13 & 1)) || !((vmread(VMCS_GUEST_CR4) >> 5 & 1)))) {
+    if (((paging && !paged) && (vmread(VMCS_GUEST_IA32_EFER) & EFER_LME)) &&
+            ((vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) || !(vmread(VMCS_GUEST_CR4) & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && ((((vmread(VMCS_GUEST_IA32_EFER) >> 10 & 1)) && ((vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 13 & 1))) || ((vmread(VMCS_GUEST_CR4) >> 17 & 1)))) {
+    if ((paged && !paging) && (((vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA) &&
+            (vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L)) || (vmread(VMCS_GUEST_CR4) & CR4_PCIDE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (((vmread(VMCS_GUEST_CR4) >> 23 & 1)) && !((value >> 16 & 1))) {
+    if ((vmread(VMCS_GUEST_CR4) & CR4_CET) && !(value >> 16 & 1)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -658,7 +673,8 @@ static inline void on_entry_failure(struct cpu *cpu)
 /* An exception that the exception bitmap takes, or an NMI; software interrupts never leave. */
 void dom0_exit_exception_or_nmi(struct cpu *cpu)
 {
-    if (((u8)((vmread(VMCS_EXIT_INTERRUPTION_INFO) >> 8) & 7)) == 2) {
+    if (((u8)((vmread(VMCS_EXIT_INTERRUPTION_INFO) & EXIT_INTERRUPTION_INFO_TYPE_MASK) >>
+            EXIT_INTERRUPTION_INFO_TYPE_SHIFT)) == 2) {
         on_nmi(cpu);
         return;
     }
@@ -678,7 +694,9 @@ void dom0_exit_init_signal(struct cpu *cpu)
 /* Only in a guest whose activity state is wait-for-SIPI. */
 void dom0_exit_start_up_ipi(struct cpu *cpu)
 {
-    on_sipi(cpu, (u8)(vmread(VMCS_EXIT_QUALIFICATION) & 0xff));
+    u8 vector = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & SIPI_QUALIFICATION_VECTOR_MASK) >>
+            SIPI_QUALIFICATION_VECTOR_SHIFT);
+    on_sipi(cpu, vector);
 }
 
 void dom0_exit_nmi_window(struct cpu *cpu)
@@ -694,7 +712,9 @@ void dom0_exit_task_switch(struct cpu *cpu)
 
 void dom0_exit_cpuid(struct cpu *cpu)
 {
-    on_cpuid(cpu, (u32)cpu->guest.rax, (u32)cpu->guest.rcx);
+    u32 leaf = (u32)cpu->guest.rax;
+    u32 subleaf = (u32)cpu->guest.rcx;
+    on_cpuid(cpu, leaf, subleaf);
 }
 
 void dom0_exit_getsec(struct cpu *cpu)
@@ -760,24 +780,38 @@ void dom0_exit_vmxon(struct cpu *cpu)
 
 void dom0_exit_cr_access(struct cpu *cpu)
 {
-    on_cr_access(cpu, (u8)(vmread(VMCS_EXIT_QUALIFICATION) & 0xf), (u8)((vmread(VMCS_EXIT_QUALIFICATION) >> 4) & 3), (u8)((vmread(VMCS_EXIT_QUALIFICATION) >> 8) & 0xf));
+    u8 number = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_NUMBER_MASK) >>
+            CR_ACCESS_QUALIFICATION_NUMBER_SHIFT);
+    u8 access = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_ACCESS_MASK) >>
+            CR_ACCESS_QUALIFICATION_ACCESS_SHIFT);
+    u8 gpr = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_GPR_MASK) >>
+            CR_ACCESS_QUALIFICATION_GPR_SHIFT);
+    on_cr_access(cpu, number, access, gpr);
 }
 
 /* With bitmaps an access that wraps from port FFFFH to 0 leaves too, whatever they say. */
 void dom0_exit_io(struct cpu *cpu)
 {
-    on_io(cpu, (u16)((vmread(VMCS_EXIT_QUALIFICATION) >> 16) & 0xffff), (u8)(((u8)(vmread(VMCS_EXIT_QUALIFICATION) & 7)) + 1), (vmread(VMCS_EXIT_QUALIFICATION) >> 3 & 1), (vmread(VMCS_EXIT_QUALIFICATION) >> 4 & 1));
+    u16 port = (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT);
+    u8 size = (u8)(((u8)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) >>
+            IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT)) + 1);
+    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
+    bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
+    on_io(cpu, port, size, input, string);
 }
 
 /* MSRs outside 0..1FFFH and C0000000H..C0001FFFH leave whatever the bitmap says: no setting prevents it. */
 void dom0_exit_rdmsr(struct cpu *cpu)
 {
-    on_msr_read(cpu, (u32)cpu->guest.rcx);
+    u32 msr = (u32)cpu->guest.rcx;
+    on_msr_read(cpu, msr);
 }
 
 void dom0_exit_wrmsr(struct cpu *cpu)
 {
-    on_msr_write(cpu, (u32)cpu->guest.rcx, (cpu->guest.rdx << 0x20) | (u64)(u32)cpu->guest.rax);
+    u32 msr = (u32)cpu->guest.rcx;
+    u64 value = (cpu->guest.rdx << 0x20) | (u64)(u32)cpu->guest.rax;
+    on_msr_write(cpu, msr, value);
 }
 
 void dom0_exit_entry_failure_guest(struct cpu *cpu)
@@ -798,7 +832,9 @@ void dom0_exit_machine_check_on_entry(struct cpu *cpu)
 
 void dom0_exit_ept_violation(struct cpu *cpu)
 {
-    on_nested_page_fault(cpu, vmread(VMCS_GUEST_PHYSICAL_ADDRESS), (vmread(VMCS_EXIT_QUALIFICATION) >> 1 & 1));
+    u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    bool write = !!(vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_WRITE);
+    on_nested_page_fault(cpu, gpa, write);
 }
 
 void dom0_exit_ept_misconfiguration(struct cpu *cpu)
@@ -818,7 +854,9 @@ void dom0_exit_invvpid(struct cpu *cpu)
 
 void dom0_exit_xsetbv(struct cpu *cpu)
 {
-    on_xsetbv(cpu, (u32)cpu->guest.rcx, (cpu->guest.rdx << 0x20) | (u64)(u32)cpu->guest.rax);
+    u32 index = (u32)cpu->guest.rcx;
+    u64 value = (cpu->guest.rdx << 0x20) | (u64)(u32)cpu->guest.rax;
+    on_xsetbv(cpu, index, value);
 }
 
 /* Only components that the XSS-exiting bitmap has. */

@@ -25,6 +25,7 @@ void guest_msr_answer(struct cpu *cpu, u64 value);
 void guest_msr_read_try(struct cpu *cpu, u32 msr);
 void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value);
 void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input);
+void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)(struct cpu *, u16, bool));
 
 static inline void guest_advance_by(struct cpu *cpu, u64 length)
 {

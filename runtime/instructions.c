@@ -37,6 +37,21 @@ u64 guest_register(struct cpu *cpu, u8 index)
     return guest_is_64bit() ? value : (u32)value;
 }
 
+/* Each byte is an access of its own to the next port; the instruction is over once. */
+void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)(struct cpu *, u16, bool))
+{
+    u64 rip = vmread(VMCS_GUEST_RIP), rax = cpu->guest.rax, mask = size == 4 ? 0xFFFFFFFF : 0xFFFF, read = 0;
+    for (u8 i = 0; i < size; i++) {
+        cpu->guest.rax = rax >> 8 * i & 0xFF;
+        byte(cpu, port + i, input);
+        read |= (cpu->guest.rax & 0xFF) << 8 * i;
+        vmwrite(VMCS_GUEST_RIP, rip);
+    }
+    u64 kept = size == 4 ? 0 : rax & ~mask;
+    cpu->guest.rax = input ? kept | read : rax;
+    guest_advance(cpu);
+}
+
 /* The upper half of RAX is kept by narrow reads and cleared by 32-bit ones, as always. */
 void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input)
 {

@@ -60,7 +60,7 @@ def expression(value: ir.Expression) -> str:
 
 def unary(value: ir.UnaryOperation) -> str:
     """C computes in int what is narrower, and takes a constant for an int: both are brought back to the type."""
-    operand = parenthesize(value.operand)
+    operand = truth(value.operand) if value.operator == "not" else parenthesize(value.operand)
     if isinstance(value.operand, ir.UnaryOperation):
         operand = f"({operand})"
     elif isinstance(value.operand, ir.Constant):
@@ -71,10 +71,12 @@ def unary(value: ir.UnaryOperation) -> str:
 def operation(value: ir.Operation) -> str:
     """Two sides; a constant that C would compute with as an int has its own type."""
     operator, left, right = value.operator, value.left, value.right
+    if operator in OPERATORS:
+        return f"{truth(left)} {OPERATORS[operator]} {truth(right)}"
     text = parenthesize(left)
     if isinstance(left, ir.Constant) and (operator == "<<" or isinstance(right, ir.Constant)):
         text = f"({c_type(left.type)}){text}"
-    return narrow(f"{text} {OPERATORS.get(operator, operator)} {parenthesize(right)}", operator, value.type)
+    return narrow(f"{text} {operator} {parenthesize(right)}", operator, value.type)
 
 
 def narrow(text: str, operator: str, type: Type) -> str:
@@ -110,17 +112,34 @@ def c_constant(number: int, name: str) -> str:
 def parenthesize(value: ir.Expression) -> str:
     """An operand in C, in parentheses where it needs them."""
     text = expression(value)
-    return f"({text})" if isinstance(value, ir.Operation | ir.Cast | ir.Bits) and " " in text else text
+    plain = " " not in text or is_wrapped(text.removeprefix("!!"))
+    return text if plain or not isinstance(value, ir.Operation | ir.Cast | ir.Bits) else f"({text})"
+
+
+def truth(value: ir.Expression) -> str:
+    """A truth where C asks for no more than zero or not: no `!!`."""
+    return parenthesize(value).removeprefix("!!")
 
 
 def c_bits(value: ir.Bits) -> str:
     """One bit is a truth, more are a number."""
     base = parenthesize(value.base)
+    if isinstance(value.base, ir.Constant):
+        base = f"({c_type(value.base.type)}){base}"
     width = value.high - value.low + 1
+    if value.name:
+        return named_bits(base, value.name, width, c_type(value.type))
     if width == 1:
         return f"({base} >> {value.low} & 1)" if value.low else f"({base} & 1)"
     shifted = f"({base} >> {value.low})" if value.low else base
     return f"({c_type(value.type)})({shifted} & {c_number((1 << width) - 1)})"
+
+
+def named_bits(base: str, name: str, width: int, type: str) -> str:
+    """A layout's bit by the constants that the headers have for it."""
+    if width == 1:
+        return f"!!({base} & {name})"
+    return f"({type})(({base} & {name}_MASK) >> {name}_SHIFT)"
 
 
 def read_state(field: StateField) -> str:
@@ -176,7 +195,8 @@ def merge(old: str, new: str, low: int | None, high: int | None) -> str:
 
 def branch(item: ir.Branch) -> list[str]:
     """`if` and `else`."""
-    lines = [f"if ({expression(item.condition)}) {{", *statements(item.then)]
+    test = truth(item.condition)
+    lines = [f"if {test if is_wrapped(test) else f'({test})'} {{", *statements(item.then)]
     if item.otherwise:
         lines += ["} else {", *statements(item.otherwise)]
     return [*lines, "}"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from codegen.checks.evaluate import evaluate
 from codegen.generate.c_body import c_type, expression, payload_used, statements
+from codegen.generate.c_lines import fold_c
 from codegen.generate.cpuid import make_views
 from codegen.generate.hypercalls import hypercall_views
 from codegen.generate.msr_switch import action_lines, case_lines, io_lines
@@ -21,10 +22,10 @@ POLICY_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr", "value"), "io": ("po
 
 @dataclass(frozen=True)
 class ArmView:
-    """`test` is empty for the last arm; `arguments` are the payload that its handler reads."""
+    """`test` is empty for the last arm; `lines` make the payload that its handler reads, and call it."""
 
     test: str
-    call: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
         parameters={event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
         io_cases=io_lines(domain.io), hypercalls=hypercall_views(model),
     )
-    return Output(f"{domain.name}_handlers.c", text)
+    return Output(f"{domain.name}_handlers.c", fold_c(text))
 
 
 def make_handler(handler: Handler, model: Model) -> HandlerView:
@@ -119,6 +120,7 @@ def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView
     """One event: its test and its call."""
     test = expression(arm.where) if arm.where is not None else ""
     wanted = wanted_payload(arm.event, domain)
-    arguments = [expression(value) for name, value in arm.payload if name in wanted]
-    call = f"on_{arm.event}({', '.join(['cpu', *arguments])});"
-    return ArmView(test, " ".join([*statements(before, 0), call]))
+    payload = [(name, value) for name, value in arm.payload if name in wanted]
+    made = [f"{c_type(value.type)} {name} = {expression(value)};" for name, value in payload]
+    call = f"on_{arm.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
+    return ArmView(test, (*statements(before, 0), *made, call))

@@ -67,12 +67,13 @@ class ControlRead:
 
 @dataclass(frozen=True)
 class Bits:
-    """Bits low..high of a value."""
+    """Bits low..high of a value; `name` is the constant of a layout's bit, or empty."""
 
     base: Expression
     low: int
     high: int
     type: Type
+    name: str = ""
 
 
 @dataclass(frozen=True)

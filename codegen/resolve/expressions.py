@@ -150,8 +150,7 @@ def resolve_allowed(name: syntax.Name, scope: Scope) -> ir.Expression | None:
     if name.text not in scope.facts.words:
         errors.unknown_name(scope.reporter, name, "control word", scope.facts.words)
         return None
-    word = scope.facts.words[name.text]  # one whose field is unknown has been reported
-    return make_allowed(word, scope.facts) if word.field in scope.facts.vmcs else None
+    return make_allowed(scope.facts.words[name.text], scope.facts)
 
 
 def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Expression | None:

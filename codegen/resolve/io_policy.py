@@ -5,12 +5,14 @@ from __future__ import annotations
 from codegen import errors, syntax
 from codegen.model import choices
 from codegen.model.facts import Port, Vector
-from codegen.model.types import U8, Scalar
+from codegen.model.types import Scalar
 from codegen.resolve.actions import DIRECTIONS, NO_ACTION, directions_of, resolve_action
 from codegen.resolve.scope import Scope
 from codegen.source import Span
 
 IO_ACTIONS = ("pass", "inject", "do")
+# A wide access reaches a rule byte by byte, so this is all of the event that it may ask for.
+BYTE = ("port", "input")
 
 
 class IoPolicyResolver:
@@ -19,7 +21,8 @@ class IoPolicyResolver:
     def __init__(self, node: syntax.DomainIo, scope: Scope) -> None:
         self.node, self.scope = node, scope
         event = scope.facts.events.get("io")
-        self.payload: dict[str, Scalar] = dict(event.payload) if event else {"value": U8}
+        payload = event.payload if event else ()
+        self.payload: dict[str, Scalar] = {name: type for name, type in payload if name in BYTE}
         self.defaults: dict[str, choices.Action] = {}
         self.places: list[tuple[Port, Span]] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codegen import errors, syntax
 from codegen.model import ir
-from codegen.model.facts import Layout
+from codegen.model.facts import Bit, Layout
 from codegen.model.types import SCALARS, StructType, scalar_for
 from codegen.resolve.entry_values import ROOTS, resolve_entry_member
 from codegen.resolve.scope import Scope
@@ -121,7 +121,7 @@ def resolve_exit_layout(root: syntax.Name, name: syntax.Name, scope: Scope) -> i
     if bit is None or field is None:
         errors.unknown_name(scope.reporter, name, f"bit of layout `{layout.name}`", [bit.name for bit in layout.bits])
         return None
-    return ir.Bits(ir.VmcsRead(field, field.type), bit.low, bit.high, scalar_for(bit.width))
+    return named_bits(ir.VmcsRead(field, field.type), layout, bit)
 
 
 def is_enumerator(expr: syntax.Member, scope: Scope) -> bool:
@@ -148,7 +148,13 @@ def resolve_enumerator(expr: syntax.Member, scope: Scope) -> ir.Expression | Non
     if expr.name.text not in values:
         errors.unknown_name(scope.reporter, expr.name, f"value of `{layout.name}.{bit.name}`", values)
         return None
-    return ir.Constant(values[expr.name.text], scalar_for(bit.width), f"{layout.name}_{bit.name}_{expr.name.text}")
+    return ir.Constant(values[expr.name.text], scalar_for(bit.width), f"{layout.name}_{bit.name}_{expr.name.text}".upper())
+
+
+def named_bits(base: ir.Expression, layout: Layout, bit: Bit) -> ir.Expression:
+    """A layout's bit, with the name that its constant has."""
+    name = f"{layout.name}_{bit.name}".upper().rstrip("_")
+    return ir.Bits(base, bit.low, bit.high, scalar_for(bit.width), name)
 
 
 def layout_of(value: ir.Expression) -> Layout | None:
@@ -160,12 +166,12 @@ def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> 
     """A named bit of a value."""
     layout = layout_of(base)
     bit = layout.find(name.text) if layout else None
-    if bit is None:
+    if bit is None or layout is None:
         known = [one.name for one in layout.bits] if layout else []
         kind = f"bit of layout `{layout.name}`" if layout else "field of this value"
         errors.unknown_name(scope.reporter, name, kind, known)
         return None
-    return ir.Bits(base, bit.low, bit.high, scalar_for(bit.width))
+    return named_bits(base, layout, bit)
 
 
 def resolve_struct_field(
