@@ -14,7 +14,7 @@ from tests.boots.kit import GUESTS, SECTOR, assemble_flat, describe_end
 pytestmark = pytest.mark.boot
 BARE = "on the bare machine"
 HYPERVISED = "on a hypervisor"
-LINGER = 3.0  # seconds after an error: long enough to be drawn, and for a loop to show
+LINGER = 2.0  # seconds after an error: long enough to be drawn, and for a loop to show
 TIMEOUT = 60
 
 
@@ -26,7 +26,8 @@ class Lingering:
         self.said_at: float | None = None
 
     def watch(self, progress: Progress) -> bool:
-        if self.said_at is None and self.words in progress.serial and progress.serial.endswith("\n"):
+        said = "error[" in progress.serial and self.words in progress.serial and progress.serial.endswith("\n")
+        if self.said_at is None and said:
             self.said_at = progress.seconds
         return self.said_at is None or progress.seconds < self.said_at + LINGER
 
@@ -86,6 +87,12 @@ def test_disk_runs_as_a_guest(luvalley: Path, tmp_path: Path) -> None:
         "boot record: drive 80, entry" in result.serial, describe_end(result)
     assert HYPERVISED in result.serial and "luvalley:" not in result.serial, describe_end(result)
     assert "boot record: drive 80, entry" in result.screen, describe_end(result)
+
+
+def test_log_on_serial(luvalley: Path, tmp_path: Path) -> None:
+    result = run_record(tmp_path, luvalley, "log=serial")
+    assert "luvalley: " in result.serial and HYPERVISED in result.serial, describe_end(result)
+    assert "error[" not in result.serial, describe_end(result)
 
 
 def test_partition_runs_as_a_guest(luvalley: Path, tmp_path: Path) -> None:

@@ -63,5 +63,25 @@ begin nmi
     mov dword [rax], 0x4400
 end
 
+; TF over instructions that are the first to touch their pages.
+global fresh_steps
+fresh_steps:
+    mov [kept_rsp], rsp
+    mov esp, 0x70000
+    fresh
+    mov ebx, 0x8000000
+    pushfq
+    or qword [rsp], 0x100
+    popfq
+    mov eax, [rbx]
+    mov [rbx + 0x200000], eax
+    nop
+    pushfq
+    and qword [rsp], ~0x100
+    popfq
+    pop rbx
+    mov rsp, [kept_rsp]
+    ret
+
 section .bss
 kept_rsp: resq 1

@@ -50,6 +50,14 @@ CASE(single_step_after_ss)
 	run_noting(shadow_ss_step);
 }
 
+/* The first access to a page may leave the guest: no trap too many, none too few. */
+CASE(single_step_over_fresh_tables)
+{
+	extern u8 fresh_steps[];
+
+	run_noting(fresh_steps);
+}
+
 CASE(single_step_by_branch)
 {
 	run_noting(step_btf);       /* ends early where DEBUGCTL has no BTF */

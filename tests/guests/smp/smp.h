@@ -18,3 +18,10 @@ u32 list_others(u32 *ids);
 void set_duty(u32 id, enum duty duty);
 bool wait_for(volatile u32 *value, u32 wanted, u64 ticks);
 bool notice(struct frame *frame);
+
+#define WAIT 40000000ull                /* ticks after which it will not come any more */
+#define SETTLE 300000ull
+
+extern u32 ids[CPUS], others;           /* the other processors' APIC IDs */
+void begin(void);
+void restart(const char *what, u32 id, enum duty duty);
