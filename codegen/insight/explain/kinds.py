@@ -7,9 +7,10 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from codegen.insight.explain.context import Context
+from codegen.insight.explain.cpuid import explain_cpuid
 from codegen.insight.explain.exits import explain_event, explain_exit
 from codegen.insight.explain.page import Page
-from codegen.insight.explain.processor import explain_control, explain_cpuid, explain_vmcs
+from codegen.insight.explain.processor import explain_control, explain_vmcs
 from codegen.insight.explain.tables import explain_msr, explain_port
 from codegen.insight.explain.toolchain import explain_error, explain_hypercall
 from codegen.insight.reading import BadArgument
