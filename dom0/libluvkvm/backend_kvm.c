@@ -27,6 +27,8 @@ struct own_vcpu {
 	int fd;
 	struct kvm_run *run;
 	bool ready; /* an interrupt can be given */
+	bool owed;  /* KVM has yet to finish what was answered */
+	bool early; /* finishing it was an exit again: the next run's */
 	bool masked;
 	sigset_t mask;
 };
@@ -304,13 +306,8 @@ static enum exit_kind take_exit(struct vcpu *vcpu)
 	}
 }
 
-static enum exit_kind kvm_run(struct vcpu *vcpu)
+static enum exit_kind take_result(struct vcpu *vcpu, long result)
 {
-	long result;
-
-	own(vcpu)->run->cr8 = apic_get_cr8(vcpu);
-	result = enter(vcpu);
-	take_flags(vcpu);
 	if (result == -EINTR || result == -EAGAIN)
 		return EXIT_INTERRUPTED;
 	if (result < 0) {
@@ -320,12 +317,28 @@ static enum exit_kind kvm_run(struct vcpu *vcpu)
 	return take_exit(vcpu);
 }
 
+static enum exit_kind kvm_run(struct vcpu *vcpu)
+{
+	long result = 0;
+
+	if (!own(vcpu)->early) {
+		own(vcpu)->run->cr8 = apic_get_cr8(vcpu);
+		result = enter(vcpu);
+		take_flags(vcpu);
+	}
+	own(vcpu)->owed = own(vcpu)->early = false;
+	return take_result(vcpu, result);
+}
+
 /* KVM finishes an access at the next entry: make one that ends before the guest runs. */
 static void kvm_settle(struct vcpu *vcpu)
 {
+	if (!own(vcpu)->owed)
+		return;
+	own(vcpu)->owed = false;
 	own(vcpu)->run->cr8 = apic_get_cr8(vcpu);
 	own(vcpu)->run->immediate_exit = 1;
-	call(own(vcpu)->fd, KVM_RUN, NULL);
+	own(vcpu)->early = call(own(vcpu)->fd, KVM_RUN, NULL) != -EINTR;
 	take_flags(vcpu);
 }
 
@@ -334,6 +347,7 @@ static void kvm_answer_access(struct vcpu *vcpu)
 	const struct access *access = &vcpu->access;
 	struct kvm_run *run = own(vcpu)->run;
 
+	own(vcpu)->owed = true;
 	if (access->write)
 		return;
 	if (access->memory)
@@ -344,6 +358,7 @@ static void kvm_answer_access(struct vcpu *vcpu)
 
 static void kvm_answer_msr(struct vcpu *vcpu, uint64_t value, bool fault)
 {
+	own(vcpu)->owed = true;
 	own(vcpu)->run->msr.data = value;
 	own(vcpu)->run->msr.error = fault;
 }
@@ -354,9 +369,11 @@ static void kvm_answer_cpuid(struct vcpu *vcpu, const uint32_t registers[4])
 	(void)registers;
 }
 
+/* What is owed may yet end in a fault, and KVM loses an interrupt that is queued beside one. */
 static bool kvm_can_interrupt(struct vcpu *vcpu)
 {
-	return own(vcpu)->ready;
+	kvm_settle(vcpu);
+	return own(vcpu)->ready && !own(vcpu)->early;
 }
 
 static void kvm_interrupt(struct vcpu *vcpu, uint8_t vector)

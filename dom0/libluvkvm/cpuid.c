@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "clock.h"
 #include "vcpu.h"
 
 enum { EAX, EBX, ECX, EDX };
@@ -22,11 +23,17 @@ enum { EAX, EBX, ECX, EDX };
 
 /* --- What is offered: what the backend can run, with this library's APIC, without what nobody here emulates --- */
 
-/* Leaves of another hypervisor's own interface are not offered. */
+/* Leaves of the backend's own interface are not offered, but this library's. */
 static bool is_offered(const struct kvm_cpuid_entry2 *entry)
 {
 	return (entry->function & 0xFFFF0000u) != PARAVIRTUAL;
 }
+
+/* KVM's signature and features, by which guests find their clock. */
+static const struct kvm_cpuid_entry2 paravirtual[] = {
+	{.function = PARAVIRTUAL, .eax = PARAVIRTUAL + 1, .ebx = 0x4B4D564B, .ecx = 0x564B4D56, .edx = 0x4D},
+	{.function = PARAVIRTUAL + 1, .eax = PARAVIRTUAL_FEATURES},
+};
 
 static void adapt(struct kvm_cpuid_entry2 *entry)
 {
@@ -47,9 +54,10 @@ static uint32_t collect(const struct backend *backend, struct kvm_cpuid_entry2 *
 {
 	struct kvm_cpuid_entry2 all[MOST_LEAVES];
 	int found = backend->get_cpuid(all, MOST_LEAVES);
-	uint32_t kept = 0;
+	uint32_t kept = sizeof paravirtual / sizeof *paravirtual;
 
-	for (int i = 0; i < found; i++) {
+	memcpy(entries, paravirtual, sizeof paravirtual);
+	for (int i = 0; i < found && kept < MOST_LEAVES; i++) {
 		if (!is_offered(&all[i]))
 			continue;
 		entries[kept] = all[i];

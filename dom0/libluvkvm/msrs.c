@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
 #include "log.h"
 #include "vcpu.h"
 
@@ -151,11 +152,16 @@ static bool is_x2apic(uint32_t index)
 	return index >= MSR_X2APIC_FIRST && index <= MSR_X2APIC_LAST;
 }
 
+static bool is_kept(uint32_t index)
+{
+	return IS_IN(stored, index) || is_paravirtual_msr(index);
+}
+
 bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
 {
 	if (is_x2apic(index))
 		return apic_read_msr(vcpu, index, value);
-	if (index != MSR_APIC_BASE && index != MSR_TSC_DEADLINE && !IS_IN(stored, index)) {
+	if (index != MSR_APIC_BASE && index != MSR_TSC_DEADLINE && !is_kept(index)) {
 		log_once(0x100000000 | index, "the guest reads MSR 0x%x, which is not kept: #GP", index);
 		return false;
 	}
@@ -169,10 +175,12 @@ bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 		return apic_write_msr(vcpu, index, value);
 	if (index == MSR_APIC_BASE)
 		return apic_set_base(vcpu, value);
-	if (index != MSR_TSC_DEADLINE && !IS_IN(stored, index)) {
+	if (index != MSR_TSC_DEADLINE && !is_kept(index)) {
 		log_once(0x200000000 | index, "the guest writes MSR 0x%x, which is not kept: #GP", index);
 		return false;
 	}
 	set_one(vcpu, index, value);
+	if (is_paravirtual_msr(index))
+		write_paravirtual_msr(vcpu, index, value);
 	return true;
 }

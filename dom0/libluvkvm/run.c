@@ -16,12 +16,16 @@ static bool has_flag(struct vcpu *vcpu)
 	return vcpu->run->if_flag;
 }
 
-/* May the VMM's PIC give a vector now? */
-bool may_take_pic(struct vcpu *vcpu)
+/* Does the VMM's PIC reach this processor at all? */
+static bool is_pic_open(struct vcpu *vcpu)
 {
-	if (vcpu->external >= 0 || !beneath(vcpu)->can_interrupt(vcpu))
-		return false;
-	return !vcpu->vm->split || apic_takes_pic(vcpu);
+	return vcpu->external < 0 && (!vcpu->vm->split || apic_takes_pic(vcpu));
+}
+
+/* May it give a vector now? */
+static bool may_take_pic(struct vcpu *vcpu)
+{
+	return is_pic_open(vcpu) && beneath(vcpu)->can_interrupt(vcpu);
 }
 
 static int find_vector(struct vcpu *vcpu)
@@ -49,7 +53,7 @@ static void give_interrupts(struct vcpu *vcpu)
 		take_vector(vcpu, vector);
 		vector = find_vector(vcpu);
 	}
-	beneath(vcpu)->want_window(vcpu, vector >= 0 || vcpu->run->request_interrupt_window);
+	beneath(vcpu)->want_window(vcpu, vector >= 0 || (vcpu->run->request_interrupt_window && is_pic_open(vcpu)));
 }
 
 /* What others left for this processor. */

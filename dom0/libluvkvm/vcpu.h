@@ -65,7 +65,6 @@ void destroy_vcpu(struct vcpu *vcpu);
 
 /* run.c */
 long run_vcpu(struct vcpu *vcpu);
-bool may_take_pic(struct vcpu *vcpu);
 
 /* The backend's functions, without the chain of arrows. */
 static inline const struct backend *beneath(const struct vcpu *vcpu)

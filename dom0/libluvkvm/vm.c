@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "descriptors.h"
 #include "events.h"
 #include "ipi.h"
@@ -24,6 +24,7 @@ long create_vm(const struct backend *backend)
 		return -ENOMEM;
 	vm->backend = backend;
 	vm->irqfd_epoll = -1;
+	set_clock(vm, &(struct kvm_clock_data){0});
 	pthread_rwlock_init(&vm->lock, NULL);
 	error = backend->create_vm(vm);
 	if (!error)
@@ -69,26 +70,6 @@ static long set_irq_line(struct vm *vm, struct kvm_irq_level *line, bool status)
 	taken = raise_gsi(vm, line->irq, line->level);
 	if (status)
 		line->status = (uint32_t)taken;
-	return 0;
-}
-
-static int64_t get_boot_time(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
-
-static long get_clock(struct vm *vm, struct kvm_clock_data *clock)
-{
-	*clock = (struct kvm_clock_data){.clock = (uint64_t)(get_boot_time() + vm->clock_offset)};
-	return 0;
-}
-
-static long set_clock(struct vm *vm, const struct kvm_clock_data *clock)
-{
-	vm->clock_offset = (int64_t)clock->clock - get_boot_time();
 	return 0;
 }
 

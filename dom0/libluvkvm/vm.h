@@ -45,7 +45,7 @@ struct vm {
 	uint32_t irqfd_count;
 	int irqfd_epoll; /* -1 until the first */
 	pthread_t irqfd_thread;
-	int64_t clock_offset; /* KVM_SET_CLOCK against CLOCK_BOOTTIME */
+	int64_t clock_offset; /* of its clock, against CLOCK_MONOTONIC */
 };
 
 long create_vm(const struct backend *backend);

@@ -22,7 +22,7 @@ ROMS = (
     "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/linuxboot_dma.bin", "/usr/share/qemu/linuxboot.bin",
 )
 MODULES = ("irqbypass", "kvm", "kvm-amd")
-GUEST_MODULES = ("virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk")
+GUEST_MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk")
 HERE = Path(__file__).resolve().parent
 WORK = BUILD / "domu"
 LIBRARY = DOM0 / "libluvkvm"

@@ -5,7 +5,7 @@ export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
-for module in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do
+for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do
     [ -e /modules/$module.ko ] && insmod /modules/$module.ko
 done
 echo "@guest cpus $(grep -c ^processor /proc/cpuinfo)"
