@@ -221,7 +221,7 @@ def run_suite(command: str, arguments: list[str]) -> int:
         "layout": ["codegen.cli", "format", "--check"],
         "style": ["ruff", "check", "."],
         "types": ["mypy"],
-        "tests": tests if command == "test" else [*tests, "-m", "not boot and not browser"],
+        "tests": tests if command == "test" else [*tests, "-m", "not boot and not browser and not long"],
     })
 
 

@@ -42,9 +42,11 @@ struct ept_range ept_range(const struct memory_map *map, u64 gpa)
     r.type = TYPE_WB;
     if (r.what == MEMORY_HIDE)
         return r;
-    struct typed_range typed = mtrr_range(&map->mtrrs, gpa);
-    r.lo = larger(r.lo, typed.lo);
-    r.hi = smaller(r.hi, typed.hi);
+    if (r.what == MEMORY_ALIAS)
+        r.shift = map->regions[rule->region].lo - rule->onto;
+    struct typed_range typed = mtrr_range(&map->mtrrs, gpa - r.shift);     /* the type is the frame's */
+    r.lo = larger(r.lo, typed.lo + r.shift);
+    r.hi = smaller(r.hi, typed.hi > ~r.shift ? ~0ull : typed.hi + r.shift);
     r.type = typed.type;
     return r;
 }
@@ -53,8 +55,7 @@ static u64 frame_of(const struct memory_map *map, const struct ept_range *r, u64
 {
     if (r->what == MEMORY_HIDE)
         return map->ones_page;
-    /* A20 off: the odd megabyte is the even one below it. */
-    return r->what == MEMORY_ALIAS ? gpa - MIB(1) : gpa;
+    return gpa - r->shift;
 }
 
 static u64 *table_take(struct ept *ept, u64 *entry)

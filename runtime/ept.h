@@ -6,15 +6,16 @@
  */
 #pragma once
 
+#include "generated/regions.h"
 #include "mtrr.h"
 #include "types.h"
 
 /* A rule of the spec's memory block; the first that matches counts. Made by the compiler. */
 enum memory_what { MEMORY_HIDE, MEMORY_WATCH, MEMORY_ALIAS, MEMORY_MAP };
-enum memory_region { REGION_HYPERVISOR, REGION_LOCAL_APIC, REGION_A20_WINDOW, REGION_EVERYTHING, REGION_COUNT };
 
 struct memory_rule {
     u8 what, rights, region;
+    u64 onto;               /* an alias shows what lies there */
 };
 
 /* Rights are EPT's own bits. SDM: 29.3.2 */
@@ -40,6 +41,7 @@ struct memory_map {
 /* The widest range around an address that one rule and one memory type cover. */
 struct ept_range {
     u64 lo, hi;
+    u64 shift;              /* guest-physical less physical: 0 but in an alias */
     u8 what, rights, type;
 };
 

@@ -97,6 +97,7 @@ void mtrr_changed(struct cpu *cpu)
 
 void memory_a20(struct cpu *cpu, bool on)
 {
-    cpu->map.regions[REGION_A20_WINDOW] = on ? (struct region){ 0, 0 } : (struct region){ MIB(1), MIB(2) };
+    struct region window = { A20_WINDOW_BASE, A20_WINDOW_BASE + A20_WINDOW_SIZE };
+    cpu->map.regions[REGION_A20_WINDOW] = on ? (struct region){ 0, 0 } : window;
     memory_reset(cpu);
 }

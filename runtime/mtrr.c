@@ -68,8 +68,10 @@ static struct typed_range variable_stretch(const struct mtrrs *m, u64 address)
 
 static struct typed_range stretch(const struct mtrrs *m, u64 address)
 {
-    if (address >= m->address_end || !(m->default_type & MTRR_DEF_TYPE_ENABLE))
-        return (struct typed_range){ 0, ~0ull, TYPE_UC };
+    if (address >= m->address_end)
+        return (struct typed_range){ m->address_end, ~0ull, TYPE_UC };
+    if (!(m->default_type & MTRR_DEF_TYPE_ENABLE))
+        return (struct typed_range){ 0, m->address_end, TYPE_UC };
     bool fixed = m->default_type & MTRR_DEF_TYPE_FIXED_ENABLE;
     if (fixed && address < MIB(1))
         return fixed_stretch(m, address);

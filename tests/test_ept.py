@@ -106,7 +106,7 @@ def expect_page(machine: Machine, rules: Iterable[Rule], address: int) -> tuple[
     if rule.what == "hide":
         return machine.ones_page, rule.rights, WB
     frame = address - MIB if rule.what == "alias" else address
-    return frame, rule.rights, type_of(machine, address)
+    return frame, rule.rights, type_of(machine, frame)
 
 
 # ---- the machine under test

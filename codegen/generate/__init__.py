@@ -10,6 +10,7 @@ from codegen.generate.exit_path import make_exit_path
 from codegen.generate.externs import make_externs
 from codegen.generate.handlers import make_handlers
 from codegen.generate.names import make_names
+from codegen.generate.regions import make_regions
 from codegen.generate.requirements import make_requirements
 from codegen.generate.tables import make_tables
 from codegen.model.choices import Model
@@ -18,7 +19,7 @@ from codegen.output import Output
 
 def generate(model: Model) -> list[Output]:
     """Every generated file, in order of name."""
-    outputs = [*make_constants(model), *make_names(model), *make_externs(model), make_abi(model)]
+    outputs = [*make_constants(model), *make_names(model), *make_externs(model), make_abi(model), make_regions(model)]
     outputs += make_entry_checks(model)
     for domain in model.domains.values():
         outputs += [*make_tables(model, domain), make_bitmaps(domain), make_handlers(model, domain)]

@@ -69,9 +69,9 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     ]
 
 
-def make_memory_rule(rule: MemoryRule) -> tuple[str, str, str]:
-    """What, rights and region, as C has them."""
-    return (f"MEMORY_{rule.kind}".upper(), rights(rule.rights), f"REGION_{rule.region.name}".upper())
+def make_memory_rule(rule: MemoryRule) -> tuple[str, str, str, str]:
+    """What, rights, region and target, as C has them."""
+    return (f"MEMORY_{rule.kind}".upper(), rights(rule.rights), f"REGION_{rule.region.name}".upper(), f"{rule.onto:#x}")
 
 
 def rights(text: str) -> str:

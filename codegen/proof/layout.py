@@ -50,6 +50,7 @@ class Choice:
     rights: str
     chosen: Truth
     range: Range
+    shift: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def list_choices(rules: Sequence[MemoryRule], machine: Machine, address: Value) 
         region = machine.regions[rule.region.name]
         inside = region.holds(address)
         meeting = Range(larger(around.lo, region.lo), smaller(around.hi, region.hi))
-        yield Choice(rule.kind, rule.rights, both(open_, inside), narrow(rule.kind, meeting, machine))
+        shift = rule.region.base - rule.onto if rule.kind == "alias" else 0
+        yield Choice(rule.kind, rule.rights, both(open_, inside), narrow(rule.kind, meeting, machine), shift)
         open_ = both(open_, opposite(inside))
         around = bound(around, region, address)
     yield Choice("hide", "", open_, around)
@@ -159,4 +161,4 @@ def frame_of(choice: Choice, machine: Machine, address: Value) -> Value:
     """Which physical address a guest-physical one shows."""
     if choice.what == "hide":
         return machine.ones_page
-    return address - MIB if choice.what == "alias" else address
+    return address - choice.shift

@@ -23,7 +23,7 @@ void host_reset(u32 pages, u64 ones_page, bool page_1g)
 
 void host_rule(u32 what, u32 rights, u32 region)
 {
-    rules[map.rule_count++] = (struct memory_rule){ (u8)what, (u8)rights, (u8)region };
+    rules[map.rule_count++] = (struct memory_rule){ .what = (u8)what, .rights = (u8)rights, .region = (u8)region };
 }
 
 void host_region(u32 region, u64 lo, u64 hi)

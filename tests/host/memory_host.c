@@ -22,7 +22,7 @@ u64 *ept_table(u64 physical)
 
 void host_rule(u32 what, u32 rights, u32 region)
 {
-    rules[rule_count++] = (struct memory_rule){ (u8)what, (u8)rights, (u8)region };
+    rules[rule_count++] = (struct memory_rule){ .what = (u8)what, .rights = (u8)rights, .region = (u8)region };
 }
 
 /* xorshift64* */
@@ -110,8 +110,10 @@ static void record_make(struct record *r)
     mtrrs_draw(&map.mtrrs);
     regions_draw(&map);
     r->gpa = address_draw(&map);
-    struct typed_range typed = mtrr_range(&map.mtrrs, r->gpa);
     struct ept_range range = ept_range(&map, r->gpa);
+    struct typed_range typed = mtrr_range(&map.mtrrs, r->gpa - range.shift);
+    typed.lo += range.shift;
+    typed.hi = typed.hi > ~range.shift ? ~0ull : typed.hi + range.shift;
     struct region *regions = map.regions;
     ept_reset(&ept);
     ept_fill(&ept, &map, r->gpa);

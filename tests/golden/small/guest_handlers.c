@@ -110,10 +110,8 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports in the bitmap. */
 
-static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
+static void on_io_byte(struct cpu *cpu, u16 port, bool input)
 {
-    if (string)
-        machine_stop(cpu, "guest used a string instruction on a trapped port");
     switch (port) {
     case 0x70 ... 0x71: /* clock */
         if (input) {
@@ -123,7 +121,18 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
         }
         break;
     }
-    guest_io_native(cpu, port, size, input);
+    guest_io_native(cpu, port, 1, input);
+}
+
+/* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
+static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
+{
+    if (string)
+        machine_stop(cpu, "guest used a string instruction on a trapped port");
+    if (size == 1)
+        on_io_byte(cpu, port, input);
+    else
+        guest_io_split(cpu, port, size, input, on_io_byte);
 }
 
 /* ---- Handlers, an event each. */
@@ -169,32 +178,44 @@ void guest_exit_triple_fault(struct cpu *cpu)
 
 void guest_exit_cpuid(struct cpu *cpu)
 {
-    on_cpuid(cpu, (u32)cpu->guest.rax, (u32)cpu->guest.rcx);
+    u32 leaf = (u32)cpu->guest.rax;
+    u32 subleaf = (u32)cpu->guest.rcx;
+    on_cpuid(cpu, leaf, subleaf);
 }
 
 void guest_exit_cr_access(struct cpu *cpu)
 {
-    on_cr_access(cpu, (u8)vmread(VMCS_EXIT_QUALIFICATION));
+    u8 number = (u8)vmread(VMCS_EXIT_QUALIFICATION);
+    on_cr_access(cpu, number);
 }
 
 void guest_exit_io(struct cpu *cpu)
 {
-    on_io(cpu, (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT), (u8)(((u8)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) >> IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT)) + 1), !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT), !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING));
+    u16 port = (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT);
+    u8 size = (u8)(((u8)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) >>
+            IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT)) + 1);
+    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
+    bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
+    on_io(cpu, port, size, input, string);
 }
 
 void guest_exit_rdmsr(struct cpu *cpu)
 {
-    on_msr_read(cpu, (u32)cpu->guest.rcx);
+    u32 msr = (u32)cpu->guest.rcx;
+    on_msr_read(cpu, msr);
 }
 
 void guest_exit_wrmsr(struct cpu *cpu)
 {
-    on_msr_write(cpu, (u32)cpu->guest.rcx, cpu->guest.rax);
+    u32 msr = (u32)cpu->guest.rcx;
+    u64 value = cpu->guest.rax;
+    on_msr_write(cpu, msr, value);
 }
 
 void guest_exit_ept_violation(struct cpu *cpu)
 {
-    on_nested_page_fault(cpu, vmread(VMCS_EXIT_QUALIFICATION));
+    u64 gpa = vmread(VMCS_EXIT_QUALIFICATION);
+    on_nested_page_fault(cpu, gpa);
 }
 
 /* An exit that cannot happen in guest, or that no manual names. */
