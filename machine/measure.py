@@ -1,7 +1,7 @@
 """`build.py measure`: measures what the book shows of runs, and writes it to docs/records/.
 
-Three boots: Debian bare and with Luvalley (the five figures, the exits of a boot, the memory map), then the guest that
-measures exits. One CPU, so a tick is an instruction.
+Boots of Debian, bare and with Luvalley, give the five figures, the exits of a boot and the memory map; a guest of its
+own measures exits. One CPU, so a tick is an instruction.
 """
 
 from __future__ import annotations
@@ -26,19 +26,29 @@ RECORD = ROOT / "docs" / "records" / "measured.json"
 HIDDEN = re.compile(r"^memory hidden: (0x[0-9a-f]+)-(0x[0-9a-f]+)", re.MULTILINE)
 EXITS = re.compile(r"^exits (\w+): (\d+)$", re.MULTILINE)
 RANGE = re.compile(r"BIOS-e820: \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\] (\w+)")
-COMMAND = "chmod +x callcost && ./callcost && dmesg | grep BIOS-e820 && selfcheck"
+MAP = "dmesg | grep BIOS-e820"
+COMMAND = f"chmod +x callcost && selfcheck && {MAP} && ./callcost"
 TIMEOUT = 600.0  # seconds
 
 
-def run_dom0(bochs: Path, folder: Path) -> str:
-    """Boot Debian with Luvalley; return what dom0 says of hypercalls, its memory map and its exits."""
-    program = make_folder(folder / "dom0") / "callcost"
-    program.write_bytes(compile_program(DOM0 / "callcost.c"))
-    request = Request(cpus=1, bochs=bochs, command=COMMAND, additions=(program,), timeout=TIMEOUT)
-    outcome = boot(request, folder)
+def run_debian(request: Request, folder: Path) -> str:
+    """Boot Debian; return what its command says."""
+    outcome = boot(request, make_folder(folder))
     if outcome.status != 0:
         raise MachineFault(explain_end(outcome, request, folder))
     return outcome.output
+
+
+def run_dom0(bochs: Path, folder: Path) -> str:
+    """Boot Debian with Luvalley; return what dom0 says of its exits, its memory map and hypercalls."""
+    program = make_folder(folder / "dom0") / "callcost"
+    program.write_bytes(compile_program(DOM0 / "callcost.c"))
+    return run_debian(Request(cpus=1, bochs=bochs, command=COMMAND, additions=(program,), timeout=TIMEOUT), folder)
+
+
+def find_ranges(output: str) -> list[dict[str, Any]]:
+    """Return the ranges of a memory map as Linux printed them."""
+    return [{"first": int(low, 16), "last": int(high, 16), "kind": kind} for low, high, kind in RANGE.findall(output)]
 
 
 def find_hidden(output: str) -> dict[str, Any]:
@@ -68,11 +78,12 @@ def make_record(bochs: Path, folder: Path) -> dict[str, Any]:
     """Do all the runs and gather what they said."""
     output = run_dom0(bochs, make_folder(folder / "debian"))
     hidden = find_hidden(output)
-    ranges = [{"first": int(low, 16), "last": int(high, 16), "kind": kind} for low, high, kind in RANGE.findall(output)]
+    bare = run_debian(Request(cpus=1, bochs=bochs, command=MAP, bare=True, timeout=TIMEOUT), folder / "bare-map")
     costs = [*run_guest(bochs, folder, hidden["first"]), *read_costs(output)]
     exits = {name: int(count) for name, count in EXITS.findall(output) if name != "in"}
     return {
-        "command": "python3 build.py measure", "spec": digest_spec(ROOT / "spec"), "hidden": hidden, "memory": ranges,
+        "command": "python3 build.py measure", "spec": digest_spec(ROOT / "spec"), "hidden": hidden,
+        "memory": find_ranges(output), "bare_memory": find_ranges(bare),
         "exits": exits, "costs": [asdict(one) for one in costs],
         "figures": [asdict(one) | {"value": round(one.value, 2)} for one in measure_figures(bochs, folder)],
     }

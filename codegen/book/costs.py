@@ -25,8 +25,8 @@ def say_origin(subject: Subject) -> str:
         return ""
     commands = ", ".join(map(code, subject.records.commands))
     words = (
-        f"Measured by {commands} in Bochs with one CPU, where a tick is an instruction: from the guest's instruction to "
-        "its next, the exit and the entry among them."
+        f"Measured by {commands} in Bochs with one CPU, where a tick is an instruction: from the guest's instruction "
+        "to its next, the exit and the entry among them."
     )
     changed = " The spec has changed since." if subject.outdated else ""
     return paragraph(words + changed)

@@ -53,7 +53,7 @@ def draw_flow(start: str, statements: tuple[ir.Statement, ...], words: str) -> s
     drawing = Drawing()
     begin = box(drawing, 2, 2, [start], "start", 12)
     follow(drawing, statements, 2, begin.y + GAP, [begin])
-    return svg.picture(drawing.width + 3, drawing.height + 3, svg.ARROW + "".join(drawing.pieces), words, "flow")
+    return svg.picture(drawing.width + 3, drawing.height + 3, "".join(drawing.pieces), words, "flow")
 
 
 def find_ends(statements: tuple[ir.Statement, ...]) -> list[tuple[str, int]]:

@@ -62,4 +62,4 @@ def wrap(inner: str, language: str) -> str:
 
 def color_lines(code: str) -> list[str]:
     """Each line of a spec's file, coloured."""
-    return str(highlight(code, LuvLexer(stripnl=False), FORMATTER)).split("\n")
+    return str(highlight(code, LuvLexer(stripnl=False), FORMATTER)).rstrip("\n").split("\n")

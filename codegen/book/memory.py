@@ -107,9 +107,7 @@ def draw_memory(domain: Domain, subject: Subject) -> str:
         )
         drawing += draw_answer(piece, y, right, onto, tops)
     height = 26 + len(pieces) * FOOT + 8
-    return svg.picture(
-        right + BAR + 4, height, svg.ARROW + drawing, f"The memory of {domain.name}, not to scale", "memory"
-    )
+    return svg.picture(right + BAR + 4, height, drawing, f"The memory of {domain.name}, not to scale", "memory")
 
 
 def draw_piece(piece: Piece, x: float, y: float) -> str:

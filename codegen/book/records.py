@@ -64,27 +64,33 @@ def load_records(folder: Path) -> Records:
 def read_records(texts: Mapping[str, str]) -> Records:
     """Records from their texts by name."""
     parts = [read_part(name, text) for name, text in texts.items()]
-    merged: dict[str, Any] = {
-        key: [one for part in parts for one in part.get(key, [])] for key in ("costs", "figures", "memory")
-    }
-    exits = {name: count for part in parts for name, count in part.get("exits", {}).items()}
-    hidden = next((MapRange(**part["hidden"]) for part in parts if "hidden" in part), None)
     return Records(
-        tuple(part["command"] for part in parts),
-        tuple(part.get("spec", "") for part in parts),
-        tuple(Cost(**one) for one in merged["costs"]),
-        tuple(Figure(**one) for one in merged["figures"]),
-        exits,
-        tuple(MapRange(**one) for one in merged["memory"]),
-        hidden,
+        tuple(command for one in parts for command in one.commands),
+        tuple(spec for one in parts for spec in one.specs),
+        tuple(cost for one in parts for cost in one.costs),
+        tuple(figure for one in parts for figure in one.figures),
+        {name: count for one in parts for name, count in one.exits.items()},
+        tuple(some for one in parts for some in one.memory),
+        next((one.hidden for one in parts if one.hidden), None),
     )
 
 
-def read_part(name: str, text: str) -> dict[str, Any]:
+def read_part(name: str, text: str) -> Records:
+    """One file's record."""
     try:
-        part = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BadRecord(f"record `{name}`: {error}") from None
-    if not isinstance(part, dict) or "command" not in part:
-        raise BadRecord(f"record `{name}`: not an object with the `command` that made it")
-    return part
+        return make_part(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadRecord(f"record `{name}`: not what `build.py measure` writes: {error}") from None
+
+
+def make_part(part: dict[str, Any]) -> Records:
+    hidden = part.get("hidden")
+    return Records(
+        (part["command"],),
+        (part["spec"],),
+        tuple(Cost(**one) for one in part["costs"]),
+        tuple(Figure(**one) for one in part["figures"]),
+        {str(name): int(count) for name, count in part["exits"].items()},
+        tuple(MapRange(**one) for one in part["memory"]),
+        MapRange(**hidden) if hidden else None,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 from codegen.book.markup import tag
@@ -40,17 +41,18 @@ def line(x: float, y: float, x2: float, y2: float, kind: str) -> str:
 def path(points: list[tuple[float, float]], kind: str, arrow: bool = False) -> str:
     """A line through points, with an arrow's head at its end."""
     steps = "M" + " L".join(f"{number(x)} {number(y)}" for x, y in points)
-    return tag("path", d=steps, class_=kind, marker_end="url(#arrow)" if arrow else None)
+    return tag("path", d=steps, class_=kind) + (head(points[-2], points[-1]) if arrow else "")
+
+
+def head(start: tuple[float, float], end: tuple[float, float]) -> str:
+    """An arrow's head at the end of a line."""
+    angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))
+    turn = f"translate({number(end[0])} {number(end[1])}) rotate({number(angle)})"
+    return tag("path", d="M0 0 L-8 -4 L-8 4 z", class_="head", transform=turn)
 
 
 def linked(target: str, drawing: str) -> str:
     return tag("a", drawing, href=target) if target else drawing
-
-
-ARROW = (
-    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-    '<path d="M0 0 L8 4 L0 8 z" class="head"></path></marker></defs>'
-)
 
 
 def picture(width: float, height: float, drawing: str, words: str, kind: str = "") -> str:

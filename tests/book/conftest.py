@@ -1,0 +1,20 @@
+"""The real spec's book: its subject and its pages, made once."""
+
+import pytest
+
+from codegen.book.command import read_subject
+from codegen.book.page import Page
+from codegen.book.pages import make_pages
+from codegen.book.subject import Subject
+from codegen.tree import Tree
+from tests.support import ROOT
+
+
+@pytest.fixture(scope="session")
+def subject() -> Subject:
+    return read_subject(Tree(ROOT))
+
+
+@pytest.fixture(scope="session")
+def pages(subject: Subject) -> dict[str, Page]:
+    return {page.name: page for page in make_pages(subject)}

@@ -1,0 +1,101 @@
+"""Pages made from the model: everything is in them, under the name that links use, and it is the model's."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from codegen.book.page import Page
+from codegen.book.pages import make_navigation, make_pages
+from codegen.book.refs import PAGES, anchor
+from codegen.book.subject import Subject
+from codegen.insight.ledger import STATUSES
+from tests.support import ROOT
+
+ANCHOR = re.compile(r"""id="([^"]+)"|\{ #([^ ]+) \}""")
+DECLARED = {
+    "exit": lambda subject: subject.facts.exits,
+    "event": lambda subject: subject.facts.events,
+    "field": lambda subject: subject.facts.vmcs,
+    "control": lambda subject: subject.facts.controls,
+    "word": lambda subject: subject.facts.words,
+    "msr": lambda subject: subject.facts.msrs,
+    "feature": lambda subject: subject.facts.features,
+    "capability": lambda subject: subject.facts.capabilities,
+    "vector": lambda subject: subject.facts.vectors,
+    "port": lambda subject: subject.facts.ports,
+    "state": lambda subject: subject.facts.state,
+    "layout": lambda subject: subject.facts.layouts,
+    "hypercall": lambda subject: subject.model.hypercalls,
+    "errno": lambda subject: subject.model.errnos,
+    "extern": lambda subject: subject.model.externs,
+    "region": lambda subject: subject.model.regions,
+    "constant": lambda subject: subject.model.constants,
+    "struct": lambda subject: subject.model.structs,
+    "rule": lambda subject: subject.facts.entry_rules,
+}
+
+
+def find_anchors(page: Page) -> list[str]:
+    return [first or second for first, second in ANCHOR.findall(page.markdown)]
+
+
+@pytest.mark.parametrize("kind", DECLARED)
+def test_every_declaration_has_its_anchor(kind: str, subject: Subject, pages: dict[str, Page]) -> None:
+    present = set(find_anchors(pages[PAGES[kind]]))
+    assert [name for name in DECLARED[kind](subject) if anchor(kind, name) not in present] == []
+
+
+def test_anchors_are_unique_on_their_page(pages: dict[str, Page]) -> None:
+    for page in pages.values():
+        anchors = find_anchors(page)
+        assert len(anchors) == len(set(anchors)), page.name
+
+
+def test_every_section_of_the_manual_is_there(subject: Subject, pages: dict[str, Page]) -> None:
+    assert set(subject.facts.sections) <= {one.removeprefix("s") for one in find_anchors(pages["manual"])}
+
+
+def test_the_ledger_has_every_number(subject: Subject, pages: dict[str, Page]) -> None:
+    for ledger in subject.ledgers:
+        counted = [f"{ledger.count(status)} {status}" for status in STATUSES if ledger.count(status)]
+        assert f"{len(ledger.rows)} numbers: {', '.join(counted)}." in pages["ledger"].markdown
+        assert set(find_anchors(pages["ledger"])) >= {f"{ledger.domain}-{row.number}" for row in ledger.rows}
+
+
+def test_every_handler_stands_beside_its_c(subject: Subject, pages: dict[str, Page]) -> None:
+    for domain in subject.domains:
+        sections = pages[f"{domain.name}-handlers"].markdown.split("\n### ")
+        for event in domain.handlers:
+            section = next(one for one in sections if one.startswith(f"`on {event}`"))
+            assert 'class="picture flow"' in section
+            assert "language-luv" in section
+            assert "language-c" in section
+
+
+def test_every_line_of_the_spec_is_shown(subject: Subject, pages: dict[str, Page]) -> None:
+    for source in subject.sources:
+        name = "source-" + source.path.removeprefix("spec/").removesuffix(".luv").replace("/", "-")
+        assert find_anchors(pages[name]) == [f"L{number + 1}" for number in range(source.text.rstrip().count("\n") + 1)]
+
+
+def test_nothing_tells_where_it_was_made(pages: dict[str, Page]) -> None:
+    assert [page.name for page in pages.values() if str(ROOT) in page.markdown] == []
+
+
+def test_navigation_holds_every_page_once(pages: dict[str, Page]) -> None:
+    def list_files(tree: object) -> list[str]:
+        if isinstance(tree, list):
+            return [file for one in tree for file in list_files(one)]
+        if isinstance(tree, dict):
+            return [file for one in tree.values() for file in list_files(one)]
+        return [str(tree)]
+
+    assert sorted(list_files(make_navigation(list(pages.values())))) == sorted(f"{name}.md" for name in pages)
+
+
+def test_a_book_without_records_and_documents(subject: Subject) -> None:
+    bare = replace(subject, documents={}, records=type(subject.records)())
+    names = {page.name for page in make_pages(bare)}
+    assert "index" in names
+    assert "architecture" not in names

@@ -1,0 +1,104 @@
+"""Parts of the book: documents' links, records, excerpts, sections, and links that do not hold."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from codegen.book.documents import make_documents, turn_links
+from codegen.book.links import find_faults
+from codegen.book.records import BadRecord, read_records
+from codegen.book.serve import open_server
+from codegen.book.sources import excerpt, find_sections
+from codegen.book.subject import Subject
+
+BOOK = {"exits", "source-dom0"}
+
+
+def turn(words: str, subject: Subject, path: str = "README.md") -> str:
+    return turn_links(words, path, replace(subject, documents={"docs/language.md": "# L"}), BOOK)
+
+
+def test_links_of_documents_lead_into_the_book(subject: Subject) -> None:
+    assert turn("[a](docs/language.md#b)", subject) == "[a](language.md#b)"
+    assert turn("[a](language.md)", subject, "docs/errors.md") == "[a](language.md)"
+    assert turn("[a](../README.md)", subject, "docs/errors.md") == "[a](index.md)"
+    assert turn("[a](../spec/dom0.luv)", subject, "docs/errors.md") == "[a](source-dom0.md)"
+    assert turn("[a](exits.html#ept_violation)", subject, "docs/errors.md") == "[a](exits.md#ept_violation)"
+
+
+def test_links_that_lead_out_of_the_book(subject: Subject) -> None:
+    assert turn("[a](https://x.org/)", subject) == "[a](https://x.org/)"
+    assert turn("[a](#b)", subject) == "[a](#b)"
+    assert turn("[a](LICENSE)", subject) == "a"
+
+
+def test_code_is_left_alone(subject: Subject) -> None:
+    text = "```c\nrun[a](LICENSE);\n```"
+    assert turn(text, subject) == text
+
+
+def test_documents_come_in_reading_order(subject: Subject) -> None:
+    some = replace(subject, documents={f"docs/{name}.md": "# T" for name in ("zebra", "errors", "architecture")})
+    assert [page.name for page in make_documents(some, BOOK)] == ["architecture", "errors", "zebra"]
+
+
+def test_records_are_put_together() -> None:
+    cost = {"event": "cpuid", "what": "CPUID", "ends": "advance", "ticks": 74}
+    part = {"spec": "", "costs": [], "figures": [], "exits": {}, "memory": []}
+    first, second = part | {"command": "one", "costs": [cost]}, part | {"command": "two"}
+    records = read_records({"a.json": json.dumps(first), "b.json": json.dumps(second)})
+    assert records.commands == ("one", "two")
+    assert [one.ticks for one in records.costs_of("cpuid")] == [74]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"costs": []}', '{"command": "x", "costs": [{"ticks": 1}]}'])
+def test_a_record_that_is_none_is_refused_by_name(text: str) -> None:
+    with pytest.raises(BadRecord, match=r"^record `run.json`: "):
+        read_records({"run.json": text})
+
+
+def test_an_excerpt_is_the_declaration_with_its_comment(subject: Subject) -> None:
+    text = excerpt(subject, subject.domains[0].handlers["cpuid"].span)
+    assert text.count("<pre>") == 1
+    assert "///" in text
+    assert text.rstrip().endswith("}</span>\n</code></pre></div>")
+
+
+def test_an_exit_cites_at_least_what_its_table_cites(subject: Subject) -> None:
+    for exit in subject.facts.exits.values():
+        assert find_sections(exit.doc, exit.span, subject), exit.name
+
+
+def make_site(folder: Path, **pages: str) -> Path:
+    for name, text in pages.items():
+        (folder / f"{name}.html").write_text(text)
+    return folder
+
+
+def test_links_that_hold(tmp_path: Path) -> None:
+    site = make_site(tmp_path, index='<p id="a"><a href="other.html#b">x</a><a href="#a">y</a>', other="<p id=b>")
+    (site / "book.css").write_text("p { color: red }")
+    assert find_faults(site) == []
+
+
+def test_links_that_do_not_hold(tmp_path: Path) -> None:
+    site = make_site(
+        tmp_path,
+        index='<a href="gone.html">x</a><a href="#gone">y</a><script src="https://x.org/y.js"></script>'
+        '<link href="book.css"><a href="https://x.org/">fine</a>',
+    )
+    (site / "book.css").write_text("@import 'https://x.org/font.css'")
+    assert find_faults(site) == [
+        "index.html: `#gone` leads to no anchor",
+        "index.html: `gone.html` leads to no file",
+        "index.html: `https://x.org/y.js` is fetched from outside",
+        "book.css: fetches from outside",
+    ]
+
+
+def test_a_taken_port_is_no_obstacle(tmp_path: Path) -> None:
+    with open_server(tmp_path, 0) as first, open_server(tmp_path, first.server_port) as second:
+        assert first.server_port != second.server_port
+        assert first.server_address[0] == second.server_address[0] == "127.0.0.1"

@@ -1,0 +1,90 @@
+"""The site as a browser sees it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from codegen.book.page import Page
+from codegen.book.serve import open_server
+from codegen.book.site import build_site
+
+if TYPE_CHECKING:
+    from tests.book.browser import Browser
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+SECONDS = 20  # of processor time, to make the whole
+
+
+@pytest.fixture(scope="module")
+def site(pages: dict[str, Page], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("book")
+    build_site(list(pages.values()), folder / "src", folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def browser(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    from tests.book.browser import open_browser
+
+    with open_server(site, 0) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with open_browser(f"http://127.0.0.1:{server.server_port}", tmp_path_factory.mktemp("profile")) as found:
+            yield found
+        server.shutdown()
+
+
+def test_the_book_is_made_in_time(pages: dict[str, Page], tmp_path: Path) -> None:
+    before = os.times()
+    build_site(list(pages.values()), tmp_path / "src", tmp_path / "site")
+    after = os.times()
+    assert sum(after[:4]) - sum(before[:4]) < SECONDS
+
+
+def test_every_page_loads_with_its_pictures_and_without_a_complaint(browser: Browser, pages: dict[str, Page]) -> None:
+    from tests.book.browser import FETCHED, HIDDEN_PICTURES, PICTURES
+
+    for name, page in pages.items():
+        browser.open(f"{name}.html")
+        assert browser.complaints() == [], name
+        assert browser.ask(HIDDEN_PICTURES) == 0, name
+        assert browser.ask(PICTURES) == page.markdown.count('class="picture'), name
+        assert [one for one in browser.ask(FETCHED) if not one.startswith(browser.address)] == [], name
+
+
+def test_an_anchor_leads_to_its_place(browser: Browser) -> None:
+    from tests.book.browser import TOP
+
+    for page, anchor in (("exits", "ept_violation"), ("msrs", "IA32_VMX_BASIC"), ("source-dom0", "L100")):
+        browser.open(f"{page}.html#{anchor}")
+        browser.wait(lambda anchor=anchor: 0 <= browser.ask(TOP, f"#{anchor}") < 400)
+
+
+def test_search_finds_an_msr(browser: Browser) -> None:
+    browser.open("index.html")
+    assert f"{browser.address}/msrs.html?h=ia32_vmx_basic#IA32_VMX_BASIC" in browser.search("IA32_VMX_BASIC")
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("words", ["ept_violation", "unrestricted_guest", "guest_ia32_efer", "exit_count"])
+def test_search_finds(words: str, browser: Browser) -> None:
+    browser.open("index.html")
+    assert any(f"#{words}" in one or f".{words}" in one for one in browser.search(words))
+
+
+def test_a_narrow_page_does_not_overflow(browser: Browser, pages: dict[str, Page]) -> None:
+    from tests.book.browser import OVERFLOW
+
+    browser.driver.set_window_size(500, 900)
+    try:
+        for name in pages:
+            browser.open(f"{name}.html")
+            assert browser.ask(OVERFLOW) <= 0, name
+    finally:
+        browser.driver.set_window_size(1400, 1000)
