@@ -47,7 +47,7 @@ def run_docs(tree: Tree, out: Path | None, say: Callable[[str], None] | None = N
     site = out.absolute() if out else tree.build / "book" / "site"
     try:
         pages = make_pages(read_subject(tree))
-        build_site(pages, tree.build / "book" / "src", site)
+        build_site(pages, tree.build / "book", site)
     except (BadRecord, SiteError) as error:
         return Done(2, "", str(error))
     text = f"{site / 'index.html'}: {len(pages)} pages, {time.monotonic() - start:.1f} s"

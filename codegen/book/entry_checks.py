@@ -43,7 +43,7 @@ def make_group(group: EntryGroup, subject: Subject) -> str:
         table(
             ("Rule", "When", "Must hold", "Manual", "Declared"),
             [make_rule(one, subject) for one in group.rules],
-            "dense",
+            "dense wrap",
         ),
     ]
     if group.omitted:
@@ -53,7 +53,7 @@ def make_group(group: EntryGroup, subject: Subject) -> str:
         ]
         parts += [
             tag("p", "Not checked here, and why:"),
-            table(("Check", "What it is", "Why not", "Manual"), rows, "dense"),
+            table(("Check", "What it is", "Why not", "Manual"), rows, "dense wrap"),
         ]
     return "\n\n".join(parts)
 

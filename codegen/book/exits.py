@@ -7,10 +7,11 @@ from codegen.book.fields import list_bits
 from codegen.book.markup import badge, code, definitions, table, tag, text
 from codegen.book.page import Page
 from codegen.book.refs import cite, place, ref, say_condition
-from codegen.book.say import say
+from codegen.book.say import say, say_range
 from codegen.book.sources import find_sections
 from codegen.book.subject import Subject
 from codegen.insight.ledger import Answer, Ledger, Row
+from codegen.model import ir
 from codegen.model.facts import Arm, Exit, Layout
 
 LENGTHS = {
@@ -72,15 +73,27 @@ def show_arms(exit: Exit) -> str:
     """Its events, and where each part of their payload comes from."""
     if not any(arm.payload or arm.where is not None for arm in exit.arms):
         return ""
-    rows = [row for arm in exit.arms for row in list_arm(arm)]
+    rows = [row for arm in exit.arms for row in list_arm(arm, exit)]
     return table(("Event", "Payload", "Comes from"), rows)
 
 
-def list_arm(arm: Arm) -> list[tuple[str, str, str]]:
-    name = ref("event", arm.event) + (f"<br>where {code(say(arm.where))}" if arm.where is not None else "")
+def say_source(value: ir.Expression, exit: Exit) -> str:
+    """Where a payload comes from; bits by the names that the exit's own layouts have for them."""
+    words = say(value)
+    for layout, field, name in (
+        (exit.qualification, "exit_qualification", "qualification"),
+        (exit.information, "exit_instruction_info", "information"),
+    ):
+        for bit in layout.bits if layout else ():
+            words = words.replace(f"vmcs.{field}[{say_range(bit.low, bit.high)}]", f"{name}.{bit.name}")
+    return words
+
+
+def list_arm(arm: Arm, exit: Exit) -> list[tuple[str, str, str]]:
+    name = ref("event", arm.event) + (f"<br>where {code(say_source(arm.where, exit))}" if arm.where is not None else "")
     if not arm.payload:
         return [(name, "", "")]
-    first, *rest = [(code(field), code(say(value))) for field, value in arm.payload]
+    first, *rest = [(code(field), code(say_source(value, exit))) for field, value in arm.payload]
     return [(name, *first), *(("", *one) for one in rest)]
 
 

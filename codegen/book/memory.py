@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.book import svg
-from codegen.book.markup import badge, code, hexadecimal, legend, table, tag
+from codegen.book.markup import badge, code, hexadecimal, legend, table
+from codegen.book.memory_map import make_map
 from codegen.book.page import Page
-from codegen.book.records import MapRange
 from codegen.book.refs import place, ref, say_doc
 from codegen.book.subject import Subject
 from codegen.model.choices import Domain, MemoryRule
@@ -45,8 +45,7 @@ def make_memory(domain: Domain, subject: Subject) -> Page:
         "## The layout { #layout }",
         draw_memory(domain, subject),
     ]
-    if subject.records.memory:
-        parts += ["## The memory map in a recorded boot { #map }", *make_map(subject)]
+    parts += make_map(subject)
     return Page(f"{domain.name}-memory", "Memory", f"This hypervisor/{domain.name}", tuple(parts), lead=lead)
 
 
@@ -132,42 +131,3 @@ def draw_answer(piece: Piece, y: float, x: float, onto: dict[str, int], tops: di
         )
     box = svg.rect(x, y, BAR, FOOT - 3, piece.kind + " pale", radius=3)
     return drawing + box + svg.label(x + BAR / 2, y + FOOT / 2 + 3, words[piece.kind], "name", "middle")
-
-
-# ---- the map that the recorded boot was given
-
-
-def make_map(subject: Subject) -> list[str]:
-    records = subject.records
-    rows = [
-        (code(hexadecimal(one.first, 8)), code(hexadecimal(one.last, 8)), say_size(one), text_kind(one, records.hidden))
-        for one in records.memory
-    ]
-    words = (
-        "What INT 15h told dom0's kernel, through the filter in the low page: hidden memory is reserved, never missing."
-    )
-    return [tag("p", words), draw_map(records.memory, records.hidden), table(("First", "Last", "Size", "Kind"), rows)]
-
-
-def say_size(one: MapRange) -> str:
-    size = one.last - one.first + 1
-    return f"{size / 1048576:,.1f} MiB" if size >= 1048576 else f"{size / 1024:,.1f} KiB"
-
-
-def text_kind(one: MapRange, hidden: MapRange | None) -> str:
-    holds = hidden is not None and one.first <= hidden.first and hidden.last <= one.last
-    return badge(one.kind, "good" if one.kind == "usable" else "fault") + (" holds the hidden region" if holds else "")
-
-
-def draw_map(ranges: tuple[MapRange, ...], hidden: MapRange | None) -> str:
-    """A bar from address 0 to the end; each range at least as wide as its words need, so not to scale."""
-    width, x, drawing = 900.0 / max(len(ranges), 1), 2.0, ""
-    for index, one in enumerate(ranges):
-        kind = "good" if one.kind == "usable" else "fault"
-        title = f"{hexadecimal(one.first)}..{hexadecimal(one.last)} {one.kind}"
-        drawing += svg.rect(x, 20, width - 3, 40, kind, title, 3) + svg.label(
-            x + width / 2 - 2, 44, one.kind, "name", "middle"
-        )
-        drawing += svg.label(x, 14 if index % 2 == 0 else 76, hexadecimal(one.first), "count")
-        x += width
-    return svg.picture(x, 82, drawing, "The memory map that dom0 was given, not to scale", "memory")

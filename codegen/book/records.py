@@ -51,6 +51,7 @@ class Records:
     exits: Mapping[str, int] = field(default_factory=dict)
     memory: tuple[MapRange, ...] = ()
     hidden: MapRange | None = None
+    bare_memory: tuple[MapRange, ...] = ()
 
     def costs_of(self, event: str) -> list[Cost]:
         return [one for one in self.costs if one.event == event]
@@ -72,6 +73,7 @@ def read_records(texts: Mapping[str, str]) -> Records:
         {name: count for one in parts for name, count in one.exits.items()},
         tuple(some for one in parts for some in one.memory),
         next((one.hidden for one in parts if one.hidden), None),
+        tuple(some for one in parts for some in one.bare_memory),
     )
 
 
@@ -93,4 +95,5 @@ def make_part(part: dict[str, Any]) -> Records:
         {str(name): int(count) for name, count in part["exits"].items()},
         tuple(MapRange(**one) for one in part["memory"]),
         MapRange(**hidden) if hidden else None,
+        tuple(MapRange(**one) for one in part.get("bare_memory", ())),
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from codegen.book.links import find_faults
@@ -14,6 +17,7 @@ from codegen.book.pages import make_navigation
 from codegen.output import Output, publish
 
 HERE = Path(__file__).parent
+STYLE = "book.css"
 ASSETS = HERE / "assets"
 FEATURES = [
     "navigation.tabs",
@@ -75,7 +79,7 @@ def make_configuration(pages: list[Page], source: Path, site: Path) -> dict[str,
             "features": FEATURES,
         },
         "extra": {"generator": False},
-        "extra_css": ["book.css"],
+        "extra_css": [STYLE],
         "hooks": [str(HERE / "hooks.py")],
         "plugins": [{"search": {"separator": r"[\s\-,:;()\[\]{}]+|\.(?!\d)"}}],
         "markdown_extensions": EXTENSIONS,
@@ -90,31 +94,43 @@ def write_sources(pages: list[Page], folder: Path) -> list[str]:
     return publish([*(Output(f"{page.name}.md", page.markdown) for page in pages), *assets], folder)
 
 
-def build_site(pages: list[Page], source: Path, site: Path) -> None:
-    """The site in a folder of its own, replaced as a whole when it is done."""
-    write_sources(pages, source)
-    fresh = site.with_name(site.name + ".new")
-    configuration = source.with_name("mkdocs.yml")
-    configuration.write_text(json.dumps(make_configuration(pages, source, fresh), indent=1), encoding="utf-8")
-    run_mkdocs(configuration)
-    if faults := find_faults(fresh):
-        raise SiteError("\n".join(["error[book]: links that do not hold:", *faults]))
-    shutil.rmtree(site, ignore_errors=True)
-    fresh.replace(site)
+def check_place(site: Path) -> None:
+    """Object to a place that holds anything but a book: it would be replaced as a whole."""
+    if site.is_dir() and ((site / STYLE).exists() or not any(site.iterdir())):
+        return
+    if site.exists():
+        raise SiteError(f"error[book]: {site} is there and is no book; give a new or an empty folder")
+
+
+def build_site(pages: list[Page], work: Path, site: Path) -> None:
+    """Make the site in the folder `work`, and put it in its place as a whole when it is done and its links hold."""
+    check_place(site)
+    with hold(work):
+        write_sources(pages, work / "src")
+        configuration, fresh = work / "mkdocs.yml", work / "fresh"
+        text = json.dumps(make_configuration(pages, work / "src", fresh), indent=1)
+        configuration.write_text(text, encoding="utf-8")
+        run_mkdocs(configuration)
+        if faults := find_faults(fresh):
+            raise SiteError("\n".join(["error[book]: links that do not hold:", *faults]))
+        shutil.rmtree(site, ignore_errors=True)
+        site.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(fresh, site)
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Have a folder to oneself: two runs at once come one after the other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def run_mkdocs(configuration: Path) -> None:
     """MkDocs in a process of its own; JSON is YAML too."""
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "mkdocs",
-        "build",
-        "--clean",
-        "--quiet",
-        "--config-file",
-        configuration,
-    ]
+    mkdocs = [sys.executable, "-m", "mkdocs", "build"]
+    command: list[str | Path] = [*mkdocs, "--clean", "--quiet", "--config-file", configuration]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:

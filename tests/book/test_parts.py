@@ -8,8 +8,11 @@ import pytest
 
 from codegen.book.documents import make_documents, turn_links
 from codegen.book.links import find_faults
-from codegen.book.records import BadRecord, read_records
+from codegen.book.memory_map import find_slices
+from codegen.book.page import Page
+from codegen.book.records import BadRecord, MapRange, Records, read_records
 from codegen.book.serve import open_server
+from codegen.book.site import SiteError, check_place
 from codegen.book.sources import excerpt, find_sections
 from codegen.book.subject import Subject
 
@@ -102,3 +105,33 @@ def test_a_taken_port_is_no_obstacle(tmp_path: Path) -> None:
     with open_server(tmp_path, 0) as first, open_server(tmp_path, first.server_port) as second:
         assert first.server_port != second.server_port
         assert first.server_address[0] == second.server_address[0] == "127.0.0.1"
+
+
+def test_a_place_that_is_no_book_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("")
+    for place in (tmp_path, tmp_path / "mine"):
+        with pytest.raises(SiteError, match="is there and is no book"):
+            check_place(place)
+    check_place(tmp_path / "new")
+    (tmp_path / "book.css").write_text("")
+    check_place(tmp_path)
+
+
+def test_what_the_hypervisor_took_is_named() -> None:
+    bare = (MapRange(0, 0x9EFFF, "usable"), MapRange(0x100000, 0x3FFFFF, "usable"))
+    now = (
+        MapRange(0, 0x9DFFF, "usable"), MapRange(0x9E000, 0x9EFFF, "reserved"),
+        MapRange(0x100000, 0x1FFFFF, "usable"), MapRange(0x200000, 0x3FFFFF, "reserved"),
+    )  # fmt: skip
+    slices = find_slices(Records(memory=now, bare_memory=bare, hidden=MapRange(0x200000, 0x3FFFFF, "hidden")))
+    assert [(one.first, one.last + 1, one.words) for one in slices] == [
+        (0, 0x9E000, ""), (0x9E000, 0x9F000, "low page"), (0x9F000, 0x100000, ""), (0x100000, 0x200000, ""),
+        (0x200000, 0x400000, "hypervisor"),
+    ]  # fmt: skip
+
+
+def test_a_payload_is_named_by_its_exit(subject: Subject, pages: dict[str, Page]) -> None:
+    section = next(one for one in pages["exits"].markdown.split("\n## ") if one.startswith("48 "))
+    assert "qualification.nmi_unblocking_due_to_iret" not in section
+    assert "qualification.linear_valid" in section
+    assert "exit_qualification[" not in pages["exits"].markdown

@@ -24,7 +24,7 @@ SECONDS = 20  # of processor time, to make the whole
 @pytest.fixture(scope="module")
 def site(pages: dict[str, Page], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("book")
-    build_site(list(pages.values()), folder / "src", folder / "site")
+    build_site(list(pages.values()), folder / "work", folder / "site")
     return folder / "site"
 
 
@@ -42,7 +42,7 @@ def browser(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Br
 
 def test_the_book_is_made_in_time(pages: dict[str, Page], tmp_path: Path) -> None:
     before = os.times()
-    build_site(list(pages.values()), tmp_path / "src", tmp_path / "site")
+    build_site(list(pages.values()), tmp_path / "work", tmp_path / "site")
     after = os.times()
     assert sum(after[:4]) - sum(before[:4]) < SECONDS
 
