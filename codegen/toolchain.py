@@ -28,10 +28,11 @@ def build_image(tree: Tree) -> list[str]:
     objects.mkdir(parents=True, exist_ok=True)
     common = digest_files(tree.headers())
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda source: compile_source(source, tree, objects, common), tree.sources()))
+        largest_first = sorted(tree.sources(), key=lambda source: -source.stat().st_size)
+        results = list(pool.map(lambda source: compile_source(source, tree, objects, common), largest_first))
     remove_others(objects, {path for path, _ in results})
     made = [path.name for path, fresh in results if fresh]
-    link([path for path, _ in results], tree)
+    link(sorted(path for path, _ in results), tree)
     return made
 
 
