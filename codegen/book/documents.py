@@ -10,6 +10,7 @@ from codegen.book.refs import page_of_source
 from codegen.book.subject import Subject
 
 LINK = re.compile(r"\[([^\]\n]+)\]\(([^)\s]+)\)")
+WORDS = re.compile(r"^```(\w+) \w+$", re.MULTILINE)  # `luv body`: the second word is for the tests of the examples
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 FIRST = ("architecture", "language", "adding-an-exit", "errors", "audit")
 
@@ -37,14 +38,16 @@ def split_title(words: str, otherwise: str) -> tuple[str, str]:
 
 
 def turn_links(words: str, path: str, subject: Subject, book: set[str]) -> str:
-    """Every link outside of code blocks, turned."""
-    parts = FENCE.split(words)
-    return "".join(
-        part
-        if part.startswith("```")
-        else LINK.sub(lambda found: turn_link(found[1], found[2], path, subject, book), part)
-        for part in parts
-    )
+    """Every link outside of code blocks, turned; code blocks by the name of their language alone."""
+    parts = [turn_part(part, path, subject, book) for part in FENCE.split(words)]
+    return "".join(parts)
+
+
+def turn_part(part: str, path: str, subject: Subject, book: set[str]) -> str:
+    """A code block, or what stands between two of them."""
+    if part.startswith("```"):
+        return WORDS.sub(r"```\1", part)
+    return LINK.sub(lambda found: turn_link(found[1], found[2], path, subject, book), part)
 
 
 def turn_link(label: str, target: str, path: str, subject: Subject, book: set[str]) -> str:
@@ -53,7 +56,14 @@ def turn_link(label: str, target: str, path: str, subject: Subject, book: set[st
     if not file or "://" in target or target.startswith("mailto:"):
         return f"[{label}]({target})"
     name = find_page(posixpath.normpath(posixpath.join(posixpath.dirname(path), file)), file, subject, book)
-    return f"[{label}]({name}.md{mark}{place})" if name else label
+    words = find_title(path, file, subject) if label == file else label
+    return f"[{words}]({name}.md{mark}{place})" if name else label
+
+
+def find_title(path: str, file: str, subject: Subject) -> str:
+    """What to call a document that is linked by its file's name."""
+    found = posixpath.normpath(posixpath.join(posixpath.dirname(path), file))
+    return split_title(subject.documents.get(found, ""), file)[0]
 
 
 def find_page(path: str, file: str, subject: Subject, book: set[str]) -> str:

@@ -11,6 +11,8 @@ from pygments.lexer import RegexLexer, words
 from pygments.lexers import CLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Text
 
+__all__ = ["LuvLexer"]  # Pygments looks here
+
 TYPES = ("u8", "u16", "u32", "u64", "bool", "natural")
 
 

@@ -26,6 +26,7 @@ def turn(words: str, subject: Subject, path: str = "README.md") -> str:
 def test_links_of_documents_lead_into_the_book(subject: Subject) -> None:
     assert turn("[a](docs/language.md#b)", subject) == "[a](language.md#b)"
     assert turn("[a](language.md)", subject, "docs/errors.md") == "[a](language.md)"
+    assert turn("[language.md](language.md)", subject, "docs/errors.md") == "[L](language.md)"
     assert turn("[a](../README.md)", subject, "docs/errors.md") == "[a](index.md)"
     assert turn("[a](../spec/dom0.luv)", subject, "docs/errors.md") == "[a](source-dom0.md)"
     assert turn("[a](exits.html#ept_violation)", subject, "docs/errors.md") == "[a](exits.md#ept_violation)"
@@ -40,6 +41,7 @@ def test_links_that_lead_out_of_the_book(subject: Subject) -> None:
 def test_code_is_left_alone(subject: Subject) -> None:
     text = "```c\nrun[a](LICENSE);\n```"
     assert turn(text, subject) == text
+    assert turn("```luv body\nadvance;\n```", subject) == "```luv\nadvance;\n```"
 
 
 def test_documents_come_in_reading_order(subject: Subject) -> None:
