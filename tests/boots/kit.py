@@ -108,6 +108,7 @@ class Report:
     records: dict[tuple[str, str, int], str]
     subsets: dict[str, int]
     figures: dict[str, int]
+    log: tuple[str, ...]  # what Luvalley wrote between
     hypervised: bool
     ended: bool
     end: str
@@ -146,6 +147,7 @@ def read_report(result: Result) -> Report:
         sum(line.startswith("ok ") for line in lines), read_records(lines),
         {name: int(value, 16) for name, value in subsets.items()},
         {name: int(value) for name, value in figures.items()},
+        tuple(line for line in lines if re.match(r"luvalley: |dom0 (?:reads|writes) hidden memory at ", line)),
         "guest: hypervised" in lines, "guest: end" in lines, describe_end(result))
 
 

@@ -14,12 +14,14 @@ CPUID_TICKS = 90  # guest to guest, a loop of five instructions included
 HIDDEN_BYTES = 4 << 20
 
 
-@pytest.mark.parametrize("model", ["corei7_skylake_x", "corei7_haswell_4770"])
-def test_cpu_guest(model: str, guest_image: Callable[[str], Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("model", "options"), [("corei7_skylake_x", ""), ("corei7_haswell_4770", "log=serial")])
+def test_cpu_guest(model: str, options: str, guest_image: Callable[[str], Path], tmp_path: Path) -> None:
+    """The guest touches hidden memory, and that is logged: on the serial line too if asked."""
     image = guest_image("cpu")
     bare = run_guest(image, tmp_path / "bare", bare=True, model=model)
-    guest = run_guest(image, tmp_path / "guest", model=model)
+    guest = run_guest(image, tmp_path / "guest", model=model, options=options)
     assert not list_differences(bare, guest)
     assert guest.figures["cpuid ring 0"] <= CPUID_TICKS
     assert guest.figures["cpuid ring 3"] <= CPUID_TICKS
     assert guest.figures["hidden bytes"] <= HIDDEN_BYTES
+    assert bool(guest.log) == (options == "log=serial"), guest.log

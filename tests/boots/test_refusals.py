@@ -89,12 +89,6 @@ def test_disk_runs_as_a_guest(luvalley: Path, tmp_path: Path) -> None:
     assert "boot record: drive 80, entry" in result.screen, describe_end(result)
 
 
-def test_log_on_serial(luvalley: Path, tmp_path: Path) -> None:
-    result = run_record(tmp_path, luvalley, "log=serial")
-    assert "luvalley: " in result.serial and HYPERVISED in result.serial, describe_end(result)
-    assert "error[" not in result.serial, describe_end(result)
-
-
 def test_partition_runs_as_a_guest(luvalley: Path, tmp_path: Path) -> None:
     """Its own record, with DS:SI at its entry in the table."""
     result = run_record(tmp_path, luvalley, "disk=hd0,1")
