@@ -116,6 +116,8 @@ CASE(hypercall_log)
 		check("log_read succeeds", (u64)r.status, 0);
 		*(u64 *)(text + i * 8) = r.value;
 	}
+	for (char *c = text; *c; c++)
+		*c = *c == '\n' ? '|' : *c;
 	print("log: %s\n", text);
 	check_true("the log has text", text[0] >= ' ' && text[0] < 127);
 	check("log_read far behind the end", hypercall(LUV_HYPERCALL_log_read, 1ull << 40, 0, 0).value, 0);
