@@ -13,8 +13,8 @@ from pathlib import Path
 from machine.command import run_command
 from machine.cpio import Entry, make_directory, make_file, make_link, write_archive
 from machine.debian import Kernel, find_module, get_kernel
-from machine.initrd import BUSYBOX, CHARACTER_DEVICE
-from machine.paths import BUILD, DOM0, make_folder
+from machine.initrd import BUSYBOX, CHARACTER_DEVICE, FLAGS
+from machine.paths import BUILD, DOM0, GENERATED, make_folder
 
 QEMU = Path("/usr/bin/qemu-system-x86_64")
 ROMS = (
@@ -26,6 +26,9 @@ GUEST_MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_l
 HERE = Path(__file__).resolve().parent
 WORK = BUILD / "domu"
 LIBRARY = DOM0 / "libluvkvm"
+LIBRARY_FLAGS = (
+    "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fPIC", "-shared", "-Wl,--no-undefined",
+)
 QUIET = "console=ttyS0 quiet nokaslr mitigations=off no_timer_check cryptomgr.notests=1 random.trust_cpu=on audit=0"
 
 
@@ -40,8 +43,15 @@ class Result:
 def build_library() -> Path:
     """Compile the library; return it."""
     library = make_folder(WORK) / "libluvkvm.so"
-    run_command(["make", "-s", "-C", LIBRARY, f"OUTPUT={library}"])
+    run_command(["gcc", *LIBRARY_FLAGS, "-o", library, *sorted(LIBRARY.glob("*.c")), "-lZydis", "-lpthread"])
     return library
+
+
+def build_command() -> Path:
+    """Compile the luv command; return it."""
+    program = make_folder(WORK) / "luv"
+    run_command(["gcc", *FLAGS, f"-I{GENERATED}", "-o", program, *sorted((DOM0 / "luv").glob("*.c"))])
+    return program
 
 
 def find_libraries(program: Path) -> dict[str, Path]:
@@ -66,7 +76,7 @@ def list_folders(files: Mapping[str, object]) -> list[str]:
 def collect_qemu(library: Path) -> dict[str, Path]:
     """Return QEMU with all that it opens: libraries, firmware."""
     files = {**find_libraries(QEMU), **find_libraries(library)}
-    files |= {str(QEMU): QEMU, "/luv/libluvkvm.so": library}
+    files |= {str(QEMU): QEMU, "/bin/libluvkvm.so": library, "/bin/luv": build_command()}
     for rom in ROMS:
         files[f"/usr/share/qemu/{Path(rom).name}"] = Path(rom)
     return {path.removeprefix("/"): place for path, place in files.items()}
@@ -88,6 +98,7 @@ def list_machine(kernel: Kernel, script: str) -> Iterator[Entry]:
     files = {path: place.read_bytes() for path, place in collect_qemu(build_library()).items()}
     files |= {f"modules/{name}.ko": find_module(kernel, name).read_bytes() for name in MODULES}
     files |= {"bin/busybox": BUSYBOX.read_bytes(), "init": (HERE / "guests" / "host.sh").read_bytes()}
+    files["linux.sh"] = (HERE / "guests" / "linux.sh").read_bytes()
     files |= {"guest/vmlinuz": kernel.vmlinuz.read_bytes(), "guest/initrd": make_guest(kernel), "script": script.encode()}
     yield from (make_directory(folder) for folder in [*list_folders(files), "dev", "proc", "sys", "tmp"])
     yield Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))

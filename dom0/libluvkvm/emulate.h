@@ -1,0 +1,54 @@
+/*
+ * One instruction whose operand is a device's, done here: decoded by Zydis, its memory reached through the guest's own tables.
+ *
+ * Device accesses need the VMM, so an instruction is played again from its start after each answer, with the answers so far,
+ * until it needs none; only then are its registers kept. Nothing is half done when an access is refused.
+ */
+#pragma once
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "luv_run.h"
+
+struct vm;
+
+#define MOST_ANSWERS 8
+
+enum emulated {
+	EMULATED_DONE,    /* registers and RIP are behind it */
+	EMULATED_AGAIN,   /* one round of a repeated one is done: registers are, RIP is not */
+	EMULATED_ACCESS,  /* `access` is to be answered */
+	EMULATED_FAULT,   /* a page fault: `fault` */
+	EMULATED_UNKNOWN  /* no instruction that is known here; `bytes` has it */
+};
+
+struct device_access {
+	bool memory, write;
+	uint64_t address;
+	uint32_t size;
+	uint64_t value;
+};
+
+struct emulation {
+	struct vm *vm;
+	struct kvm_regs *registers;
+	const struct luv_mode *mode;
+
+	struct device_access access;            /* the one that waits */
+	struct device_access answers[MOST_ANSWERS];
+	uint32_t count;
+
+	struct { uint64_t linear; uint32_t error; } fault;
+	uint8_t bytes[15];
+	uint32_t length;
+};
+
+/* Begin with the instruction at RIP. */
+void begin_emulation(struct emulation *emulation, struct vm *vm, struct kvm_regs *registers, const struct luv_mode *mode);
+
+/* As far as it goes. */
+enum emulated emulate(struct emulation *emulation);
+
+/* The access that waited has happened; `access.value` is what was read. Then emulate again. */
+void answer_emulation(struct emulation *emulation);

@@ -1,0 +1,17 @@
+/* The guest's own page tables, read in this process's mapping of its memory. SDM: 4.3 to 4.5 */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "luv_run.h"
+
+struct vm;
+
+/* What a page fault would say. SDM: 4.7 */
+enum { FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_USER = 4, FAULT_RESERVED = 8 };
+
+/* Find the guest address behind a linear one; on a fault false, and its error code. Sets accessed and dirty bits. */
+bool walk(struct vm *vm, const struct luv_mode *mode, uint64_t linear, bool write, uint64_t *guest, uint32_t *error);
+
+/* Its privilege, 0 to 3. */
+unsigned get_privilege(const struct luv_mode *mode);

@@ -1,0 +1,21 @@
+"""The library's emulator of instructions against the processor that runs the test."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from machine.command import run_command
+from machine.paths import DOM0
+
+HERE = Path(__file__).resolve().parent / "emulator"
+LIBRARY = DOM0 / "libluvkvm"
+PARTS = ("emulate", "operands", "reach", "arithmetic", "strings", "walk")
+FLAGS = ("-D_GNU_SOURCE", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", f"-I{LIBRARY}")
+
+
+def test_every_encoding_does_what_the_processor_does(tmp_path: Path) -> None:
+    sources = [*HERE.glob("*.[cS]"), *(LIBRARY / f"{part}.c" for part in PARTS)]
+    run_command(["gcc", *FLAGS, "-o", tmp_path / "emulator", *sources, "-lZydis"])
+    done = subprocess.run([tmp_path / "emulator"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,34 @@
+"""The library on a real KVM without any irqchip, in a machine of its own: SeaBIOS and Linux to user land."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.domu.nested import run_nested
+
+pytestmark = pytest.mark.boot
+
+CASES = {
+    "one-cpu": "sh /linux.sh 1",
+    "two-cpus": "sh /linux.sh 2",
+    "one-cpu-xapic": "QEMU_CPU=qemu64,-x2apic sh /linux.sh 1",
+    "no-split": "! timeout 20 luv run -- qemu-system-x86_64 -accel kvm,kernel-irqchip=on -display none 2>/tmp/log",
+    "status": "luv run -- sh -c 'exit 7'; [ $? = 7 ]",
+}
+SECONDS = 400
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, int]:
+    """Run every case in one machine; return their statuses by name."""
+    lines = [f"({command}); echo \"@case {name} $?\"" for name, command in CASES.items()]
+    result = run_nested("\n".join(["export LUVKVM_BACKEND=kvm", *lines]), SECONDS)
+    print(result.console)
+    return {name: int(status) for name, status in re.findall(r"^@case (\S+) (\d+)", result.console, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str, results: dict[str, int]) -> None:
+    assert results.get(name) == 0
