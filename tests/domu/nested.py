@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from machine.command import run_command
-from machine.cpio import Entry, make_directory, make_file, make_link, write_archive
+from machine.cpio import Entry, make_directory, make_file, write_archive
 from machine.debian import Kernel, find_module, get_kernel
 from machine.initrd import BUSYBOX, CHARACTER_DEVICE, FLAGS
 from machine.paths import BUILD, DOM0, GENERATED, make_folder
@@ -27,7 +27,8 @@ HERE = Path(__file__).resolve().parent
 WORK = BUILD / "domu"
 LIBRARY = DOM0 / "libluvkvm"
 LIBRARY_FLAGS = (
-    "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fPIC", "-shared", "-Wl,--no-undefined",
+    "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror",
+    "-fvisibility=hidden", "-fPIC", "-shared", "-Wl,--no-undefined",
 )
 QUIET = "console=ttyS0 quiet nokaslr mitigations=off no_timer_check cryptomgr.notests=1 random.trust_cpu=on audit=0"
 
@@ -99,7 +100,8 @@ def list_machine(kernel: Kernel, script: str) -> Iterator[Entry]:
     files |= {f"modules/{name}.ko": find_module(kernel, name).read_bytes() for name in MODULES}
     files |= {"bin/busybox": BUSYBOX.read_bytes(), "init": (HERE / "guests" / "host.sh").read_bytes()}
     files["linux.sh"] = (HERE / "guests" / "linux.sh").read_bytes()
-    files |= {"guest/vmlinuz": kernel.vmlinuz.read_bytes(), "guest/initrd": make_guest(kernel), "script": script.encode()}
+    files |= {"guest/vmlinuz": kernel.vmlinuz.read_bytes(), "guest/initrd": make_guest(kernel)}
+    files["script"] = script.encode()
     yield from (make_directory(folder) for folder in [*list_folders(files), "dev", "proc", "sys", "tmp"])
     yield Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))
     for path, content in files.items():
@@ -112,8 +114,8 @@ def run_nested(script: str, seconds: int, cpus: int = 1) -> Result:
     initrd = make_folder(WORK) / "nested.cpio"
     console = WORK / "nested.txt"
     initrd.write_bytes(write_archive(list_machine(kernel, script)))
-    command = [
-        QEMU, "-accel", f"tcg,thread={'multi' if cpus > 1 else 'single'}", "-cpu", "max", "-smp", str(cpus), "-m", "1024", "-nodefaults", "-no-reboot",
+    command: list[str | Path] = [
+        QEMU, "-accel", "tcg", "-cpu", "max", "-smp", str(cpus), "-m", "1024", "-nodefaults", "-no-reboot",
         "-display", "none", "-serial", f"file:{console}", "-device", "isa-debug-exit,iobase=0xf4",
         "-kernel", kernel.vmlinuz, "-initrd", initrd, "-append", f"{QUIET} panic=-1",
     ]
