@@ -68,7 +68,8 @@ static void hidden_note(struct cpu *cpu, u64 gpa, bool write)
 {
     u32 count = write ? cpu->hidden_writes + 1 : ++cpu->hidden_reads;
     if (!(count & (count - 1)))
-        log_line(write ? "dom0 writes hidden memory at %, RIP %" : "dom0 reads hidden memory at %, RIP %", gpa,
+        log_line(write ? "luvalley: dom0 writes hidden memory at %, RIP %"
+                       : "luvalley: dom0 reads hidden memory at %, RIP %", gpa,
                  vmread(VMCS_GUEST_RIP));
 }
 
