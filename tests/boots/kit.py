@@ -52,9 +52,10 @@ def list_sources(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (".c", ".asm") and path.name != "boot.asm")
 
 
-def build_guest(name: str, folder: Path) -> Path:
-    """Build the guest of `tests/guests/NAME` with the kit; return its disk image."""
-    objects = [compile_source(source, folder) for source in list_sources(KIT) + list_sources(GUESTS / name)]
+def build_guest(name: str, folder: Path, more: Sequence[Path] = ()) -> Path:
+    """Build the guest of `tests/guests/NAME` with the kit, and `more` sources; return its disk image."""
+    sources = [*list_sources(KIT), *list_sources(GUESTS / name), *more]
+    objects = [compile_source(source, folder) for source in sources]
     elf, body = folder / "guest.elf", folder / "body.bin"
     link: list[str | Path] = ["ld", "-z", "noexecstack", "--no-warn-rwx-segments", "-n", "-T", KIT / "guest.ld"]
     run_command([*link, "-o", elf, *objects])

@@ -1,0 +1,17 @@
+/* States to enter, made by Python: see tests/entry/table.py. */
+#pragma once
+#include "kit.h"
+
+struct change { u64 field, value; };
+
+/* Changes first..first+count of a base's state; `enters`: what is predicted. */
+struct span { u32 first, count; };
+struct state { struct span span; u16 base, enters; };
+
+extern const struct change changes[];
+extern const struct span bases[];
+extern const struct state states[];
+extern const u32 state_count;
+/* Every field that can be written; every MSR that the prediction rests on. */
+extern const u32 fields[], field_count;
+extern const u32 msrs[], msr_count;
