@@ -5,7 +5,7 @@ from __future__ import annotations
 from codegen.book.exits import STATUS, link_answer, say_reasons
 from codegen.book.markup import badge, code, legend, table, tag
 from codegen.book.page import Page
-from codegen.book.refs import cite, ref
+from codegen.book.refs import ref
 from codegen.book.subject import Subject
 from codegen.insight.ledger import Ledger, Row
 
@@ -29,7 +29,7 @@ def make_ledger(subject: Subject) -> Page:
 
 def make_domain(ledger: Ledger, subject: Subject) -> list[str]:
     counts = ", ".join(f"{ledger.count(name)} {name}" for name in MEANINGS if ledger.count(name))
-    head = ("", "Exit", "Status", "Because", "Answered by", "Ends", "Times", "Manual")
+    head = ("", "Exit", "Status", "Because", "Answered by", "Ends", "Times")
     rows = [make_row(row, ledger, subject) for row in ledger.rows]
     return [
         f"## {ledger.domain} {{ #{ledger.domain} }}",
@@ -52,7 +52,6 @@ def make_row(row: Row, ledger: Ledger, subject: Subject) -> tuple[str, ...]:
         answers,
         ends,
         f"{counted:,}" if counted else "",
-        cite(row.sections, subject, brief=True),
     )
 
 

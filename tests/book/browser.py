@@ -57,7 +57,7 @@ class Browser:
     def search(self, words: str) -> list[str]:
         """Type words into the search field; the targets that it offers."""
         field = self.driver.find_element(By.CSS_SELECTOR, SEARCH)
-        self.ask("document.querySelector('[data-md-toggle=search]').checked = true;")
+        field.click()
         field.send_keys(words)
         links = self.wait(lambda: self.driver.find_elements(By.CSS_SELECTOR, RESULTS))
         return [str(one.get_attribute("href")) for one in links]

@@ -72,6 +72,15 @@ def test_search_finds_an_msr(browser: Browser) -> None:
     assert browser.complaints() == []
 
 
+def test_search_works_without_a_server(site: Path, browser: Browser) -> None:
+    from tests.book.browser import Browser
+
+    files = Browser(browser.driver, site.as_uri())
+    files.open("index.html")
+    assert any(one.endswith("msrs.html?h=ia32_vmx_basic#IA32_VMX_BASIC") for one in files.search("IA32_VMX_BASIC"))
+    assert files.complaints() == []
+
+
 @pytest.mark.parametrize("words", ["ept_violation", "unrestricted_guest", "guest_ia32_efer", "exit_count"])
 def test_search_finds(words: str, browser: Browser) -> None:
     browser.open("index.html")
