@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from codegen.done import Done
@@ -90,7 +91,7 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
     if options.command == "docs":
         from codegen.book.command import run_docs
 
-        return lambda: run_docs(tree, options.out, print if options.serve else None)
+        return lambda: run_docs(tree, options.out, partial(print, flush=True) if options.serve else None)
     if options.command == "format":
         from codegen.format.command import run_format
 
