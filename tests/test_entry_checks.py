@@ -9,7 +9,6 @@ from functools import cache
 
 import pytest
 
-from codegen.entry.chapter import make_chapter
 from codegen.entry.evaluate import Prediction, Processor, State, find_broken, predict
 from codegen.model.facts import Facts
 from tests.entry.bases import make_able, make_bases, make_plain, make_plain_bases
@@ -238,13 +237,6 @@ def test_show_names_what_is_broken(library: ctypes.CDLL) -> None:
 def test_names_are_in_one_order(library: ctypes.CDLL) -> None:
     names = [library.host_rule(index).decode() for index in range(len(facts().entry_rules))]
     assert names == list(facts().entry_rules)
-
-
-def test_chapter_has_every_rule_and_every_omission() -> None:
-    text = make_chapter(facts())
-    groups = facts().entry_checks.values()
-    for name in [*facts().entry_rules, *(one.name for group in groups for one in group.omitted)]:
-        assert f"`{name}`" in text
 
 
 def test_every_rule_cites_a_check() -> None:

@@ -1,1 +1,1 @@
-"""The entry checks outside the hypervisor: evaluated, predicted, listed."""
+"""The entry checks outside the hypervisor: evaluated, predicted."""
