@@ -9,8 +9,10 @@ from codegen.book.page import Page
 from codegen.book.pages import make_navigation, make_pages
 from codegen.book.refs import PAGES, anchor
 from codegen.book.subject import Subject
-from codegen.insight.ledger import STATUSES
-from tests.support import ROOT
+from codegen.generate import generate
+from codegen.insight.ledger import STATUSES, make_ledger
+from codegen.source import load_file
+from tests.support import ROOT, TESTS, compile_small, find_cases, load_facts
 
 ANCHOR = re.compile(r"""id="([^"]+)"|\{ #([^ ]+) \}""")
 DECLARED = {
@@ -99,3 +101,13 @@ def test_a_book_without_records_and_documents(subject: Subject) -> None:
     names = {page.name for page in make_pages(bare)}
     assert "index" in names
     assert "architecture" not in names
+
+
+@pytest.mark.parametrize("case", find_cases("accept"))
+def test_any_accepted_spec_has_a_book(case: str) -> None:
+    source = load_file(TESTS / "accept" / f"{case}.luv", f"tests/accept/{case}.luv")
+    model = compile_small(source)
+    generated = {one.name: one.text for one in generate(model)}
+    ledgers = tuple(make_ledger(model, domain) for domain in model.domains.values())
+    names = {page.name for page in make_pages(Subject(model, (load_facts()[0], source), generated, ledgers))}
+    assert names >= {"index", "exits", *(f"{domain}-handlers" for domain in model.domains)}

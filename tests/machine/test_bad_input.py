@@ -37,7 +37,7 @@ def test_bad_arguments(arguments: str, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert build.main(["nonsense"]) == 2
-    assert "`nonsense` is not a command; there are: run, bench, check" in capsys.readouterr().err
+    assert "`nonsense` is not a command; there are: run, bench, measure, check" in capsys.readouterr().err
 
 
 def test_usage_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
