@@ -11,7 +11,7 @@ from codegen.model.choices import Body
 
 def say_cost(body: Body, costs: list[Cost]) -> str:
     """The bound of the dearest path, then each figure."""
-    bound = f"at most {find_bound(body.statements)} instructions in the handler"
+    bound = f"at most {find_bound(body.statements)} instructions in the handler, its externs as declared"
     return "<br>".join([bound, *map(say_figure, costs)])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from codegen.book.access import action_for, bitmap_place, body_anchor, say_numbers, show, show_guard
 from codegen.book.markup import code, heading, table, tag
 from codegen.book.page import Page
-from codegen.book.refs import place, ref, say_doc
+from codegen.book.refs import cite, place, ref, say_doc
+from codegen.book.sources import find_sections
 from codegen.book.subject import Subject
 from codegen.model.choices import Domain
 from codegen.model.facts import Msr
@@ -43,7 +44,9 @@ def make_class(name: str, title: str, subject: Subject) -> str:
         "Declared",
     )
     rows = [make_row(one, subject) for one in members]
-    return f"## {title} {{ #class-{name} }}\n\n{tag('p', 'Class ' + code(name))}\n{table(head, rows)}"
+    sections = dict.fromkeys(section for one in members for section in find_sections(one.doc, one.span, subject))
+    words = tag("p", f"Class {code(name)} {tag('span', cite(tuple(sections), subject), class_='cites')}")
+    return f"## {title} {{ #class-{name} }}\n\n{words}\n{table(head, rows)}"
 
 
 def make_row(msr: Msr, subject: Subject) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from codegen.book.access import show
 from codegen.book.markup import badge, code, heading, hexadecimal, table, tag, text
 from codegen.book.page import Page
-from codegen.book.refs import anchor, place
+from codegen.book.refs import anchor, cite, place
+from codegen.book.sources import find_sections
 from codegen.book.subject import Subject
 from codegen.model.choices import Domain
-from codegen.model.facts import Port, Vector
+from codegen.model.facts import Doc, Port, Vector
 
 
 def make_platform(subject: Subject) -> Page:
@@ -26,9 +27,16 @@ def make_platform(subject: Subject) -> Page:
         "platform",
         "Vectors and ports",
         "Reference",
-        ("## Vectors { #vectors }", vectors, "## Ports { #ports }", ports),
+        ("## Vectors { #vectors }", cite_vectors(subject), vectors, "## Ports { #ports }", ports),
         lead=lead,
     )
+
+
+def cite_vectors(subject: Subject) -> str:
+    """What their table cites."""
+    cited = dict.fromkeys(one for vector in subject.facts.vectors.values()
+                          for one in find_sections(Doc(), vector.span, subject))  # fmt: skip
+    return tag("p", cite(tuple(cited), subject), class_="cites")
 
 
 def make_vector(vector: Vector, subject: Subject) -> tuple[str, ...]:
