@@ -114,6 +114,16 @@ static void host_state_write(struct cpu *cpu)
     vmwrite(VMCS_HOST_RIP, (u64)dom0_exit);
 }
 
+/* A region of zeros need not read as zeros: what the processor looks at is written. SDM: 25.11.3 */
+static void zeros_write(void)
+{
+    vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
+    vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
+    vmwrite(VMCS_CR3_TARGET_COUNT, 0);
+    if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_XSAVES)
+        vmwrite(VMCS_XSS_EXITING_BITMAP, 0);
+}
+
 static void execution_write(struct cpu *cpu)
 {
     vmwrite(VMCS_VMCS_LINK_POINTER, ~0ull);
@@ -126,6 +136,7 @@ static void execution_write(struct cpu *cpu)
     vmwrite(VMCS_EPT_POINTER, cpu->eptp);
     if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID)
         vmwrite(VMCS_VPID, cpu->index + 1);
+    zeros_write();
 }
 
 void vmx_start(struct cpu *cpu)
