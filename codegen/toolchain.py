@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +44,7 @@ def compile_source(source: Path, tree: Tree, objects: Path, common: str) -> tupl
     path = objects / f"{source.parent.name}-{source.name}.{digest}.o"
     if path.exists():
         return path, False
-    temporary = path.with_suffix(".new")
+    temporary = path.with_suffix(f".{os.getpid()}.new")  # another build of this tree may be at the same one
     run([*command, str(source.relative_to(tree.root)), "-o", str(temporary)], tree.root)
     temporary.replace(path)
     return path, True
@@ -81,6 +82,6 @@ def digest_files(paths: Iterable[Path], *more: str) -> str:
 
 def remove_others(objects: Path, wanted: set[Path]) -> None:
     """Delete objects of sources that are gone."""
-    for path in objects.iterdir():
+    for path in objects.glob("*.o"):
         if path not in wanted:
-            path.unlink()
+            path.unlink(missing_ok=True)

@@ -39,7 +39,7 @@ class Machine:
     cdrom: Path | None = None
     bochs: Path = Path("bochs")
     extra: tuple[str, ...] = ()  # further lines of the configuration
-    debugger: tuple[str, ...] = ("c", "quit")  # for Bochs's debugger, where it has one: it stops at a reset, the end of it
+    debugger: tuple[str, ...] = ("c", "quit")  # for Bochs's debugger, where it has one: it stops at a reset
 
 
 @dataclass(frozen=True)

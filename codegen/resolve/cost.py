@@ -10,15 +10,35 @@ POLICY = 20
 
 
 def cost_of(statements: tuple[ir.Statement, ...]) -> int:
-    """The dearest path: branches count with their dearer side."""
-    return sum(cost_of_statement(one) for one in statements)
+    """The dearest path through them, whether it ends in them or goes on."""
+    ended, going_on = follow(statements)
+    return max(ended, going_on or 0)
+
+
+def follow(statements: tuple[ir.Statement, ...]) -> tuple[int, int | None]:
+    """The dearest path that ends here (0: none does), and the dearest that goes on (None: none does)."""
+    ended, cost = 0, 0
+    for one in statements:
+        if isinstance(one, ir.End):
+            return max(ended, cost + cost_of_statement(one)), None
+        if not isinstance(one, ir.Branch):
+            cost += cost_of_statement(one)
+            continue
+        cost += 2 + cost_of_expression(one.condition)
+        sides = [follow(one.then), follow(one.otherwise)]
+        ended = max([ended, *(cost + end for end, _ in sides if end)])
+        onward = [rest for _, rest in sides if rest is not None]
+        if not onward:
+            return ended, None
+        cost += max(onward)
+    return ended, cost
 
 
 def cost_of_statement(statement: ir.Statement) -> int:
     """One statement's highest cost."""
     match statement:
-        case ir.Branch(condition, then, otherwise):
-            return 2 + cost_of_expression(condition) + max(cost_of(then), cost_of(otherwise))
+        case ir.Branch():
+            return cost_of((statement,))
         case ir.LetLocal(_, value) | ir.Evaluate(value):
             return 1 + cost_of_expression(value)
         case ir.GuestWrite() | ir.VmcsWrite():

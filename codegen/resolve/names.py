@@ -148,7 +148,8 @@ def resolve_enumerator(expr: syntax.Member, scope: Scope) -> ir.Expression | Non
     if expr.name.text not in values:
         errors.unknown_name(scope.reporter, expr.name, f"value of `{layout.name}.{bit.name}`", values)
         return None
-    return ir.Constant(values[expr.name.text], scalar_for(bit.width), f"{layout.name}_{bit.name}_{expr.name.text}".upper())
+    constant = f"{layout.name}_{bit.name}_{expr.name.text}".upper()
+    return ir.Constant(values[expr.name.text], scalar_for(bit.width), constant)
 
 
 def named_bits(base: ir.Expression, layout: Layout, bit: Bit) -> ir.Expression:
