@@ -16,7 +16,7 @@ from codegen.diagnostics import Reporter, SpecError
 from codegen.generate import generate
 from codegen.model.choices import Model
 from codegen.output import Output
-from codegen.parse import parse_file
+from codegen.parse import make_parser, parse_file
 from codegen.resolve.spec import resolve_spec
 from codegen.source import SourceFile, load_files
 
@@ -73,6 +73,7 @@ def parse_side_by_side(sources: list[SourceFile]) -> list[tuple[SourceFile, synt
     """Two processes where there is enough to do; one where starting another would take longer."""
     if sum(len(one.text) for one in sources) < 30_000:
         return [parse_one(one) for one in sources]
+    make_parser()  # once, before the processes part
     with ProcessPoolExecutor(2) as pool:
         return list(pool.map(parse_one, sources, chunksize=3))
 
