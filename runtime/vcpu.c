@@ -93,6 +93,7 @@ void vcpu_init(struct cpu *cpu)
     if (is_boot_cpu(cpu))
         machine_reset("INIT of the boot CPU");
     step_cancel(cpu);
+    watch_update(cpu);                  /* once it has ended, the start-up IPI is a real one, and lost on a parked CPU */
     if (cpu->watching) {
         __atomic_store_n(&cpu->start, START_WAITING, __ATOMIC_SEQ_CST);
         vcpu_park(cpu);
