@@ -75,7 +75,7 @@ def parse_side_by_side(sources: list[SourceFile]) -> list[tuple[SourceFile, synt
         return [parse_one(one) for one in sources]
     make_parser()  # once, before the processes part
     with ProcessPoolExecutor(2) as pool:
-        return list(pool.map(parse_one, sources, chunksize=3))
+        return list(pool.map(parse_one, sorted(sources, key=lambda one: -len(one.text))))
 
 
 def parse_one(source: SourceFile) -> tuple[SourceFile, syntax.File | None, Reporter]:
