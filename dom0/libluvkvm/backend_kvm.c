@@ -30,6 +30,7 @@ struct own_vcpu {
 	bool owed;  /* KVM has yet to finish what was answered */
 	bool early; /* finishing it was an exit again: the next run's */
 	bool masked;
+	uint64_t base; /* of the APIC, as KVM's CPUID has it */
 	sigset_t mask;
 };
 
@@ -225,11 +226,22 @@ static void set_mask(struct vcpu *vcpu, const sigset_t *open)
 	own(vcpu)->masked = true;
 }
 
+/* KVM has no APIC, but its CPUID says whether there is one. */
+static void set_base(struct vcpu *vcpu)
+{
+	uint64_t base = vcpu->apic.base & ~(uint64_t)APIC_BASE_X2;
+
+	if (base != own(vcpu)->base)
+		kvm_set_msr(vcpu, MSR_APIC_BASE, base);
+	own(vcpu)->base = base;
+}
+
 static long enter(struct vcpu *vcpu)
 {
 	sigset_t open;
 	long result;
 
+	set_base(vcpu);
 	hold_signals(&open);
 	set_mask(vcpu, &open);
 	atomic_store(&vcpu->reachable, true);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,8 +22,9 @@ static bool is_same(const struct kvm_ioeventfd *one, const struct kvm_ioeventfd 
 static long remove_ioeventfd(struct vm *vm, const struct kvm_ioeventfd *request)
 {
 	for (uint32_t i = 0; i < vm->ioeventfd_count; i++) {
-		if (!is_same(&vm->ioeventfds[i], request))
+		if (!is_same(&vm->ioeventfds[i].request, request))
 			continue;
+		close(vm->ioeventfds[i].event);
 		vm->ioeventfds[i] = vm->ioeventfds[--vm->ioeventfd_count];
 		return 0;
 	}
@@ -31,12 +33,17 @@ static long remove_ioeventfd(struct vm *vm, const struct kvm_ioeventfd *request)
 
 static long add_ioeventfd(struct vm *vm, const struct kvm_ioeventfd *request)
 {
+	int event;
+
 	for (uint32_t i = 0; i < vm->ioeventfd_count; i++)
-		if (is_same(&vm->ioeventfds[i], request))
+		if (is_same(&vm->ioeventfds[i].request, request))
 			return -EEXIST;
 	if (vm->ioeventfd_count == MOST_IOEVENTFDS)
 		return -ENOSPC;
-	vm->ioeventfds[vm->ioeventfd_count++] = *request;
+	event = fcntl(request->fd, F_DUPFD_CLOEXEC, 0);
+	if (event < 0)
+		return -errno;
+	vm->ioeventfds[vm->ioeventfd_count++] = (struct ioeventfd){*request, event};
 	return 0;
 }
 
@@ -79,8 +86,8 @@ bool signal_ioeventfd(struct vm *vm, const struct access *access)
 		return false;
 	pthread_rwlock_rdlock(&vm->lock);
 	for (uint32_t i = 0; i < vm->ioeventfd_count && !found; i++) {
-		found = matches(&vm->ioeventfds[i], access);
-		if (found && write(vm->ioeventfds[i].fd, &one, sizeof one) < 0)
+		found = matches(&vm->ioeventfds[i].request, access);
+		if (found && write(vm->ioeventfds[i].event, &one, sizeof one) < 0)
 			found = false; /* a full counter: let the VMM do it */
 	}
 	pthread_rwlock_unlock(&vm->lock);

@@ -43,6 +43,9 @@ static const struct range stored[] = {
 	{0xC0010140, 0xC0010141}, {0xC0011020, 0xC001102F},
 };
 
+/* Performance counters that every processor of their kind has: there are none here, so they read 0 and swallow writes. */
+static const struct range ignored[] = {{0xC1, 0xC2}, {0x186, 0x187}, {0xC0010000, 0xC0010007}};
+
 /* What they hold before anyone writes them. */
 static const struct kvm_msr_entry initial[] = {
 	{.index = 0x8B, .data = 0x100000000},  /* microcode revision 1 */
@@ -161,6 +164,10 @@ bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
 {
 	if (is_x2apic(index))
 		return apic_read_msr(vcpu, index, value);
+	if (IS_IN(ignored, index)) {
+		*value = 0;
+		return true;
+	}
 	if (index != MSR_APIC_BASE && index != MSR_TSC_DEADLINE && !is_kept(index)) {
 		log_once(0x100000000 | index, "the guest reads MSR 0x%x, which is not kept: #GP", index);
 		return false;
@@ -175,6 +182,8 @@ bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 		return apic_write_msr(vcpu, index, value);
 	if (index == MSR_APIC_BASE)
 		return apic_set_base(vcpu, value);
+	if (IS_IN(ignored, index))
+		return true;
 	if (index != MSR_TSC_DEADLINE && !is_kept(index)) {
 		log_once(0x200000000 | index, "the guest writes MSR 0x%x, which is not kept: #GP", index);
 		return false;

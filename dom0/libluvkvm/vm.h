@@ -19,6 +19,11 @@ struct slot {
 	uint32_t flags;
 };
 
+struct ioeventfd {
+	struct kvm_ioeventfd request;
+	int event; /* a duplicate: the VMM may close its own first */
+};
+
 struct irqfd {
 	int event;
 	uint32_t gsi;
@@ -35,7 +40,7 @@ struct vm {
 
 	pthread_rwlock_t lock; /* of all below */
 	struct slot slots[MOST_SLOTS];
-	struct kvm_ioeventfd ioeventfds[MOST_IOEVENTFDS];
+	struct ioeventfd ioeventfds[MOST_IOEVENTFDS];
 	uint32_t ioeventfd_count;
 	struct kvm_coalesced_mmio_zone zones[MOST_ZONES];
 	uint32_t zone_count;
