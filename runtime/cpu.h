@@ -86,5 +86,5 @@ static inline struct cpu *cpu_current(void)
     return cpu;
 }
 
-/* Own descriptor tables, CR0, CR4, PAT: the CPU as the hypervisor wants it. */
+/* Own descriptor tables, CR0 and CR4: the CPU as the hypervisor wants it. IA32_PAT comes with the first exit. */
 void cpu_setup(struct cpu *cpu);

@@ -91,7 +91,7 @@ static inline void host_mwait(void)
     asm volatile("mwait" : : "a"(0), "c"(0) : "memory");
 }
 
-/* A fault is an answer: see fixup.h. */
+/* A fault is an answer: see traps.asm. */
 struct msr_value host_rdmsr_try(u32 msr);
 bool host_wrmsr_try(u32 msr, u64 value);
 bool host_xsetbv_try(u32 index, u64 value);
