@@ -12,7 +12,9 @@ from machine.bochs import DEFAULT_MODEL, Machine, Result, Run, run_machine
 from machine.command import run_command
 from machine.paths import GENERATED
 from machine.prepare import prepare_machine
+from machine.record import Recorder
 from machine.request import Request
+from machine.run import choose_image
 
 GUESTS = Path(__file__).parent.parent / "guests"
 KIT = GUESTS / "kit"
@@ -23,7 +25,7 @@ CFLAGS = (
     "-std=gnu11", "-O1", "-m64", "-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
     "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing",
     "-fno-toplevel-reorder",  # the cases run in the order of the source
-    "-Wall", "-Wextra", "-Werror", f"-I{KIT}", f"-I{GENERATED}",
+    "-Wall", "-Wextra", "-Werror", f"-I{KIT}",
 )
 
 
@@ -37,11 +39,11 @@ def assemble_flat(source: Path, output: Path, **symbols: int) -> bytes:
     return output.read_bytes()
 
 
-def compile_source(source: Path, folder: Path) -> Path:
-    """Compile or assemble one file of a guest."""
+def compile_source(source: Path, folder: Path, generated: Path) -> Path:
+    """Compile or assemble one file of a guest, with the hypercalls of a build."""
     output = folder / f"{source.name}.o"
     if source.suffix == ".c":
-        run_command(["gcc", *CFLAGS, "-c", source, "-o", output])
+        run_command(["gcc", *CFLAGS, f"-I{generated}", "-c", source, "-o", output])
     else:
         run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", source, "-o", output])
     return output
@@ -52,10 +54,10 @@ def list_sources(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (".c", ".asm") and path.name != "boot.asm")
 
 
-def build_guest(name: str, folder: Path, more: Sequence[Path] = ()) -> Path:
+def build_guest(name: str, folder: Path, more: Sequence[Path] = (), generated: Path = GENERATED) -> Path:
     """Build the guest of `tests/guests/NAME` with the kit, and `more` sources; return its disk image."""
     sources = [*list_sources(KIT), *list_sources(GUESTS / name), *more]
-    objects = [compile_source(source, folder) for source in sources]
+    objects = [compile_source(source, folder, generated) for source in sources]
     elf, body = folder / "guest.elf", folder / "body.bin"
     link: list[str | Path] = ["ld", "-z", "noexecstack", "--no-warn-rwx-segments", "-n", "-T", KIT / "guest.ld"]
     run_command([*link, "-o", elf, *objects])
@@ -73,7 +75,7 @@ def build_guest(name: str, folder: Path, more: Sequence[Path] = ()) -> Path:
 def prepare_image(image: Path, folder: Path, request: Request, extra: Sequence[str] = (REAL_MSRS,)) -> Machine:
     """Return the machine that boots a disk image, bare or under Luvalley."""
     folder.mkdir(parents=True, exist_ok=True)
-    return replace(prepare_machine(replace(request, image=image), folder), extra=tuple(extra))
+    return replace(prepare_machine(replace(request, image=image), folder, choose_image(request)), extra=tuple(extra))
 
 
 def run_through_resets(machine: Machine, timeout: float) -> Result:
@@ -153,15 +155,21 @@ def read_report(result: Result) -> Report:
 
 
 def run_guest(image: Path, folder: Path, *, bare: bool = False, cpus: int = 1, options: str = "",
-              timeout: float = 90, model: str = DEFAULT_MODEL) -> Report:
-    """Boot a guest and read its report; it must have run to its end, where it should, without a failed check."""
-    request = Request(cpus=cpus, model=model, bare=bare, options=options)
-    report = read_report(run_machine(prepare_image(image, folder, request), timeout))
+              timeout: float = 90, model: str = DEFAULT_MODEL, recorder: Recorder | None = None) -> Report:
+    """Boot a guest and read its report; it must have run to its end, where it should, without a failed check.
+
+    With a recorder it runs under the build that counts arms, and leaves the record of its run.
+    """
+    request = Request(cpus=cpus, model=model, bare=bare, options=options, instrument=recorder is not None)
+    result = run_machine(prepare_image(image, folder, request), timeout)
+    report = read_report(result)
     where = "bare" if bare else f"under Luvalley, {model}, {cpus} CPUs"
     failures = "\n".join(report.failures)
     assert report.ended, f"{where}: the guest did not end\n{failures}\n{report.end}"
     assert not failures, f"{where}:\n{failures}"
     assert report.hypervised != bare, f"{where}: the guest says hypervised={report.hypervised}"
+    if recorder:
+        recorder.write(result.serial)
     return report
 
 

@@ -126,6 +126,16 @@ CASE(msr_virtualization)
 	check("microcode update", try_write(0x79, 0x100000), GP0);
 }
 
+/* Written through a filter: what the guest may write, what only the processor refuses, and what is refused before. */
+#define XSS_PROCESSOR_TRACE 0x100
+CASE(msr_filtered)
+{
+	RECORD("IA32_MISC_ENABLE writes", try_write(MSR_MISC_ENABLE, 1), try_write(MSR_MISC_ENABLE, 1ull << 63));
+	RECORD("IA32_XSS writes", try_write(MSR_XSS, 0), try_write(MSR_XSS, 1));
+	if (is_hypervised())
+		check("IA32_XSS with processor trace", try_write(MSR_XSS, XSS_PROCESSOR_TRACE), GP0);
+}
+
 #define GLOBAL 0x800
 CASE(msr_apic_base)
 {

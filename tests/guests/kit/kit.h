@@ -22,6 +22,8 @@ void subset(const char *name, u64 value);
 /* `figure NAME VALUE`: printed, and held against a bound by pytest. */
 void figure(const char *name, u64 value);
 void print(const char *format, ...);
+/* How often each exit and each arm was taken, if the hypervisor beneath counts arms: lines for the record of a run. */
+void print_counts(void);
 void finish(void) __attribute__((noreturn));
 
 /* A case: runs in the order of the linker, between a line `case NAME` and its end. */
@@ -192,6 +194,7 @@ static inline void pause(void) { __asm__ volatile("pause"); }
 enum {
 	MSR_APIC_BASE = 0x1B, MSR_FEATURE_CONTROL = 0x3A, MSR_EFER = 0xC0000080, MSR_PAT = 0x277, MSR_TSC = 0x10,
 	MSR_MTRR_CAP = 0xFE, MSR_MTRR_DEF_TYPE = 0x2FF, MSR_DEBUGCTL = 0x1D9, MSR_VMX_BASIC = 0x480,
+	MSR_MISC_ENABLE = 0x1A0, MSR_XSS = 0xDA0,
 };
 
 /* --- The local APIC, by its page --- */

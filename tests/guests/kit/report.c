@@ -125,6 +125,7 @@ int main(void)
 		apic_rest();
 		traps_load();
 	}
+	print_counts();
 	print("guest: end\n");
 	finish();
 }

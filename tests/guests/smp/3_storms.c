@@ -125,11 +125,18 @@ static void send_x2(u32 id, u32 command)
 	wrmsr(MSR_X2APIC_ICR, (u64)id << 32 | command);
 }
 
+static void send_nowhere(void *argument)
+{
+	(void)argument;
+	send_x2(0, ICR_FIXED | VECTOR_IPI);
+}
+
 CASE(x2apic)
 {
 	begin();
 	if (!(cpuid(1, 0).ecx & X2APIC))
 		return;
+	check("x2APIC's ICR before it is on", outcome(attempt(send_nowhere, 0)), (u64)VECTOR_GP << 32);
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
 	check("x2APIC's ID", rdmsr(0x802), 0);
 	for (u32 i = 0; i < others; i++) {

@@ -1,0 +1,72 @@
+"""The guests under the build that counts arms: what each has taken is recorded, and the audit shows it.
+
+Their own tests run them under the ordinary image, for what they find there and for figures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codegen.insight.arms import Arm
+from codegen.insight.audit import make_page
+from codegen.insight.ledger_text import Page, count_arm, write_ledger
+from codegen.insight.reading import Reading
+from machine.paths import INSTRUMENTED
+from machine.record import Recorder
+from tests.boots.kit import build_guest, run_guest
+
+pytestmark = pytest.mark.boot
+REASON_CPUID = 10
+
+# Beginnings of arms' names, as `name_arm` has them: each arm that begins so must have been taken.
+CPU = (
+    "dom0 exit nmi_window", "dom0 on cpuid", "dom0 on xsetbv", "dom0 on invd", "dom0 on vmx_instruction",
+    "dom0 on vmcall", "dom0 on cr_access: if e.number != 0", "dom0 on cr_access: if (paging and not value[0])",
+    "dom0 on cr_access: if paged and not paging", "dom0 on cr_access: if guest.cr4.cet and not value[16], else",
+    "dom0 on nested_page_fault", "dom0 on exception: if step_finish(), then", "dom0 msr read",
+    "dom0 msr write default", "dom0 msr write IA32_APIC_BASE", "dom0 msr write IA32_FEATURE_CONTROL",
+    "dom0 msr write IA32_MISC_ENABLE: if host_wrmsr_try(e.msr, e.value & ~MISC_ENABLE_NO_EXECUTE_OFF), else",
+    "dom0 msr write IA32_MTRRCAP", "dom0 msr write IA32_VMX_BASIC", "dom0 msr write IA32_XSS", "dom0 io",
+    "hypercall info", "hypercall exit_count", "hypercall log_read: if answer.valid, then",
+)
+SMP = (
+    "dom0 exit exception_or_nmi", "dom0 on nmi", "dom0 on nested_page_fault",
+    "dom0 on exception: if step_finish(), then", "dom0 msr write IA32_X2APIC_ICR",
+)
+
+
+def name_arm(arm: Arm, spec: Reading) -> str:
+    """The arm's key, with the condition of an `if` in place of where it stands."""
+    line = next(one for one in spec.sources if one.path == arm.span.path).text.splitlines()[arm.span.line - 1]
+    condition = line[arm.span.column - 1:].partition(" {")[0]
+    return re.sub(r"if at \d+:\d+", lambda _: condition, arm.key)
+
+
+def list_untaken(page: Page, spec: Reading, beginnings: tuple[str, ...]) -> list[str]:
+    """The arms of certain names that were not taken, and names that no arm has."""
+    names = {name_arm(arm, spec): count_arm(arm, page.records) for arm in page.arms}
+    unknown = [one for one in beginnings if not any(name.startswith(one) for name in names)]
+    return unknown + [name for name, counts in names.items() if name.startswith(beginnings) and not counts]
+
+
+@pytest.mark.parametrize(("guest", "cpus", "options", "arms"), [
+    pytest.param("cpu", 1, "", CPU, id="cpu"), pytest.param("smp", 2, "apic=watch", SMP, id="smp")])
+def test_record_of_guest(guest: str, cpus: int, options: str, arms: tuple[str, ...], recorder: Recorder,
+                         built_spec: Reading, tmp_path: Path) -> None:
+    image = build_guest(guest, tmp_path, generated=INSTRUMENTED / "generated")
+    run_guest(image, tmp_path / "machine", cpus=cpus, options=options, recorder=recorder)
+    page = make_page(built_spec, [recorder.path])
+    assert list_untaken(page, built_spec, arms) == []
+    assert len(page.records[0].exits["dom0"][REASON_CPUID]) == cpus
+    text = write_ledger(page)
+    assert f"[1] {recorder.by} ({recorder.path})" in text
+    assert "Never taken:" in text
+
+
+def test_an_ordinary_guest_counts_nothing(guest_image: Callable[[str], Path]) -> None:
+    """Its lines would be no use without the names of the arms, and it has the ordinary build's hypercalls only."""
+    assert all(b"@luv" not in guest_image(name).read_bytes() for name in ("cpu", "smp"))
