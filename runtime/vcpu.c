@@ -74,9 +74,10 @@ void vcpu_start_disk(struct cpu *cpu)
     enter(cpu);
 }
 
-/* SDM: 10.4.4.1 */
+/* The INIT that led here has left the APIC as it was, if it was an exit. SDM: 10.4.4.1, 26.2 */
 void vcpu_sipi(struct cpu *cpu, u8 vector)
 {
+    apic_reset(cpu);
     state_after_init(cpu);
     code_set((u16)(vector << 8), 0);
     enter(cpu);
@@ -133,7 +134,7 @@ static u8 vector_take(struct cpu *cpu)
 
 void vcpu_park(struct cpu *cpu)
 {
-    apic_reset(cpu);
+    apic_reset(cpu);                    /* quiet while it waits, too */
     u8 vector = vector_take(cpu);
     cpu->nmi_owed = false;              /* what came while it waited was the call to stop, or nobody's */
     paging_flush();                     /* the trampoline's page is gone by now */
