@@ -89,11 +89,9 @@ static bool pages_return(struct cpu *cpu)
     bool apic = false;
     for (u32 i = 0; i < step->pages; i++) {
         u64 gpa = step->page[i].gpa;
-        if (step->page[i].apic)
-            page_point(cpu, gpa, gpa, EPT_READ, TYPE_UC);
-        else
-            page_point(cpu, gpa, ones_page, ept_range(&cpu->map, gpa).rights, TYPE_WB);
-        apic |= step->page[i].apic;
+        bool is_apic = step->page[i].apic;
+        page_point(cpu, gpa, is_apic ? gpa : ones_page, EPT_READ | EPT_EXECUTE, is_apic ? TYPE_UC : TYPE_WB);
+        apic |= is_apic;
     }
     memory_flush(cpu);
     step->pages = 0;

@@ -18,7 +18,7 @@ PAGE = 4 * KIB
 POOL, POOL_PAGES = 0x1000_0000_0000, 8192
 UC, WC, WT, WP, WB = 0, 1, 4, 5, 6
 TYPES = (UC, WC, WT, WP, WB)
-R, RX, RWX = 1, 5, 7
+RX, RWX = 5, 7
 WHAT = {"hide": 0, "watch": 1, "alias": 2, "map": 3}
 RIGHTS = {"r": 1, "w": 2, "x": 4}
 ENABLE, FIXED, VALID, LEAF = 1 << 11, 1 << 10, 1 << 11, 1 << 7
@@ -295,7 +295,7 @@ def test_watched_and_hidden_pages(library: ctypes.CDLL) -> None:
     machine = make_usual()
     apic, top = machine.regions["local_apic"][0], machine.regions["hypervisor"][0]
     leaves = fill_and_check(library, machine, [apic, top, top + 2 * MIB])
-    assert leaves[apic].entry & 7 == R and leaves[apic].entry & FRAME == apic
+    assert leaves[apic].entry & 7 == RX and leaves[apic].entry & FRAME == apic
     for at in (top, top + 2 * MIB):
         assert (leaves[at].entry & FRAME, leaves[at].entry & 7) == (machine.ones_page, RX)
 

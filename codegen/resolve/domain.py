@@ -238,7 +238,7 @@ class DomainResolver:
         if base % PAGE and node.onto:
             message = f"`{region.name}` is aliased onto {base:#x}, inside a page"
             errors.memory_align(self.reporter, node.onto.span, message)
-        rights = node.rights.text if node.rights else {"hide": "rx", "watch": "r"}.get(node.kind, "rwx")
+        rights = node.rights.text if node.rights else {"hide": "rx", "watch": "rx"}.get(node.kind, "rwx")
         return choices.MemoryRule(node.kind, region, rights, base, node.span)
 
     def handlers(self) -> dict[str, choices.Handler]:
