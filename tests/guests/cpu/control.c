@@ -34,7 +34,7 @@ CASE(cr0_ne_long)
 	write_cr0(cr0);
 }
 
-extern u8 real_toggle_ne[], real_toggle_ne_pe[], flat32_toggle_ne_pg[];
+extern u8 real_toggle_ne[], real_toggle_ne_pe[], flat32_toggle_ne_pg[], flat32_toggle_ne_long[];
 
 CASE(cr0_ne_other_modes)
 {
@@ -51,6 +51,11 @@ CASE(cr0_ne_other_modes)
 	probe_flat32(flat32_toggle_ne_pg);
 	RECORD("CR0.NE and PG in one MOV", PROBE->vector, PROBE->eax, PROBE->ecx, PROBE->edi);
 	check("CR0.NE and PG in one MOV: no exception", PROBE->vector, NO_TRAP);
+	u64 cr0 = read_cr0();
+	probe_flat32(flat32_toggle_ne_long);
+	RECORD("CR0.NE and PG in one MOV, for long mode without PAE", PROBE->vector, PROBE->error, PROBE->pushed, PROBE->ip);
+	check("CR0.NE and PG in one MOV, for long mode without PAE", PROBE->vector, VECTOR_GP);
+	check("CR0.NE after that", (read_cr0() ^ cr0) & NE, 0);
 }
 
 CASE(cr_bad_values)

@@ -132,6 +132,21 @@ flat32_toggle_ne_pg:
     mov cr4, ebx
     ret
 
+; NE with PG where long mode is enabled and PAE is not: #GP, and NE stays.
+global flat32_toggle_ne_long
+flat32_toggle_ne_long:
+    mov ecx, IA32_EFER
+    rdmsr
+    or eax, EFER_LME
+    wrmsr
+    mov eax, cr4
+    and eax, ~CR4_PAE
+    mov cr4, eax
+    mov eax, cr0
+    xor eax, 0x80000020
+    mov cr0, eax
+    ret
+
 bits 64
 section .text
 ; Registers before and after CPUID, in memory.
