@@ -44,7 +44,11 @@ BROWSE = {
     "chromium": "looks at the book's pages",
     "chromium-driver": "drives it",
 }
-PACKAGES = {"compile": COMPILE, "boot": BOOT, "browse": BROWSE}
+DOMU = {
+    "qemu-system-x86": "the VMM of domUs, and a machine with KVM for their library",
+    "libzydis-dev": "decodes instructions for the library",
+}
+PACKAGES = {"compile": COMPILE, "boot": BOOT, "browse": BROWSE, "domu": DOMU}
 
 CODEGEN = {
     "gen": "compile spec/ into generated/",
@@ -228,7 +232,7 @@ def run_suite(command: str, arguments: list[str]) -> int:
 def choose_environment(command: str) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     """Return the groups of packages and the files of requirements that a command needs."""
     if command == "test":
-        return ("compile", "boot", "browse"), (REQUIREMENTS, BOOK, BROWSER)
+        return ("compile", "boot", "browse", "domu"), (REQUIREMENTS, BOOK, BROWSER)
     if command == "docs":
         return ("compile",), (REQUIREMENTS, BOOK)
     return (("compile", "boot") if command in MACHINE else ("compile",)), (REQUIREMENTS,)
