@@ -551,6 +551,10 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     u64 value = guest_register(cpu, gpr);
     bool paging = (value >> 31 & 1);
     bool paged = !!(vmread(VMCS_GUEST_CR0) & CR0_PG);
+    if (((u32)((value >> 32) & 0xffffffff)) != 0) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
     if ((paging && !(value & 1)) || ((value >> 29 & 1) && !(value >> 30 & 1))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;

@@ -68,9 +68,7 @@ static void hidden_note(struct cpu *cpu, u64 gpa, bool write)
 {
     u32 count = write ? cpu->hidden_writes + 1 : ++cpu->hidden_reads;
     if (!(count & (count - 1)))
-        log_line(write ? "luvalley: dom0 writes hidden memory at %, RIP %"
-                       : "luvalley: dom0 reads hidden memory at %, RIP %", gpa,
-                 vmread(VMCS_GUEST_RIP));
+        log_line(write ? "luvalley: dom0 writes hidden memory at %" : "luvalley: dom0 reads hidden memory at %", gpa, 0);
 }
 
 void memory_fault(struct cpu *cpu, u64 gpa, bool write)
