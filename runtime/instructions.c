@@ -1,4 +1,5 @@
 /* Instructions that the guest left for and that we carry out for it. */
+#include "generated/externs.h"
 #include "guest.h"
 #include "host.h"
 

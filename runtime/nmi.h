@@ -1,17 +1,12 @@
 /* NMIs and machine checks that hit the hypervisor belong to dom0. */
 #pragma once
 
+#include "generated/externs.h"
 #include "types.h"
-
-struct cpu;
 
 /* From the host's IDT: notes it, and arms the window before the next entry can happen. */
 void nmi_in_root(struct cpu *cpu);
 void machine_check_in_root(struct cpu *cpu);
-
-/* An NMI exit, and the NMI-window exit. */
-void nmi_arrived(struct cpu *cpu);
-void nmi_window(struct cpu *cpu);
 
 /*
  * The control words. NMIs leave while other CPUs may want this one to stop, and in a step, where one would push TF. The

@@ -4,9 +4,8 @@
  */
 #pragma once
 
+#include "generated/externs.h"
 #include "types.h"
-
-struct cpu;
 
 #define STEP_PAGES 4
 
@@ -27,9 +26,6 @@ struct step {
 
 /* Called at an EPT violation by a write to gpa. */
 void step_begin(struct cpu *cpu, u64 gpa, bool apic);
-
-/* At an exception exit. True: it ended a step. */
-bool step_finish(struct cpu *cpu);
 
 /* The event is delivered: what was lent for it goes back. */
 void step_delivered(struct cpu *cpu);

@@ -4,9 +4,8 @@
  */
 #pragma once
 
+#include "generated/externs.h"
 #include "types.h"
-
-struct cpu;
 
 /* Anything with START_VECTOR: a start-up IPI has come, with the vector in the low byte. */
 enum vcpu_start { START_RUNNING, START_WAITING, START_ABSENT, START_VECTOR = 0x100 };
@@ -16,8 +15,7 @@ __attribute__((noreturn)) void vcpu_start_disk(struct cpu *cpu);
 /* Waits in root mode until another CPU of dom0 sends a start-up IPI, and starts there. */
 __attribute__((noreturn)) void vcpu_park(struct cpu *cpu);
 
-/* INIT and start-up IPI as VMX exits have them. SDM: 26.2 */
-void vcpu_init(struct cpu *cpu);
+/* A start-up IPI enters the guest anew. SDM: 26.2 */
 __attribute__((noreturn)) void vcpu_sipi(struct cpu *cpu, u8 vector);
 
 /* The same as the sender means them, while its APIC is watched. False: the processor does INIT by itself by now. */
