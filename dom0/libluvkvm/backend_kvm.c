@@ -15,6 +15,7 @@
 #include "kick.h"
 #include "log.h"
 #include "vcpu.h"
+#include "verify.h"
 
 #define DEVICE "/dev/kvm"
 #define READ_AND_WRITE (KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE)
@@ -284,6 +285,8 @@ static enum exit_kind take_memory(struct vcpu *vcpu)
 		.data = vcpu->run->mmio.data,
 	};
 	memcpy(vcpu->run->mmio.data, run->mmio.data, sizeof run->mmio.data);
+	if (!run->mmio.is_write)
+		verify_read(vcpu, run->mmio.phys_addr, run->mmio.len);
 	return EXIT_ACCESS;
 }
 

@@ -82,7 +82,7 @@ bool signal_ioeventfd(struct vm *vm, const struct access *access)
 	const uint64_t one = 1;
 	bool found = false;
 
-	if (!access->write || access->count != 1)
+	if (!access->write || access->count != 1 || !vm->ioeventfd_count)
 		return false;
 	pthread_rwlock_rdlock(&vm->lock);
 	for (uint32_t i = 0; i < vm->ioeventfd_count && !found; i++) {

@@ -7,6 +7,8 @@
 #include "log.h"
 #include "vcpu.h"
 
+#define CPUID_1_ECX_X2APIC (1u << 21)
+
 struct range {
 	uint32_t first, last;
 };
@@ -176,12 +178,23 @@ bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
 	return true;
 }
 
+/* A guest may switch on only what its CPUID has. */
+static bool write_base(struct vcpu *vcpu, uint64_t value)
+{
+	uint32_t registers[4];
+
+	answer_leaf(vcpu, 1, 0, registers);
+	if (value & APIC_BASE_X2 && !(registers[2] & CPUID_1_ECX_X2APIC))
+		return false;
+	return apic_set_base(vcpu, value);
+}
+
 bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
 	if (is_x2apic(index))
 		return apic_write_msr(vcpu, index, value);
 	if (index == MSR_APIC_BASE)
-		return apic_set_base(vcpu, value);
+		return write_base(vcpu, value);
 	if (IS_IN(ignored, index))
 		return true;
 	if (index != MSR_TSC_DEADLINE && !is_kept(index)) {

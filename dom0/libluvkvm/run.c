@@ -185,7 +185,9 @@ static void begin(struct vcpu *vcpu)
 	finish_access(vcpu);
 	if (!vcpu->vm->split)
 		apic_set_cr8(vcpu, (uint8_t)vcpu->run->cr8);
-	atomic_store(&vcpu->work, true);
+	if (vcpu->window != vcpu->run->request_interrupt_window)
+		atomic_store(&vcpu->work, true);
+	vcpu->window = vcpu->run->request_interrupt_window;
 }
 
 long run_vcpu(struct vcpu *vcpu)

@@ -28,7 +28,7 @@ static long check_region(struct vm *vm, const struct kvm_userspace_memory_region
 	if (old->size && (old->size != region->memory_size || old->user != region->userspace_addr ||
 			  (old->flags ^ region->flags) & KVM_MEM_READONLY))
 		return -EINVAL;
-	for (uint32_t i = 0; i < MOST_SLOTS; i++) {
+	for (uint32_t i = 0; i < vm->slot_end; i++) {
 		const struct slot *slot = &vm->slots[i];
 
 		if (i != region->slot && slot->size && slot->guest < end && region->guest_phys_addr < slot->guest + slot->size)
@@ -45,8 +45,11 @@ long set_slot(struct vm *vm, const struct kvm_userspace_memory_region *region)
 	result = check_region(vm, region);
 	if (!result)
 		result = vm->backend->set_slot(vm, region);
-	if (!result)
+	if (!result) {
 		vm->slots[region->slot] = (struct slot){region->guest_phys_addr, region->memory_size, region->userspace_addr, region->flags};
+		if (region->slot >= vm->slot_end)
+			vm->slot_end = region->slot + 1;
+	}
 	pthread_rwlock_unlock(&vm->lock);
 	return result;
 }
@@ -73,7 +76,7 @@ void *find_memory(struct vm *vm, uint64_t guest, bool write, size_t *left)
 	void *found = NULL;
 
 	pthread_rwlock_rdlock(&vm->lock);
-	for (uint32_t i = 0; i < MOST_SLOTS && !found; i++) {
+	for (uint32_t i = 0; i < vm->slot_end && !found; i++) {
 		const struct slot *slot = &vm->slots[i];
 
 		if (guest - slot->guest >= slot->size || (write && slot->flags & KVM_MEM_READONLY))

@@ -224,8 +224,10 @@ static long pass_state(struct vcpu *vcpu, unsigned long request, void *argument)
 
 long answer_vcpu(struct vcpu *vcpu, unsigned long request, void *argument)
 {
+	if (request == KVM_RUN)
+		return run_vcpu(vcpu);
+	atomic_store(&vcpu->work, true); /* whatever this changes, the loop looks at everything again */
 	switch (request) {
-	case KVM_RUN: return run_vcpu(vcpu);
 	case KVM_INTERRUPT: return set_external(vcpu, argument);
 	case KVM_NMI: return set_nmi(vcpu);
 	case KVM_GET_SREGS: return get_sregs(vcpu, argument);

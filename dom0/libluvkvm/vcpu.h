@@ -49,6 +49,7 @@ struct vcpu {
 
 	/* What the processor waits for, and what waits for it. */
 	uint32_t state;       /* KVM_MP_STATE_* */
+	bool window;          /* the VMM asked for one at the last KVM_RUN */
 	int external;         /* vector of the VMM's PIC, or -1 */
 	atomic_bool nmi;
 	int eoi;              /* vector whose end the VMM's IOAPIC must hear, or -1 */

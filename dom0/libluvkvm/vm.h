@@ -40,6 +40,7 @@ struct vm {
 
 	pthread_rwlock_t lock; /* of all below */
 	struct slot slots[MOST_SLOTS];
+	uint32_t slot_end; /* behind the last that has ever been used */
 	struct ioeventfd ioeventfds[MOST_IOEVENTFDS];
 	uint32_t ioeventfd_count;
 	struct kvm_coalesced_mmio_zone zones[MOST_ZONES];

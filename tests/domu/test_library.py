@@ -13,7 +13,8 @@ pytestmark = pytest.mark.boot
 CASES = {
     "one-cpu": "sh /linux.sh 1",
     "two-cpus": "sh /linux.sh 2",
-    "one-cpu-xapic": "QEMU_CPU=qemu64,-x2apic sh /linux.sh 1",
+    "one-cpu-xapic-verified": "LUVKVM_VERIFY=1 QEMU_MORE='-cpu qemu64,-x2apic -vga std' sh /linux.sh 1",
+    "q35": "QEMU_MORE='-machine q35' sh /linux.sh 1",
     "no-split": "! timeout 20 luv run -- qemu-system-x86_64 -accel kvm,kernel-irqchip=on -display none 2>/tmp/log",
     "status": "luv run -- sh -c 'exit 7'; [ $? = 7 ]",
 }
