@@ -81,7 +81,7 @@ def prepare_image(image: Path, folder: Path, request: Request, extra: Sequence[s
 def run_through_resets(machine: Machine, timeout: float) -> Result:
     """Run a machine to its end; the debugger in Bochs stops at each reset and is told to go on."""
     prompts = 0
-    with Run(machine) as run:
+    with Run(replace(machine, debugger=("c",))) as run:
         while run.step():
             if run.seconds > timeout:
                 return run.finish("timeout")
