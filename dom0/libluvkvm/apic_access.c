@@ -13,8 +13,8 @@
 static uint32_t get_writable(uint32_t offset)
 {
 	switch (offset) {
+	case APIC_ID: case APIC_LDR: return 0xFF000000;
 	case APIC_TPR: return 0xFF;
-	case APIC_LDR: return 0xFF000000;
 	case APIC_DFR: return 0xF0000000;
 	case APIC_SPIV: return 0x1FF;
 	case APIC_ICR: return 0xCCFFF;
@@ -124,7 +124,7 @@ static bool is_x2_register(uint32_t offset, bool write)
 {
 	if (write)
 		return offset == APIC_EOI || offset == APIC_ESR || offset == APIC_SELF ||
-		       (get_writable(offset) && offset != APIC_LDR && offset != APIC_DFR && offset != APIC_ICR_HIGH);
+		       (get_writable(offset) && offset != APIC_ID && offset != APIC_LDR && offset != APIC_DFR && offset != APIC_ICR_HIGH);
 	return offset == APIC_ID || offset == APIC_VERSION || offset == APIC_TPR || offset == APIC_PPR || offset == APIC_LDR ||
 	       offset == APIC_SPIV || (offset >= APIC_ISR && offset <= APIC_ESR) || is_vector(offset) || offset == APIC_ICR ||
 	       offset == APIC_TIMER_FIRST || offset == APIC_TIMER_NOW || offset == APIC_TIMER_DIVIDE;

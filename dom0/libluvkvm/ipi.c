@@ -19,6 +19,12 @@ static bool match_logical(struct apic *apic, uint32_t destination)
 	return own >> 4 == (destination >> 4 & 15) && (own & destination & 15);
 }
 
+/* A guest may write an xAPIC's id. */
+static uint32_t get_id(struct apic *apic)
+{
+	return apic_is_x2(apic) ? apic->id : *apic_register(apic, APIC_ID) >> 24;
+}
+
 /* An xAPIC's 8 bits reach an x2APIC too: 255 is everyone, logical ones are clusters of its low ids. */
 static bool is_addressed(struct vcpu *vcpu, const struct message *message)
 {
@@ -28,7 +34,7 @@ static bool is_addressed(struct vcpu *vcpu, const struct message *message)
 		return true;
 	if (message->logical)
 		return match_logical(&vcpu->apic, destination);
-	return destination == vcpu->apic.id;
+	return destination == get_id(&vcpu->apic);
 }
 
 /* --- What it does --- */
