@@ -64,7 +64,7 @@ CASE(cr_bad_values)
 
 	RECORD("bad CR0", try_cr0(cr0 & ~1ull), try_cr0((cr0 | 0x20000000) & ~0x40000000ull), try_cr0(cr0 | 1ull << 40),
 	       try_cr0(cr0 & ~0x80000000ull), try_cr0((cr0 & ~1ull) ^ NE),
-	       try_cr0((cr0 & ~0x80000000ull) ^ NE));
+	       try_cr0((cr0 & ~0x80000000ull) ^ NE), try_cr0((cr0 | 1ull << 40) ^ NE));
 	RECORD("bad CR4", try_cr4(cr4 & ~0x20ull), try_cr4(cr4 | 1ull << 31), try_cr4(cr4 | 1ull << 40));
 	RECORD("bad CR3 and CR8", outcome(attempt(set_cr3, (void *)(1ull << 60))), outcome(attempt(set_cr8, (void *)16)));
 	RECORD("CR0 and CR4 after bad values", read_cr0() == cr0, read_cr4() == cr4);
