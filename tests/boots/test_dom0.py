@@ -85,7 +85,7 @@ def run_to_reset(machine: Machine) -> tuple[Result, bool]:
 def test_reboot(tmp_path: Path) -> None:
     """By the keyboard controller, which Bochs's BIOS does not survive: a triple fault resets, as on hardware."""
     machine = prepare_machine(Request(cpus=1, command="reboot -f"), tmp_path)
-    result, reset = run_to_reset(replace(machine, extra=("cpu: reset_on_triple_fault=1",)))
+    result, reset = run_to_reset(replace(machine, debugger=("c",), extra=("cpu: reset_on_triple_fault=1",)))
     assert "@luv output" in result.serial, describe_end(result)
     assert reset, describe_end(result)
     assert "luvalley:" not in result.serial, describe_end(result)

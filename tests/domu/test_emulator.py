@@ -5,8 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from machine.command import run_command
 from machine.paths import DOM0
+
+pytestmark = pytest.mark.long  # it wants Debian's libzydis-dev, which only `build.py test` installs
 
 HERE = Path(__file__).resolve().parent / "emulator"
 LIBRARY = DOM0 / "libluvkvm"

@@ -89,7 +89,7 @@ def test_owned_bits_and_memory(real: Reading, edited: Edit) -> None:
     found = differ(real, edited, ("own cr4 { vmxe; }", "own cr4 { vmxe; smxe; }"))
     assert found == {("loss", "no longer owns CR4.smxe")}
     found = differ(real, edited, ("        watch local_apic;\n", ""))
-    assert found == {("gain", "memory local_apic: watch r -> no rule")}
+    assert found == {("gain", "memory local_apic: watch rx -> no rule")}
 
 
 def test_hypercalls(real: Reading, edited: Edit) -> None:
