@@ -25,10 +25,6 @@ extern u64 dom0_control_word[DOM0_CONTROL_WORDS];
 #define DOM0_EXCEPTION_BITMAP 0x0u
 #define DOM0_CR0_OWNED 0x20ull
 #define DOM0_CR4_OWNED 0x2000ull
-#define DOM0_PREFERS_EPT_INVVPID 1
-#define DOM0_PREFERS_EPT_INVVPID_SINGLE 1
-#define DOM0_PREFERS_EPT_PAGE_1G 1
-#define DOM0_PREFERS_EPT_PAGE_2M 1
 
 #define DOM0_MEMORY_RULES 4
 extern const struct memory_rule dom0_memory[DOM0_MEMORY_RULES];

@@ -11,6 +11,9 @@
 #include "runtime/log.h"
 #include "runtime/stop.h"
 
+/* Whether this processor was given a control. */
+#define granted(word, bit) ((dom0_control_word[DOM0_WORD_##word] & word##_##bit) != 0)
+
 /* ---- CPUID: what has no fact is not shown. */
 
 static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, struct regs4 out)

@@ -11,7 +11,6 @@ INDENT = "    "
 OPERATORS = {"and": "&&", "or": "||"}
 GROWING = {"+", "-", "*", "<<", "~"}
 C_UNARY = {"not": "!", "-": "-", "~": "~"}
-CALLER_SAVED = 11  # rax rcx rdx rbx rsi rdi r8-r11 lie in the frame at every exit; the rest only on demand
 
 
 def c_type(type: Type) -> str:
@@ -38,7 +37,7 @@ def expression(value: ir.Expression) -> str:
         case ir.VmcsRead(field):
             return f"vmread(VMCS_{field.name.upper()})"
         case ir.ControlRead(control):
-            return f"dom0_granted({control.replace('.', '_').upper()})"
+            return f"granted({control.replace('.', ', ').upper()})"
         case ir.Bits():
             return c_bits(value)
         case ir.Cast(operand, type):

@@ -55,10 +55,9 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
         "name": domain.name, "words": words, "vectors": f"{vectors:#x}", "late": late,
         "owned": {register: f"{mask:#x}" for register, mask in domain.owned.items()},
         "memory": [make_memory_rule(rule) for rule in domain.memory],
-        "regions": list(model.regions.values()), "reset": reset_lines(domain),
+        "reset": reset_lines(domain),
         "lists": [one.msr for one in domain.switched if one.by_list],
         "doc": domain.doc.summary,
-        "prefers": sorted(f"{one.table}_{one.bit.name}".upper() for one in domain.required if one.optional),
     }
     sources = f"spec/{domain.name}.luv, spec/memory.luv"
     header = header_comment(sources, f"The domain {domain.name}.")

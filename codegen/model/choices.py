@@ -38,7 +38,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Setting:
-    """A control's choice: on, off, prefer or switched; `derived`: because an event is trapped."""
+    """A control's choice: on, off, prefer or switched."""
 
     control: str
     value: str
