@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from codegen.generate import generate
 from codegen.generate.tables import make_tables
 from codegen.model.choices import Domain, Model, Setting
 from codegen.output import find_stale
-from codegen.source import NOWHERE
+from codegen.source import NOWHERE, SourceFile
 from tests.support import ROOT, compile_spec, load_spec
 
 MODEL = compile_spec()
@@ -124,3 +125,15 @@ def test_generated_assembly_assembles(name: str) -> None:
         input=text, cwd=ROOT, capture_output=True, text=True, check=False,
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_a_body_that_asks_for_a_control_compiles(tmp_path: Path) -> None:
+    """By the constants that the headers have: the real spec, with one question more."""
+    text = (ROOT / "spec" / "dom0.luv").read_text().replace(
+        "    on invd {", "    on invd {\n        if not secondary.enable_vpid { resume; }", 1)
+    made = {one.name: one.text for one in generate(compile_spec(SourceFile("spec/dom0.luv", text)))}
+    assert "granted(SECONDARY, ENABLE_VPID)" in made["dom0_handlers.c"]
+    path = tmp_path / "handlers.c"
+    path.write_text(made["dom0_handlers.c"])
+    flags = ["-std=gnu11", "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-mno-sse"]
+    subprocess.run(["gcc", *flags, "-I", ".", "-I", "runtime", path], cwd=ROOT, check=True)
