@@ -35,9 +35,9 @@ class Tree:
         return (".", "runtime")
 
     @property
-    def folders(self) -> tuple[Path, Path]:
+    def folders(self) -> tuple[Path, ...]:
         """Where sources are."""
-        return self.root / "runtime", self.generated
+        return self.root / "runtime", self.root / "runtime" / "domu", self.generated
 
     @property
     def image(self) -> Path:

@@ -1,0 +1,88 @@
+/*
+ * Domains that a VMM in dom0 runs, and their vCPUs. Everything here lies in hidden memory; what a VMM shares with us is the
+ * vCPU's block, in a frame of the pool, which it may write at any moment: each word of it is read once.
+ */
+#pragma once
+
+#include "cpu.h"
+#include "dom0/libluvkvm/luv_run.h"
+#include "generated/domu.h"
+#include "generated/luvalley_abi.h"
+
+#define DOMAINS_MAX 16
+#define DOMAIN_VCPUS_MAX 16
+#define VCPUS_MAX 64
+#define CPUS_MAX 64
+#define NO_CPU ~0u
+
+enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
+enum caller { CALLER_OWNER = 1, CALLER_SECRET = 2, CALLER_ROOT = 4 };
+
+/* State of a vCPU that no VMCS holds, from exit to entry. */
+struct vcpu_state {
+    u64 cr2, dr[4], dr6, xcr0;
+    u64 swapped[DOMU_SWAP_MSRS];        /* in the order of domu_swap_msrs[] */
+    u64 tsc_adjust;
+    u64 cr4_permitted;                  /* what its CPUID table offers */
+    u32 exceptions;                     /* those that its VMM wants to see */
+};
+
+/* In a table that is never freed: who finds one by an old handle finds out after taking it. */
+struct vcpu {
+    volatile u32 cpu;                   /* 1 + index of the CPU that has taken it, 0: none. Only that one touches the rest */
+    volatile u32 entered;               /* its domain's generation when a CPU last went in */
+    u64 handle;                         /* 0: free */
+    struct domain *domain;
+    u32 slot;                           /* in the table of all; its VPID comes from it */
+    u32 index, apic_id;                 /* within its domain */
+    u32 last_cpu;                       /* where translations of it may be cached; NO_CPU: nowhere that counts */
+
+    u64 block;                          /* physical address of 32 KiB in the pool */
+    struct luv_run *run;                /* in it, in the direct map */
+    volatile u8 *leave_now;             /* kvm_run.immediate_exit */
+    u8 *area;                           /* LUV_STATE_SIZE bytes for get and set */
+
+    u64 vmcs, tpr_page, xsave;          /* physical; pages of ours */
+    u32 xsave_pages;
+    bool left;                          /* the handler of this exit has forwarded it */
+    struct vcpu_state state;
+};
+
+struct domain {
+    volatile u32 state;                 /* enum domain_state */
+    u32 index, uses;                    /* how often the slot was used: the handle's upper half */
+    u64 handle;
+    u64 owner;                          /* CR3[51:13] of who made it */
+    u64 secret[2];
+    u64 proof_address, proof_frame;     /* the owner lives while its tables lead from one to the other */
+    u32 pool;
+
+    u64 root, eptp;                     /* tables of all its vCPUs */
+    volatile u32 generation;            /* of the tables: grows when something was taken out of them */
+    u32 seen[CPUS_MAX];                 /* up to where each CPU has thrown away what it had cached */
+    u32 frames, blocks;                 /* owned now */
+    u64 tsc_start;                      /* the guests' TSC counts from here */
+
+    struct vcpu *vcpus[DOMAIN_VCPUS_MAX];
+    u64 exits[32];                      /* by enum luv_exit */
+    u64 reasons[EXIT_COUNT];            /* by basic exit reason */
+};
+
+/* The dispatcher's: rights are asked once something is held. 0, or the errno. */
+u32 domain_enter(struct cpu *cpu, u64 handle, u32 who, struct domain **domain);
+void domain_leave(struct domain *domain);
+u32 vcpu_enter(struct cpu *cpu, u64 handle, struct vcpu **vcpu);
+void vcpu_leave(struct vcpu *vcpu);
+
+/* A VMCS in the state after RESET, in the pages that vcpu->vmcs, tpr_page, xsave name; blocks and domain are set. */
+void vcpu_prepare(struct cpu *cpu, struct vcpu *vcpu);
+
+/* XCR0 that guests may have, the size in bytes of XSAVE's standard form for it, and the TSC's frequency or 0. */
+u64 domu_xcr0(void);
+u32 domu_xsave_size(void);
+u32 domu_tsc_khz(void);
+
+/* Ends the exit: the VMM is told, with what the VMCS says. */
+void domu_forward(struct cpu *cpu, u32 kind);
+/* An exit that the domain's controls exclude. */
+void domu_unforeseen(struct cpu *cpu);
