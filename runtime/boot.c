@@ -54,7 +54,8 @@ void boot_final(u64 ram_end)
     memset(hv_virt(ones_page), 0xFF, PAGE_SIZE);
     smp_allocate(ram_end);
     cpu_setup(cpus[0]);
-    controls_grant();
+    if (!controls_grant(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS))
+        host_halt();
     dom0_features_init();
     low_install(request.drive, request.partition);
     smp_start(request.apic_watch);

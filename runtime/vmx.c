@@ -12,9 +12,6 @@
 
 #define PAT_AT_RESET 0x0007040600070406ull      /* SDM: 12.12.4 */
 
-
-void dom0_exit(void);
-
 /* What the processor allows: bits that may be 1, and bits that must be. SDM: A.2 */
 struct allowed {
     u64 one, must;
@@ -29,28 +26,30 @@ static struct allowed allowed_read(const struct control_choice *c)
 
 static void control_refuse(const struct control_choice *c, const char *why, u64 bits)
 {
+    if (!bits)
+        return;
     loud_text("luvalley: error[control]: ", 0, 0);
     loud_text(c->name, 0, 0);
     loud_text(why, bits, 0);
-    host_halt();
 }
 
-static u64 control_grant(const struct control_choice *c)
+static bool control_grant(const struct control_choice *c, u64 *word)
 {
     struct allowed a = allowed_read(c);
     u64 wanted = c->on | (c->prefer & a.one);
     u64 missing = (c->on | c->switched) & ~a.one, forced = a.must & ~(wanted | c->switched | c->default1);
-    if (missing)
-        control_refuse(c, " lacks bits %\n", missing);
-    if (forced)
-        control_refuse(c, " has forced bits %\n", forced);
-    return wanted | a.must;
+    control_refuse(c, " lacks bits %\n", missing);
+    control_refuse(c, " has forced bits %\n", forced);
+    *word = wanted | a.must;
+    return !missing && !forced;
 }
 
-void controls_grant(void)
+bool controls_grant(const struct control_choice *choices, u64 *words, u32 count)
 {
-    for (u32 i = 0; i < DOM0_CONTROL_WORDS; i++)
-        dom0_control_word[i] = control_grant(&dom0_controls[i]);
+    bool all = true;
+    for (u32 i = 0; i < count; i++)
+        all &= control_grant(&choices[i], &words[i]);
+    return all;
 }
 
 u64 controls_word(u16 field)
@@ -80,15 +79,21 @@ static void operation_enter(struct cpu *cpu)
     cpu->vmx_on = true;
 }
 
-/* A field that hangs on a control the processor lacks is left alone. */
-static void controls_write(void)
+void controls_write(const struct control_choice *choices, const u64 *words, u32 count)
 {
-    for (u32 i = 0; i < DOM0_CONTROL_WORDS; i++)
-        if (dom0_control_word[i])
-            vmwrite(dom0_controls[i].field, dom0_control_word[i]);
+    for (u32 i = 0; i < count; i++)
+        if (words[i])
+            vmwrite(choices[i].field, words[i]);
 }
 
-static void host_state_write(struct cpu *cpu)
+void host_place_write(struct cpu *cpu)
+{
+    vmwrite(VMCS_HOST_GS_BASE, (u64)&cpu->self);
+    vmwrite(VMCS_HOST_TR_BASE, (u64)&cpu->tss);
+    vmwrite(VMCS_HOST_GDTR_BASE, (u64)cpu->gdt);
+}
+
+void host_state_write(struct cpu *cpu, void (*arrive)(void))
 {
     vmwrite(VMCS_HOST_CR0, host_read_cr0());
     vmwrite(VMCS_HOST_CR3, host_read_cr3());
@@ -101,9 +106,7 @@ static void host_state_write(struct cpu *cpu)
     vmwrite(VMCS_HOST_GS_SELECTOR, 0);
     vmwrite(VMCS_HOST_TR_SELECTOR, HOST_TSS);
     vmwrite(VMCS_HOST_FS_BASE, 0);
-    vmwrite(VMCS_HOST_GS_BASE, (u64)&cpu->self);
-    vmwrite(VMCS_HOST_TR_BASE, (u64)&cpu->tss);
-    vmwrite(VMCS_HOST_GDTR_BASE, (u64)cpu->gdt);
+    host_place_write(cpu);
     vmwrite(VMCS_HOST_IDTR_BASE, traps_base());
     vmwrite(VMCS_HOST_IA32_SYSENTER_CS, 0);
     vmwrite(VMCS_HOST_IA32_SYSENTER_ESP, 0);
@@ -111,16 +114,15 @@ static void host_state_write(struct cpu *cpu)
     vmwrite(VMCS_HOST_IA32_PAT, PAT_AT_RESET);
     vmwrite(VMCS_HOST_IA32_EFER, EFER_LME | EFER_LMA | EFER_NXE);
     vmwrite(VMCS_HOST_RSP, (u64)cpu);
-    vmwrite(VMCS_HOST_RIP, (u64)dom0_exit);
+    vmwrite(VMCS_HOST_RIP, (u64)arrive);
 }
 
-/* A region of zeros need not read as zeros: what the processor looks at is written. SDM: 25.11.3 */
-static void zeros_write(void)
+void zeros_write(u64 secondary)
 {
     vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
     vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
     vmwrite(VMCS_CR3_TARGET_COUNT, 0);
-    if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_XSAVES)
+    if (secondary & SECONDARY_ENABLE_XSAVES)
         vmwrite(VMCS_XSS_EXITING_BITMAP, 0);
 }
 
@@ -136,14 +138,14 @@ static void execution_write(struct cpu *cpu)
     vmwrite(VMCS_EPT_POINTER, cpu->eptp);
     if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID)
         vmwrite(VMCS_VPID, cpu->index + 1);
-    zeros_write();
+    zeros_write(controls_word(VMCS_SECONDARY_CONTROLS));
 }
 
 void vmx_start(struct cpu *cpu)
 {
     operation_enter(cpu);
-    controls_write();
-    host_state_write(cpu);
+    controls_write(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS);
+    host_state_write(cpu, dom0_exit);
     execution_write(cpu);
     lists_write(cpu);
 }

@@ -73,10 +73,18 @@ static inline void invvpid_single(u16 vpid)
     asm volatile("invvpid %1, %0" : : "r"(INVALIDATE_SINGLE), "m"(descriptor) : "cc", "memory");
 }
 
-/* Asks the processor for what the spec wants, once; dom0_control_word[] is the answer. */
-void controls_grant(void);
-/* The word granted for a VMCS field. */
+/* Asks the processor for what the spec wants, once for each domain; `words` is the answer. False: it says what is missing. */
+bool controls_grant(const struct control_choice *choices, u64 *words, u32 count);
+/* dom0's word for a VMCS field. */
 u64 controls_word(u16 field);
+
+/* Into the current VMCS. A field that hangs on a control the processor lacks is left alone. */
+void controls_write(const struct control_choice *choices, const u64 *words, u32 count);
+/* Where exits arrive, and in which world; the second part, which differs from CPU to CPU, alone. */
+void host_state_write(struct cpu *cpu, void (*arrive)(void));
+void host_place_write(struct cpu *cpu);
+/* A region of zeros need not read as zeros: what the processor looks at is written. SDM: 25.11.3 */
+void zeros_write(u64 secondary);
 
 /* VMX operation on this CPU with a VMCS of its own, ready for a guest state. SDM: 32.6 */
 void vmx_start(struct cpu *cpu);
