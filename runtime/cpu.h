@@ -22,6 +22,8 @@ struct tss {
 /* Which of the TSS's stacks a trap takes. */
 enum { IST_NMI = 1, IST_MACHINE_CHECK = 2, IST_DOUBLE_FAULT = 3 };
 
+struct vcpu;
+
 /* Lies directly above its stack: at a VM exit RSP points here. */
 struct cpu {
     struct registers guest;             /* offsets 0 to 120: the exit path knows them */
@@ -46,8 +48,13 @@ struct cpu {
     bool watching;
     u32 logical_id, logical_format;     /* the page's LDR and DFR */
 
-    /* An NMI or machine check that hit us and is dom0's; see nmi.c. */
-    volatile bool nmi_owed, mc_owed;
+    /* An NMI or machine check that hit us, or an INIT that a domU left for, and is dom0's; see nmi.c. */
+    volatile bool nmi_owed, mc_owed, init_owed;
+
+    /* The vCPU of a domU whose VMCS is current here, or 0; and dom0's XSAVE area meanwhile. See domu/world.c. */
+    struct vcpu *volatile vcpu;
+    u8 *own_area;
+    u64 last_vcpu;                      /* the handle of who ran here last */
 
     u64 gdt[5];
     struct tss tss;

@@ -26,23 +26,32 @@ void nmi_controls(struct cpu *cpu)
     u64 exiting = cpu->watching || cpu->step.active ? PIN_NMI_EXITING | PIN_VIRTUAL_NMIS : 0;
     vmwrite(VMCS_PIN_BASED_CONTROLS, controls_word(VMCS_PIN_BASED_CONTROLS) | exiting);
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS));
-    bool wanted = cpu->nmi_owed || cpu->mc_owed || cpu->step.delivering;
+    bool wanted = cpu->nmi_owed || cpu->mc_owed || cpu->init_owed || cpu->step.delivering;
     if (wanted && !cpu->step.active)
+        window_open();
+}
+
+/* With a domU's VMCS current, its entry is made to end at once: dom0's window opens when dom0's is current again. */
+static void entry_arm(struct cpu *cpu)
+{
+    if (!cpu->vmx_on)
+        return;
+    if (cpu->vcpu)
+        vmwrite(VMCS_GUEST_PREEMPTION_TIMER_VALUE, 0);
+    else
         window_open();
 }
 
 void nmi_in_root(struct cpu *cpu)
 {
     cpu->nmi_owed = true;
-    if (cpu->vmx_on)
-        window_open();
+    entry_arm(cpu);
 }
 
 void machine_check_in_root(struct cpu *cpu)
 {
     cpu->mc_owed = true;
-    if (cpu->vmx_on)
-        window_open();
+    entry_arm(cpu);
 }
 
 void nmi_arrived(struct cpu *cpu)
@@ -80,7 +89,10 @@ void nmi_window(struct cpu *cpu)
         nmi_controls(cpu);
         return;
     }
-    if (cpu->mc_owed) {
+    if (cpu->init_owed) {
+        cpu->init_owed = false;
+        vcpu_init(cpu);
+    } else if (cpu->mc_owed) {
         machine_check_hand_on(cpu);
     } else if (cpu->nmi_owed) {
         nmi_hand_on(cpu);

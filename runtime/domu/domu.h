@@ -18,13 +18,10 @@
 enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
 enum caller { CALLER_OWNER = 1, CALLER_SECRET = 2, CALLER_ROOT = 4 };
 
-/* State of a vCPU that no VMCS holds, from exit to entry. */
-struct vcpu_state {
+/* What a vCPU and dom0 have by turns, and no VMCS switches. */
+struct switched {
     u64 cr2, dr[4], dr6, xcr0;
-    u64 swapped[DOMU_SWAP_MSRS];        /* in the order of domu_swap_msrs[] */
-    u64 tsc_adjust;
-    u64 cr4_permitted;                  /* what its CPUID table offers */
-    u32 exceptions;                     /* those that its VMM wants to see */
+    u64 msrs[DOMU_SWAP_MSRS];           /* in the order of domu_swap_msrs[] */
 };
 
 /* In a table that is never freed: who finds one by an old handle finds out after taking it. */
@@ -45,7 +42,10 @@ struct vcpu {
     u64 vmcs, tpr_page, xsave;          /* physical; pages of ours */
     u32 xsave_pages;
     bool left;                          /* the handler of this exit has forwarded it */
-    struct vcpu_state state;
+    struct switched state;
+    u64 tsc_adjust;
+    u64 cr4_permitted;                  /* what its CPUID table offers */
+    u32 exceptions;                     /* those that its VMM wants to see */
 };
 
 struct domain {
@@ -61,7 +61,7 @@ struct domain {
     volatile u32 generation;            /* of the tables: grows when something was taken out of them */
     u32 seen[CPUS_MAX];                 /* up to where each CPU has thrown away what it had cached */
     u32 frames, blocks;                 /* owned now */
-    u64 tsc_start;                      /* the guests' TSC counts from here */
+    u64 tsc_offset;                     /* what the last that a VMM set made of it: its vCPUs' clocks agree */
 
     struct vcpu *vcpus[DOMAIN_VCPUS_MAX];
     u64 exits[32];                      /* by enum luv_exit */

@@ -1,0 +1,191 @@
+#include "world.h"
+
+#include "generated/x86.h"
+#include "host.h"
+#include "log.h"
+#include "nmi.h"
+#include "pages.h"
+#include "vmx.h"
+
+/* x87, SSE, AVX, AVX-512, protection keys: what guests may have of XCR0. SDM: 14.1 */
+#define XCR0_KNOWN 0x2E7ull
+#define LEAF_XSAVE 0xDu                 /* SDM: 3.3, CPUID */
+#define LEAF_FEATURES 7u
+#define FEATURE_BARRIER (1u << 26)      /* EDX: IA32_PRED_CMD */
+#define BARRIER_INDIRECT 1ull           /* SDM: 2.1, IA32_PRED_CMD */
+#define FXSAVE_MXCSR_MASK 28            /* its offset. SDM: 11.6.6 */
+#define MXCSR_MASK_DEFAULT 0xFFBFu
+
+static struct { u32 msr, index; } present[DOMU_SWAP_MSRS];
+static u32 present_count;
+static u64 features;
+static u32 area_size;
+static bool has_barrier;
+
+u64 domu_xcr0(void)
+{
+    return features;
+}
+
+u32 domu_xsave_size(void)
+{
+    return area_size;
+}
+
+u32 domu_mxcsr_mask(void)
+{
+    u8 area[512] __attribute__((aligned(16)));
+    asm volatile("fxsave %0" : "=m"(area));
+    u32 mask = *(u32 *)(area + FXSAVE_MXCSR_MASK);
+    return mask ? mask : MXCSR_MASK_DEFAULT;
+}
+
+/* Offset and size of each component in the standard form. SDM: 14.4.3 */
+static u32 size_of(u64 components)
+{
+    u32 size = 576;                     /* legacy region and header. SDM: 14.4.1, 14.4.2 */
+    for (u32 i = 2; i < 63; i++) {
+        if (!(components >> i & 1))
+            continue;
+        struct regs4 r = host_cpuid(LEAF_XSAVE, i);
+        size = r.eax + r.ebx > size ? r.eax + r.ebx : size;
+    }
+    return size;
+}
+
+static void msrs_find(void)
+{
+    for (u32 i = 0; domu_swap_msrs[i]; i++) {
+        if (!host_rdmsr_try(domu_swap_msrs[i]).ok)
+            continue;
+        present[present_count].msr = domu_swap_msrs[i];
+        present[present_count++].index = i;
+    }
+}
+
+static bool areas_take(void)
+{
+    u32 pages = (area_size + PAGE_SIZE - 1) / PAGE_SIZE;
+    for (u32 i = 0; i < cpu_count; i++) {
+        u64 area = page_take(pages);
+        if (!area)
+            return false;
+        cpus[i]->own_area = hv_virt(area);
+    }
+    return true;
+}
+
+bool domu_init(void)
+{
+    if (!controls_grant(domu_controls, domu_control_word, DOMU_CONTROL_WORDS)) {
+        log_line("luvalley: this processor cannot run domUs; dom0 runs without", 0, 0);
+        return false;
+    }
+    struct regs4 r = host_cpuid(LEAF_XSAVE, 0);
+    features = ((u64)r.edx << 32 | r.eax) & XCR0_KNOWN;
+    area_size = size_of(features);
+    has_barrier = host_cpuid(LEAF_FEATURES, 0).edx & FEATURE_BARRIER;
+    msrs_find();
+    return areas_take();
+}
+
+void vmcs_take(struct cpu *cpu, struct vcpu *vcpu)
+{
+    cpu->vcpu = vcpu;
+    vmptrld(vcpu->vmcs);
+}
+
+/* Made clear at once: the vCPU may go on elsewhere, and no other CPU need ever be asked for it. SDM: 25.1 */
+void vmcs_return(struct cpu *cpu)
+{
+    vmclear(cpu->vcpu->vmcs);
+    vmptrld(hv_phys(cpu_block(cpu)->vmcs));
+    cpu->vcpu = 0;
+    if (cpu->nmi_owed || cpu->mc_owed || cpu->init_owed)
+        nmi_controls(cpu);              /* an NMI from here on opens the window itself */
+}
+
+#define SWAP_REGISTER(name, leave, enter) \
+    do { \
+        asm volatile("mov %%" name ", %0" : "=r"(leave)); \
+        if (leave != enter) \
+            asm volatile("mov %0, %%" name : : "r"(enter) : "memory"); \
+    } while (0)
+
+static void breakpoints_swap(struct switched *leave, const struct switched *enter)
+{
+    SWAP_REGISTER("db0", leave->dr[0], enter->dr[0]);
+    SWAP_REGISTER("db1", leave->dr[1], enter->dr[1]);
+    SWAP_REGISTER("db2", leave->dr[2], enter->dr[2]);
+    SWAP_REGISTER("db3", leave->dr[3], enter->dr[3]);
+    SWAP_REGISTER("db6", leave->dr6, enter->dr6);
+    SWAP_REGISTER("cr2", leave->cr2, enter->cr2);
+}
+
+static void msrs_swap(struct switched *leave, const struct switched *enter)
+{
+    for (u32 i = 0; i < present_count; i++) {
+        u64 value = enter->msrs[present[i].index], now = host_rdmsr(present[i].msr);
+        leave->msrs[present[i].index] = now;
+        if (now != value)
+            host_wrmsr(present[i].msr, value);
+    }
+}
+
+static u64 xcr0_read(void)
+{
+    u32 low, high;
+    asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (u64)high << 32 | low;
+}
+
+static void xcr0_write(u64 value)
+{
+    asm volatile("xsetbv" : : "c"(0), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
+/* Both with every component on that a guest may have: what it has turned off keeps its value. SDM: 14.7, 14.8 */
+static void extended_swap(struct switched *leave, u8 *leave_area, const struct switched *enter, const u8 *enter_area)
+{
+    leave->xcr0 = xcr0_read();
+    u64 all = leave->xcr0 | features;
+    if (all != leave->xcr0)
+        xcr0_write(all);
+    asm volatile("xsave64 (%0)" : : "r"(leave_area), "a"((u32)features), "d"((u32)(features >> 32)) : "memory");
+    asm volatile("xrstor64 (%0)" : : "r"(enter_area), "a"((u32)features), "d"((u32)(features >> 32)) : "memory");
+    if (all != enter->xcr0)
+        xcr0_write(enter->xcr0);
+}
+
+void world_swap(struct switched *leave, u8 *leave_area, const struct switched *enter, const u8 *enter_area)
+{
+    breakpoints_swap(leave, enter);
+    msrs_swap(leave, enter);
+    extended_swap(leave, leave_area, enter, enter_area);
+}
+
+void world_barrier(struct cpu *cpu, const struct vcpu *vcpu)
+{
+    if (cpu->last_vcpu == vcpu->handle)
+        return;
+    cpu->last_vcpu = vcpu->handle;
+    if (has_barrier)
+        host_wrmsr(IA32_PRED_CMD, BARRIER_INDIRECT);
+}
+
+int swapped_index(u32 msr)
+{
+    for (u32 i = 0; i < present_count; i++)
+        if (present[i].msr == msr)
+            return (int)present[i].index;
+    return -1;
+}
+
+/* Asked of the processor itself; dom0's own value is back before anything else runs. */
+bool swapped_is_valid(u32 msr, u64 value)
+{
+    u64 own = host_rdmsr(msr);
+    bool valid = host_wrmsr_try(msr, value);
+    host_wrmsr(msr, own);
+    return valid;
+}
