@@ -64,3 +64,11 @@ void checks_show(void)
         loud_text("\n", 0, 0);
     }
 }
+
+u32 checks_first(void)
+{
+    u32 rule = 0;
+    while (rule < CHECK_RULES && check_rules[rule].holds())
+        rule++;
+    return rule;
+}

@@ -29,3 +29,5 @@ bool is_memory_types(u64 value);
 
 /* Names every rule that the current VMCS breaks. */
 void checks_show(void);
+/* The number of the first of them, or CHECK_RULES. */
+u32 checks_first(void);

@@ -1,6 +1,7 @@
 /* The rare ends of an exit: events in delivery, traps that are owed, and what a second fault makes of a first. */
 #include "guest.h"
 
+#include "domu/domu.h"
 #include "stop.h"
 
 /* The three words about an event share a layout. SDM: 25.8.3, 25.9.2, 25.9.3 */
@@ -79,15 +80,23 @@ static bool makes_double_fault(u32 first, u32 second)
     return is_in(first, VECTORS_PAGE_FAULT | VECTORS_CONTRIBUTORY) && is_in(second, after);
 }
 
-static void inject(u32 vector, bool has_error, u32 error_code)
+/* dom0's is the machine's end; a domU's is its VMM's business. */
+static void triple_fault(struct cpu *cpu)
+{
+    if (!cpu->vcpu)
+        machine_reset("dom0 triple fault");
+    domu_forward(cpu, LUV_EXIT_SHUTDOWN);
+}
+
+static void inject(struct cpu *cpu, u32 vector, bool has_error, u32 error_code)
 {
     u64 info = vmread(VMCS_IDT_VECTORING_INFO);
     bool nested = info & EVENT_VALID && event_type(info) == EVENT_HARDWARE;
     u32 first = event_vector(info);
     guest_block_nmi_again();
     if (nested && first == VECTOR_DF && is_in(vector, VECTORS_PAGE_FAULT | VECTORS_CONTRIBUTORY))
-        machine_reset("dom0 triple fault");
-    if (nested && makes_double_fault(first, vector))
+        triple_fault(cpu);
+    else if (nested && makes_double_fault(first, vector))
         event_enter(VECTOR_DF, true, 0);
     else
         event_enter(vector, has_error, error_code);
@@ -95,14 +104,12 @@ static void inject(u32 vector, bool has_error, u32 error_code)
 
 void guest_inject(struct cpu *cpu, u32 vector)
 {
-    (void)cpu;
-    inject(vector, false, 0);
+    inject(cpu, vector, false, 0);
 }
 
 void guest_inject_error(struct cpu *cpu, u32 vector, u32 error_code)
 {
-    (void)cpu;
-    inject(vector, true, error_code);
+    inject(cpu, vector, true, error_code);
 }
 
 void guest_redeliver(void)

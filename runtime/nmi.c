@@ -37,7 +37,7 @@ static void entry_arm(struct cpu *cpu)
     if (!cpu->vmx_on)
         return;
     if (cpu->vcpu)
-        vmwrite(VMCS_GUEST_PREEMPTION_TIMER_VALUE, 0);
+        vmwrite(VMCS_PREEMPTION_TIMER_VALUE, 0);
     else
         window_open();
 }

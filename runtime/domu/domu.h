@@ -42,6 +42,7 @@ struct vcpu {
     u64 vmcs, tpr_page, xsave;          /* physical; pages of ours */
     u32 xsave_pages;
     bool left;                          /* the handler of this exit has forwarded it */
+    u32 exit;                           /* as what: enum luv_exit */
     struct switched state;
     u64 tsc_adjust;
     u64 cr4_permitted;                  /* what its CPUID table offers */

@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "generated/controls.h"
 #include "generated/x86.h"
 #include "host.h"
 #include "log.h"
@@ -7,20 +8,25 @@
 #include "pages.h"
 #include "vmx.h"
 
-/* x87, SSE, AVX, AVX-512, protection keys: what guests may have of XCR0. SDM: 14.1 */
-#define XCR0_KNOWN 0x2E7ull
+/* What guests may have of XCR0. SDM: 14.1 */
+#define XCR0_KNOWN (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM | XCR0_PKRU)
+#define TIMER_CYCLES 2000000u           /* about a millisecond */
 #define LEAF_XSAVE 0xDu                 /* SDM: 3.3, CPUID */
 #define LEAF_FEATURES 7u
+#define LEAF_TSC 0x15u
 #define FEATURE_BARRIER (1u << 26)      /* EDX: IA32_PRED_CMD */
 #define BARRIER_INDIRECT 1ull           /* SDM: 2.1, IA32_PRED_CMD */
-#define FXSAVE_MXCSR_MASK 28            /* its offset. SDM: 11.6.6 */
+#define MXCSR_MASK_OFFSET 28            /* in an XSAVE area. SDM: 11.6.6 */
 #define MXCSR_MASK_DEFAULT 0xFFBFu
 
 static struct { u32 msr, index; } present[DOMU_SWAP_MSRS];
 static u32 present_count;
 static u64 features;
 static u32 area_size;
+static u32 mxcsr_mask;
 static bool has_barrier;
+
+u32 domu_timer;
 
 u64 domu_xcr0(void)
 {
@@ -32,12 +38,18 @@ u32 domu_xsave_size(void)
     return area_size;
 }
 
+/* Where the processor knows it. SDM: 3.3, CPUID; 19.7.3 */
+u32 domu_tsc_khz(void)
+{
+    if (host_cpuid(0, 0).eax < LEAF_TSC)
+        return 0;
+    struct regs4 r = host_cpuid(LEAF_TSC, 0);
+    return r.eax && r.ecx ? (u32)((u64)r.ecx * r.ebx / r.eax / 1000) : 0;
+}
+
 u32 domu_mxcsr_mask(void)
 {
-    u8 area[512] __attribute__((aligned(16)));
-    asm volatile("fxsave %0" : "=m"(area));
-    u32 mask = *(u32 *)(area + FXSAVE_MXCSR_MASK);
-    return mask ? mask : MXCSR_MASK_DEFAULT;
+    return mxcsr_mask;
 }
 
 /* Offset and size of each component in the standard form. SDM: 14.4.3 */
@@ -75,6 +87,19 @@ static bool areas_take(void)
     return true;
 }
 
+static void area_save(u8 *area, u64 components)
+{
+    asm volatile("xsave64 (%0)" : : "r"(area), "a"((u32)components), "d"((u32)(components >> 32)) : "memory");
+}
+
+static void mxcsr_mask_find(void)
+{
+    u8 *area = cpus[0]->own_area;
+    area_save(area, XCR0_X87 | XCR0_SSE);
+    u32 mask = *(u32 *)(area + MXCSR_MASK_OFFSET);
+    mxcsr_mask = mask ? mask : MXCSR_MASK_DEFAULT;
+}
+
 bool domu_init(void)
 {
     if (!controls_grant(domu_controls, domu_control_word, DOMU_CONTROL_WORDS)) {
@@ -85,8 +110,12 @@ bool domu_init(void)
     features = ((u64)r.edx << 32 | r.eax) & XCR0_KNOWN;
     area_size = size_of(features);
     has_barrier = host_cpuid(LEAF_FEATURES, 0).edx & FEATURE_BARRIER;
+    domu_timer = TIMER_CYCLES >> (host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK);
     msrs_find();
-    return areas_take();
+    if (!areas_take())
+        return false;
+    mxcsr_mask_find();
+    return true;
 }
 
 void vmcs_take(struct cpu *cpu, struct vcpu *vcpu)
@@ -151,7 +180,7 @@ static void extended_swap(struct switched *leave, u8 *leave_area, const struct s
     u64 all = leave->xcr0 | features;
     if (all != leave->xcr0)
         xcr0_write(all);
-    asm volatile("xsave64 (%0)" : : "r"(leave_area), "a"((u32)features), "d"((u32)(features >> 32)) : "memory");
+    area_save(leave_area, features);
     asm volatile("xrstor64 (%0)" : : "r"(enter_area), "a"((u32)features), "d"((u32)(features >> 32)) : "memory");
     if (all != enter->xcr0)
         xcr0_write(enter->xcr0);

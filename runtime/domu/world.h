@@ -6,6 +6,9 @@
 /* Whether this processor can run domUs: asked once, at boot, when there is a pool. Says what is missing. */
 bool domu_init(void);
 
+/* What the preemption timer starts from at each entry: it bounds a vCPU that nothing interrupts. SDM: 26.5.1 */
+extern u32 domu_timer;
+
 /* The vCPU's VMCS becomes current, and dom0's again. NMIs know which it is; see nmi.c. */
 void vmcs_take(struct cpu *cpu, struct vcpu *vcpu);
 void vmcs_return(struct cpu *cpu);

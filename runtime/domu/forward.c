@@ -1,0 +1,165 @@
+/* What a VMM is told of an exit: the kind, and what the VMCS says that this kind needs. */
+#include "generated/checks.h"
+#include "generated/controls.h"
+#include "generated/x86.h"
+#include "checks.h"
+#include "guest.h"
+#include "log.h"
+#include "world.h"
+
+#define EVENT_BITS (VM_ENTRY_INTERRUPTION_INFO_VALID | VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID | \
+                    VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK | VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
+
+/* INS and OUTS in the instruction-information field. SDM: table 28-8 */
+#define STRING_ADDRESS_SIZE(info) (2u << ((info) >> 7 & 7))
+#define STRING_SEGMENT(info) ((info) >> 15 & 7)
+
+static u64 cr0_seen(void)
+{
+    u64 mask = vmread(VMCS_CR0_GUEST_HOST_MASK);
+    return (vmread(VMCS_GUEST_CR0) & ~mask) | (vmread(VMCS_CR0_READ_SHADOW) & mask);
+}
+
+static u64 cr4_seen(void)
+{
+    u64 mask = vmread(VMCS_CR4_GUEST_HOST_MASK);
+    return (vmread(VMCS_GUEST_CR4) & ~mask) | (vmread(VMCS_CR4_READ_SHADOW) & mask);
+}
+
+static void segments_tell(struct luv_mode *mode)
+{
+    mode->es_base = vmread(VMCS_GUEST_ES_BASE), mode->cs_base = vmread(VMCS_GUEST_CS_BASE);
+    mode->ss_base = vmread(VMCS_GUEST_SS_BASE), mode->ds_base = vmread(VMCS_GUEST_DS_BASE);
+    mode->fs_base = vmread(VMCS_GUEST_FS_BASE), mode->gs_base = vmread(VMCS_GUEST_GS_BASE);
+    mode->es_limit = (u32)vmread(VMCS_GUEST_ES_LIMIT), mode->cs_limit = (u32)vmread(VMCS_GUEST_CS_LIMIT);
+    mode->ss_limit = (u32)vmread(VMCS_GUEST_SS_LIMIT), mode->ds_limit = (u32)vmread(VMCS_GUEST_DS_LIMIT);
+    mode->fs_limit = (u32)vmread(VMCS_GUEST_FS_LIMIT), mode->gs_limit = (u32)vmread(VMCS_GUEST_GS_LIMIT);
+    mode->es_rights = (u32)vmread(VMCS_GUEST_ES_ACCESS_RIGHTS), mode->cs_rights = (u32)vmread(VMCS_GUEST_CS_ACCESS_RIGHTS);
+    mode->ss_rights = (u32)vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), mode->ds_rights = (u32)vmread(VMCS_GUEST_DS_ACCESS_RIGHTS);
+    mode->fs_rights = (u32)vmread(VMCS_GUEST_FS_ACCESS_RIGHTS), mode->gs_rights = (u32)vmread(VMCS_GUEST_GS_ACCESS_RIGHTS);
+}
+
+static void mode_tell(struct luv_run *run)
+{
+    run->mode.cr0 = cr0_seen();
+    run->mode.cr3 = vmread(VMCS_GUEST_CR3);
+    run->mode.cr4 = cr4_seen();
+    run->mode.efer = vmread(VMCS_GUEST_IA32_EFER);
+    segments_tell(&run->mode);
+}
+
+static void io_tell(struct luv_run *run)
+{
+    u64 q = vmread(VMCS_EXIT_QUALIFICATION);
+    run->io.port = (u16)(q >> IO_QUALIFICATION_PORT_SHIFT);
+    run->io.size = (u8)((q & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) + 1);
+    run->io.flags = (q & IO_QUALIFICATION_INPUT ? LUV_IO_IN : 0) | (q & IO_QUALIFICATION_STRING ? LUV_IO_STRING : 0) |
+                    (q & IO_QUALIFICATION_REP ? LUV_IO_REP : 0);
+    if (likely(!(q & IO_QUALIFICATION_STRING)))
+        return;
+    u64 info = vmread(VMCS_EXIT_INSTRUCTION_INFO);
+    run->io.address_size = (u8)STRING_ADDRESS_SIZE(info);
+    run->io.segment = (u8)STRING_SEGMENT(info);
+    mode_tell(run);
+}
+
+static u32 access_of(u64 q)
+{
+    u32 mapped = EPT_QUALIFICATION_READABLE | EPT_QUALIFICATION_WRITABLE | EPT_QUALIFICATION_EXECUTABLE;
+    bool linear = q & EPT_QUALIFICATION_LINEAR_VALID && q & EPT_QUALIFICATION_TRANSLATED;
+    return (q & EPT_QUALIFICATION_READ ? LUV_MEMORY_READ : 0) | (q & EPT_QUALIFICATION_WRITE ? LUV_MEMORY_WRITE : 0) |
+           (q & EPT_QUALIFICATION_EXECUTE ? LUV_MEMORY_FETCH : 0) | (linear ? LUV_MEMORY_LINEAR : 0) |
+           (q & mapped ? LUV_MEMORY_MAPPED : 0);
+}
+
+static void memory_tell(struct luv_run *run)
+{
+    run->memory.physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    run->memory.linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
+    run->memory.flags = access_of(vmread(VMCS_EXIT_QUALIFICATION));
+    mode_tell(run);
+}
+
+static void exception_tell(struct luv_run *run)
+{
+    run->exception.info = (u32)vmread(VMCS_EXIT_INTERRUPTION_INFO);
+    run->exception.error = (u32)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
+    run->exception.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+}
+
+/* The log names the rule for the 1st, 2nd, 4th ... failure of a domain: who fails on purpose shall not flood it. */
+static void rule_log(const struct vcpu *vcpu, u32 rule)
+{
+    u64 before = vcpu->domain->exits[LUV_EXIT_FAIL_ENTRY];
+    if (before & (before + 1))
+        return;
+    log_line(rule < CHECK_RULES ? check_rules[rule].name : "VM entry refused, and no rule says why", 0, 0);
+    log_line("luvalley: that rule refused the state of a vCPU: domain %, vCPU %", vcpu->domain->index, vcpu->index);
+}
+
+static void fail_tell(struct cpu *cpu, struct luv_run *run)
+{
+    u64 reason = vmread(VMCS_EXIT_REASON), error = vmread(VMCS_VM_INSTRUCTION_ERROR);
+    run->fail.reason = (u32)(reason & EXIT_REASON_ENTRY_FAILURE ? reason & EXIT_REASON_BASIC_MASK : error);
+    run->fail.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    run->fail.rule = checks_first();
+    rule_log(cpu->vcpu, run->fail.rule);
+}
+
+static void internal_tell(struct luv_run *run)
+{
+    run->fail.reason = (u32)vmread(VMCS_EXIT_REASON);
+    run->fail.rule = CHECK_RULES;
+    run->fail.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+}
+
+static void kind_tell(struct cpu *cpu, struct luv_run *run, u32 kind)
+{
+    switch (kind) {
+    case LUV_EXIT_IO: io_tell(run); break;
+    case LUV_EXIT_MEMORY: memory_tell(run); break;
+    case LUV_EXIT_EXCEPTION: exception_tell(run); break;
+    case LUV_EXIT_FAIL_ENTRY: fail_tell(cpu, run); break;
+    case LUV_EXIT_INTERNAL: internal_tell(run); break;
+    case LUV_EXIT_HYPERCALL: mode_tell(run); break;
+    case LUV_EXIT_TASK_SWITCH:
+        run->task_switch.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+        mode_tell(run);
+        break;
+    default: break;
+    }
+}
+
+/* Its delivery was broken off: it is given again at the next entry, unless the VMM puts another in its place. */
+static u32 event_tell(struct luv_run *run)
+{
+    u64 info = vmread(VMCS_IDT_VECTORING_INFO);
+    if (likely(!(info & IDT_VECTORING_INFO_VALID))) {
+        guest_block_nmi_again();
+        return 0;
+    }
+    run->event_error = (u32)vmread(VMCS_IDT_VECTORING_ERROR_CODE);
+    run->event_length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    if ((info & VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK) >> VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT ==
+            VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+                vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_NMI);
+    return (u32)info & EVENT_BITS;
+}
+
+void domu_forward(struct cpu *cpu, u32 kind)
+{
+    struct luv_run *run = cpu->vcpu->run;
+    cpu->vcpu->left = true;
+    cpu->vcpu->exit = run->exit = kind;
+    run->event = kind == LUV_EXIT_FAIL_ENTRY || kind == LUV_EXIT_SHUTDOWN ? 0 : event_tell(run);
+    run->length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+        guest_owe_no_step();
+    kind_tell(cpu, run, kind);
+}
+
+void domu_unforeseen(struct cpu *cpu)
+{
+    domu_forward(cpu, LUV_EXIT_INTERNAL);
+}
