@@ -228,6 +228,13 @@ def unused_local(reporter: Reporter, span: Span, name: str) -> None:
     reporter.add(Diagnostic("unused-local", span, f"local `{name}` is never read", "for whom?", help="delete it"))
 
 
+def errno_undeclared(reporter: Reporter, name: Name, declared: Iterable[str]) -> None:
+    """A hypercall that fails with what it has not declared."""
+    message = f"the call fails with `{name.text}` and does not declare it"
+    listed = ", ".join([*declared, name.text])
+    reporter.add(Diagnostic("errno-undeclared", name.span, message, "not declared", help=f"write errors {listed}"))
+
+
 # ---- policies
 
 

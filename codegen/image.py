@@ -10,7 +10,7 @@ from elftools.dwarf.die import DIE
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from codegen.generate.bitmaps import make_io_bitmap, make_msr_bitmap
+from codegen.generate.bitmaps import has_io_bitmap, make_io_bitmap, make_msr_bitmap
 from codegen.generate.constants import exit_count
 from codegen.model.choices import Model
 
@@ -77,7 +77,8 @@ def check_symbols(elf: ELFFile, model: Model) -> list[str]:
     undefined = [s.name for s in table.iter_symbols() if s["st_shndx"] == "SHN_UNDEF" and s.name]
     faults = [f"the symbol {name} is undefined" for name in undefined]
     for domain in model.domains.values():
-        for name in (f"{domain.name}_exit", f"{domain.name}_exit_table", f"{domain.name}_msr_bitmap"):
+        path = ("exits",) if domain.under else ("exit", "exit_table")
+        for name in (f"{domain.name}_{part}" for part in (*path, "msr_bitmap")):
             if not table.get_symbol_by_name(name):
                 faults.append(f"the symbol {name} is missing")
     return faults
@@ -107,7 +108,9 @@ def check_bitmaps(elf: ELFFile, model: Model) -> list[str]:
     """The bitmaps in the image are the policy's."""
     faults = []
     for domain in model.domains.values():
-        wanted = {"msr_bitmap": make_msr_bitmap(domain), "io_bitmap": make_io_bitmap(domain)}
+        wanted = {"msr_bitmap": make_msr_bitmap(domain)}
+        if has_io_bitmap(domain):
+            wanted["io_bitmap"] = make_io_bitmap(domain)
         for name, data in wanted.items():
             if read_symbol(elf, f"{domain.name}_{name}", len(data)) != data:
                 faults.append(f"{domain.name}_{name} in the image is not the policy's")

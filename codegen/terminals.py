@@ -39,7 +39,7 @@ WORDS = {
     "SWITCH_HOW": "`save`, `load`, `host`",
     "CPUID_HOW": "`pass`, `hide`, `show`",
     "DIRECTION": "`read`, `write`",
-    "SIMPLE_ACTION": "`pass`, `try`",
+    "SIMPLE_ACTION": "`pass`, `try`, `hypercalls`",
     "EXCEPTION_HOW": "`pass`, `trap`",
     "REQUIRE": "`require`, `prefer`",
     "$END": "the end of the file",

@@ -23,8 +23,11 @@ extern const struct control_choice dom0_controls[DOM0_CONTROL_WORDS];
 extern u64 dom0_control_word[DOM0_CONTROL_WORDS];
 
 #define DOM0_EXCEPTION_BITMAP 0x0u
+/* Bits of control registers that are ours, and those of them that are 1 whatever the guest believes. */
 #define DOM0_CR0_OWNED 0x20ull
+#define DOM0_CR0_HELD 0x20ull
 #define DOM0_CR4_OWNED 0x2000ull
+#define DOM0_CR4_HELD 0x2000ull
 
 #define DOM0_MEMORY_RULES 4
 extern const struct memory_rule dom0_memory[DOM0_MEMORY_RULES];

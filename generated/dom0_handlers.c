@@ -6,6 +6,7 @@
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
+#include "runtime/domu/domu.h"
 #include "runtime/guest.h"
 #include "runtime/host.h"
 #include "runtime/log.h"
@@ -248,34 +249,243 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
 
 /* One number about the hypervisor: 0 version of this interface, 1 CPUs started,
  * 2 and 3 base and size (bytes) of the hidden memory, 4 number of exit reasons,
- * 5 and 6 hidden pages read first and writes to hidden memory. */
+ * 5 and 6 hidden pages read first and writes to hidden memory, 8 most domains, 9 most vCPUs of one,
+ * 10 XCR0 for guests, 11 bytes of XSAVE for it, 12 kHz of the TSC (0: unknown), 16 pools; of pool p: 17 + 4p base,
+ * 18 + 4p size, 19 + 4p free frames, 20 + 4p frames. */
 static struct answer hypercall_info(struct cpu *cpu, u32 which)
 {
-    struct answer answer = info_read(cpu, which);
-    if (answer.valid) {
-        return (struct answer){ .value = answer.value, .valid = true };
-    }
-    return (struct answer){ .value = EINVAL, .valid = false };
+    return info_read(cpu, which);
 }
 
 /* How often a CPU (by index) has left for a basic exit reason. */
 static struct answer hypercall_exit_count(struct cpu *cpu, u32 index, u32 reason)
 {
-    struct answer answer = exit_count_read(cpu, index, reason);
-    if (answer.valid) {
-        return (struct answer){ .value = answer.value, .valid = true };
-    }
-    return (struct answer){ .value = EINVAL, .valid = false };
+    return exit_count_read(cpu, index, reason);
 }
 
 /* Eight bytes of the hypervisor's log from a byte offset, zeros behind the end. */
 static struct answer hypercall_log_read(struct cpu *cpu, u64 offset)
 {
-    struct answer answer = log_read_bytes(cpu, offset);
-    if (answer.valid) {
-        return (struct answer){ .value = answer.value, .valid = true };
-    }
-    return (struct answer){ .value = EINVAL, .valid = false };
+    return log_read_bytes(cpu, offset);
+}
+
+/* A new domain with the secret in R8:R9, and its handle. `flags` is 0; `address` is any at which the caller has a
+ * page of a pool. */
+static struct answer hypercall_domain_create(struct cpu *cpu, u32 flags, u64 address)
+{
+    return domain_create(cpu, flags, address);
+}
+
+/* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU is in it,
+ * and while there is more to take apart. */
+static struct answer hypercall_domain_destroy(struct cpu *cpu, struct domain *domain)
+{
+    return domain_destroy(cpu, domain);
+}
+
+/* A new vCPU in the state after RESET, and its handle. `address` is its block: 32 KiB, aligned,
+ * in one frame of this domain. */
+static struct answer hypercall_vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address)
+{
+    return vcpu_create(cpu, domain, apic_id, address);
+}
+
+/* A frame (2 MiB) of the pool for this domain, zeroed: its number within the pool. `hint`: the one wanted,
+ * or all ones. */
+static struct answer hypercall_frame_claim(struct cpu *cpu, struct domain *domain, u64 hint)
+{
+    return frame_claim(cpu, domain, hint);
+}
+
+/* A frame back into the pool. EBUSY while the guest has some of it or a block is in it,
+ * EAGAIN while a CPU may still use it. */
+static struct answer hypercall_frame_release(struct cpu *cpu, struct domain *domain, u64 frame)
+{
+    return frame_release(cpu, domain, frame);
+}
+
+/* The guest sees at `guest` what the caller has at `address`: `size` bytes, whole pages, in bits 2:0 rights (read,
+ * write, execute). Back: bytes done, also with EAGAIN. */
+static struct answer hypercall_memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size)
+{
+    return memory_map(cpu, domain, guest, address, size);
+}
+
+/* The guest sees nothing at `guest`, `size` bytes. EAGAIN while there is more,
+ * or a CPU may still use it: make them leave. */
+static struct answer hypercall_memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size)
+{
+    return memory_unmap(cpu, domain, guest, size);
+}
+
+/* Which of `pages` from `guest` on were written since asked last: a bit each in the vCPU's state area. */
+static struct answer hypercall_memory_dirty(struct cpu *cpu, struct vcpu *vcpu, u64 guest, u64 pages)
+{
+    return memory_dirty(cpu, vcpu, guest, pages);
+}
+
+/* Runs the vCPU on this CPU until it comes back, and says why: enum luv_exit, with more in the run page. */
+static struct answer hypercall_vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
+{
+    return vcpu_run(cpu, vcpu);
+}
+
+/* State of the vCPU into its state area: which, in how many bytes. Back: bytes written. */
+static struct answer hypercall_vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
+{
+    return vcpu_get(cpu, vcpu, what, size);
+}
+
+/* State of the vCPU from its state area: all or nothing. Back: bytes taken,
+ * or with EINVAL the index of the bad entry. */
+static struct answer hypercall_vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
+{
+    return vcpu_set(cpu, vcpu, what, size);
+}
+
+/* How often the domain's vCPUs came back, by enum luv_exit; from 32 on how often they left, by basic exit reason. */
+static struct answer hypercall_domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
+{
+    return domain_stat(cpu, domain, which);
+}
+
+/* The handle of the domain at an index. ENOENT where there is none now, EINVAL behind the last. */
+static struct answer hypercall_domain_list(struct cpu *cpu, u32 index)
+{
+    return domain_list(cpu, index);
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_domain_destroy(struct cpu *cpu, u32 callers)
+{
+    struct domain *domain;
+    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_domain_destroy(cpu, domain);
+    domain_leave(domain);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_vcpu_create(struct cpu *cpu, u32 callers)
+{
+    struct domain *domain;
+    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_vcpu_create(cpu, domain, (u32)cpu->guest.rsi, (u64)cpu->guest.rdx);
+    domain_leave(domain);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_frame_claim(struct cpu *cpu, u32 callers)
+{
+    struct domain *domain;
+    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_frame_claim(cpu, domain, (u64)cpu->guest.rsi);
+    domain_leave(domain);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_frame_release(struct cpu *cpu, u32 callers)
+{
+    struct domain *domain;
+    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_frame_release(cpu, domain, (u64)cpu->guest.rsi);
+    domain_leave(domain);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_memory_map(struct cpu *cpu, u32 callers)
+{
+    struct domain *domain;
+    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_memory_map(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx,
+            (u64)cpu->guest.r10);
+    domain_leave(domain);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_memory_unmap(struct cpu *cpu, u32 callers)
+{
+    struct domain *domain;
+    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_memory_unmap(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx);
+    domain_leave(domain);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_memory_dirty(struct cpu *cpu)
+{
+    struct vcpu *vcpu;
+    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_memory_dirty(cpu, vcpu, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx);
+    vcpu_leave(vcpu);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_vcpu_run(struct cpu *cpu)
+{
+    struct vcpu *vcpu;
+    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_vcpu_run(cpu, vcpu);
+    vcpu_leave(vcpu);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_vcpu_get(struct cpu *cpu)
+{
+    struct vcpu *vcpu;
+    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_vcpu_get(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
+    vcpu_leave(vcpu);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_vcpu_set(struct cpu *cpu)
+{
+    struct vcpu *vcpu;
+    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_vcpu_set(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
+    vcpu_leave(vcpu);
+    return answer;
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer hold_domain_stat(struct cpu *cpu, u32 callers)
+{
+    struct domain *domain;
+    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = hypercall_domain_stat(cpu, domain, (u32)cpu->guest.rsi);
+    domain_leave(domain);
+    return answer;
 }
 
 static struct answer hypercall_dispatch(struct cpu *cpu)
@@ -293,10 +503,54 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
         return hypercall_exit_count(cpu, (u32)cpu->guest.rdi, (u32)cpu->guest.rsi);
     case 2:
         return hypercall_log_read(cpu, (u64)cpu->guest.rdi);
+    case 16:
+        if (cpu->guest.rdi >> 32)
+            break;
+        return hypercall_domain_create(cpu, (u32)cpu->guest.rdi, (u64)cpu->guest.rsi);
+    case 17:
+        return hold_domain_destroy(cpu, CALLER_SECRET);
+    case 18:
+        if (cpu->guest.rsi >> 32)
+            break;
+        return hold_vcpu_create(cpu, CALLER_OWNER);
+    case 19:
+        return hold_frame_claim(cpu, CALLER_OWNER);
+    case 20:
+        return hold_frame_release(cpu, CALLER_OWNER);
+    case 21:
+        return hold_memory_map(cpu, CALLER_OWNER);
+    case 22:
+        return hold_memory_unmap(cpu, CALLER_OWNER);
+    case 23:
+        return hold_memory_dirty(cpu);
+    case 24:
+        return hold_vcpu_run(cpu);
+    case 25:
+        if (cpu->guest.rsi >> 32)
+            break;
+        if (cpu->guest.rdx >> 32)
+            break;
+        return hold_vcpu_get(cpu);
+    case 26:
+        if (cpu->guest.rsi >> 32)
+            break;
+        if (cpu->guest.rdx >> 32)
+            break;
+        return hold_vcpu_set(cpu);
+    case 27:
+        if (cpu->guest.rsi >> 32)
+            break;
+        return hold_domain_stat(cpu, CALLER_SECRET);
     default:
-        return (struct answer){ .value = ENOSYS, .valid = false };
+        return (struct answer){ .error = ENOSYS };
     }
-    return (struct answer){ .value = EINVAL, .valid = false };
+    return (struct answer){ .error = EINVAL };
+}
+
+static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
+{
+    cpu->guest.rax = -(u64)answer.error;
+    cpu->guest.rdx = answer.value;
 }
 
 /* False: not a call of ours, and the instruction does not exist. */
@@ -304,10 +558,38 @@ static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    struct answer answer = hypercall_dispatch(cpu);
-    cpu->guest.rax = answer.valid ? 0 : -answer.value;
-    cpu->guest.rdx = answer.valid ? answer.value : 0;
+    hypercall_answer(cpu, hypercall_dispatch(cpu));
     return true;
+}
+
+static struct answer hypercall_dispatch_root(struct cpu *cpu)
+{
+    switch ((u32)cpu->guest.rax) {
+    case 17:
+        return hold_domain_destroy(cpu, CALLER_ROOT);
+    case 27:
+        if (cpu->guest.rsi >> 32)
+            break;
+        return hold_domain_stat(cpu, CALLER_ROOT);
+    case 28:
+        if (cpu->guest.rdi >> 32)
+            break;
+        return hypercall_domain_list(cpu, (u32)cpu->guest.rdi);
+    default:
+        return (struct answer){ .error = ENOSYS };
+    }
+    return (struct answer){ .error = EINVAL };
+}
+
+/* Root's calls come by a port, which only who may use ports can write; anything else goes to the device. */
+static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
+{
+    if (input || size != 4 || cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64()) {
+        guest_io_native(cpu, port, size, input);
+        return;
+    }
+    hypercall_answer(cpu, hypercall_dispatch_root(cpu));
+    guest_advance(cpu);
 }
 
 /* ---- MSRs outside the bitmap. */
@@ -464,6 +746,8 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
             return;
         }
         break;
+    case 0xf8: /* hypercall_root */
+        break;
     }
     guest_io_native(cpu, port, 1, input);
 }
@@ -473,7 +757,9 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
     if (string)
         machine_stop(cpu, "dom0 used a string instruction on a trapped port");
-    if (size == 1)
+    if (port == LUV_ROOT_PORT)
+        on_hypercall_port(cpu, port, size, input);
+    else if (size == 1)
         on_io_byte(cpu, port, input);
     else
         guest_io_split(cpu, port, size, input, on_io_byte);

@@ -98,10 +98,10 @@ void dom0_reset_state(struct cpu *cpu)
     vmwrite(VMCS_GUEST_RIP, 0xfff0);
     vmwrite(VMCS_GUEST_RFLAGS, 2);
     vmwrite(VMCS_GUEST_RSP, 0);
-    vmwrite(VMCS_GUEST_CR0, 0x60000010 | DOM0_CR0_OWNED);
+    vmwrite(VMCS_GUEST_CR0, 0x60000010 | DOM0_CR0_HELD);
     vmwrite(VMCS_CR0_READ_SHADOW, 0x60000010);
     vmwrite(VMCS_GUEST_CR3, 0);
-    vmwrite(VMCS_GUEST_CR4, 0 | DOM0_CR4_OWNED);
+    vmwrite(VMCS_GUEST_CR4, 0 | DOM0_CR4_HELD);
     vmwrite(VMCS_CR4_READ_SHADOW, 0);
     vmwrite(VMCS_GUEST_IA32_EFER, 0);
     vmwrite(VMCS_GUEST_DR7, 0x400);

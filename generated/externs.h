@@ -4,6 +4,8 @@
 #include "generated/structs.h"
 
 struct cpu;
+struct domain;
+struct vcpu;
 
 /* The MTRRs of this CPU were written: its EPT takes their types anew. */
 void mtrr_changed(struct cpu *cpu);
@@ -49,3 +51,66 @@ struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason);
 
 /* Up to eight bytes of the log's text from a byte offset; zeros behind its end. */
 struct answer log_read_bytes(struct cpu *cpu, u64 offset);
+
+/* An NMI left a guest of a VMM: a kick of ours, or dom0's and owed to it. */
+void nmi_left(struct cpu *cpu);
+
+/* INIT left a guest of a VMM: it is dom0's on this CPU, once it is back there. */
+void init_left(struct cpu *cpu);
+
+/* A machine check hit the entry of a guest: it is dom0's. */
+void machine_check_left(struct cpu *cpu);
+
+/* An exception left a guest of a VMM: whose it is, by the constants above. */
+u8 exception_left(struct cpu *cpu);
+
+/* Bits of CR4 that the VMM lets its guest set; never VMXE or SMXE. */
+u64 cr4_permitted(struct cpu *cpu);
+
+/* The guest writes its TSC: the offset changes, and IA32_TSC_ADJUST by as much. */
+void tsc_write(struct cpu *cpu, u64 value);
+
+/* The guest's IA32_TSC_ADJUST. */
+u64 tsc_adjust_read(struct cpu *cpu);
+
+/* The guest writes IA32_TSC_ADJUST: its TSC changes by as much. */
+void tsc_adjust_write(struct cpu *cpu, u64 value);
+
+/* A new domain; `address` shows a page of the pool that it takes memory from, and so that the caller may. */
+struct answer domain_create(struct cpu *cpu, u32 flags, u64 address);
+
+/* Takes a domain apart, as much at a time as is quick. */
+struct answer domain_destroy(struct cpu *cpu, struct domain *domain);
+
+/* One counter of a domain. */
+struct answer domain_stat(struct cpu *cpu, struct domain *domain, u32 which);
+
+/* The handle of the domain at an index. */
+struct answer domain_list(struct cpu *cpu, u32 index);
+
+/* A new vCPU, in the state after RESET. */
+struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address);
+
+/* A frame of the pool for a domain, zeroed. */
+struct answer frame_claim(struct cpu *cpu, struct domain *domain, u64 hint);
+
+/* A domain's frame back into the pool. */
+struct answer frame_release(struct cpu *cpu, struct domain *domain, u64 frame);
+
+/* Guest-physical addresses show what the caller has at its own. */
+struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size);
+
+/* Guest-physical addresses show nothing. */
+struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size);
+
+/* Which pages were written, into the vCPU's state area; the marks are cleared. */
+struct answer memory_dirty(struct cpu *cpu, struct vcpu *vcpu, u64 guest, u64 pages);
+
+/* Runs a vCPU until something is for its VMM. */
+struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu);
+
+/* State of a vCPU into its state area. */
+struct answer vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size);
+
+/* State of a vCPU from its state area. */
+struct answer vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size);

@@ -12,5 +12,5 @@ struct regs4 {
 
 struct answer {
     u64 value;
-    bool valid;
+    u32 error;
 };

@@ -1,13 +1,14 @@
 /* Questions of dom0's programs about the hypervisor. */
 #include "cpu.h"
 #include "generated/externs.h"
+#include "generated/luvalley_abi.h"
 #include "generated/x86.h"
 #include "log.h"
 #include "smp.h"
 
 static struct answer answer(u64 value)
 {
-    return (struct answer){ value, true };
+    return (struct answer){ .value = value };
 }
 
 /* A counter of struct cpu, summed over all CPUs. */
@@ -24,7 +25,7 @@ struct answer info_read(struct cpu *cpu, u32 which)
     case 4: return answer(EXIT_COUNT);
     case 5: return answer(SUM(hidden_reads));
     case 6: return answer(SUM(hidden_writes));
-    default: return (struct answer){ 0, false };
+    default: return (struct answer){ .error = EINVAL };
     }
 }
 
@@ -32,7 +33,7 @@ struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason)
 {
     (void)cpu;
     if (index >= cpu_count || reason >= EXIT_COUNT)
-        return (struct answer){ 0, false };
+        return (struct answer){ .error = EINVAL };
     return answer(cpus[index]->exit_counts[reason]);
 }
 

@@ -52,8 +52,8 @@ class BodyBuilder(EntryCheckBuilder):
 
     @v_args(meta=True)
     def forward(self, meta: Meta, children: Children) -> syntax.Outcome:
-        """`forward;`."""
-        return syntax.Outcome("forward", self.span_over(meta))
+        """`forward REASON;`."""
+        return syntax.Outcome("forward", self.span_over(meta), forward=children[0])
 
     @v_args(meta=True)
     def inject(self, meta: Meta, children: Children) -> syntax.Outcome:

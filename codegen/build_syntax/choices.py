@@ -55,20 +55,31 @@ class SyntaxBuilder(BodyBuilder):
         return Part("at", (children[0], children[1]))
 
     def hypercall(self, children: Children) -> syntax.Hypercall:
-        """A number, a signature, who may call, and a body."""
-        names = pick_all(children, Name)
+        """A number, a signature, who may call, what may go wrong, and a body."""
         return syntax.Hypercall(
-            children[0], names[0], pick_all(children, syntax.Parameter), part(children, "returns"), names[1],
-            pick(children, syntax.Block),
+            children[0], children[1], pick_all(children, syntax.Parameter), part(children, "returns"),
+            pick(children, tuple), part(children, "errors") or (), pick(children, syntax.Block),
         )
 
-    domain = makes_named_list(syntax.Domain)
+    failures = keeps("errors")
+
+    under = keeps("under")
+
+    def domain(self, children: Children) -> syntax.Domain:
+        """A name, perhaps who runs it, and clauses."""
+        clauses = tuple(one for one in children[1:] if not isinstance(one, Part))
+        return syntax.Domain(children[0], part(children, "under"), clauses)
+
     native = makes(syntax.Native)
     trap = makes(syntax.Trap)
     for_backend = makes_named_list(syntax.ForBackend)
     set = makes_named_list(syntax.Set)
     setting = makes(syntax.Setting)
     own = makes_named_list(syntax.Own)
+
+    def own_bit(self, children: Children) -> syntax.OwnBit:
+        """`NAME`, or `NAME = off`."""
+        return syntax.OwnBit(children[0], children[1] if len(children) > 1 else None)
 
     def names(self, children: Children) -> tuple[Name, ...]:
         """Names between commas."""
@@ -137,7 +148,7 @@ class SyntaxBuilder(BodyBuilder):
 
     @v_args(meta=True)
     def action(self, meta: Meta, children: Children) -> syntax.Action:
-        """`pass`, `try`, or a value."""
+        """`pass`, `try`, `hypercalls`, or a value."""
         span = self.span_over(meta)
         if not isinstance(children[0], Token):
             return syntax.Action("value", span, value=children[0])
@@ -149,6 +160,11 @@ class SyntaxBuilder(BodyBuilder):
         return syntax.Action("inject", self.span_over(meta), vector=children[0])
 
     @v_args(meta=True)
+    def action_forward(self, meta: Meta, children: Children) -> syntax.Action:
+        """`forward REASON`."""
+        return syntax.Action("forward", self.span_over(meta), forward=children[0])
+
+    @v_args(meta=True)
     def action_do(self, meta: Meta, children: Children) -> syntax.Action:
         """`do { ... }`."""
         return syntax.Action("do", self.span_over(meta), body=children[0])
@@ -158,7 +174,11 @@ class SyntaxBuilder(BodyBuilder):
 
     def switch_rule(self, children: Children) -> syntax.SwitchRule:
         """`NAME`, or `list NAME`."""
-        return syntax.SwitchRule(pick(children, Name), len(children) > 1)
+        return syntax.SwitchRule((pick(children, Name),), "list" if len(children) > 1 else "")
+
+    def switch_swap(self, children: Children) -> syntax.SwitchRule:
+        """`swap NAMES`."""
+        return syntax.SwitchRule(children[0], "swap")
 
     domain_reset = makes_list(syntax.DomainReset)
     domain_memory = makes_list(syntax.DomainMemory)

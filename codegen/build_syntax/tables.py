@@ -112,3 +112,4 @@ class TableBuilder(FactBuilder):
 
     errnos = makes_list(syntax.Errnos)
     errno = makes(syntax.Errno)
+    forwards = makes_list(syntax.Forwards)

@@ -52,9 +52,21 @@ def suggest(setting: Setting, need: ir.Condition, domain: Domain) -> str:
 def check_switched_msrs(model: Model, domain: Domain, reporter: Reporter) -> None:
     """An MSR that is switched by VMCS fields has its controls on; `save` and `load` come in pairs."""
     for one in domain.switched:
-        for how, control in one.msr.switched.controls if one.msr.switched and not one.by_list else ():
+        for how, control in one.msr.switched.controls if one.msr.switched and one.how == "fields" else ():
             if setting_of(domain, control) != "on":
                 report_switch(one, how, control, model, domain, reporter)
+
+
+def check_ports(model: Model, domain: Domain, reporter: Reporter) -> None:
+    """Where every port is forwarded, no bitmap decides: the control for all of them is on, and nothing overrides it."""
+    if domain.io.default_read.kind != "forward":
+        return
+    for control, wanted in (("primary.unconditional_io_exiting", "on"), ("primary.use_io_bitmaps", "off")):
+        found = setting_of(domain, control)
+        if found != wanted:
+            message = f"{domain.name} forwards every port but `{control}` is {found}"
+            fact = model.facts.controls[control].span if control in model.facts.controls else domain.span
+            errors.control_needs(reporter, domain.io.span, message, fact, f"turn `{control}` {wanted}")
 
 
 def report_switch(one: Switched, how: str, control: str, model: Model, domain: Domain, reporter: Reporter) -> None:

@@ -45,7 +45,8 @@ def check_coverage(model: Model, domain: Domain, reporter: Reporter) -> None:
         if possible and handler is None and event.name not in POLICY_EVENTS:
             why = explain(possible[0].condition, domain, model.facts)
             binder = "(e)" if event.payload else ""
-            help = f'add to {domain.span.path}: on {event.name}{binder} {{ stop "..."; }}'
+            end = "forward NAME;" if domain.under else 'stop "...";'
+            help = f"add to {domain.span.path}: on {event.name}{binder} {{ {end} }}"
             errors.exit_unhandled(reporter, possible[0].span, domain.name, event.name, why, help)
         elif handler is not None and not possible and event.name not in trapped:
             exit = model.facts.exits[event.exits[0]]

@@ -23,5 +23,6 @@ def generate(model: Model) -> list[Output]:
     outputs += make_entry_checks(model)
     for domain in model.domains.values():
         outputs += [*make_tables(model, domain), make_bitmaps(domain), make_handlers(model, domain)]
-        outputs += [make_exit_path(model, domain), make_requirements(model, domain)]
+        if not domain.under:
+            outputs += [make_exit_path(model, domain), make_requirements(model, domain)]
     return sorted(outputs, key=lambda one: one.name)

@@ -18,8 +18,14 @@ def make_bitmaps(domain: Domain) -> Output:
     what = f"Bitmaps of {domain.name}: a set bit leaves the guest. SDM: 25.6.4, 25.6.9."
     first = header_comment(f"spec/{domain.name}.luv", what)
     msr = rows(make_msr_bitmap(domain), lambda offset: describe_msr(offset, domain))
-    io = rows(make_io_bitmap(domain), lambda offset: describe_io(offset, domain))
-    return Output(f"{domain.name}_bitmaps.c", render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io))
+    ports = make_io_bitmap(domain) if has_io_bitmap(domain) else b""
+    io = rows(ports, lambda offset: describe_io(offset, domain))
+    return Output(f"{domain.name}_bitmaps.c", render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io, ports=bool(ports)))
+
+
+def has_io_bitmap(domain: Domain) -> bool:
+    """A domain that forwards every port has a control for all of them."""
+    return domain.io.default_read.kind != "forward"
 
 
 def make_msr_bitmap(domain: Domain) -> bytes:

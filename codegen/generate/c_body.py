@@ -5,7 +5,7 @@ from __future__ import annotations
 from codegen.model import ir
 from codegen.model.choices import Body
 from codegen.model.facts import StateField
-from codegen.model.types import StructType, Type
+from codegen.model.types import HandleType, StructType, Type
 
 INDENT = "    "
 OPERATORS = {"and": "&&", "or": "||"}
@@ -14,8 +14,16 @@ C_UNARY = {"not": "!", "-": "-", "~": "~"}
 
 
 def c_type(type: Type) -> str:
-    """A type's name in C."""
+    """A type's name in C; a handle's has its star, and a space in front."""
+    if isinstance(type, HandleType):
+        return f"struct {type.name} *"
     return f"struct {type.name}" if isinstance(type, StructType) else type.name
+
+
+def c_declare(type: Type, name: str) -> str:
+    """A type and a name of it."""
+    text = c_type(type)
+    return f"{text}{name}" if text.endswith("*") else f"{text} {name}"
 
 
 def c_number(value: int) -> str:
@@ -167,7 +175,7 @@ def statement(item: ir.Statement) -> list[str]:
     """The lines of one statement."""
     match item:
         case ir.LetLocal(name, value):
-            return [f"{c_type(value.type)} {name} = {expression(value)};"]
+            return [f"{c_declare(value.type, name)} = {expression(value)};"]
         case ir.GuestWrite(field, value, low, high):
             return [write_state(field, merge(read_state(field), expression(value), low, high))]
         case ir.VmcsWrite(field, value, low, high):
@@ -216,12 +224,21 @@ def outcome(item: ir.End) -> list[str]:
             return [f'machine_reset("{item.text}");']
         case "stop":
             return [f'machine_stop(cpu, "{item.text}");']
+        case "forward":
+            assert isinstance(item.value, ir.Constant)
+            return [f"{item.text}_forward(cpu, LUV_EXIT_{item.value.name.upper()});", "return;"]
         case "return":
-            value = expression(item.value) if item.value else "0"
-            return [f"return (struct answer){{ .value = {value}, .valid = true }};"]
+            return [f"return {result(item.value)};"]
         case _:
             assert isinstance(item.value, ir.Constant)
-            return [f"return (struct answer){{ .value = {item.value.name}, .valid = false }};"]
+            return [f"return (struct answer){{ .error = {item.value.name} }};"]
+
+
+def result(value: ir.Expression | None) -> str:
+    """A hypercall's answer: an extern's own, or a value."""
+    if value is not None and isinstance(value.type, StructType):
+        return expression(value)
+    return f"(struct answer){{ .value = {expression(value) if value else '0'} }}"
 
 
 def inject(item: ir.End) -> str:

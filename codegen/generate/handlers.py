@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from codegen.checks.evaluate import evaluate
-from codegen.generate.c_body import c_type, expression, payload_used, statements
+from codegen.generate.c_body import c_declare, expression, payload_used, statements
 from codegen.generate.c_lines import fold_c
+from codegen.generate.constants import exit_count
 from codegen.generate.cpuid import make_views
-from codegen.generate.hypercalls import hypercall_views
-from codegen.generate.msr_switch import action_lines, case_lines, io_lines
+from codegen.generate.hypercalls import find_port, hypercall_views
+from codegen.generate.msr_switch import action_lines, case_lines, default_lines, io_lines, unwrap
 from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Arm, Exit
 from codegen.model.ir import Statement
@@ -18,6 +20,7 @@ from codegen.render import header_comment, render
 
 # Events that tables of the domain answer, and the payload that their generated function always takes.
 POLICY_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr", "value"), "io": ("port", "size", "input", "string")}
+GUEST_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr",), "io": ("input",)}
 
 
 @dataclass(frozen=True)
@@ -55,26 +58,37 @@ def possible_exits(model: Model, domain: Domain) -> list[Exit]:
 
 def make_handlers(model: Model, domain: Domain) -> Output:
     """The domain's handlers, tables and exits as C."""
-    first = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
+    view = {"name": domain.name, **view_policies(model, domain)}
+    view["first"] = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
+    view["handlers"] = [make_handler(one, model) for one in domain.handlers.values()]
+    view["exits"] = [make_exit(one, model, domain) for one in possible_exits(model, domain)]
+    if domain.under:
+        return Output(f"{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
     leaves, _ = make_views(domain)
-    text = render(
-        "handlers.c.j2", first=first, name=domain.name, leaves=leaves, own=domain.cpuid.own,
-        handlers=[make_handler(one, model) for one in domain.handlers.values()],
-        exits=[make_exit(one, model, domain) for one in possible_exits(model, domain)],
-        read_cases=case_lines(domain.msr.read, "read"), write_cases=case_lines(domain.msr.write, "write"),
-        read_default=action_lines(domain.msr.default_read, "read"),
-        write_default=action_lines(domain.msr.default_write, "write"),
-        parameters={event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
-        io_cases=io_lines(domain.io), hypercalls=hypercall_views(model),
-    )
-    return Output(f"{domain.name}_handlers.c", fold_c(text))
+    calls = hypercall_views(model, domain)
+    view |= {"leaves": leaves, "own": domain.cpuid.own, "io_cases": io_lines(domain.io), "hypercalls": calls}
+    view |= {"handles": any(one.handle for one in calls), "root_port": find_port(domain)}
+    return Output(f"{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
+
+
+def view_policies(model: Model, domain: Domain) -> dict[str, Any]:
+    """The functions of the policies, and the table of exits."""
+    possible = {one.number: one.name for one in possible_exits(model, domain)}
+    return {
+        "parameters": {event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
+        "read_cases": case_lines(domain.msr.read, "read"), "write_cases": case_lines(domain.msr.write, "write"),
+        "read_default": unwrap(action_lines(domain.msr.default_read, "read")),
+        "write_default": unwrap(action_lines(domain.msr.default_write, "write")),
+        "io_default": default_lines(domain.io),
+        "table": [possible.get(number, "") for number in range(exit_count(model.facts))],
+    }
 
 
 def make_handler(handler: Handler, model: Model) -> HandlerView:
     """A handler; its parameters are what it reads."""
     used = payload_used(handler.body)
     payload = model.facts.events[handler.event].payload
-    parameters = [f"{c_type(type)} {name}" for name, type in payload if name in used]
+    parameters = [c_declare(type, name) for name, type in payload if name in used]
     lines = statements(handler.body.statements)
     if not any("cpu" in line for line in lines):
         lines = ["    (void)cpu;", *lines]
@@ -90,16 +104,19 @@ def wanted_payload(event: str, domain: Domain) -> set[str]:
     """Names of the payload that the event's handler takes: what it reads, and for a table what every rule may need."""
     if event in domain.handlers:
         return payload_used(domain.handlers[event].body)
-    return set(POLICY_EVENTS[event]) | {name for body in policy_bodies(event, domain) for name in payload_used(body)}
+    always = GUEST_EVENTS if domain.under else POLICY_EVENTS
+    return set(always[event]) | {name for body in policy_bodies(event, domain) for name in payload_used(body)}
 
 
 def policy_bodies(event: str, domain: Domain) -> list[Body]:
-    """The bodies of a policy's rules."""
+    """The bodies of a policy's rules, and of its defaults."""
     if event == "io":
         actions = [action for rule in domain.io.rules for action in (rule.read, rule.write)]
+        actions += [domain.io.default_read, domain.io.default_write]
     else:
         rules = domain.msr.read if event == "msr_read" else domain.msr.write
-        actions = [rule.action for rule in rules]
+        default = domain.msr.default_read if event == "msr_read" else domain.msr.default_write
+        actions = [*(rule.action for rule in rules), default]
     return [action.body for action in actions if action.body is not None]
 
 
@@ -107,7 +124,7 @@ def policy_parameters(event: str, model: Model, domain: Domain) -> str:
     """The parameters of a policy's function."""
     wanted = wanted_payload(event, domain)
     known = model.facts.events[event].payload if event in model.facts.events else ()
-    return ", ".join(["struct cpu *cpu", *(f"{c_type(type)} {name}" for name, type in known if name in wanted)])
+    return ", ".join(["struct cpu *cpu", *(c_declare(type, name) for name, type in known if name in wanted)])
 
 
 def make_arms(exit: Exit, domain: Domain) -> list[ArmView]:
@@ -121,6 +138,6 @@ def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView
     test = expression(arm.where) if arm.where is not None else ""
     wanted = wanted_payload(arm.event, domain)
     payload = [(name, value) for name, value in arm.payload if name in wanted]
-    made = [f"{c_type(value.type)} {name} = {expression(value)};" for name, value in payload]
+    made = [f"{c_declare(value.type, name)} = {expression(value)};" for name, value in payload]
     call = f"on_{arm.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
     return ArmView(test, (*statements(before, 0), *made, call))

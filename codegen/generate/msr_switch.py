@@ -7,6 +7,10 @@ from codegen.generate.c_body import INDENT, c_number, statements
 from codegen.model.choices import Action, IoPolicy, MsrRule
 
 
+# What an access of one byte to a port does by itself: calls of root are four bytes.
+NATIVE = ("pass", "hypercalls")
+
+
 def case_lines(rules: tuple[MsrRule, ...], direction: str) -> list[str]:
     """`case` by `case`, in order of number; rules with the same action share their lines."""
     groups: dict[int, list[MsrRule]] = {}
@@ -45,7 +49,7 @@ def action_lines(action: Action, direction: str) -> list[str]:
 def kind_lines(action: Action, direction: str) -> list[str]:
     """The lines of an action by its kind."""
     match action.kind:
-        case "do":
+        case "do" | "forward":
             assert action.body is not None
             body = [line.removeprefix(INDENT) for line in statements(action.body.statements)]
             return ["{", *(INDENT + line for line in body), "}"]
@@ -82,11 +86,19 @@ def io_lines(policy: IoPolicy) -> list[str]:
     return lines
 
 
+def default_lines(policy: IoPolicy) -> list[str]:
+    """What a domain does that forwards every port."""
+    read, write = (unwrap(action_lines(one, "read")) for one in (policy.default_read, policy.default_write))
+    if read == write:
+        return ["(void)input;", *read]
+    return ["if (input) {", *(INDENT + line for line in read), "}", *write]
+
+
 def direction_lines(test: str, action: Action) -> list[str]:
     """What happens to one direction of a port."""
-    if action.kind == "pass" and not action.before:
+    if action.kind in NATIVE and not action.before:
         return []
-    if action.kind == "pass":
+    if action.kind in NATIVE:
         return [f"if ({test}) {{", *statements(action.before), "}"]
     return [f"if ({test}) {{", *(INDENT + line for line in unwrap(action_lines(action, "read"))), "}"]
 

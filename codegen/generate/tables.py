@@ -52,14 +52,16 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     vectors = sum(1 << one.number for one in domain.exceptions.trapped)
     _, late = make_views(domain)
     view = {
-        "name": domain.name, "words": words, "vectors": f"{vectors:#x}", "late": late,
+        "name": domain.name, "under": domain.under, "words": words, "vectors": f"{vectors:#x}", "late": late,
         "owned": {register: f"{mask:#x}" for register, mask in domain.owned.items()},
+        "held": {register: f"{mask:#x}" for register, mask in domain.held.items()},
+        "swaps": [one.msr for one in domain.switched if one.how == "swap"],
         "memory": [make_memory_rule(rule) for rule in domain.memory],
         "reset": reset_lines(domain),
-        "lists": [one.msr for one in domain.switched if one.by_list],
+        "lists": [one.msr for one in domain.switched if one.how == "list"],
         "doc": domain.doc.summary,
     }
-    sources = f"spec/{domain.name}.luv, spec/memory.luv"
+    sources = f"spec/{domain.name}.luv" + ("" if domain.under else ", spec/memory.luv")
     header = header_comment(sources, f"The domain {domain.name}.")
     tables = header_comment(sources, f"Tables of {domain.name}.")
     return [
@@ -80,14 +82,17 @@ def rights(text: str) -> str:
 
 
 def reset_lines(domain: Domain) -> list[str]:
-    """Owned bits are 1 in hardware, whatever the guest's value; the shadow has the value."""
+    """Owned bits are in hardware as they are held, whatever the guest's value; the shadow has the value."""
     lines = []
     for field, value in domain.reset:
         text = expression(value)
         if field.name in domain.owned:
             register = field.name.upper()
-            lines.append(write_state(field, f"{text} | {domain.name.upper()}_{register}_OWNED"))
+            name = f"{domain.name}_{register}".upper()
+            all_on = domain.held[field.name] == domain.owned[field.name]
+            value = f"{text} | {name}_HELD" if all_on else f"({text} & ~{name}_OWNED) | {name}_HELD"
+            lines.append(write_state(field, value))
             lines.append(f"vmwrite(VMCS_{register}_READ_SHADOW, {text});")
         else:
             lines.append(write_state(field, text))
-    return lines
+    return lines if any("cpu" in line for line in lines) else ["(void)cpu;", *lines]

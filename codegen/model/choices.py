@@ -16,7 +16,7 @@ class Extern:
     """A C function of the runtime that bodies may call; `cost` in instructions."""
 
     name: str
-    parameters: tuple[tuple[str, Scalar], ...]
+    parameters: tuple[tuple[str, Type], ...]
     returns: Type | None
     takes_cpu: bool
     cost: int
@@ -65,7 +65,10 @@ class Body:
 
 @dataclass(frozen=True)
 class Action:
-    """What happens to an access; `kind`: pass, try, value, inject or do. `before`: an instrumented build counts."""
+    """What happens to an access; `kind`: pass, try, hypercalls, value, inject, forward or do.
+
+    `body` is the one of `do`, and for `forward` that outcome alone. `before`: an instrumented build counts.
+    """
 
     kind: str
     span: Span
@@ -125,10 +128,10 @@ class ExceptionPolicy:
 
 @dataclass(frozen=True)
 class Switched:
-    """An MSR of which guest and host have each their own: by VMCS fields, or by the MSR lists."""
+    """An MSR of which guest and host have each their own; `how`: fields (of the VMCS), list (of MSRs), swap (by us)."""
 
     msr: Msr
-    by_list: bool
+    how: str
     span: Span
 
 
@@ -167,13 +170,14 @@ class Handler:
 
 @dataclass(frozen=True)
 class Hypercall:
-    """A hypercall, typed."""
+    """A hypercall, typed; `errors` are all that it may fail with."""
 
     number: int
     name: str
-    parameters: tuple[tuple[str, Scalar], ...]
+    parameters: tuple[tuple[str, Type], ...]
     returns: Scalar | None
-    origin: str
+    callers: tuple[str, ...]
+    errors: tuple[str, ...]
     body: Body
     doc: Doc
     span: Span
@@ -181,9 +185,10 @@ class Hypercall:
 
 @dataclass(frozen=True)
 class Domain:
-    """A domain, resolved."""
+    """A domain, resolved. `under`: who runs it, if not the hypervisor itself; `held`: owned bits that are kept on."""
 
     name: str
+    under: str
     doc: Doc
     native: tuple[Name, ...]
     trapped: tuple[Name, ...]
@@ -191,6 +196,7 @@ class Domain:
     required: tuple[Required, ...]
     required_features: tuple[Feature, ...]
     owned: dict[str, int]
+    held: dict[str, int]
     cpuid: CpuidPolicy
     msr: MsrPolicy
     io: IoPolicy

@@ -228,7 +228,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Errno:
-    """An error number of hypercalls."""
+    """An error number of hypercalls, or a reason to come back to the VMM."""
 
     number: int
     name: str
@@ -261,5 +261,6 @@ class Facts:
     vectors: dict[str, Vector] = field(default_factory=dict)
     ports: dict[str, Port] = field(default_factory=dict)
     errnos: dict[str, Errno] = field(default_factory=dict)
+    forwards: dict[str, Errno] = field(default_factory=dict)
     entry_checks: dict[str, EntryGroup] = field(default_factory=dict)
     entry_rules: dict[str, EntryRule] = field(default_factory=dict)

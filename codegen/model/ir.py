@@ -281,7 +281,10 @@ class LogLine:
 
 @dataclass(frozen=True)
 class End:
-    """An outcome: advance, advance_by, resume, forward, inject, reset, stop; or return and fail of a hypercall."""
+    """An outcome: advance, advance_by, resume, forward, inject, reset, stop; or return and fail of a hypercall.
+
+    `text` is what `reset` and `stop` say, and for `forward` the domain.
+    """
 
     kind: str
     value: Expression | None

@@ -25,6 +25,11 @@ class StructType:
         return dict(self.fields).get(field)
 
 
+@dataclass(frozen=True)
+class HandleType(StructType):
+    """A struct of the runtime that a hypercall is given a handle of: bodies pass it on, and cannot look into it."""
+
+
 Type = Scalar | StructType
 
 BOOL = Scalar("bool", 1)
@@ -33,6 +38,7 @@ U16 = Scalar("u16", 16)
 U32 = Scalar("u32", 32)
 U64 = Scalar("u64", 64)
 SCALARS = {one.name: one for one in (BOOL, U8, U16, U32, U64)}
+HANDLES = {name: HandleType(name, ()) for name in ("domain", "vcpu")}
 VMCS_TYPES = {"u16": U16, "u32": U32, "u64": U64, "natural": U64}
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from codegen import errors, syntax
 from codegen.model import choices, ir
 from codegen.model.types import U64, Scalar
-from codegen.resolve.bodies import resolve_body
+from codegen.resolve.bodies import resolve_body, resolve_forward
+from codegen.resolve.cost import cost_of
 from codegen.resolve.expressions import resolve_value
 from codegen.resolve.scope import Scope
 from codegen.source import NOWHERE
@@ -29,6 +30,12 @@ def resolve_action(node: syntax.Action, event: str, payload: dict[str, Scalar], 
         if vector is None:
             errors.unknown_name(scope.reporter, node.vector, "vector", scope.facts.vectors)
     body = None
+    if node.forward is not None:
+        end = resolve_forward(node.forward, node.span, scope)
+        body = choices.Body((end,), cost_of((end,))) if end else None
+    if node.kind == "try" and scope.under:
+        message = f"`try` asks the processor, and {scope.domain} is only a guest of it"
+        errors.not_valid_here(scope.reporter, node.span, message, "tell its VMM: forward NAME")
     if node.body is not None:
         inner = replace(scope, mode="body", binder="e", event=event, payload=payload, length="field")
         body = resolve_body(node.body, f"the {event} rule", inner)

@@ -6,10 +6,10 @@ from codegen import errors, syntax
 from codegen.model import ir
 from codegen.model.choices import Body
 from codegen.model.facts import Vector
-from codegen.model.types import BOOL, U64, Scalar
+from codegen.model.types import BOOL, U32, U64, Scalar
 from codegen.resolve.cost import cost_of
 from codegen.resolve.expressions import resolve, resolve_value
-from codegen.resolve.fitting import LITERAL, NOTHING, fit_literal
+from codegen.resolve.fitting import LITERAL, NOTHING, fit, fit_literal
 from codegen.resolve.names import layout_of
 from codegen.resolve.reserved import check_reserved
 from codegen.resolve.scope import Scope
@@ -187,9 +187,18 @@ def resolve_return(node: syntax.Return | syntax.Fail, scope: Scope) -> ir.Statem
         if errno is None:
             errors.unknown_name(scope.reporter, node.errno, "error number", scope.facts.errnos)
             return None
+        if errno.name not in scope.failures:
+            errors.errno_undeclared(scope.reporter, node.errno, scope.failures)
         return ir.End("fail", ir.Constant(errno.number, U64, errno.name), None, "", node.span)
-    value = resolve_value(node.value, scope, scope.returns or U64)
-    return ir.End("return", value, None, "", node.span)
+    return ir.End("return", resolve_result(node.value, scope), None, "", node.span)
+
+
+def resolve_result(node: syntax.Expr, scope: Scope) -> ir.Expression | None:
+    """A value; or an extern's answer, which is a value or an error already."""
+    value = resolve(node, scope)
+    if value is None or value.type == scope.structs.get("answer"):
+        return value
+    return fit(value, scope.returns or U64, node.span, scope)
 
 
 def resolve_outcome(node: syntax.Outcome, scope: Scope) -> ir.Statement | None:
@@ -204,8 +213,10 @@ def resolve_outcome(node: syntax.Outcome, scope: Scope) -> ir.Statement | None:
         if vector is None:
             errors.unknown_name(scope.reporter, node.vector, "vector", scope.facts.vectors)
             return None
+    if node.forward is not None:
+        return resolve_forward(node.forward, node.span, scope)
     check_length(node, scope)
-    check_forward(node, scope)
+    check_guest(node, scope)
     check_error_code(node, vector, scope)
     value = resolve_value(node.value, scope, U64) if node.value else None
     return ir.End(node.kind, value, vector, node.text.value if node.text else "", node.span)
@@ -232,10 +243,21 @@ def check_error_code(node: syntax.Outcome, vector: Vector | None, scope: Scope) 
     errors.type_mismatch(scope.reporter, node.span, message, "which code?" if node.value is None else "no code", help)
 
 
-def check_forward(node: syntax.Outcome, scope: Scope) -> None:
-    """Only a domU has someone to forward to."""
-    if node.kind == "forward":
-        message = "dom0 has no VMM to forward to"
-        errors.type_mismatch(scope.reporter, node.span, message, "to whom?", "only a domU's exits can be forwarded")
+def resolve_forward(name: syntax.Name, span: Span, scope: Scope) -> ir.End | None:
+    """Back to the VMM, for a reason that it knows; only a domain that has one can do that."""
+    if not scope.under:
+        message = f"{scope.domain} has no VMM to forward to"
+        errors.not_valid_here(scope.reporter, span, message, "only a domain `under vmm` forwards its exits")
+        return None
+    reason = scope.facts.forwards.get(name.text)
+    if reason is None:
+        errors.unknown_name(scope.reporter, name, "reason to come back", scope.facts.forwards)
+        return None
+    return ir.End("forward", ir.Constant(reason.number, U32, reason.name), None, scope.domain, span)
 
 
+def check_guest(node: syntax.Outcome, scope: Scope) -> None:
+    """What a VMM runs does not decide about the machine."""
+    if scope.under and node.kind in ("stop", "reset"):
+        message = f"`{node.kind}` ends the machine, and {scope.domain} is only a guest of it"
+        errors.not_valid_here(scope.reporter, node.span, message, "tell its VMM: forward NAME;")

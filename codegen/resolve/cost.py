@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codegen.model import ir
 
-OUTCOMES = {"advance": 16, "advance_by": 16, "resume": 8, "inject": 30, "return": 4, "fail": 4}
+OUTCOMES = {"advance": 16, "advance_by": 16, "resume": 8, "inject": 30, "forward": 60, "return": 4, "fail": 4}
 LOG_LINE = 60
 POLICY = 20
 

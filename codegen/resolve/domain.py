@@ -21,6 +21,8 @@ from codegen.source import Span
 
 VALUES = ("on", "off", "prefer", "switched")
 OWNABLE = ("cr0", "cr4")
+HELD = ("on", "off")
+RUNNERS = ("vmm",)
 RIGHTS = ("r", "rw", "rx", "rwx")
 PAGE = 4096
 Node = TypeVar("Node")
@@ -35,24 +37,39 @@ class DomainResolver:
     """One domain. Policies that a domain leaves out trap and pass nothing."""
 
     def __init__(self, node: syntax.Domain, doc: Doc, scope: Scope) -> None:
-        self.node, self.doc, self.scope = node, doc, scope
+        under = node.under.text if node.under else ""
+        self.node, self.doc = node, doc
+        self.scope = replace(scope, domain=node.name.text, under=under)
         self.facts, self.reporter = scope.facts, scope.reporter
         self.settings: dict[str, choices.Setting] = {}
         self.required: list[choices.Required] = []
         self.features: list[Feature] = []
         self.owned = dict.fromkeys(OWNABLE, 0)
+        self.held = dict.fromkeys(OWNABLE, 0)
 
     def resolve(self) -> choices.Domain:
         """The domain with all its tables."""
+        self.check_under()
         for backend in clauses_of(self.node, syntax.ForBackend):
             self.add_backend(backend)
         self.check_wishes()
         return choices.Domain(
-            self.node.name.text, self.doc, self.events(syntax.Native), self.events(syntax.Trap), self.settings,
-            tuple(self.required), tuple(self.features), self.owned,
+            self.node.name.text, self.scope.under, self.doc, self.events(syntax.Native), self.events(syntax.Trap), self.settings,
+            tuple(self.required), tuple(self.features), self.owned, self.held,
             self.cpuid(), self.msr(), self.io(), self.exceptions(),
             self.switched(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
         )
+
+    def check_under(self) -> None:
+        """Who runs the domain; what its VMM gives it does not stand here."""
+        if self.node.under is None:
+            return
+        if self.node.under.text not in RUNNERS:
+            errors.unknown_name(self.reporter, self.node.under, "runner of domains", RUNNERS)
+        for kind, what in ((syntax.DomainCpuid, "CPUID"), (syntax.DomainMemory, "memory")):
+            for clause in clauses_of(self.node, kind):
+                message = f"{self.node.name.text} gets its {what} from its VMM"
+                errors.not_valid_here(self.reporter, clause.span, message, "leave it out")
 
     def check_wishes(self) -> None:
         """No event is both native and trapped, none is listed twice."""
@@ -142,12 +159,17 @@ class DomainResolver:
         if node.register.text not in OWNABLE or layout is None:
             errors.unknown_name(self.reporter, node.register, "register with owned bits", OWNABLE)
             return
-        for name in node.bits:
-            bit = layout.find(name.text)
+        for one in node.bits:
+            bit = layout.find(one.name.text)
             if bit is None:
-                errors.unknown_name(self.reporter, name, f"bit of `{layout.name}`", [one.name for one in layout.bits])
-            else:
-                self.owned[layout.name] |= bit.mask
+                known = [bit.name for bit in layout.bits]
+                errors.unknown_name(self.reporter, one.name, f"bit of `{layout.name}`", known)
+                continue
+            self.owned[layout.name] |= bit.mask
+            if one.held is None or one.held.text == "on":
+                self.held[layout.name] |= bit.mask
+            elif one.held.text != "off":
+                errors.unknown_name(self.reporter, one.held, "state of an owned bit", HELD)
 
     def only(self, kind: type[Node]) -> Node | None:
         """The one clause of that kind; a second one is an error."""
@@ -187,18 +209,29 @@ class DomainResolver:
         return resolve_exceptions(node, self.scope)
 
     def switched(self) -> tuple[choices.Switched, ...]:
-        """A list switches what has no fields, and what the spec asks it to."""
+        """A list switches what has no fields, and what the spec asks it to; what a VMM runs is swapped with it."""
         node = self.only(syntax.DomainSwitch)
         made: dict[str, choices.Switched] = {}
         for rule in node.rules if node else ():
-            msr = self.facts.msrs.get(rule.msr.text)
-            if msr is None:
-                errors.unknown_name(self.reporter, rule.msr, "MSR", self.facts.msrs)
-            elif msr.name in made:
-                errors.duplicate_name(self.reporter, rule.msr, "switched MSR", made[msr.name].span)
-            else:
-                made[msr.name] = choices.Switched(msr, rule.by_list or msr.switched is None, rule.msr.span)
+            for name in rule.msrs:
+                self.add_switched(name, rule.how, made)
         return tuple(made.values())
+
+    def add_switched(self, name: syntax.Name, how: str, made: dict[str, choices.Switched]) -> None:
+        """One MSR, once."""
+        msr = self.facts.msrs.get(name.text)
+        if msr is None:
+            errors.unknown_name(self.reporter, name, "MSR", self.facts.msrs)
+        elif msr.name in made:
+            errors.duplicate_name(self.reporter, name, "switched MSR", made[msr.name].span)
+        elif how == "swap" and not self.scope.under:
+            message = f"{self.node.name.text} has no VMM to swap {msr.name} with"
+            errors.not_valid_here(self.reporter, name.span, message, f"write list {msr.name};")
+        elif self.scope.under and (how == "list" or (not how and msr.switched is None)):
+            message = f"the MSR lists are not {self.node.name.text}'s"
+            errors.not_valid_here(self.reporter, name.span, message, f"write swap {msr.name};")
+        else:
+            made[msr.name] = choices.Switched(msr, how or ("fields" if msr.switched else "list"), name.span)
 
     def reset(self) -> tuple[tuple[StateField, ir.Expression], ...]:
         """Guest state after INIT."""

@@ -124,6 +124,10 @@ def resolve_policy(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
     """A question to a table of the domain."""
     assert isinstance(expr.callee, syntax.Member)
     regs = scope.structs.get("regs4")
+    if scope.under:
+        message = f"the policies of hypercalls and CPUID are not {scope.domain}'s: its VMM answers"
+        errors.not_valid_here(scope.reporter, expr.span, message, "write forward NAME;")
+        return None
     if expr.callee.name.text == "hypercall" and scope.mode == "body":
         return ir.PolicyCall("hypercall", resolve_arguments(expr, [], "policy.hypercall", scope) or (), BOOL)
     if expr.callee.name.text != "cpuid" or regs is None or scope.mode != "body":

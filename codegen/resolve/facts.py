@@ -17,6 +17,7 @@ from codegen.source import Span
 WIDTHS = ("u16", "u64", "u32", "natural")
 AREAS = ("control", "readonly", "guest", "host")
 REGISTERS = ("eax", "ebx", "ecx", "edx")
+MOST_FORWARDS = 31  # each is counted
 
 
 def declare(table: dict[str, Any], name: syntax.Name, kind: str, value: Any, reporter: Reporter) -> None:
@@ -253,6 +254,15 @@ class FactResolver:
             self.take_number("errno", one.number.value, one.number.span, f"errno {one.number.value}")
             self.take_name("error number", one.name)
             self.facts.errnos[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
+
+    def add_forwards(self, node: syntax.Forwards) -> None:
+        """Reasons to come back to a VMM."""
+        for one in node.forwards:
+            if not self.check_range(one.number, one.number, MOST_FORWARDS, "reason to come back"):
+                continue
+            self.take_number("forward", one.number.value, one.number.span, f"reason {one.number.value}")
+            self.take_name("reason to come back", one.name)
+            self.facts.forwards[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
 
     def add_state(self, node: syntax.State) -> None:
         """Guest state."""

@@ -10,7 +10,7 @@ from codegen.resolve.actions import DIRECTIONS, NO_ACTION, directions_of, resolv
 from codegen.resolve.scope import Scope
 from codegen.source import Span
 
-IO_ACTIONS = ("pass", "inject", "do")
+IO_ACTIONS = ("pass", "inject", "hypercalls", "forward", "do")
 # A wide access reaches a rule byte by byte, so this is all of the event that it may ask for.
 BYTE = ("port", "input")
 
@@ -39,19 +39,25 @@ class IoPolicyResolver:
         return choices.IoPolicy(tuple(rule for rule in made if rule), read, write, self.node.span)
 
     def add_default(self, rule: syntax.AccessRule) -> None:
-        """The default stands once and passes: what would answer for every port is not there yet."""
+        """The default stands once. It passes, and where there is a VMM it forwards: nothing else answers for every port."""
+        wanted = "forward" if self.scope.under else "pass"
         for direction, action in self.resolve_accesses(rule).items():
             if direction in self.defaults:
                 first = self.defaults[direction].span
                 message = f"`default {direction}` is stated twice"
                 errors.duplicate_rule(self.scope.reporter, rule.selector.span, message, first)
-            if action.kind != "pass":
-                message = "the default of ports can only be `pass`"
-                errors.type_mismatch(self.scope.reporter, action.span, message, "no pass", "name the ports that leave")
+            if action.kind != wanted:
+                message = f"the default of ports can only be `{wanted}`"
+                help = "name the ports that leave" if wanted == "pass" else "write default forward NAME;"
+                errors.type_mismatch(self.scope.reporter, action.span, message, f"no {wanted}", help)
             self.defaults.setdefault(direction, action)
 
     def make_rule(self, rule: syntax.AccessRule) -> choices.IoRule | None:
         """The rule of one named port, or None after reporting."""
+        if self.scope.under:
+            message = f"every port of {self.scope.domain} leaves to its VMM"
+            errors.not_valid_here(self.scope.reporter, rule.selector.span, message, "say default forward NAME;")
+            return None
         actions = self.resolve_accesses(rule)
         port = self.find_port(rule.selector)
         if port is None:
@@ -72,6 +78,9 @@ class IoPolicyResolver:
             if action.kind not in IO_ACTIONS:
                 message = "an access to a port passes, injects, or runs a body"
                 errors.type_mismatch(self.scope.reporter, action.span, message, "not for ports", "write do { ... }")
+            if action.kind == "hypercalls" and access.direction != "write":
+                message = "a hypercall is written to its port"
+                errors.type_mismatch(self.scope.reporter, action.span, message, "not read", "say write hypercalls")
             actions.update(dict.fromkeys(directions_of(access), action))
         return actions
 

@@ -53,6 +53,9 @@ class MsrPolicyResolver:
         for direction in directions_of(access):
             payload = {"msr": U32, "value": U64} if direction == "write" else {"msr": U32}
             action = resolve_action(access.action, f"msr_{direction}", payload, self.scope)
+            if action.kind == "hypercalls":
+                message = "hypercalls come by an instruction or a port, not by an MSR"
+                errors.type_mismatch(self.scope.reporter, action.span, message, "not for MSRs")
             if selector.kind == "default":
                 self.add_default(selector, direction, action)
                 continue

@@ -15,7 +15,8 @@ from codegen.syntax import Name
 
 @dataclass(frozen=True)
 class Scope:
-    """`payload`: the event's fields under the handler's binder; `places`: where locals and the binder were named.
+    """`payload`: the event's fields under the handler's binder; `places`: where locals and the binder were named;
+    `under`: who runs the domain.
 
     `mode`: "fact" for conditions and payloads of exits, "body" for handlers,
     "entry" for entry checks, "plain" for numbers.
@@ -38,8 +39,11 @@ class Scope:
     exit_name: str = ""
     length: str | int = "none"
     length_span: Span | None = None
+    domain: str = ""
+    under: str = ""
     hypercall: bool = False
     returns: Scalar | None = None
+    failures: tuple[str, ...] = ()
 
     def with_local(self, name: Name, type: Type) -> Scope:
         """The scope behind `let name = ...`."""

@@ -10,33 +10,27 @@ from codegen import errors, syntax
 from codegen.diagnostics import Reporter
 from codegen.model import choices, ir
 from codegen.model.facts import Doc, Facts
-from codegen.model.types import SCALARS, Scalar, StructType, Type
-from codegen.resolve.bodies import resolve_body
-from codegen.resolve.docs import check_citations, check_doc, make_doc
+from codegen.model.types import HANDLES, SCALARS, Scalar, StructType, Type
+from codegen.resolve.docs import check_citations, check_doc
 from codegen.resolve.domain import DomainResolver
 from codegen.resolve.entry_checks import add_checks
 from codegen.resolve.exits import add_exits
 from codegen.resolve.expressions import resolve_value
 from codegen.resolve.facts import FactResolver, declare
+from codegen.resolve.hypercalls import HypercallResolver
+from codegen.resolve.items import of_kind
 from codegen.resolve.reserved import check_reserved
 from codegen.resolve.scope import Scope
 
 EXTERN_COST = 20
 PAGE = 4096
 ADDRESS_END = 1 << 52
-MOST_ARGUMENTS = 4
-Item = tuple[Any, Doc]
 ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules", "items")
 
 
 def collect(files: Iterable[syntax.File]) -> list[syntax.Item]:
     """All declarations."""
     return [item for file in files for item in file.items]
-
-
-def of_kind(items: list[syntax.Item], kind: type) -> list[Item]:
-    """The declarations of one kind, with their documentation."""
-    return [(item.declaration, make_doc(item.doc)) for item in items if isinstance(item.declaration, kind)]
 
 
 def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Model:
@@ -62,6 +56,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Vectors, lambda node, doc: resolver.add_vectors(node)),
         (syntax.Ports, lambda node, doc: resolver.add_ports(node)),
         (syntax.Errnos, lambda node, doc: resolver.add_errnos(node)),
+        (syntax.Forwards, lambda node, doc: resolver.add_forwards(node)),
         (syntax.State, lambda node, doc: resolver.add_state(node)),
         (syntax.Exits, lambda node, doc: add_exits(node, resolver)),
         (syntax.Cpuid, resolver.link_cpuid),
@@ -124,7 +119,7 @@ class ChoiceResolver:
         self.scope = replace(self.scope, externs=externs)
         regions = self.regions()
         self.scope = replace(self.scope, regions=regions)
-        domains, hypercalls = self.domains(), self.hypercalls()
+        domains, hypercalls = self.domains(), HypercallResolver(self.items, self.scope, self.parameters).resolve()
         return choices.Model(
             self.facts, constants, structs, externs, regions, hypercalls, self.facts.errnos, domains
         )
@@ -134,7 +129,9 @@ class ChoiceResolver:
         made: dict[str, StructType] = {}
         for node, _ in of_kind(self.items, syntax.Struct):
             self.take_name(node.name, "struct")
-            made[node.name.text] = StructType(node.name.text, self.parameters(node.fields, "field"))
+            if node.name.text in HANDLES:
+                errors.reserved_name(self.reporter, node.name, "struct")
+            made[node.name.text] = StructType(node.name.text, self.fields(node.fields))
         return made
 
     def take_name(self, name: syntax.Name, kind: str) -> None:
@@ -144,19 +141,31 @@ class ChoiceResolver:
             errors.duplicate_name(self.reporter, name, kind, first)
         check_reserved(name, kind, self.reporter)
 
-    def parameters(self, nodes: Iterable[syntax.Parameter], kind: str) -> tuple[tuple[str, Scalar], ...]:
-        """Names and types of parameters or fields, each name once."""
+    def fields(self, nodes: Iterable[syntax.Parameter]) -> tuple[tuple[str, Scalar], ...]:
+        """Names and types of a struct's fields."""
+        self.check_names(nodes, "field")
+        return tuple((one.name.text, self.scalar(one.type)) for one in nodes)
+
+    def parameters(self, nodes: Iterable[syntax.Parameter]) -> tuple[tuple[str, Type], ...]:
+        """Names and types of parameters; only these can be handles."""
+        self.check_names(nodes, "parameter")
+        return tuple((one.name.text, HANDLES.get(one.type.text) or self.scalar(one.type)) for one in nodes)
+
+    def check_names(self, nodes: Iterable[syntax.Parameter], kind: str) -> None:
+        """Each name once, none that C has."""
         names: dict[str, syntax.Name] = {}
         for one in nodes:
             if one.name.text in names:
                 errors.duplicate_name(self.reporter, one.name, kind, names[one.name.text].span)
             names.setdefault(one.name.text, one.name)
             check_reserved(one.name, kind, self.reporter)
-        return tuple((one.name.text, self.scalar(one.type)) for one in nodes)
 
     def scalar(self, name: syntax.Name) -> Scalar:
         """A type that is no struct."""
-        if name.text not in SCALARS:
+        if name.text in HANDLES:
+            message = f"`{name.text}` is a handle, and only a parameter can be one"
+            errors.not_valid_here(self.reporter, name.span, message, "keep the number as u64")
+        elif name.text not in SCALARS:
             errors.unknown_name(self.reporter, name, "type", SCALARS)
         return SCALARS.get(name.text, SCALARS["u64"])
 
@@ -183,7 +192,7 @@ class ChoiceResolver:
         """An extern; a first parameter of type `cpu` is passed by itself."""
         takes_cpu = bool(node.parameters) and node.parameters[0].type.text == "cpu"
         plain = node.parameters[1:] if takes_cpu else node.parameters
-        parameters = self.parameters(plain, "parameter")
+        parameters = self.parameters(plain)
         returns = self.type(node.returns) if node.returns else None
         cost = node.cost.value if node.cost else EXTERN_COST
         return choices.Extern(node.name.text, parameters, returns, takes_cpu, cost, doc, node.name.span)
@@ -191,6 +200,8 @@ class ChoiceResolver:
     def type(self, name: syntax.Name) -> Type:
         """Any type."""
         known: dict[str, Type] = {**SCALARS, **self.scope.structs}
+        if name.text in HANDLES:
+            return self.scalar(name)
         if name.text not in known:
             errors.unknown_name(self.reporter, name, "type", known)
         return known.get(name.text, SCALARS["u64"])
@@ -226,37 +237,3 @@ class ChoiceResolver:
         for node, doc in of_kind(self.items, syntax.Domain):
             declare(made, node.name, "domain", DomainResolver(node, doc, self.scope).resolve(), self.reporter)
         return made
-
-    def hypercalls(self) -> dict[str, choices.Hypercall]:
-        """Hypercalls by name, their numbers apart."""
-        made: dict[str, choices.Hypercall] = {}
-        numbers: dict[int, Any] = {}
-        for node, doc in of_kind(self.items, syntax.Hypercall):
-            if node.number.value in numbers:
-                first = numbers[node.number.value]
-                message = f"hypercall {node.number.value} is taken"
-                errors.duplicate_number(self.reporter, node.number.span, message, first)
-            if node.number.value >> 32:
-                message = f"{node.number.text}: no hypercall has such a number"
-                errors.out_of_range(self.reporter, node.number.span, message, "numbers have 32 bits")
-            numbers.setdefault(node.number.value, node.number.span)
-            declare(made, node.name, "hypercall", self.make_hypercall(node, doc), self.reporter)
-        return made
-
-    def make_hypercall(self, node: syntax.Hypercall, doc: Doc) -> choices.Hypercall:
-        """A hypercall and its typed body."""
-        parameters = self.parameters(node.parameters, "parameter")
-        if len(parameters) > MOST_ARGUMENTS:
-            message = f"a hypercall has at most {MOST_ARGUMENTS} arguments, this one {len(parameters)}"
-            errors.out_of_range(self.reporter, node.name.span, message, "more than there are registers for")
-        places = {one.name.text: one.name.span for one in node.parameters}
-        returns = self.scalar(node.returns) if node.returns else None
-        scope = replace(
-            self.scope, mode="body", hypercall=True, locals=dict(parameters), places=places, returns=returns
-        )
-        if node.origin.text not in ("user", "kernel", "owner"):
-            errors.unknown_name(self.reporter, node.origin, "caller", ["user", "kernel", "owner"])
-        body = resolve_body(node.body, f"hypercall `{node.name.text}`", scope)
-        return choices.Hypercall(
-            node.number.value, node.name.text, parameters, returns, node.origin.text, body, doc, node.name.span
-        )

@@ -79,6 +79,7 @@ class Outcome:
     value: Expr | None = None
     vector: Name | None = None
     text: Text | None = None
+    forward: Name | None = None
 
 
 Statement = Let | Assign | If | CallStatement | Return | Fail | Log | Outcome

@@ -56,11 +56,12 @@ class Region:
 
 @dataclass(frozen=True)
 class Hypercall:
-    """A call from the guest: number, signature, caller, body."""
+    """A call from the guest: number, signature, callers, errors, body."""
 
     number: Number
     name: Name
     parameters: tuple[Parameter, ...]
     returns: Name | None
-    origin: Name
+    callers: tuple[Name, ...]
+    errors: tuple[Name, ...]
     body: Block

@@ -50,11 +50,19 @@ class Require:
 
 
 @dataclass(frozen=True)
+class OwnBit:
+    """A bit that the hypervisor owns, and whether it keeps it on or off; None: on."""
+
+    name: Name
+    held: Name | None
+
+
+@dataclass(frozen=True)
 class Own:
     """Bits of a control register that the hypervisor owns."""
 
     register: Name
-    bits: tuple[Name, ...]
+    bits: tuple[OwnBit, ...]
 
 
 @dataclass(frozen=True)
@@ -102,13 +110,14 @@ class Selector:
 
 @dataclass(frozen=True)
 class Action:
-    """`kind`: pass, try, value, inject or do."""
+    """`kind`: pass, try, hypercalls, value, inject, forward or do."""
 
     kind: str
     span: Span
     value: Expr | None = None
     vector: Name | None = None
     body: Block | None = None
+    forward: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -162,10 +171,10 @@ class DomainExceptions:
 
 @dataclass(frozen=True)
 class SwitchRule:
-    """One MSR: by the VMCS fields that the facts give it, or by the MSR lists."""
+    """MSRs, and `how`: "" for the VMCS fields that the facts give them, list for the MSR lists, swap for the runtime."""
 
-    msr: Name
-    by_list: bool
+    msrs: tuple[Name, ...]
+    how: str
 
 
 @dataclass(frozen=True)
@@ -224,7 +233,8 @@ Clause = (
 
 @dataclass(frozen=True)
 class Domain:
-    """A guest system and all that was chosen for it."""
+    """A guest system and all that was chosen for it; `under`: who runs it, if not the hypervisor itself."""
 
     name: Name
+    under: Name | None
     clauses: tuple[Clause, ...]

@@ -8,12 +8,12 @@ from codegen.syntax.choices import Const, Extern, Hypercall, Region, Struct
 from codegen.syntax.domains import Domain
 from codegen.syntax.entry_checks import Checks
 from codegen.syntax.facts import Capabilities, Controls, Exits, Layout, Manual, Vmcs
-from codegen.syntax.tables import Cpuid, Errnos, Msrs, Ports, State, Vectors
+from codegen.syntax.tables import Cpuid, Errnos, Forwards, Msrs, Ports, State, Vectors
 from codegen.syntax.words import Doc
 
 Declaration = (
     Manual | Vmcs | Controls | Capabilities | Layout | Exits | Checks | State | Msrs | Cpuid | Vectors | Ports | Errnos
-    | Const | Struct | Extern | Region | Hypercall | Domain
+    | Forwards | Const | Struct | Extern | Region | Hypercall | Domain
 )
 
 

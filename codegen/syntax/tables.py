@@ -134,7 +134,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Errno:
-    """An error number of hypercalls."""
+    """A number with a name and a meaning: an error of hypercalls, or a reason to come back to the VMM."""
 
     number: Number
     name: Name
@@ -146,4 +146,12 @@ class Errnos:
     """A table of error numbers."""
 
     errnos: tuple[Errno, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Forwards:
+    """Why a guest comes back to its VMM."""
+
+    forwards: tuple[Errno, ...]
     span: Span

@@ -27,6 +27,7 @@ PRINTERS = {
     syntax.Vectors: tables.say_vectors,
     syntax.Ports: tables.say_ports,
     syntax.Errnos: tables.say_errnos,
+    syntax.Forwards: tables.say_forwards,
     syntax.Const: choices.say_const,
     syntax.Struct: choices.say_struct,
     syntax.Extern: choices.say_extern,

@@ -54,6 +54,8 @@ def say_outcome(node: syntax.Outcome) -> str:
             return f"advance by {say_expression(node.value)}"
         case "inject" if node.vector:
             return f"inject {node.vector.text}" + (f"({say_expression(node.value)})" if node.value else "")
+        case "forward" if node.forward:
+            return f"forward {node.forward.text}"
         case "reset" | "stop" if node.text:
             return f'{node.kind} "{node.text.value}"'
     return node.kind

@@ -36,12 +36,15 @@ def say_hypercall(node: syntax.Hypercall) -> Lines:
     """A hypercall and its body."""
     head = f"hypercall {node.number.text} {node.name.text}({say_parameters(node.parameters)})"
     head += f" -> {node.returns.text}" if node.returns else ""
-    return say_block(f"{head} from {node.origin.text}", node.body)
+    head += f" from {', '.join(one.text for one in node.callers)}"
+    head += f" errors {', '.join(one.text for one in node.errors)}" if node.errors else ""
+    return say_block(head, node.body)
 
 
 def say_domain(node: syntax.Domain) -> Lines:
     """A domain, clause by clause."""
-    return braces(f"domain {node.name.text}", [line for clause in node.clauses for line in say_clause(clause)])
+    head = f"domain {node.name.text}" + (f" under {node.under.text}" if node.under else "")
+    return braces(head, [line for clause in node.clauses for line in say_clause(clause)])
 
 
 def say_clause(node: syntax.Clause) -> Lines:
@@ -62,7 +65,7 @@ def say_clause(node: syntax.Clause) -> Lines:
         case syntax.DomainExceptions(rules):
             return braces("exceptions", [say_exception(rule) for rule in rules])
         case syntax.DomainSwitch(rules):
-            return braces("switch", [f"{'list ' if one.by_list else ''}{one.msr.text};" for one in rules])
+            return braces("switch", [say_switch(rule) for rule in rules])
         case syntax.DomainReset(values):
             return braces("reset", [f"{name.text} = {say_expression(value)};" for name, value in values])
         case syntax.DomainMemory(rules):
@@ -79,7 +82,18 @@ def say_backend(node: syntax.Set | syntax.Require | syntax.Own) -> Lines:
         case syntax.Require(optional, table, bits):
             return braces(f"{'prefer' if optional else 'require'} {table.text}", [f"{one.text};" for one in bits])
         case syntax.Own(register, bits):
-            return braces(f"own {register.text}", [f"{one.text};" for one in bits])
+            return braces(f"own {register.text}", [say_own_bit(one) for one in bits])
+
+
+def say_own_bit(node: syntax.OwnBit) -> str:
+    """A bit, and off where it is kept so."""
+    return f"{node.name.text} = {node.held.text};" if node.held else f"{node.name.text};"
+
+
+def say_switch(node: syntax.SwitchRule) -> str:
+    """MSRs, behind how they are switched."""
+    names = ", ".join(one.text for one in node.msrs)
+    return f"{node.how} {names};" if node.how else f"{names};"
 
 
 def say_domain_cpuid(node: syntax.DomainCpuid) -> Lines:
@@ -128,6 +142,8 @@ def say_action(node: syntax.Action) -> Lines:
         return say_block("do", node.body)
     if node.vector:
         return [f"inject {node.vector.text}"]
+    if node.forward:
+        return [f"forward {node.forward.text}"]
     return [say_expression(node.value) if node.value else node.kind]
 
 

@@ -88,4 +88,14 @@ def say_ports(node: syntax.Ports) -> Lines:
 
 def say_errnos(node: syntax.Errnos) -> Lines:
     """A table of error numbers."""
-    return braces("errnos", [f'{one.number.text} {one.name.text} "{one.text.value}";' for one in node.errnos])
+    return braces("errnos", [say_errno(one) for one in node.errnos])
+
+
+def say_forwards(node: syntax.Forwards) -> Lines:
+    """A table of reasons to come back."""
+    return braces("forwards", [say_errno(one) for one in node.forwards])
+
+
+def say_errno(node: syntax.Errno) -> str:
+    """A number, its name and its meaning."""
+    return f'{node.number.text} {node.name.text} "{node.text.value}";'

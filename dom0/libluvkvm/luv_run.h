@@ -9,26 +9,6 @@
 #define LUV_STATE_SIZE 0x4000
 #define LUV_BLOCK_SIZE 0x8000     /* 8 pages: kvm_run, PIO data, coalesced ring, spare, 4 of state; aligned to its size */
 
-enum luv_exit {
-	LUV_EXIT_INTERRUPTED = 0,  /* dom0 has work, the preemption timer ended, or exit_now was set: go round again or return */
-	LUV_EXIT_IO = 1,           /* io */
-	LUV_EXIT_MEMORY = 2,       /* memory; mode is filled */
-	LUV_EXIT_CPUID = 3,        /* leaf and subleaf are in rax, rcx */
-	LUV_EXIT_MSR_READ = 4,     /* number in rcx */
-	LUV_EXIT_MSR_WRITE = 5,    /* number in rcx, value in edx:eax */
-	LUV_EXIT_HALT = 6,         /* RIP still on the HLT: finish = advance */
-	LUV_EXIT_XSETBV = 7,       /* number in rcx, value in edx:eax; CPL was 0 */
-	LUV_EXIT_WINDOW = 8,       /* the guest can take an external interrupt now */
-	LUV_EXIT_NMI_WINDOW = 9,   /* the guest can take an NMI now */
-	LUV_EXIT_TPR = 10,         /* the guest's TPR fell below tpr_threshold */
-	LUV_EXIT_SHUTDOWN = 11,    /* triple fault */
-	LUV_EXIT_FAIL_ENTRY = 12,  /* fail: the processor, or the rules before it, refused the state */
-	LUV_EXIT_EXCEPTION = 13,   /* exception: one that vcpu_set(CONTROLS) asked for */
-	LUV_EXIT_HYPERCALL = 14,   /* VMCALL by the guest: KVM's numbers in rax, rbx ...; CPL in mode */
-	LUV_EXIT_TASK_SWITCH = 15, /* qualification */
-	LUV_EXIT_INTERNAL = 16     /* fail: an exit nobody foresaw */
-};
-
 enum luv_finish {
 	LUV_FINISH_RESUME = 0,  /* run from rip as it stands */
 	LUV_FINISH_ADVANCE = 1, /* step over the instruction of the last exit: rip, STI/MOV SS, TF, width of IP */

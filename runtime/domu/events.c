@@ -6,9 +6,6 @@
 #include "nmi.h"
 #include "world.h"
 
-/* What exception_left says; spec/domu.luv has the same. */
-enum { EXCEPTION_REFLECTED, EXCEPTION_WANTED, EXCEPTION_OURS };
-
 #define TYPE_OF(info) (((info) & EXIT_INTERRUPTION_INFO_TYPE_MASK) >> EXIT_INTERRUPTION_INFO_TYPE_SHIFT)
 #define TYPE_PRIVILEGED_SOFTWARE 5u     /* INT1. SDM: table 25-18 */
 #define TRAP_BITS (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)

@@ -1,0 +1,129 @@
+"""Hypercalls: signatures, who may call, what may go wrong, and bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from codegen import errors, syntax
+from codegen.model import choices
+from codegen.model.facts import Doc
+from codegen.model.types import SCALARS, HandleType, Scalar, Type
+from codegen.resolve.bodies import resolve_body
+from codegen.resolve.facts import declare
+from codegen.resolve.items import of_kind
+from codegen.resolve.scope import Scope
+
+MOST_ARGUMENTS = 4
+MOST_BY_PORT = 2  # RDX is the port
+# Who may call, by the kind of the first parameter: a handle is held against who has it.
+CALLERS = {"": ("user", "root"), "domain": ("owner", "secret", "root"), "vcpu": ("owner",)}
+EVERYONE = ("user", "owner", "secret", "root")
+# What the dispatcher itself answers.
+IMPLIED = {"": (), "domain": ("ENOENT",), "vcpu": ("ENOENT", "EBUSY")}
+TOO_WIDE = "EINVAL"
+Parameters = Callable[[Iterable[syntax.Parameter]], tuple[tuple[str, Type], ...]]
+
+
+class HypercallResolver:
+    """All hypercalls of a spec; `parameters` resolves names and types."""
+
+    def __init__(self, items: list[syntax.Item], scope: Scope, parameters: Parameters) -> None:
+        self.items, self.scope, self.parameters = items, scope, parameters
+        self.reporter, self.facts = scope.reporter, scope.facts
+
+    def resolve(self) -> dict[str, choices.Hypercall]:
+        """Hypercalls by name, their numbers apart."""
+        made: dict[str, choices.Hypercall] = {}
+        numbers: dict[int, Any] = {}
+        for node, doc in of_kind(self.items, syntax.Hypercall):
+            self.check_number(node.number, numbers)
+            numbers.setdefault(node.number.value, node.number.span)
+            declare(made, node.name, "hypercall", self.make(node, doc), self.reporter)
+        return made
+
+    def check_number(self, number: syntax.Number, numbers: dict[int, Any]) -> None:
+        """A number that is free, and that half a register holds."""
+        if number.value in numbers:
+            message = f"hypercall {number.value} is taken"
+            errors.duplicate_number(self.reporter, number.span, message, numbers[number.value])
+        if number.value >> 32:
+            message = f"{number.text}: no hypercall has such a number"
+            errors.out_of_range(self.reporter, number.span, message, "numbers have 32 bits")
+
+    def make(self, node: syntax.Hypercall, doc: Doc) -> choices.Hypercall:
+        """A hypercall and its typed body."""
+        parameters = self.parameters(node.parameters)
+        self.check_handles(node, parameters)
+        self.check_callers(node, handle_of(parameters))
+        self.check_count(node)
+        places = {one.name.text: one.name.span for one in node.parameters}
+        returns = self.returns(node.returns) if node.returns else None
+        failures = self.failures(node, parameters)
+        scope = replace(
+            self.scope, mode="body", hypercall=True, locals=dict(parameters), places=places, returns=returns,
+            failures=failures,
+        )
+        body = resolve_body(node.body, f"hypercall `{node.name.text}`", scope)
+        callers = tuple(one.text for one in node.callers)
+        return choices.Hypercall(
+            node.number.value, node.name.text, parameters, returns, callers, failures, body, doc, node.name.span
+        )
+
+    def returns(self, name: syntax.Name) -> Scalar:
+        """A number: RDX holds no more."""
+        if name.text not in SCALARS:
+            errors.unknown_name(self.reporter, name, "type", SCALARS)
+        return SCALARS.get(name.text, SCALARS["u64"])
+
+    def check_handles(self, node: syntax.Hypercall, parameters: tuple[tuple[str, Type], ...]) -> None:
+        """The dispatcher looks at the first parameter alone."""
+        for one, (_, type) in list(zip(node.parameters, parameters, strict=True))[1:]:
+            if isinstance(type, HandleType):
+                message = f"`{one.name.text}` is a handle behind the first parameter"
+                help = "put it first: that one is looked up, and held while the call lasts"
+                errors.not_valid_here(self.reporter, one.type.span, message, help)
+
+    def check_callers(self, node: syntax.Hypercall, handle: str) -> None:
+        """Known, each once, and such as the handle can be held against."""
+        seen: dict[str, syntax.Name] = {}
+        for name in node.callers:
+            if name.text not in EVERYONE:
+                errors.unknown_name(self.reporter, name, "caller", EVERYONE)
+            elif name.text in seen:
+                errors.duplicate_name(self.reporter, name, "caller", seen[name.text].span)
+            elif name.text not in CALLERS[handle]:
+                what = f"with a `{handle}`" if handle else "without a handle"
+                message = f"a call {what} cannot come from `{name.text}`"
+                errors.not_valid_here(self.reporter, name.span, message, f"it has: {', '.join(CALLERS[handle])}")
+            seen.setdefault(name.text, name)
+
+    def check_count(self, node: syntax.Hypercall) -> None:
+        """As many arguments as there are registers for."""
+        by_port = any(one.text == "root" for one in node.callers)
+        most = MOST_BY_PORT if by_port else MOST_ARGUMENTS
+        if len(node.parameters) > most:
+            what = "a hypercall from root" if by_port else "a hypercall"
+            message = f"{what} has at most {most} arguments, this one {len(node.parameters)}"
+            errors.out_of_range(self.reporter, node.name.span, message, "more than there are registers for")
+
+    def failures(self, node: syntax.Hypercall, parameters: tuple[tuple[str, Type], ...]) -> tuple[str, ...]:
+        """Declared errors, and those of the dispatcher, by number."""
+        known = self.facts.errnos
+        seen: dict[str, syntax.Name] = {}
+        for name in node.errors:
+            if name.text not in known:
+                errors.unknown_name(self.reporter, name, "error number", known)
+            elif name.text in seen:
+                errors.duplicate_name(self.reporter, name, "error", seen[name.text].span)
+            seen.setdefault(name.text, name)
+        narrow = any(isinstance(type, Scalar) and type.bits < 64 for _, type in parameters)
+        found = {*seen, *IMPLIED[handle_of(parameters)], *([TOO_WIDE] if narrow else [])}
+        return tuple(sorted(found & known.keys(), key=lambda one: known[one].number))
+
+
+def handle_of(parameters: tuple[tuple[str, Type], ...]) -> str:
+    """The type of the first parameter if that is a handle, or nothing."""
+    first = parameters[0][1] if parameters else None
+    return first.name if isinstance(first, HandleType) else ""
