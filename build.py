@@ -229,12 +229,14 @@ def run_suite(command: str, arguments: list[str]) -> int:
     })
 
 
-def choose_environment(command: str) -> tuple[tuple[str, ...], tuple[Path, ...]]:
+def choose_environment(command: str, arguments: list[str]) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     """Return the groups of packages and the files of requirements that a command needs."""
     if command == "test":
         return ("compile", "boot", "browse", "domu"), (REQUIREMENTS, BOOK, BROWSER)
     if command == "docs":
         return ("compile",), (REQUIREMENTS, BOOK)
+    if command == "bench" or (command == "run" and "--domu" in arguments):
+        return ("compile", "boot", "domu"), (REQUIREMENTS,)
     return (("compile", "boot") if command in MACHINE else ("compile",)), (REQUIREMENTS,)
 
 
@@ -258,7 +260,7 @@ def main(arguments: list[str]) -> int:
         say(f"`{command}` is not a command; there are: {', '.join(MACHINE | SUITES | CODEGEN)}")
         return 2
     try:
-        prepare(*choose_environment(command))
+        prepare(*choose_environment(command, rest))
     except EnvironmentFault as fault:
         say(str(fault))
         return 3

@@ -1,5 +1,6 @@
 #!/bin/busybox sh
-# dom0's first process. Its kernel command line says what to do: luv.do=shell, exec (runs /luv/exec), bare or check.
+# dom0's first process. Its kernel command line says what to do: luv.do=shell, guest (a domU's shell),
+# exec (runs /luv/exec), bare or check.
 # Lines that begin with `@luv` are for the program that runs the machine.
 export PATH=/luv:/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=vt100
 /bin/busybox mount -t proc proc /proc
@@ -10,14 +11,17 @@ export PATH=/luv:/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=vt100
 /luv/selfcheck --tick
 /bin/busybox --install -s /bin
 for module in $(ls /luv/modules); do insmod /luv/modules/$module; done
+grep -q "Soft Reserved" /proc/iomem && sh /luv/pool.sh
+[ -e /luv/store ] && sh /luv/store.sh
 cd /root
 
 case " $(cat /proc/cmdline) " in
-*" luv.do=shell "*)
+*" luv.do=shell "*|*" luv.do=guest "*)
     stty $(sed -n 's/.*luv.size=\([0-9]*\)x\([0-9]*\).*/rows \1 cols \2/p' /proc/cmdline) <&1
     echo "@luv output"
     echo "dom0: Debian's Linux $(uname -r), $(nproc) CPUs. \`exit\` powers off, Ctrl-] ends the machine."
-    setsid cttyhack sh
+    case " $(cat /proc/cmdline) " in *" luv.do=guest "*) shell="sh /guest/shell.sh" ;; *) shell=sh ;; esac
+    setsid cttyhack $shell
     status=$?
     ;;
 *" luv.do=exec "*)

@@ -31,7 +31,7 @@ def make_range(low: int, high: int) -> Callable[[str], int]:
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what the machine is."""
     parser.add_argument("--cpus", type=make_range(*CPUS), default=2, metavar="N", help="processors (2)")
-    parser.add_argument("--memory", type=make_range(*MEMORY), default=512, metavar="M", help="memory in MiB (512)")
+    parser.add_argument("--memory", type=make_range(*MEMORY), metavar="M", help="memory in MiB (512; 1024 with --domu)")
     parser.add_argument("--cpu", default=DEFAULT_MODEL, metavar="MODEL", help=f"processor model ({DEFAULT_MODEL})")
     parser.add_argument("--timeout", type=make_range(1, 86400), default=600, metavar="SECONDS",
                         help="stop the machine after this long (600); with a shell: if there is none by then")
@@ -41,6 +41,9 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what the machine does."""
     parser.add_argument("--bare", action="store_true", help="the same disk without Luvalley")
+    parser.add_argument("--domu", action="store_true",
+                        help="with QEMU and a pool in dom0: a Linux guest checks itself, or --shell, or --exec")
+    parser.add_argument("--shell", action="store_true", help="with --domu: a shell of the guest")
     parser.add_argument("--module", action="store_true", help="kernel and initrd as Multiboot modules, not by the MBR")
     parser.add_argument("--multiboot", type=int, choices=(1, 2), default=1, help="version of the loader's protocol (1)")
     parser.add_argument("--image", type=Path, metavar="FILE",
@@ -75,7 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
 def find_conflict(options: argparse.Namespace) -> str | None:
     """Return a sentence on two options that do not go together, or None."""
     dom0_only = {"--module": options.module, "--with": options.additions, "--exec": options.command is not None,
-                 "--kernel-options": options.kernel_options, "--record": options.record}
+                 "--kernel-options": options.kernel_options, "--record": options.record, "--domu": options.domu}
     luvalley_only = {"--module": options.module, "--options": options.options, "--multiboot": options.multiboot != 1,
                      "--record": options.record, "--instrument": options.instrument}
     for name, given in dom0_only.items():
@@ -84,7 +87,30 @@ def find_conflict(options: argparse.Namespace) -> str | None:
     for name, given in luvalley_only.items():
         if options.bare and given:
             return f"{name} is for Luvalley and has no meaning with --bare"
-    return find_missing_path(options)
+    return find_domu_conflict(options) or find_missing_path(options)
+
+
+def find_domu_conflict(options: argparse.Namespace) -> str | None:
+    """Return a sentence on `--shell` where it means nothing or cannot be, or None."""
+    if options.shell and not options.domu:
+        return "--shell is the guest's and has no meaning without --domu; dom0's comes by itself on a terminal"
+    if options.shell and options.command is not None:
+        return "--shell and --exec exclude each other"
+    if options.shell and not is_terminal():
+        return "--shell wants a terminal"
+    if options.domu and options.bare and options.command is None:
+        return "--domu and --bare together want --exec: there is no Luvalley for the guest"
+    return None
+
+
+def is_terminal() -> bool:
+    """Say whether a person sits before us."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def choose_shell(options: argparse.Namespace) -> bool:
+    """Say whether the run ends in a shell: dom0's on a terminal, the guest's where it was asked for."""
+    return options.shell if options.domu else is_terminal() and options.command is None and not options.image
 
 
 def find_missing_path(options: argparse.Namespace) -> str | None:
@@ -101,13 +127,13 @@ def find_missing_path(options: argparse.Namespace) -> str | None:
 
 def make_request(options: argparse.Namespace) -> Request:
     """Return the request that the options stand for."""
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
     size = shutil.get_terminal_size()
     return Request(
-        cpus=options.cpus, memory=options.memory, model=options.cpu, bochs=options.bochs, timeout=options.timeout,
+        cpus=options.cpus, memory=options.memory or (1024 if options.domu else 512), model=options.cpu,
+        bochs=options.bochs, timeout=options.timeout,
         bare=options.bare, module=options.module, image=options.image, command=options.command,
         additions=tuple(options.additions), options=options.options, kernel_options=options.kernel_options,
-        multiboot=options.multiboot, shell=terminal and options.command is None and not options.image,
+        multiboot=options.multiboot, shell=choose_shell(options), domu=options.domu,
         size=(size.lines, size.columns), record=options.record, instrument=options.instrument,
         record_as=options.record_as or shlex.join(["build.py", *sys.argv[1:]]))
 

@@ -13,8 +13,14 @@ from machine.paths import BUILD, DOM0, GENERATED, INSTRUMENTED, MachineFault, ma
 
 BUSYBOX = Path("/bin/busybox")
 MODULES = ("msr", "cpuid")
+POOL_MODULES = ("device_dax", "dax_hmem")
+ACCOUNTS = {
+    "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\n",
+    "etc/group": b"root:x:0:\nuser:x:1000:\nluv:x:100:user\n",
+}
 FOLDERS = (
-    "bin", "dev", "etc", "luv", "luv/modules", "proc", "root", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin",
+    "bin", "dev", "etc", "luv", "luv/modules", "luv/pool", "proc", "root", "sbin", "sys", "tmp", "usr",
+    "usr/bin", "usr/sbin",
 )
 CHARACTER_DEVICE = 0o020600
 FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror")
@@ -28,6 +34,7 @@ class Contents:
     additions: tuple[Path, ...] = ()
     counts: bool = False  # dom0 says at its end what was counted
     instrumented: bool = False
+    store: tuple[str, ...] = ()  # kernel modules that reach the second disk, in their order
 
 
 def compile_program(source: Path, build: Path = BUILD, generated: Path = GENERATED) -> bytes:
@@ -66,6 +73,24 @@ def list_fixed(kernel: Kernel) -> Iterator[Entry]:
     yield make_file("luv/selfcheck", compile_program(DOM0 / "selfcheck.c"), executable=True)
     for name, path in find_modules(kernel, MODULES).items():
         yield make_file(f"luv/modules/{name}.ko", path.read_bytes())
+    yield from list_pool(kernel)
+
+
+def list_pool(kernel: Kernel) -> Iterator[Entry]:
+    """Yield what a dom0 with a pool needs to open it; without one it stays where it is."""
+    yield make_file("luv/pool.sh", (DOM0 / "pool.sh").read_bytes(), executable=True)
+    yield from (make_file(path, content) for path, content in ACCOUNTS.items())
+    for name, path in find_modules(kernel, POOL_MODULES).items():
+        yield make_file(f"luv/pool/{name}.ko", path.read_bytes())
+
+
+def list_store(kernel: Kernel, modules: Sequence[str]) -> Iterator[Entry]:
+    """Yield what reaches the second disk, where there is one."""
+    if modules:
+        yield make_directory("luv/store")
+        yield make_file("luv/store.sh", (DOM0 / "store.sh").read_bytes(), executable=True)
+    for number, (_, path) in enumerate(find_modules(kernel, modules).items()):
+        yield make_file(f"luv/store/{number}-{path.name}", path.read_bytes())
 
 
 def compile_counts(instrumented: bool) -> bytes:
@@ -89,5 +114,6 @@ def make_initrd(kernel: Kernel, contents: Contents = Contents()) -> bytes:
     entries = [*list_fixed(kernel), *list_additions(contents.additions)]
     if contents.counts:
         entries.append(make_file("luv/counts", compile_counts(contents.instrumented), executable=True))
+    entries += list_store(kernel, contents.store)
     entries.append(make_file("luv/exec", (contents.command + "\n").encode()))
     return write_archive(entries)

@@ -12,6 +12,8 @@ from machine.grub import make_loader_cd
 from machine.initrd import Contents, make_initrd
 from machine.paths import IMAGE, MachineFault
 from machine.request import Request
+from machine.store import MODULES as STORE_MODULES
+from machine.store import make_store
 
 DISK_DRIVERS = ("biosdisk", "part_msdos", "fat")
 
@@ -25,7 +27,9 @@ def write_kernel_options(request: Request) -> str:
 
 def make_dom0_disk(path: Path, request: Request, kernel: Kernel) -> None:
     """Write dom0's disk: Debian's kernel and our initramfs, booted by GRUB from the MBR."""
-    contents = Contents(request.command or "", request.additions, bool(request.record), request.instrument)
+    additions = () if request.domu else request.additions  # the store has them
+    contents = Contents(request.duty_command, additions, bool(request.record), request.instrument,
+                        STORE_MODULES if request.domu else ())
     initrd = make_initrd(kernel, contents)
     files = {"vmlinuz": kernel.vmlinuz.read_bytes(), "initrd": initrd}
     make_disk(path, Boot(files, write_linux_config(write_kernel_options(request))))
@@ -53,19 +57,22 @@ def make_loader(path: Path, request: Request, image: Path) -> None:
     if not image.exists():
         raise MachineFault(f"no-luvalley: {image} is not there; `build.py build` makes it")
     drivers = DISK_DRIVERS if request.module else ()
-    make_loader_cd(path, image, request.options, list_modules(request), request.multiboot, drivers)
+    make_loader_cd(path, image, request.luvalley_options, list_modules(request), request.multiboot, drivers)
 
 
 def prepare_machine(request: Request, folder: Path, luvalley: Path = IMAGE) -> Machine:
     """Make everything that the machine of `request` needs in `folder`, and describe the machine."""
-    disk, loader = folder / "disk.img", folder / "loader.iso"
-    for path in (disk, loader):
+    disk, store, loader = folder / "disk.img", folder / "store.img", folder / "loader.iso"
+    for path in (disk, store, loader):
         path.unlink(missing_ok=True)
     if request.image:
         copy_image(disk, request.image)
     else:
         make_dom0_disk(disk, request, get_kernel())
+    if request.domu:
+        make_store(store, get_kernel(), request.additions)
     if not request.bare:
         make_loader(loader, request, luvalley)
     return Machine(folder, cpus=request.cpus, memory=request.memory, model=request.model, bochs=request.bochs,
-                   disks=(disk,), cdrom=None if request.bare else loader, boot="disk" if request.bare else "cdrom")
+                   disks=(disk, store) if request.domu else (disk,), cdrom=None if request.bare else loader,
+                   boot="disk" if request.bare else "cdrom")

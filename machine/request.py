@@ -10,6 +10,8 @@ from machine.bochs import DEFAULT_MODEL, Result
 STATUS_TIMEOUT = 124
 STATUS_FAULT = 125  # the machine could not be made, or ended before dom0 had finished
 STATUS_INTERRUPTED = 130
+POOL = "pool=512M"  # of Luvalley's command line, where domUs are wanted and it says nothing else
+GUEST_CHECK = "SHOW=1 sh /guest/linux.sh 1"
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,27 @@ class Request:
     record: Path | None = None  # where the record of the run goes
     record_as: str = ""  # who made the run
     instrument: bool = False  # run the build that counts arms
+    domu: bool = False  # give dom0 QEMU, guests and a pool; without a command a guest checks itself
 
     @property
     def duty(self) -> str:
         """What dom0's first process is to do."""
         if self.shell:
-            return "shell"
-        if self.command is not None:
+            return "guest" if self.domu else "shell"
+        if self.command is not None or self.domu:
             return "exec"
         return "bare" if self.bare else "check"
+
+
+    @property
+    def duty_command(self) -> str:
+        """The shell command of `exec`."""
+        return self.command if self.command is not None else GUEST_CHECK if self.domu else ""
+
+    @property
+    def luvalley_options(self) -> str:
+        """Luvalley's command line."""
+        return f"{POOL} {self.options}".strip() if self.domu and "pool=" not in self.options else self.options
 
 
 @dataclass(frozen=True)

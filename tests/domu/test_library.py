@@ -11,10 +11,10 @@ from tests.domu.nested import run_nested
 pytestmark = pytest.mark.boot
 
 CASES = {
-    "one-cpu": "sh /linux.sh 1",
-    "two-cpus": "sh /linux.sh 2",
-    "one-cpu-xapic-verified": "LUVKVM_VERIFY=1 QEMU_MORE='-cpu qemu64,-x2apic -vga std' sh /linux.sh 1",
-    "q35": "QEMU_MORE='-machine q35' sh /linux.sh 1",
+    "one-cpu": "sh /guest/linux.sh 1",
+    "two-cpus": "sh /guest/linux.sh 2",
+    "one-cpu-xapic-verified": "LUVKVM_VERIFY=1 QEMU_MORE='-cpu qemu64,-x2apic -vga std' sh /guest/linux.sh 1",
+    "q35": "QEMU_MORE='-machine q35' sh /guest/linux.sh 1",
     "no-split": "! timeout 20 luv run -- qemu-system-x86_64 -accel kvm,kernel-irqchip=on -display none 2>/tmp/log",
     "status": "luv run -- sh -c 'exit 7'; [ $? = 7 ]",
 }

@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # The guest's first process: says what it sees, reads its disk, and powers off. Lines with `@guest` are the test's.
+# With luv.shell on its kernel's command line it is a shell.
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc proc /proc
@@ -8,6 +9,12 @@ mount -t devtmpfs dev /dev
 for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do
     [ -e /modules/$module.ko ] && insmod /modules/$module.ko
 done
+case " $(cat /proc/cmdline) " in *" luv.shell "*)
+    echo "domU: Debian's Linux $(uname -r), $(nproc) CPUs. \`exit\` powers off."
+    setsid cttyhack sh
+    poweroff -f
+    ;;
+esac
 echo "@guest cpus $(grep -c ^processor /proc/cpuinfo)"
 echo "@guest clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 if [ -e /dev/vda ]; then

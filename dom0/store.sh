@@ -1,0 +1,17 @@
+#!/bin/busybox sh
+# Mounts dom0's second disk, with QEMU and guests, and puts its folders in their places.
+for module in /luv/store/*.ko; do insmod $module; done
+mkdir -p /store
+for turn in 1 2 3 4 5 6 7 8 9 10; do
+    for disk in /dev/sd?; do
+        [ -b "$disk" ] && mount -t ext4 -o rw,noatime $disk /store 2>/dev/null && break 2
+    done
+    sleep 0.1
+done
+[ -e /store/guest ] || { echo "store.sh: there is no disk with a store." >&2; exit 1; }
+mkdir -p /usr /root /dev/shm
+mount --bind /store/usr /usr
+mount --bind /store/root /root
+ln -s /store/lib /store/lib64 /store/guest /
+mount -t tmpfs shm /dev/shm
+ip link set lo up

@@ -1,0 +1,68 @@
+"""What dom0 needs to run domUs: QEMU with all that it opens, the library before it, and a guest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from machine.command import run_command
+from machine.compile import build_library, build_program
+from machine.cpio import Entry, make_directory, make_file, write_archive
+from machine.debian import Kernel, find_module
+from machine.initrd import BUSYBOX, CHARACTER_DEVICE
+from machine.paths import DOM0
+
+QEMU = Path("/usr/bin/qemu-system-x86_64")
+ROMS = (
+    "/usr/share/seabios/bios-256k.bin", "/usr/share/seabios/vgabios-stdvga.bin",
+    "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/linuxboot_dma.bin", "/usr/share/qemu/multiboot_dma.bin",
+)
+GUEST_MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk")
+
+
+def find_libraries(program: Path) -> dict[str, Path]:
+    """Return the shared libraries of a program, by the path that it looks for."""
+    found = {}
+    for line in run_command(["ldd", program]).splitlines():
+        words = line.split()
+        path = words[2] if "=>" in words else words[0]
+        if path.startswith("/"):
+            found[path] = Path(path).resolve()
+    return found
+
+
+def list_folders(files: Mapping[str, object]) -> list[str]:
+    """Return every folder that the paths need."""
+    folders: set[str] = set()
+    for path in files:
+        folders.update(str(parent) for parent in Path(path).parents if str(parent) != ".")
+    return sorted(folders)
+
+
+def collect_qemu() -> dict[str, Path]:
+    """Return QEMU with all that it opens: libraries, firmware; and the luv command with its library beside it."""
+    library = build_library()
+    files = {**find_libraries(QEMU), **find_libraries(library)}
+    files |= {str(QEMU): QEMU, "/usr/bin/libluvkvm.so": library, "/usr/bin/luv": build_program("luv")}
+    for rom in ROMS:
+        files[f"/usr/share/qemu/{Path(rom).name}"] = Path(rom)
+    return {path.removeprefix("/"): place for path, place in files.items()}
+
+
+def make_guest(kernel: Kernel) -> bytes:
+    """Return the guest's initramfs."""
+    init = (DOM0 / "guest" / "init.sh").read_bytes()
+    entries = [make_directory(folder) for folder in ("bin", "dev", "proc", "sys", "modules")]
+    entries += [Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))]
+    entries += [make_file("bin/busybox", BUSYBOX.read_bytes(), True), make_file("init", init, True)]
+    for name in GUEST_MODULES:
+        entries.append(make_file(f"modules/{name}.ko", find_module(kernel, name).read_bytes()))
+    return write_archive(entries)
+
+
+def collect_domu(kernel: Kernel) -> dict[str, bytes]:
+    """Return all that a dom0 needs to run a Linux guest, by its path."""
+    files = {path: place.read_bytes() for path, place in collect_qemu().items()}
+    files |= {"guest/vmlinuz": kernel.vmlinuz.read_bytes(), "guest/initrd": make_guest(kernel)}
+    files["guest/linux.sh"] = (DOM0 / "guest" / "linux.sh").read_bytes()
+    return files

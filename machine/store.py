@@ -1,0 +1,53 @@
+"""A second disk for dom0, with a file system: what is too much for an initramfs that GRUB reads sector by sector.
+
+dom0 reads of it only what it uses, by DMA. `usr`, `lib`, `lib64`, `guest` and `root` of it take their places in dom0.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from machine.command import run_command
+from machine.debian import Kernel
+from machine.disk import CYLINDER
+from machine.domu import collect_domu
+from machine.paths import MachineFault, make_folder
+
+MODULES = ("scsi_common", "scsi_mod", "libata", "ata_piix", "sd_mod")  # in the order in which they need each other
+SLACK = 32 << 20
+FILE_SYSTEM = ("-q", "-F", "-t", "ext4", "-O", "^has_journal", "-b", "4096", "-m", "0", "-L", "domu")
+
+
+def measure(folder: Path) -> int:
+    """Return the bytes of a disk that holds what is in `folder`, whole cylinders."""
+    held = sum(path.stat().st_size + 4096 for path in folder.rglob("*") if path.is_file())
+    return -(-(held * 9 // 8 + SLACK) // CYLINDER) * CYLINDER
+
+
+def fill_folder(folder: Path, files: Mapping[str, bytes], additions: Sequence[Path]) -> None:
+    """Lay out what the disk shall hold; the user's additions in `root`."""
+    for name, content in files.items():
+        place = folder / name
+        make_folder(place.parent)
+        place.write_bytes(content)
+        place.chmod(0o755)
+    root = make_folder(folder / "root")
+    for path in additions:
+        if not path.exists():
+            raise MachineFault(f"no-such-path: --with {path}: there is no such file or folder")
+        if path.is_dir():
+            shutil.copytree(path, root / path.resolve().name, symlinks=True)
+        else:
+            shutil.copy(path, root / path.resolve().name)
+
+
+def make_store(path: Path, kernel: Kernel, additions: Sequence[Path] = ()) -> None:
+    """Write the disk."""
+    with TemporaryDirectory(dir=path.parent) as name:
+        fill_folder(Path(name), collect_domu(kernel), additions)
+        with path.open("wb") as disk:
+            disk.truncate(measure(Path(name)))
+        run_command(["mke2fs", *FILE_SYSTEM, "-d", name, path])
