@@ -74,6 +74,16 @@ int apic_find(struct vcpu *vcpu)
 	return vector;
 }
 
+uint8_t apic_find_class(struct vcpu *vcpu)
+{
+	int vector;
+
+	pthread_mutex_lock(&vcpu->apic.lock);
+	vector = is_enabled(&vcpu->apic) ? find_highest(&vcpu->apic, APIC_IRR) : -1;
+	pthread_mutex_unlock(&vcpu->apic.lock);
+	return vector < 0 ? 0 : (uint8_t)(vector >> 4);
+}
+
 void apic_take(struct vcpu *vcpu, uint8_t vector)
 {
 	struct apic *apic = &vcpu->apic;

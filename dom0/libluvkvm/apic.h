@@ -65,6 +65,7 @@ void apic_reset(struct vcpu *vcpu);
 bool apic_set_base(struct vcpu *vcpu, uint64_t base); /* false: #GP */
 void apic_accept(struct vcpu *vcpu, uint8_t vector, bool level);
 int apic_find(struct vcpu *vcpu);                     /* highest vector that may be delivered now, or -1 */
+uint8_t apic_find_class(struct vcpu *vcpu);           /* of the highest that waits, deliverable or not; 0: none */
 void apic_take(struct vcpu *vcpu, uint8_t vector);    /* it is being delivered */
 void apic_end(struct vcpu *vcpu);                     /* EOI */
 uint8_t apic_get_cr8(struct vcpu *vcpu);

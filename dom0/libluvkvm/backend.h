@@ -8,6 +8,7 @@
 #pragma once
 #include <linux/kvm.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct vm;
@@ -47,6 +48,8 @@ struct backend {
 	/* Processors. */
 	int (*create_vcpu)(struct vcpu *vcpu);
 	void (*destroy_vcpu)(struct vcpu *vcpu);
+	/* Where the VMM maps the processor's pages: as mmap. No function, or NULL: what its descriptor has. */
+	void *(*map_vcpu)(struct vcpu *vcpu, void *address, size_t size, int protection, int flags);
 	int (*set_cpuid)(struct vcpu *vcpu, const struct kvm_cpuid2 *table);
 	int (*get_state)(struct vcpu *vcpu, enum state what, void *data);
 	int (*set_state)(struct vcpu *vcpu, enum state what, void *data);
@@ -66,4 +69,7 @@ struct backend {
 	void (*nmi)(struct vcpu *vcpu);
 };
 
-extern const struct backend backend_kvm;
+extern const struct backend backend_kvm, backend_vmcall;
+
+/* The VMM has given up these addresses, or put something else there. */
+void forget_memory(const void *address, size_t size);

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "pages.h"
 #include "system.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -93,6 +95,49 @@ EXPORT int close(int fd)
 	if (last.kind == OBJECT_VCPU)
 		destroy_vcpu(last.self);
 	return (int)syscall(SYS_close, fd);
+}
+
+/* --- Memory: a processor's pages are where the backend has them, and memory that is given up is not the guest's any more --- */
+
+static void *map_object(int fd, void *address, size_t size, int protection, int flags, off_t offset)
+{
+	struct object object = find_object(fd);
+	struct vcpu *vcpu = object.self;
+
+	if (object.kind != OBJECT_VCPU || !beneath(vcpu)->map_vcpu || offset)
+		return NULL;
+	return beneath(vcpu)->map_vcpu(vcpu, address, size, protection, flags);
+}
+
+static void *map_any(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	void *result = NULL;
+
+	if (flags & MAP_FIXED)
+		forget_memory(address, size);
+	if (!(flags & MAP_ANONYMOUS))
+		result = map_object(fd, address, size, protection, flags, offset);
+	if (!result)
+		result = map_pages(address, size, protection, flags, fd, (uint64_t)offset);
+	if (result != MAP_FAILED && !(flags & MAP_FIXED))
+		forget_memory(result, size);
+	return result;
+}
+
+EXPORT void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	return map_any(address, size, protection, flags, fd, offset);
+}
+
+EXPORT void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+{
+	return map_any(address, size, protection, flags, fd, offset);
+}
+
+EXPORT int munmap(void *address, size_t size)
+{
+	forget_memory(address, size);
+	return (int)syscall(SYS_munmap, address, size);
 }
 
 static long answer(struct object object, unsigned long request, void *argument)

@@ -21,8 +21,10 @@ static __thread struct vcpu *current;
 static void on_kick(int signal)
 {
 	(void)signal;
-	if (current)
-		atomic_store(&current->work, true);
+	if (!current)
+		return;
+	atomic_store(&current->work, true);
+	__atomic_fetch_or(&current->run->immediate_exit, KICKED, __ATOMIC_RELAXED);
 }
 
 static void install_handler(void)
@@ -85,7 +87,7 @@ void release_signals(const sigset_t *open)
 
 bool is_exit_wanted(const struct vcpu *vcpu)
 {
-	return *(volatile const uint8_t *)&vcpu->run->immediate_exit;
+	return *(volatile const uint8_t *)&vcpu->run->immediate_exit & (uint8_t)~KICKED;
 }
 
 void wait_for_kick(struct vcpu *vcpu)

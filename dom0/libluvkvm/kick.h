@@ -5,6 +5,9 @@
 
 struct vcpu;
 
+/* A bit of kvm_run.immediate_exit beside the VMM's own (0): a signal of the library's has come. */
+#define KICKED 2u
+
 /* Make this the processor's thread: its signal, its timer. */
 void adopt_thread(struct vcpu *vcpu);
 

@@ -8,6 +8,7 @@
 #include "descriptors.h"
 #include "kick.h"
 #include "log.h"
+#include "pages.h"
 
 /* --- Its life --- */
 
@@ -18,7 +19,7 @@ static long map_run(struct vcpu *vcpu)
 	vcpu->fd = open_object(OBJECT_VCPU, vcpu, "luvkvm-vcpu", RUN_PAGES * PAGE);
 	if (vcpu->fd < 0)
 		return vcpu->fd;
-	pages = mmap(NULL, RUN_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	pages = map_pages(NULL, RUN_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (pages == MAP_FAILED)
 		return -errno;
 	vcpu->run = (struct kvm_run *)pages;
