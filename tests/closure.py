@@ -193,7 +193,7 @@ class Maker:
         for _, control in msr.switched.controls if msr.switched else ():
             if control != edge.target:
                 domain = self.turn_on(domain, control, None)
-        return replace(domain, switched=(Switched(msr, False, HERE),))
+        return replace(domain, switched=(Switched(msr, "fields", HERE),))
 
 
 def find_partners(condition: ir.Condition, control: str) -> list[str]:

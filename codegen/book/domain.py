@@ -10,6 +10,9 @@ from codegen.book.subject import Subject
 from codegen.generate.requirements import RequirementList
 from codegen.model.choices import Domain
 
+# How an MSR is switched, where it is not by fields of the VMCS.
+WAYS = {"fields": "", "list": " by list", "swap": " by hand"}
+
 
 def make_domain(domain: Domain, subject: Subject) -> Page:
     sheet = definitions(
@@ -22,7 +25,7 @@ def make_domain(domain: Domain, subject: Subject) -> Page:
             ),
             (
                 "Own MSRs",
-                ", ".join(ref("msr", one.msr.name) + (" by list" if one.by_list else "") for one in domain.switched),
+                ", ".join(ref("msr", one.msr.name) + WAYS[one.how] for one in domain.switched),
             ),
             ("Declared", place(domain.span)),
         ]

@@ -9,14 +9,17 @@ from codegen.book.lexer import show_c
 from codegen.book.markup import code, definitions, hexadecimal, table, tag, text
 from codegen.book.page import Page
 from codegen.book.refs import anchor, place, say_doc
-from codegen.book.runtime import find_nodes
 from codegen.book.sources import excerpt
 from codegen.book.subject import Subject
 from codegen.generate.hypercalls import ARGUMENT_REGISTERS, MAGIC
-from codegen.model import ir
 from codegen.model.choices import Hypercall
 
-ORIGINS = {"user": "ring 3 of dom0, any process", "owner": "the process that made the domain"}
+CALLERS = {
+    "user": "any process of dom0, in 64-bit ring 3",
+    "owner": "the address space that made the domain, with its secret",
+    "secret": "any process that knows the domain's secret",
+    "root": "a process that may write the port of root's calls",
+}
 
 
 def make_hypercalls(subject: Subject) -> Page:
@@ -34,7 +37,7 @@ def make_hypercalls(subject: Subject) -> Page:
             f'<a href="#{one.name}">{code(one.name)}</a>',
             say_returns(one),
             say_errors(one),
-            code(one.origin),
+            ", ".join(map(code, one.callers)),
         )
         for one in calls
     ]
@@ -58,16 +61,8 @@ def say_returns(call: Hypercall) -> str:
     return code(call.returns.name) if call.returns else "nothing"
 
 
-def find_errors(call: Hypercall) -> list[str]:
-    """Errors that its body names."""
-    ends = find_nodes(call.body.statements, lambda one: isinstance(one, ir.End) and one.kind == "fail")
-    names = [one.value.name for one in ends if isinstance(one, ir.End) and isinstance(one.value, ir.Constant)]
-    narrow = any(type.bits < 64 for _, type in call.parameters)
-    return list(dict.fromkeys([*names, *(["EINVAL"] if narrow else [])]))
-
-
 def say_errors(call: Hypercall) -> str:
-    return ", ".join(f'<a href="#{anchor("errno", one)}">{code(one)}</a>' for one in find_errors(call))
+    return ", ".join(f'<a href="#{anchor("errno", one)}">{code(one)}</a>' for one in call.errors)
 
 
 def make_call(call: Hypercall, subject: Subject) -> str:
@@ -82,7 +77,7 @@ def make_call(call: Hypercall, subject: Subject) -> str:
     )
     sheet = definitions(
         [
-            ("From", text(ORIGINS.get(call.origin, call.origin))),
+            ("From", text("; ".join(CALLERS[one] for one in call.callers))),
             ("Returns", say_returns(call)),
             ("Errors", say_errors(call)),
             ("Cost", say_cost(call.body, subject.records.costs_of(call.name))),

@@ -79,7 +79,7 @@ def show_switch(msr: Msr) -> str:
 def list_domains(msr: Msr, subject: Subject) -> list[str]:
     """Domains that have this register to themselves."""
     return [
-        f"{code(domain.name)} has its own, by {'the MSR lists' if one.by_list else 'VMCS fields'} {place(one.span)}"
+        f"{code(domain.name)} has its own, by {one.means} {place(one.span)}"
         for domain in subject.domains
         for one in domain.switched
         if one.msr.name == msr.name

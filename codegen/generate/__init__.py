@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codegen.generate.abi import make_abi
 from codegen.generate.bitmaps import make_bitmaps
+from codegen.generate.calls import make_calls
 from codegen.generate.constants import make_constants
 from codegen.generate.entry_checks import make_entry_checks
 from codegen.generate.exit_path import make_exit_path
@@ -19,8 +20,8 @@ from codegen.output import Output
 
 def generate(model: Model) -> list[Output]:
     """Every generated file, in order of name."""
-    outputs = [*make_constants(model), *make_names(model), *make_externs(model), make_abi(model), make_regions(model)]
-    outputs += make_entry_checks(model)
+    outputs = [*make_constants(model), *make_names(model), *make_externs(model), make_abi(model), make_calls(model)]
+    outputs += [make_regions(model), *make_entry_checks(model)]
     for domain in model.domains.values():
         outputs += [*make_tables(model, domain), make_bitmaps(domain), make_handlers(model, domain)]
         if not domain.under:

@@ -20,7 +20,8 @@ def make_bitmaps(domain: Domain) -> Output:
     msr = rows(make_msr_bitmap(domain), lambda offset: describe_msr(offset, domain))
     ports = make_io_bitmap(domain) if has_io_bitmap(domain) else b""
     io = rows(ports, lambda offset: describe_io(offset, domain))
-    return Output(f"{domain.name}_bitmaps.c", render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io, ports=bool(ports)))
+    text = render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io, ports=bool(ports))
+    return Output(f"{domain.name}_bitmaps.c", text)
 
 
 def has_io_bitmap(domain: Domain) -> bool:

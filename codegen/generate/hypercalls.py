@@ -20,7 +20,7 @@ BY_PORT = ("root",)
 class HypercallView:
     """A hypercall as a C function and a case; `handle`: the type that its first argument is a handle of, or nothing.
 
-    `user` and `root` are who may come by the instruction and by the port, as the handle is held against them, or nothing.
+    `user` and `root`: who may come by the instruction and by the port, as C has them, or nothing.
     """
 
     number: int

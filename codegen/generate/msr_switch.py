@@ -6,7 +6,6 @@ from codegen.generate.bitmaps import QUADRANTS, SPAN
 from codegen.generate.c_body import INDENT, c_number, statements
 from codegen.model.choices import Action, IoPolicy, MsrRule
 
-
 # What an access of one byte to a port does by itself: calls of root are four bytes.
 NATIVE = ("pass", "hypercalls")
 

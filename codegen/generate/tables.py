@@ -90,8 +90,8 @@ def reset_lines(domain: Domain) -> list[str]:
             register = field.name.upper()
             name = f"{domain.name}_{register}".upper()
             all_on = domain.held[field.name] == domain.owned[field.name]
-            value = f"{text} | {name}_HELD" if all_on else f"({text} & ~{name}_OWNED) | {name}_HELD"
-            lines.append(write_state(field, value))
+            held = f"{text} | {name}_HELD" if all_on else f"({text} & ~{name}_OWNED) | {name}_HELD"
+            lines.append(write_state(field, held))
             lines.append(f"vmwrite(VMCS_{register}_READ_SHADOW, {text});")
         else:
             lines.append(write_state(field, text))

@@ -134,6 +134,11 @@ class Switched:
     how: str
     span: Span
 
+    @property
+    def means(self) -> str:
+        """By what it is switched, in words."""
+        return {"fields": "VMCS fields", "list": "the MSR lists", "swap": "hand, at each way in and out"}[self.how]
+
 
 @dataclass(frozen=True)
 class CpuidPolicy:
@@ -181,6 +186,12 @@ class Hypercall:
     body: Body
     doc: Doc
     span: Span
+
+    @property
+    def signature(self) -> str:
+        """Name, parameters and result as the spec has them."""
+        parameters = ", ".join(f"{name} : {type.name}" for name, type in self.parameters)
+        return f"{self.name}({parameters})" + (f" -> {self.returns.name}" if self.returns else "")
 
 
 @dataclass(frozen=True)

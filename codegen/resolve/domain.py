@@ -23,6 +23,7 @@ VALUES = ("on", "off", "prefer", "switched")
 OWNABLE = ("cr0", "cr4")
 HELD = ("on", "off")
 RUNNERS = ("vmm",)
+GIVEN: dict[type, str] = {syntax.DomainCpuid: "CPUID", syntax.DomainMemory: "memory"}
 RIGHTS = ("r", "rw", "rx", "rwx")
 PAGE = 4096
 Node = TypeVar("Node")
@@ -54,7 +55,8 @@ class DomainResolver:
             self.add_backend(backend)
         self.check_wishes()
         return choices.Domain(
-            self.node.name.text, self.scope.under, self.doc, self.events(syntax.Native), self.events(syntax.Trap), self.settings,
+            self.node.name.text, self.scope.under, self.doc,
+            self.events(syntax.Native), self.events(syntax.Trap), self.settings,
             tuple(self.required), tuple(self.features), self.owned, self.held,
             self.cpuid(), self.msr(), self.io(), self.exceptions(),
             self.switched(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
@@ -66,8 +68,9 @@ class DomainResolver:
             return
         if self.node.under.text not in RUNNERS:
             errors.unknown_name(self.reporter, self.node.under, "runner of domains", RUNNERS)
-        for kind, what in ((syntax.DomainCpuid, "CPUID"), (syntax.DomainMemory, "memory")):
-            for clause in clauses_of(self.node, kind):
+        for clause in self.node.clauses:
+            what = GIVEN.get(type(clause))
+            if what and isinstance(clause, syntax.DomainCpuid | syntax.DomainMemory):
                 message = f"{self.node.name.text} gets its {what} from its VMM"
                 errors.not_valid_here(self.reporter, clause.span, message, "leave it out")
 

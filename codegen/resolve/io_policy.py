@@ -39,7 +39,7 @@ class IoPolicyResolver:
         return choices.IoPolicy(tuple(rule for rule in made if rule), read, write, self.node.span)
 
     def add_default(self, rule: syntax.AccessRule) -> None:
-        """The default stands once. It passes, and where there is a VMM it forwards: nothing else answers for every port."""
+        """The default stands once. It passes, or forwards to a VMM: nothing else answers for every port."""
         wanted = "forward" if self.scope.under else "pass"
         for direction, action in self.resolve_accesses(rule).items():
             if direction in self.defaults:

@@ -171,7 +171,7 @@ class DomainExceptions:
 
 @dataclass(frozen=True)
 class SwitchRule:
-    """MSRs, and `how`: "" for the VMCS fields that the facts give them, list for the MSR lists, swap for the runtime."""
+    """MSRs, and `how`: "" where the facts know, list for the MSR lists, swap for the runtime."""
 
     msrs: tuple[Name, ...]
     how: str

@@ -40,6 +40,9 @@ def compare_owned(old: Model, new: Model, before: Domain, after: Domain) -> Iter
                 lost = bool(now & bit.mask)
                 words = "no longer owns" if lost else "now owns"
                 yield Change(LOSS if lost else GAIN, "owned", after.name, f"{words} {register.upper()}.{bit.name}")
+            elif (before.held[register] ^ after.held[register]) & bit.mask:
+                state = "on" if after.held[register] & bit.mask else "off"
+                yield Change(CHANGE, "owned", after.name, f"{register.upper()}.{bit.name} is now kept {state}")
 
 
 def compare_exceptions(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
@@ -55,11 +58,10 @@ def compare_exceptions(old: Model, new: Model, before: Domain, after: Domain) ->
 
 def compare_switched(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
     """An MSR that is no longer switched is shared with root mode."""
-    was, now = ({one.msr.name: one.by_list for one in domain.switched} for domain in (before, after))
+    was, now = ({one.msr.name: one for one in domain.switched} for domain in (before, after))
     for name in sorted(was.keys() - now.keys()):
         yield Change(GAIN, "switch", after.name, f"shares {name} with root mode: it is no longer switched")
     for name in sorted(now.keys() - was.keys()):
         yield Change(CHANGE, "switch", after.name, f"has {name} of its own: it is switched now")
-    for name in sorted(name for name in was.keys() & now.keys() if was[name] != now[name]):
-        how = "the MSR lists" if now[name] else "VMCS fields"
-        yield Change(CHANGE, "switch", after.name, f"{name} is now switched by {how}")
+    for name in sorted(name for name in was.keys() & now.keys() if was[name].how != now[name].how):
+        yield Change(CHANGE, "switch", after.name, f"{name} is now switched by {now[name].means}")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codegen.generate.c_body import statements
-from codegen.insight.diff.change import CHANGE, GAIN, LOSS, Change, rank
+from codegen.insight.diff.change import CHANGE, GAIN, LOSS, Change
 from codegen.model.choices import Hypercall, Model
-
-ORIGINS = {"kernel": 0, "owner": 1, "user": 2}
 
 
 def compare_hypercalls(old: Model, new: Model) -> Iterator[Change]:
@@ -24,11 +22,16 @@ def compare_hypercalls(old: Model, new: Model) -> Iterator[Change]:
 
 
 def compare_call(was: Hypercall, now: Hypercall) -> Iterator[Change]:
-    """Its caller, its signature, its body."""
-    if was.origin != now.origin:
-        kind = rank(ORIGINS.get(was.origin, 0), ORIGINS.get(now.origin, 0))
-        text = f"hypercall {now.number} {now.name}: from {was.origin} -> from {now.origin}"
+    """Its callers, its signature, its errors, its body."""
+    if set(was.callers) != set(now.callers):
+        kind = GAIN if set(now.callers) - set(was.callers) else LOSS
+        callers = [", ".join(one.callers) for one in (was, now)]
+        text = f"hypercall {now.number} {now.name}: from {callers[0]} -> from {callers[1]}"
         yield Change(kind, "hypercall", "", text)
+    if was.errors != now.errors:
+        failures = [", ".join(one.errors) or "none" for one in (was, now)]
+        text = f"hypercall {now.number} {now.name}: errors {failures[0]} -> {failures[1]}"
+        yield Change(CHANGE, "hypercall", "", text)
     signatures = [f"{say_call(one)}" for one in (was, now)]
     if signatures[0] != signatures[1]:
         yield Change(CHANGE, "hypercall", "", f"hypercall {signatures[0]} is now {signatures[1]}")
@@ -37,5 +40,4 @@ def compare_call(was: Hypercall, now: Hypercall) -> Iterator[Change]:
 
 
 def say_call(call: Hypercall) -> str:
-    parameters = ", ".join(f"{name} : {type.name}" for name, type in call.parameters)
-    return f"{call.number} {call.name}({parameters})" + (f" -> {call.returns.name}" if call.returns else "")
+    return f"{call.number} {call.signature}"

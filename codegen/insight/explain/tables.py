@@ -46,8 +46,7 @@ def explain_number(number: int, msr: Msr | None, context: Context) -> Page:
         page.choice += [line for direction in DIRECTIONS for line in say_msr(number, direction, domain, context)]
         for one in domain.switched:
             if msr and one.msr.name == msr.name:
-                how = "by the MSR lists" if one.by_list else "by VMCS fields"
-                page.choice += [f"{domain.name} switches it, {how} ({say_place(one.span)})"]
+                page.choice += [f"{domain.name} switches it, by {one.means} ({say_place(one.span)})"]
         page.choice += [f"{domain.name} {say_bitmap(number, domain)}"]
     names = [msr.name] if msr else []
     page.code = context.grep_code("|".join([rf"\b{number:#x}\b(?!\.\.)(?=.*/\*)", *(rf"\b{name}\b" for name in names)]))

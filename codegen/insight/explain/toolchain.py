@@ -20,11 +20,10 @@ def explain_hypercall(word: str, context: Context) -> Page:
     if call is None and number is not None:
         raise unknown(word, "hypercall number", [str(one.number) for one in calls.values()])
     call = call or find_named(word, "hypercall", calls)
-    parameters = ", ".join(f"{name} : {type.name}" for name, type in call.parameters)
-    returns = f" -> {call.returns.name}" if call.returns else ""
-    page = Page(f"hypercall {call.number}: {call.name}({parameters}){returns} from {call.origin}")
+    page = Page(f"hypercall {call.number}: {call.signature} from {', '.join(call.callers)}")
     page.fact = [call.doc.summary]
     page.choice = [*context.quote(call.span), f"ends in {say_list(outcomes_of(call.body.statements))}"]
+    page.choice += [f"errors: {', '.join(call.errors)}"] if call.errors else []
     page.code = context.grep_code(rf"\bLUV_HYPERCALL_{call.name}\b", ["luvalley_abi.h"])
     for domain in context.domains:
         page.code += context.quote_function(f"hypercall_{call.name}", f"{domain.name}_handlers.c")
