@@ -13,7 +13,9 @@ from codegen.tree import Tree
 
 C_FLAGS = (
     "-std=gnu11", "-O2", "-g", "-ffreestanding", "-mcmodel=kernel", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
-    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-Wall", "-Wextra", "-Werror",
+    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
+    "-falign-functions=4", "-falign-jumps=1", "-falign-loops=1", "-falign-labels=1",  # 4 KiB of the image is not air
+    "-Wall", "-Wextra", "-Werror",
 )
 NASM_FLAGS = ("-w+error", "-f", "elf64")
 LINK_FLAGS = ("-z", "max-page-size=4096", "-z", "noexecstack", "--build-id=none", "-n")

@@ -29,7 +29,7 @@ extern u64 domu_control_word[DOMU_CONTROL_WORDS];
 #define DOMU_CR4_HELD 0x2040ull
 
 /* MSRs that are swapped at each way in and out, 0 behind the last. */
-#define DOMU_SWAP_MSRS 7
+#define DOMU_SWAP_MSRS 8
 extern const u32 domu_swap_msrs[];
 
 extern u8 domu_msr_bitmap[4096];

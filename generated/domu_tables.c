@@ -64,7 +64,7 @@ const struct control_choice domu_controls[DOMU_CONTROL_WORDS] = {
 
 u64 domu_control_word[DOMU_CONTROL_WORDS];
 
-const u32 domu_swap_msrs[] = { IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE, IA32_TSC_AUX, IA32_SPEC_CTRL, 0 };
+const u32 domu_swap_msrs[] = { IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE, IA32_TSC_AUX, IA32_SPEC_CTRL, IA32_XSS, 0 };
 
 void domu_reset_state(struct cpu *cpu)
 {

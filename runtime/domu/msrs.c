@@ -73,9 +73,10 @@ static bool field_set(u32 i, u64 value)
     return true;
 }
 
+/* Guests have no supervisor state: dom0's is in the registers while they run. */
 static bool swapped_set(struct vcpu *vcpu, u32 msr, int index, u64 value)
 {
-    if (!swapped_is_valid(msr, value))
+    if (msr == IA32_XSS ? value != 0 : !swapped_is_valid(msr, value))
         return false;
     vcpu->state.msrs[index] = value;
     return true;

@@ -130,7 +130,7 @@ static void place_take(struct cpu *cpu, struct vcpu *vcpu)
 static void tables_take(const struct cpu *cpu, struct vcpu *vcpu)
 {
     struct domain *domain = vcpu->domain;
-    u32 generation = __atomic_load_n(&domain->generation, __ATOMIC_SEQ_CST);
+    u64 generation = __atomic_load_n(&domain->generation, __ATOMIC_SEQ_CST);
     __atomic_store_n(&vcpu->entered, generation, __ATOMIC_SEQ_CST);
     if (domain->seen[cpu->index] == generation)
         return;

@@ -136,13 +136,23 @@ static bool is_valid(const struct vcpu *vcpu, const struct sregs *s)
     return !long_mode || s->cr4 & CR4_PAE;
 }
 
+/* What is at a guest's address, or 0. Its tables may be changed meanwhile, but they and its frames stay: the vCPU is held. */
+static const u64 *guest_read(const struct domain *domain, u64 guest)
+{
+    struct place place = tables_find(domain, guest);
+    u64 entry = *(volatile u64 *)place.entry;
+    if (!(entry & EPT_ENTRY_READ) || !(place.level == 1 || entry & EPT_ENTRY_PAGE))
+        return 0;
+    return phys((entry & EPT_ENTRY_FRAME_MASK) + (guest & (place.size - 1)));
+}
+
 /* The processor took them when CR3 was written; now they are as memory has them. SDM: 5.4.1, 27.3.1.6 */
 static void pointers_load(const struct vcpu *vcpu, const struct sregs *s)
 {
     static const u16 entries[] = { VMCS_GUEST_PDPTE0, VMCS_GUEST_PDPTE1, VMCS_GUEST_PDPTE2, VMCS_GUEST_PDPTE3 };
     if (!(s->cr0 & CR0_PG) || !(s->cr4 & CR4_PAE) || s->efer & EFER_LMA)
         return;
-    const u64 *table = tables_read(vcpu->domain, s->cr3 & 0xFFFFFFE0);
+    const u64 *table = guest_read(vcpu->domain, s->cr3 & 0xFFFFFFE0);
     for (u32 i = 0; i < COUNT_OF(entries); i++)
         vmwrite(entries[i], table ? table[i] : 0);
 }
