@@ -17,12 +17,18 @@ LIBRARY_FLAGS = (
     "-fvisibility=hidden", "-fPIC", "-shared", "-Wl,--no-undefined",
 )
 PROGRAMS = BUILD / "dom0"
+KIT = ("pool", "machine", "modes", "report", "guests")
 
 
 def list_inputs() -> list[Path]:
     """Return every file that a program of dom0 may be made from."""
     folders = (LIBRARY, DOM0 / "luv", DOM0 / "testvmm", GENERATED)
     return [path for folder in folders for path in folder.glob("*.[chS]")]
+
+
+def list_kit() -> list[Path]:
+    """Return what the test VMM's cases stand on, and other programs too."""
+    return [path for path in list_sources(DOM0 / "testvmm") if path.stem in KIT]
 
 
 def link_program(program: Path, flags: Sequence[str], sources: Sequence[Path], libraries: Sequence[str] = ()) -> Path:
@@ -48,3 +54,8 @@ def build_library() -> Path:
 def build_program(name: str) -> Path:
     """Compile a static program from the folder of its name: luv, testvmm."""
     return link_program(PROGRAMS / name, FLAGS, list_sources(DOM0 / name), ("-lpthread",))
+
+
+def build_tool(name: str) -> Path:
+    """Compile a static program of one file that uses the test VMM's kit: fuzzcalls."""
+    return link_program(PROGRAMS / name, FLAGS, [DOM0 / f"{name}.c", *list_kit()])

@@ -4,8 +4,6 @@
 
 #include "luvalley_abi.h"
 
-#define OWNER_UNKNOWN (-ENOENT)
-
 /* What a call gave back: 0 or -errno, and a value. */
 struct given {
 	int64_t status;

@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -24,32 +23,6 @@ struct test {
 #define LIST(name) {#name, case_##name},
 static const struct test tests[] = {CASES(LIST)};
 #undef LIST
-
-void fail(const char *file, int line, const char *format, ...)
-{
-	const char *name = strrchr(file, '/');
-	va_list arguments;
-
-	printf(" FAILED at %s:%d: ", name ? name + 1 : file, line);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-	fflush(stdout);
-	_exit(1);
-}
-
-void check_equal(const char *file, int line, const char *what, uint64_t value, uint64_t wanted)
-{
-	if (value != wanted)
-		fail(file, line, "%s is %#" PRIx64 ", not %#" PRIx64, what, value, wanted);
-}
-
-void check_status(const char *file, int line, const char *what, int64_t status, int64_t wanted)
-{
-	if (status != wanted)
-		fail(file, line, "%s gives %" PRId64 ", not %" PRId64, what, status, wanted);
-}
 
 static bool run_test(const struct test *test)
 {
