@@ -47,7 +47,7 @@ static void tables_load(struct cpu *cpu)
 /* SDM: A.8 says which bits this processor has. */
 static void control_registers_set(void)
 {
-    u64 wanted = CR4_SMEP | CR4_SMAP | CR4_OSXSAVE;
+    u64 wanted = CR4_SMEP | CR4_SMAP | CR4_OSXSAVE | CR4_PKE;     /* the last for RDPKRU; see domu/walk.c */
     host_write_cr0(host_read_cr0() | CR0_WP | CR0_NE);
     host_write_cr4(host_read_cr4() | CR4_MCE | (wanted & host_rdmsr(IA32_VMX_CR4_FIXED1)));
 }

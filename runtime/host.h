@@ -29,6 +29,14 @@ static inline void host_wrmsr(u32 msr, u64 value)
     asm volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
+/* Only with CR4.PKE. */
+static inline u32 host_rdpkru(void)
+{
+    u32 value, high;
+    asm volatile("rdpkru" : "=a"(value), "=d"(high) : "c"(0));
+    return value;
+}
+
 static inline u64 host_rdtsc(void)
 {
     u32 low, high;

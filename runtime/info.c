@@ -1,5 +1,7 @@
 /* Questions of dom0's programs about the hypervisor. */
 #include "cpu.h"
+#include "domu/domu.h"
+#include "domu/pool.h"
 #include "generated/externs.h"
 #include "generated/luvalley_abi.h"
 #include "generated/x86.h"
@@ -14,6 +16,23 @@ static struct answer answer(u64 value)
 /* A counter of struct cpu, summed over all CPUs. */
 #define SUM(counter) ({ u64 sum = 0; for (u32 i = 0; i < cpu_count; i++) sum += cpus[i]->counter; sum; })
 
+/* From 16 on: how many pools, then four numbers of each. */
+static struct answer pool_info(u32 which)
+{
+    if (which == 16)
+        return answer(pool_count);
+    u32 number = (which - 17) / 4;
+    if (which < 17 || number >= pool_count)
+        return (struct answer){ .error = EINVAL };
+    const struct pool *pool = &pools[number];
+    switch ((which - 17) % 4) {
+    case 0: return answer(pool->base);
+    case 1: return answer(pool->frames * FRAME_SIZE);
+    case 2: return answer(pool->free);
+    default: return answer(pool->frames);
+    }
+}
+
 struct answer info_read(struct cpu *cpu, u32 which)
 {
     (void)cpu;
@@ -25,7 +44,12 @@ struct answer info_read(struct cpu *cpu, u32 which)
     case 4: return answer(EXIT_COUNT);
     case 5: return answer(SUM(hidden_reads));
     case 6: return answer(SUM(hidden_writes));
-    default: return (struct answer){ .error = EINVAL };
+    case 8: return answer(DOMAINS_MAX);
+    case 9: return answer(DOMAIN_VCPUS_MAX);
+    case 10: return answer(domu_xcr0());
+    case 11: return answer(domu_xsave_size());
+    case 12: return answer(domu_tsc_khz());
+    default: return pool_info(which);
     }
 }
 

@@ -85,4 +85,6 @@ int15_count:    dd 0
 int15_ax:       dw 0                    ; KiB from 1 to 16 MiB
 int15_bx:       dw 0                    ; 64 KiB blocks above 16 MiB
 int15_88:       dw 0                    ; KiB above 1 MiB
-int15_table:    times INT15_MAX * 20 db 0       ; base, length, type
+
+section .low16.table nobits alloc noexec write align=4
+int15_table:    resb INT15_MAX * 20     ; base, length, type

@@ -10,7 +10,7 @@
 #define HOST_DATA 0x10
 #define HOST_TSS 0x18
 
-#define HV_BLOCKS_MAX 6                 /* of 2 MiB: 64 CPUs fit */
+#define HV_BLOCKS_MAX 512               /* of 2 MiB: one page directory maps them */
 
 /* From link.ld. Physical addresses and sizes are absolute symbols. */
 extern char image_start[], image_size[], low_load[], low_size[];

@@ -43,7 +43,7 @@ static void room_make(void)
     u16 *memory = phys(BDA_MEMORY);
     low_address = round_down(KIB(*memory) - PAGE_SIZE, PAGE_SIZE);
     *memory = (u16)(low_address / KIB(1));
-    region_reserve(low_address, CONVENTIONAL_END);
+    region_reserve(low_address, CONVENTIONAL_END, RANGE_RESERVED);
 }
 
 void low_aim(u64 cr3, const void *entry)

@@ -9,6 +9,7 @@
 
 #define RANGE_USABLE 1
 #define RANGE_RESERVED 2
+#define RANGE_SOFT_RESERVED 0xEFFFFFFFu /* for a use of its own: Linux makes device files of it */
 
 /* A range as INT 15h E820 gives it. ACPI: 15.1 */
 struct range {

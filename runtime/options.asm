@@ -1,8 +1,9 @@
-; The command line: `disk=hdN[,P]`, `apic=watch`, `log=serial`. An option we do not know stops the machine: a typing
+; The command line: `disk=hdN[,P]`, `pool=SIZE[,SIZE]`, `apic=watch`, `log=serial`. An option we do not know stops the machine: a typing
 ; mistake must not boot the wrong disk.
 bits 32
-global options_read, halt32, boot_request, boot_magic, boot_info, boot_drive, boot_partition
-extern text_put, text_char
+global options_read, option_stop, halt32, boot_request, boot_magic, boot_info, boot_drive, boot_partition
+global boot_pool_count, boot_pool_frames
+extern text_put, text_char, pool_take
 
 MB1_LOADER      equ 0x2BADB002
 MB2_LOADER      equ 0x36D76289
@@ -79,6 +80,9 @@ option_take:
         mov edi, name_disk
         call prefix_take
         je disk_take
+        mov edi, name_pool
+        call prefix_take
+        je pool_take
         mov edi, name_watch
         call word_take
         je .watch
@@ -172,12 +176,15 @@ boot_drive:             db 0x80
 boot_partition:         db 0            ; 0: the disk's own boot record
 option_apic_watch:      db 0
 option_log_serial:      db 0
+boot_pool_count:        dd 0
+boot_pool_frames:       times 8 dd 0    ; option_pool.asm
 
 section .boot.names progbits alloc noexec nowrite
 name_disk:      db "disk=hd", 0
+name_pool:      db "pool=", 0
 name_watch:     db "apic=watch", 0
 name_serial:    db "log=serial", 0
 text_loader:    db "luvalley: error[loader]: not started by a Multiboot loader", 10, 0
 text_unknown:   db "luvalley: error[command-line]: unknown option ", 0
-text_known:     db 10, "luvalley: known are disk=hdN[,P], apic=watch, log=serial", 10, 0
+text_known:     db 10, "luvalley: known are disk=hdN[,P], pool=SIZE[,SIZE], apic=watch, log=serial", 10, 0
 text_disk:      db "luvalley: error[command-line]: disk=hdN[,P] wants N of 0 to 9 and P of 1 to 4", 10, 0

@@ -34,12 +34,12 @@ static u32 ceil_div(u64 value, u64 unit)
     return (u32)((value + unit - 1) / unit);
 }
 
-u32 paging_pages(u64 ram_end)
+u32 paging_pages(u64 ram_end, u64 own)
 {
     u32 gib = ceil_div(has_1g() ? LOW_LIMIT : high_end(ram_end), PAGE_1G);
-    u32 own = 2 + HV_BLOCKS_MAX;        /* directory pointers, directory, tables */
+    u32 own_tables = 2 + ceil_div(own, PAGE_2M);        /* directory pointers, directory, tables */
     u32 identity = 3;
-    return 1 + ceil_div(high_end(ram_end), GIB(512)) + gib + own + identity;
+    return 1 + ceil_div(high_end(ram_end), GIB(512)) + gib + own_tables + identity;
 }
 
 /* The table that an entry leads to, made if it is absent. Levels are numbered from 1 at the bottom. */
@@ -101,7 +101,7 @@ static void high_map(u64 root, u64 ram_end)
 
 void paging_build(u64 at, u64 ram_end)
 {
-    u64 *tables = phys(at), words = paging_pages(ram_end) * ENTRIES;
+    u64 *tables = phys(at), words = paging_pages(ram_end, hv_size) * ENTRIES;
     for (u64 i = 0; i < words; i++)
         tables[i] = 0;
     next_table = at + PAGE_SIZE;

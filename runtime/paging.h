@@ -3,8 +3,8 @@
 
 #include "types.h"
 
-/* How many pages the tables want. */
-u32 paging_pages(u64 ram_end);
+/* How many pages the tables want that map so much of our own, too. */
+u32 paging_pages(u64 ram_end, u64 own);
 /* Makes them, in the boot world, at `at`; the first is the root. */
 void paging_build(u64 at, u64 ram_end);
 

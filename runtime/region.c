@@ -58,11 +58,11 @@ void region_choose(u64 bytes)
 {
     hv_size = round_up(bytes, PAGE_2M);
     if (hv_size > HV_BLOCKS_MAX * PAGE_2M)
-        boot_stop("memory", "this many processors need more memory than the hypervisor may have");
+        boot_stop("memory", "so many processors, or so large pools, need more memory than the hypervisor may have");
     hv_base = region_find(hv_size, PAGE_2M, GIB(4));
     if (!hv_base)
         boot_stop("memory", "there is no free memory below 4 GiB for the hypervisor");
-    region_reserve(hv_base, hv_base + hv_size);
+    region_reserve(hv_base, hv_base + hv_size, RANGE_RESERVED);
     next = (u64)image_size;
 }
 
@@ -78,14 +78,14 @@ static void range_insert(u32 at, u64 lo, u64 hi, u32 type)
 }
 
 /* Splits each usable range that [lo, hi) cuts. */
-void region_reserve(u64 lo, u64 hi)
+void region_reserve(u64 lo, u64 hi, u32 type)
 {
     for (u32 i = 0; i < machine.range_count; i++) {
         struct range *r = &machine.ranges[i];
         u64 start = r->base, end = range_end(r), cut = larger(lo, start), cut_end = smaller(hi, end);
         if (r->type != RANGE_USABLE || cut >= cut_end)
             continue;
-        *r = (struct range){ cut, cut_end - cut, RANGE_RESERVED };
+        *r = (struct range){ cut, cut_end - cut, type };
         range_insert(i + 1, cut_end, end, RANGE_USABLE);
         range_insert(i, start, cut, RANGE_USABLE);
     }

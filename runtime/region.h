@@ -9,8 +9,8 @@ bool region_is_ram(u64 lo, u64 hi);
 u64 region_find(u64 bytes, u64 lowest, u64 end);
 /* Picks the highest free 2 MiB blocks below 4 GiB that hold `bytes`, and takes them out of the machine's map. */
 void region_choose(u64 bytes);
-/* Reserves [lo, hi) in the map. */
-void region_reserve(u64 lo, u64 hi);
+/* What is usable of [lo, hi) becomes another type of the map. */
+void region_reserve(u64 lo, u64 hi, u32 type);
 /* The end of usable memory, and of what lies without a gap above 1 MiB. */
 u64 region_ram_end(void);
 u64 region_contiguous_end(void);

@@ -11,7 +11,7 @@ SAID = re.compile(r"error\[([a-z-]+)\]|boot_stop\(\"([a-z-]+)\"|\bend\(\"([a-z-]
 
 def find_names() -> set[str]:
     """The names in runtime/, in C and NASM."""
-    sources = [path for path in (ROOT / "runtime").iterdir() if path.suffix in (".c", ".asm")]
+    sources = [path for path in (ROOT / "runtime").rglob("*") if path.suffix in (".c", ".asm")]
     return {"".join(groups) for path in sources for groups in SAID.findall(path.read_text())}
 
 

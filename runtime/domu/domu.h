@@ -8,6 +8,7 @@
 #include "dom0/libluvkvm/luv_run.h"
 #include "generated/domu.h"
 #include "generated/luvalley_abi.h"
+#include "lock.h"
 
 #define DOMAINS_MAX 16
 #define DOMAIN_VCPUS_MAX 16
@@ -27,7 +28,7 @@ struct switched {
 /* In a table that is never freed: who finds one by an old handle finds out after taking it. */
 struct vcpu {
     volatile u32 cpu;                   /* 1 + index of the CPU that has taken it, 0: none. Only that one touches the rest */
-    volatile u32 entered;               /* its domain's generation when a CPU last went in */
+    volatile u64 entered;               /* its domain's generation when a CPU last went in */
     u64 handle;                         /* 0: free */
     struct domain *domain;
     u32 slot;                           /* in the table of all; its VPID comes from it */
@@ -50,18 +51,20 @@ struct vcpu {
 };
 
 struct domain {
+    struct lock lock;                   /* for all but what vcpu_run has to do with */
     volatile u32 state;                 /* enum domain_state */
     u32 index, uses;                    /* how often the slot was used: the handle's upper half */
     u64 handle;
-    u64 owner;                          /* CR3[51:13] of who made it */
+    u64 owner;                          /* CR3[51:12] of who made it; see walk.h */
     u64 secret[2];
     u64 proof_address, proof_frame;     /* the owner lives while its tables lead from one to the other */
     u32 pool;
 
     u64 root, eptp;                     /* tables of all its vCPUs */
-    volatile u32 generation;            /* of the tables: grows when something was taken out of them */
-    u32 seen[CPUS_MAX];                 /* up to where each CPU has thrown away what it had cached */
-    u32 frames, blocks;                 /* owned now */
+    volatile u64 generation;            /* of the tables: grows when something was taken out of them */
+    u64 seen[CPUS_MAX];                 /* up to where each CPU has thrown away what it had cached */
+    u32 frames;                         /* owned now */
+    u32 freed;                          /* of its pool's: how far its end has come */
     u64 tsc_offset;                     /* what the last that a VMM set made of it: its vCPUs' clocks agree */
 
     struct vcpu *vcpus[DOMAIN_VCPUS_MAX];

@@ -33,5 +33,5 @@ u32 host_build(bool with_1g, u64 base, u64 size, u64 ram_end, u32 *used)
         host_tables[i / ENTRIES][i % ENTRIES] = ~0ull;      /* what is not cleared is noticed */
     paging_build(base, ram_end);
     *used = (u32)((next_table - base) / PAGE_SIZE);
-    return paging_pages(ram_end);
+    return paging_pages(ram_end, size);
 }

@@ -1,0 +1,33 @@
+/* A lock by tickets: who comes first is served first. Held for bounded work only, and never taken by a trap. */
+#pragma once
+
+#include "host.h"
+#include "stop.h"
+#include "types.h"
+
+struct lock {
+    volatile u32 next, serving;
+};
+
+/* A CPU that stops the machine gives nothing back. */
+static inline void lock_take(struct lock *lock)
+{
+    u32 mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine) {
+        if (machine_stopping)
+            host_halt();
+        host_pause();
+    }
+}
+
+/* False: somebody has it. For who holds another one already. */
+static inline bool lock_try(struct lock *lock)
+{
+    u32 now = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE);
+    return __atomic_compare_exchange_n(&lock->next, &now, now + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static inline void lock_give(struct lock *lock)
+{
+    __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
+}

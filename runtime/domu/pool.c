@@ -1,0 +1,102 @@
+#include "pool.h"
+
+#include "cpu.h"
+#include "layout.h"
+#include "multiboot.h"
+#include "pages.h"
+#include "region.h"
+#include "stop.h"
+
+#define LOWEST MIB(16)                  /* loaders work below */
+#define SPARE 256                       /* hidden pages of a pool besides a table for each frame: roots, VMCSs, areas */
+#define COMMON 64                       /* for the tables of domains and vCPUs */
+#define AREA_MOST 2                     /* pages of a CPU's XSAVE area */
+
+struct pool pools[POOLS_MAX];
+u32 pool_count;
+
+void pools_size(const u32 *frames, u32 count)
+{
+    for (u32 i = 0; i < count; i++)
+        pools[i] = (struct pool){ .frames = frames[i], .free = frames[i], .pages = (i64)frames[i] + SPARE };
+    pool_count = count;
+}
+
+void pools_place(void)
+{
+    for (u32 i = 0; i < pool_count; i++) {
+        u64 size = pools[i].frames * FRAME_SIZE, base = region_find(size, LOWEST, region_ram_end());
+        if (!base)
+            boot_stop("pool", "there is no free memory of this size in one piece, by 2 MiB, for a pool");
+        region_reserve(base, base + size, RANGE_SOFT_RESERVED);
+        pools[i].base = base;
+    }
+}
+
+static u32 books_pages(const struct pool *pool)
+{
+    return (u32)(round_up(pool->frames * sizeof(struct frame), PAGE_SIZE) / PAGE_SIZE);
+}
+
+u32 pools_pages(void)
+{
+    u32 pages = 0;
+    for (u32 i = 0; i < pool_count; i++)
+        pages += (u32)pools[i].pages + books_pages(&pools[i]);
+    if (!pages)
+        return 0;
+    pages += COMMON + AREA_MOST * cpu_count;
+    return pages + pages / (8 * (u32)PAGE_SIZE - 1) + 1;        /* a bit for each */
+}
+
+static bool pool_init(struct pool *pool)
+{
+    u64 books = page_take(books_pages(pool));
+    if (!books)
+        return false;
+    pool->frame = hv_virt(books);
+    for (u32 i = 0; i < pool->frames; i++)
+        pool->frame[i].dirty = true;
+    return true;
+}
+
+bool pools_init(void)
+{
+    for (u32 i = 0; i < pool_count; i++)
+        if (!pool_init(&pools[i]))
+            return false;
+    return true;
+}
+
+u32 pool_at(u64 physical)
+{
+    for (u32 i = 0; i < pool_count; i++)
+        if (physical - pools[i].base < pools[i].frames * FRAME_SIZE)
+            return i;
+    return POOLS_MAX;
+}
+
+struct frame *pool_owned(const struct pool *pool, u64 physical, u32 domain)
+{
+    u64 number = (physical - pool->base) / FRAME_SIZE;
+    if (physical < pool->base || number >= pool->frames || pool->frame[number].owner != domain + 1)
+        return 0;
+    return &pool->frame[number];
+}
+
+u64 pool_page_take(struct pool *pool, u32 count)
+{
+    if (__atomic_sub_fetch(&pool->pages, count, __ATOMIC_RELAXED) >= 0) {
+        u64 physical = page_take(count);
+        if (physical)
+            return physical;
+    }
+    __atomic_add_fetch(&pool->pages, count, __ATOMIC_RELAXED);
+    return 0;
+}
+
+void pool_page_give(struct pool *pool, u64 physical, u32 count)
+{
+    page_give(physical, count);
+    __atomic_add_fetch(&pool->pages, count, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,211 @@
+#include "tables.h"
+
+#include "generated/controls.h"
+#include "generated/x86.h"
+#include "host.h"
+#include "layout.h"
+#include "pool.h"
+
+#define ENTRIES 512
+#define LEVELS 4
+#define LARGE_LEVEL 2
+#define TYPE_WB (EPT_ENTRY_MEMORY_TYPE_WB << EPT_ENTRY_MEMORY_TYPE_SHIFT)
+#define POINTER_DIRTY (1ull << 6)       /* accessed and dirty bits on. SDM: 25.6.11 */
+#define PAGES_OF_LARGE (PAGE_2M / PAGE_SIZE)
+
+static u64 level_size(u32 level)
+{
+    return 1ull << (12 + 9 * (level - 1));
+}
+
+static u64 *table_of(u64 entry)
+{
+    return hv_virt(entry & EPT_ENTRY_FRAME_MASK);
+}
+
+static u64 *entry_at(u64 *table, u64 guest, u32 level)
+{
+    return &table[guest / level_size(level) % ENTRIES];
+}
+
+static bool is_leaf(u64 entry, u32 level)
+{
+    return level == 1 || entry & EPT_ENTRY_PAGE;
+}
+
+static struct pool *pool_of(const struct domain *domain)
+{
+    return &pools[domain->pool];
+}
+
+bool tables_have_dirty(void)
+{
+    return host_rdmsr(IA32_VMX_EPT_VPID_CAP) & EPT_ACCESSED_DIRTY;
+}
+
+bool tables_init(struct domain *domain)
+{
+    domain->root = pool_page_take(pool_of(domain), 1);
+    domain->eptp = domain->root | EPT_ENTRY_MEMORY_TYPE_WB | (LEVELS - 1) << 3 | (tables_have_dirty() ? POINTER_DIRTY : 0);
+    return domain->root;
+}
+
+struct place tables_find(const struct domain *domain, u64 guest)
+{
+    u64 *table = hv_virt(domain->root);
+    for (u32 level = LEVELS;; level--) {
+        u64 *entry = entry_at(table, guest, level), value = __atomic_load_n(entry, __ATOMIC_RELAXED);
+        if (!value || is_leaf(value, level))
+            return (struct place){ entry, value, level, level_size(level) };
+        table = table_of(value);
+    }
+}
+
+const void *tables_read(const struct domain *domain, u64 guest)
+{
+    if (guest >= GUEST_END)
+        return 0;
+    struct place place = tables_find(domain, guest);
+    return place.value ? phys((place.value & EPT_ENTRY_FRAME_MASK) + (guest & (place.size - 1))) : 0;
+}
+
+static bool table_make(struct domain *domain, u64 *entry)
+{
+    u64 page = pool_page_take(pool_of(domain), 1);
+    if (page)
+        *entry = page | EPT_ENTRY_READ | EPT_ENTRY_WRITE | EPT_ENTRY_EXECUTE;
+    return page;
+}
+
+/* Down to an absent entry of this level. */
+static u32 descend(struct domain *domain, u64 guest, u32 level, u64 **found)
+{
+    for (;;) {
+        struct place place = tables_find(domain, guest);
+        if (place.value)
+            return EEXIST;
+        *found = place.entry;
+        if (place.level <= level)
+            return 0;
+        if (!table_make(domain, place.entry))
+            return ENOMEM;
+    }
+}
+
+static u32 large_map(struct domain *domain, u64 guest, u64 leaf, struct frame *frame)
+{
+    u64 *entry;
+    u32 error = descend(domain, guest, LARGE_LEVEL, &entry);
+    if (error)
+        return error;
+    *entry = leaf | EPT_ENTRY_PAGE;
+    frame->pages += PAGES_OF_LARGE;
+    return 0;
+}
+
+static u32 pages_map(struct domain *domain, u64 guest, u64 leaf, u32 count, struct frame *frame)
+{
+    u64 *entry;
+    u32 error = descend(domain, guest, 1, &entry);
+    for (u32 i = 0; !error && i < count; i++) {
+        if (entry[i])
+            return EEXIST;
+        entry[i] = leaf + i * PAGE_SIZE;
+        frame->pages++;
+    }
+    return error;
+}
+
+/* Where a table with pages of its own is in the way of a large one, that stays. */
+static bool is_large(struct domain *domain, u64 guest, u64 physical, u64 size)
+{
+    return size == PAGE_2M && !((guest | physical) & (PAGE_2M - 1)) && tables_find(domain, guest).level >= LARGE_LEVEL;
+}
+
+u32 tables_map(struct domain *domain, u64 guest, u64 physical, u64 size, u32 rights)
+{
+    struct frame *frame = pool_owned(pool_of(domain), physical, domain->index);
+    u64 leaf = physical | rights | TYPE_WB;
+    if (is_large(domain, guest, physical, size))
+        return large_map(domain, guest, leaf, frame);
+    return pages_map(domain, guest, leaf, (u32)(size / PAGE_SIZE), frame);
+}
+
+static struct frame *frame_of(struct domain *domain, u64 leaf)
+{
+    return pool_owned(pool_of(domain), leaf & EPT_ENTRY_FRAME_MASK, domain->index);
+}
+
+/* The table says what the leaf said, dirty too: a processor may mark the leaf up to the moment that it is exchanged. */
+static u32 split(struct domain *domain, u64 *entry)
+{
+    u64 page = pool_page_take(pool_of(domain), 1), leaf = *entry & ~(u64)EPT_ENTRY_PAGE;
+    if (!page)
+        return ENOMEM;
+    u64 *table = hv_virt(page);
+    for (u32 i = 0; i < ENTRIES; i++)
+        table[i] = leaf + i * PAGE_SIZE;
+    u64 to = page | EPT_ENTRY_READ | EPT_ENTRY_WRITE | EPT_ENTRY_EXECUTE;
+    u64 late = __atomic_exchange_n(entry, to, __ATOMIC_SEQ_CST) & EPT_ENTRY_DIRTY & ~leaf;
+    for (u32 i = 0; late && i < ENTRIES; i++)
+        __atomic_or_fetch(&table[i], late, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+static void pages_clear(struct domain *domain, u64 *entry, u64 pages, bool *cleared)
+{
+    for (u64 i = 0; i < pages; i++) {
+        if (!entry[i])
+            continue;
+        frame_of(domain, __atomic_exchange_n(&entry[i], 0, __ATOMIC_SEQ_CST))->pages--;
+        *cleared = true;
+    }
+}
+
+u32 tables_clear(struct domain *domain, const struct place *place, u64 guest, u64 end, bool *cleared)
+{
+    u64 *entry = place->entry;
+    if (!place->value && place->level > 1)
+        return 0;
+    if (place->level == 1) {
+        pages_clear(domain, entry, (end - guest) / PAGE_SIZE, cleared);
+        return 0;
+    }
+    if (end - guest < place->size) {
+        u32 error = split(domain, entry);
+        struct place below = error ? *place : tables_find(domain, guest);
+        return error ? error : tables_clear(domain, &below, guest, end, cleared);
+    }
+    frame_of(domain, __atomic_exchange_n(entry, 0, __ATOMIC_SEQ_CST))->pages -= PAGES_OF_LARGE;
+    *cleared = true;
+    return 0;
+}
+
+bool tables_clean(u64 *entry)
+{
+    return *entry & EPT_ENTRY_DIRTY && __atomic_fetch_and(entry, ~(u64)EPT_ENTRY_DIRTY, __ATOMIC_SEQ_CST) & EPT_ENTRY_DIRTY;
+}
+
+/* What is below the entries goes first; a last level's entries lead to frames, which are not ours to give. */
+static bool table_free(struct domain *domain, u64 page, u32 level, u32 *most)
+{
+    u64 *table = hv_virt(page);
+    for (u32 i = 0; level > 1 && i < ENTRIES; i++) {
+        if (table[i] && !(table[i] & EPT_ENTRY_PAGE) &&
+            !table_free(domain, table[i] & EPT_ENTRY_FRAME_MASK, level - 1, most))
+            return false;
+        table[i] = 0;
+    }
+    if (!*most)
+        return false;
+    (*most)--;
+    pool_page_give(pool_of(domain), page, 1);
+    return true;
+}
+
+bool tables_free(struct domain *domain, u32 most)
+{
+    if (!domain->root || table_free(domain, domain->root, LEVELS, &most))
+        domain->root = 0;
+    return !domain->root;
+}
