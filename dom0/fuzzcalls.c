@@ -13,40 +13,14 @@
 #include <unistd.h>
 
 #include "dom0/testvmm/test.h"
+#include "luvalley_calls.h"
 
 #define ATTACKERS 2
-#define BIT(error) (1ull << (error))
+#define CALLS (sizeof luv_calls / sizeof *luv_calls)
+#define IS(argument, text) (!strcmp((argument)->name, text))
 #define USER_ID 1000
 
-/* Arguments by what they mean: Domain, Vcpu, number, Guest address, user Address, Size, Frame. */
-static const struct {
-	const char *name;
-	uint32_t number;
-	const char *arguments;
-	uint64_t errors;
-} calls[] = {
-	{"info", LUV_HYPERCALL_info, "n", BIT(EINVAL)},
-	{"exit_count", LUV_HYPERCALL_exit_count, "nn", BIT(EINVAL)},
-	{"log_read", LUV_HYPERCALL_log_read, "n", BIT(EINVAL)},
-	{"domain_create", LUV_HYPERCALL_domain_create, "nA", BIT(ENOMEM) | BIT(EINVAL) | BIT(EEXIST) | BIT(EPERM) | BIT(EFAULT)},
-	{"domain_destroy", LUV_HYPERCALL_domain_destroy, "D", BIT(EAGAIN) | BIT(ENOENT) | BIT(EBUSY)},
-	{"vcpu_create", LUV_HYPERCALL_vcpu_create, "DnA",
-	 BIT(ENOENT) | BIT(EBUSY) | BIT(ENOMEM) | BIT(EEXIST) | BIT(EINVAL) | BIT(EFAULT) | BIT(EPERM)},
-	{"frame_claim", LUV_HYPERCALL_frame_claim, "DF", BIT(ENOENT) | BIT(EBUSY) | BIT(ENOMEM) | BIT(EAGAIN)},
-	{"frame_release", LUV_HYPERCALL_frame_release, "DF", BIT(ENOENT) | BIT(EINVAL) | BIT(EBUSY) | BIT(EAGAIN)},
-	{"memory_map", LUV_HYPERCALL_memory_map, "DGAS",
-	 BIT(ENOENT) | BIT(EBUSY) | BIT(EAGAIN) | BIT(EFAULT) | BIT(EPERM) | BIT(EEXIST) | BIT(ENOMEM) | BIT(EINVAL)},
-	{"memory_unmap", LUV_HYPERCALL_memory_unmap, "DGS", BIT(ENOENT) | BIT(EBUSY) | BIT(EAGAIN) | BIT(EINVAL)},
-	{"memory_dirty", LUV_HYPERCALL_memory_dirty, "VGn", BIT(ENOENT) | BIT(EBUSY) | BIT(EAGAIN) | BIT(EINVAL) | BIT(ENOSYS)},
-	{"vcpu_run", LUV_HYPERCALL_vcpu_run, "V", BIT(ENOENT) | BIT(EBUSY)},
-	{"vcpu_get", LUV_HYPERCALL_vcpu_get, "Vnn", BIT(ENOENT) | BIT(EBUSY) | BIT(EINVAL)},
-	{"vcpu_set", LUV_HYPERCALL_vcpu_set, "Vnn", BIT(ENOENT) | BIT(EBUSY) | BIT(EINVAL)},
-	{"domain_stat", LUV_HYPERCALL_domain_stat, "Dn", BIT(ENOENT) | BIT(EBUSY) | BIT(EINVAL)},
-	{"domain_list", LUV_HYPERCALL_domain_list, "n", BIT(ENOENT) | BIT(EINVAL) | BIT(EPERM) | BIT(ENOSYS)},
-};
-
-#define CALLS (sizeof calls / sizeof *calls)
-static const uint32_t state_sizes[] = {312, 128, 16, 576, 8, 24, 832, 1024, 0x4000};
+static const uint32_t numbers[] = {312, 128, 16, 576, 8, 24, 832, 1024, 0x4000}; /* sizes of states, at least */
 
 static struct domain domain;
 static uint64_t seed, made;
@@ -99,19 +73,33 @@ static uint64_t draw_address(void)
 	}
 }
 
-static uint64_t draw_argument(char kind)
+static uint64_t draw_handle(enum luv_kind kind)
 {
-	if (!draw_below(10))
+	bool mistaken = !draw_below(20);
+
+	return spoil((kind == LUV_KIND_DOMAIN) ^ mistaken ? domain.handle : domain.processors[0].handle);
+}
+
+static uint64_t draw_frame(void)
+{
+	return draw_below(2) ? draw_below(512) : domain.memory_frame + draw_below(4);
+}
+
+static uint64_t draw_argument(const struct luv_argument *argument)
+{
+	if (argument->kind == LUV_KIND_NONE || !draw_below(10))
 		return draw_odd();
-	switch (kind) {
-	case 'D': return spoil(draw_below(20) ? domain.handle : domain.processors[0].handle);
-	case 'V': return spoil(draw_below(20) ? domain.processors[0].handle : domain.handle);
-	case 'G': return spoil(draw_below(1024) * (draw_below(2) ? PAGE : FRAME));
-	case 'A': return spoil(draw_address());
-	case 'S': return spoil(draw_below(1024) * PAGE | draw_below(8));
-	case 'F': return draw_below(2) ? draw_below(512) : domain.memory_frame + draw_below(4);
-	default: return draw_below(3) ? draw_below(64) : state_sizes[draw_below(sizeof state_sizes / sizeof *state_sizes)];
-	}
+	if (argument->kind == LUV_KIND_DOMAIN || argument->kind == LUV_KIND_VCPU)
+		return draw_handle(argument->kind);
+	if (IS(argument, "guest"))
+		return spoil(draw_below(1024) * (draw_below(2) ? PAGE : FRAME));
+	if (IS(argument, "address"))
+		return spoil(draw_address());
+	if (IS(argument, "size") && argument->kind == LUV_KIND_U64)
+		return spoil(draw_below(1024) * PAGE | draw_below(8));
+	if (IS(argument, "frame") || IS(argument, "hint"))
+		return draw_frame();
+	return draw_below(3) ? draw_below(64) : numbers[draw_below(sizeof numbers / sizeof *numbers)];
 }
 
 /* The block is ours to write: spoil what the next call may read of it. */
@@ -133,29 +121,40 @@ static void say(const char *what, uint32_t number, const uint64_t *arguments, st
 	_exit(1);
 }
 
-static bool is_declared(uint64_t errors, int64_t status)
+static bool is_declared(const struct luv_call *attacked, int64_t status)
 {
-	return status == 0 || (status < 0 && status > -64 && errors >> -status & 1);
+	bool declared = status == 0;
+
+	for (unsigned i = 0; i < sizeof attacked->errors / sizeof *attacked->errors && attacked->errors[i]; i++)
+		declared |= status == -attacked->errors[i];
+	return declared;
+}
+
+static const struct luv_call *find_call(uint32_t number)
+{
+	static const struct luv_call none = {.name = "none", .errors = {ENOSYS}};
+
+	for (unsigned i = 0; i < CALLS; i++)
+		if (luv_calls[i].number == number)
+			return &luv_calls[i];
+	return &none;
 }
 
 static void call_once(void)
 {
 	const uint64_t wrong[2] = {draw(), draw_below(2) * draw()};
-	uint64_t which = draw_below(CALLS), arguments[4], errors = calls[which].errors;
-	uint32_t number = calls[which].number;
+	const struct luv_call *attacked = &luv_calls[draw_below(CALLS)];
+	uint32_t number = draw_below(30) ? attacked->number : (uint32_t)draw_odd();
+	uint64_t arguments[4];
 	struct given given;
 
 	for (unsigned i = 0; i < 4; i++)
-		arguments[i] = i < strlen(calls[which].arguments) ? draw_argument(calls[which].arguments[i]) : draw_odd();
-	if (!draw_below(30)) {
-		number = (uint32_t)draw_odd();
-		errors = ~0ull;
-	}
+		arguments[i] = draw_argument(&attacked->arguments[i]);
 	if (number == LUV_HYPERCALL_domain_destroy && draw_below(20))
 		return; /* seldom, or there is nothing to attack */
 	spoil_block();
 	given = call(number, arguments[0], arguments[1], arguments[2], arguments[3], draw_below(10) ? domain.secret : wrong);
-	if (!is_declared(errors, given.status))
+	if (!is_declared(find_call(number), given.status))
 		say("an answer that the call does not declare", number, arguments, given);
 	if (number == LUV_HYPERCALL_domain_create && !given.status)
 		call(LUV_HYPERCALL_domain_destroy, 0, 0, 0, 0, wrong); /* or there would soon be no room for others */
