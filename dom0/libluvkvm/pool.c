@@ -42,7 +42,7 @@ static int complain_of_rights(const char *path)
 	if (group && status.st_gid && (status.st_mode & 060) == 060)
 		log_line("%s may be opened by the group %s, which this user is not in: usermod -aG %s USER.", path, group->gr_name, group->gr_name);
 	else
-		log_line("%s may be opened by root only: as root, chgrp kvm %s && chmod 660 %s, for users in the group kvm.", path, path, path);
+		log_line("%s may be opened by root only: as root, chgrp luv %s && chmod 660 %s, for users in a group luv.", path, path, path);
 	return -EACCES;
 }
 

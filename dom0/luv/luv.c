@@ -3,6 +3,10 @@
  *
  *   luv run -- COMMAND ...   run a QEMU (or any user of /dev/kvm) on Luvalley; its exit status is the command's
  *   luv info                 what is beneath
+ *   luv list                 the domains: whose memory, how many processors
+ *   luv stat [DOMAIN]        how often guests came back to their VMM, by reason
+ *   luv log                  what Luvalley has written
+ *   luv destroy DOMAIN       end a domain, whoever has made it
  */
 #include "luv.h"
 
@@ -17,6 +21,10 @@ static const struct command {
 } commands[] = {
 	{"run", run_command, "run -- COMMAND ...   run a user of /dev/kvm on Luvalley"},
 	{"info", print_info, "info                 say what is beneath"},
+	{"list", print_list, "list                 show the domains (root)"},
+	{"stat", print_stat, "stat [DOMAIN]        count the exits of guests by kind (root)"},
+	{"log", print_log, "log                  print Luvalley's log"},
+	{"destroy", destroy_command, "destroy DOMAIN       end a domain (root)"},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -12,9 +12,26 @@ bool is_beneath(void);
 /* One VMCALL; returns 0 or -errno. Without Luvalley it is an invalid instruction. */
 int64_t call_luvalley(uint32_t number, uint64_t first, uint64_t second, uint64_t *value);
 
+/* One call as root, by the port that only root may write; become_root once before. Needs Luvalley beneath. */
+int64_t call_as_root(uint32_t number, uint64_t first, uint64_t second, uint64_t *value);
+bool become_root(void);
+
+/* The same until it is done, within some seconds: for what each call does a part of. `secret` NULL: as root. */
+int64_t destroy_domain(const uint64_t secret[2], uint64_t handle);
+
+/* The domain that an argument names: its handle, or its number in `luv list`; 0 and a complaint if there is none. */
+uint64_t find_domain(const char *name);
+
+/* Luvalley is beneath, there are no arguments more than `most`, and this is root: else a complaint and false. */
+bool is_ready(const char *command, int count, int most, bool root);
+
 /* Print one sentence on what is wrong; returns LUV_FAILED. */
 __attribute__((format(printf, 1, 2))) int complain(const char *format, ...);
 
 /* The commands; arguments begin behind the command's name. */
 int run_command(int count, char **arguments);
 int print_info(int count, char **arguments);
+int print_list(int count, char **arguments);
+int print_stat(int count, char **arguments);
+int print_log(int count, char **arguments);
+int destroy_command(int count, char **arguments);

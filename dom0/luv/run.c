@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +47,8 @@ static void preload(const char *library)
 }
 
 /* What the domain answers to, so that it can be destroyed when its owner cannot any more. */
+static uint64_t secret[2];
+
 static bool set_secret(void)
 {
 	uint8_t bytes[SECRET_BYTES];
@@ -55,6 +58,7 @@ static bool set_secret(void)
 		return false;
 	for (int i = 0; i < SECRET_BYTES; i++)
 		sprintf(text + 2 * i, "%02x", bytes[i]);
+	memcpy(secret, bytes, sizeof secret);
 	return !setenv("LUVKVM_SECRET", text, 1);
 }
 
@@ -89,6 +93,26 @@ static char **add_split(int count, char **command)
 
 /* --- The command's life --- */
 
+/* Has it left others behind, one that went into the background? They are our children then: see start. */
+static bool has_left_others(void)
+{
+	pid_t other;
+
+	do
+		other = waitpid(-1, NULL, WNOHANG);
+	while (other > 0);
+	return !other;
+}
+
+/* What it leaves: frames are free as soon as it is gone, not only when the next one wants them. */
+static void clean_up(void)
+{
+	int64_t status = is_beneath() && !has_left_others() ? destroy_domain(secret, 0) : -ENOENT;
+
+	if (status && status != -ENOENT)
+		complain("the guest's memory is not free yet (error %d): it will be when another one wants it.", (int)-status);
+}
+
 static int wait_for(pid_t child)
 {
 	int status;
@@ -96,6 +120,7 @@ static int wait_for(pid_t child)
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return complain("the command cannot be waited for: %s.", strerror(errno));
+	clean_up();
 	return WIFEXITED(status) ? WEXITSTATUS(status) : LUV_SIGNALLED + WTERMSIG(status);
 }
 
@@ -118,6 +143,7 @@ static void stay(void)
 
 static int start(char **command)
 {
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	child = fork();
 	if (child < 0)
 		return complain("the command cannot be started: %s.", strerror(errno));
