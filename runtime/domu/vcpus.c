@@ -126,6 +126,16 @@ static void vcpu_fill(struct domain *domain, struct vcpu *vcpu, u32 index, u32 a
     block_set(vcpu, block);
 }
 
+/*
+ * From now on the owner is known by a page of its own: the CR3 of one that died is soon another process's, which may well
+ * have the device's first page where the dead one had it.
+ */
+static void proof_renew(struct domain *domain, u64 address, u64 block)
+{
+    domain->proof_address = address;
+    domain->proof_frame = block;
+}
+
 static void vcpu_make(struct cpu *cpu, struct domain *domain, struct vcpu *vcpu, u32 apic_id, u64 block)
 {
     vcpu_fill(domain, vcpu, index_find(domain), apic_id, block);
@@ -151,6 +161,7 @@ struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u
         return (struct answer){ .error = reap(cpu, domain->pool, domain) };
     }
     vcpu_make(cpu, domain, vcpu, apic_id, block);
+    proof_renew(domain, address, block);
     struct answer answer = { .value = vcpu->handle };
     vcpu_leave(vcpu);
     return answer;
