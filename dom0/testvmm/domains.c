@@ -88,7 +88,7 @@ static void expect_read_only_refused(void)
 {
 	uint8_t *view = map_frame_at(reserve(FRAME, FRAME), domain.memory_frame, false);
 
-	expect_map(0x40000000, view, FRAME | 7, -EPERM);
+	expect_map(0x40000000, view, FRAME | 7, -EFAULT);
 	map_memory(&domain, 0x40000000, view, FRAME, 5);
 }
 

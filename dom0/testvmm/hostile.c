@@ -133,7 +133,7 @@ void case_nowhere(void)
 	EQUAL(cpu->run->memory.physical, 0x30000000);
 	EQUAL(cpu->run->memory.flags, LUV_MEMORY_FETCH | LUV_MEMORY_LINEAR);
 	begin(cpu, LONG); /* tables that are nowhere */
-	cpu->run->rax = 0x7F000000000;
+	cpu->run->rax = 0x700000000;
 	LOAD(&domain, write_cr3);
 	RUN(cpu, MEMORY);
 	EQUAL(cpu->run->memory.flags & LUV_MEMORY_LINEAR, 0);
@@ -171,9 +171,6 @@ void case_refused_entry(void)
 
 	start(LONG);
 	LOAD(&domain, spin);
-	cpu->run->rip = 1ull << 62;
-	expect_refusal("a RIP that is not canonical");
-	begin(cpu, LONG);
 	cpu->run->rflags = 2 | 1 << 17;
 	expect_refusal("virtual-8086 mode in long mode");
 	begin(cpu, LONG);
@@ -184,6 +181,14 @@ void case_refused_entry(void)
 	sregs.cs.present = 0;
 	if (!try_set(cpu, STATE_SREGS, &sregs, sizeof sregs).status)
 		expect_refusal("a code segment that is not present");
+	begin(cpu, LONG);
+	get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+	sregs.cr0 = 1u << 31;
+	if (!try_set(cpu, STATE_SREGS, &sregs, sizeof sregs).status)
+		expect_refusal("paging without protection");
+	begin(cpu, LONG);
+	cpu->run->rip = 1ull << 62; /* some processors refuse it, others fetch from there */
+	CHECK(run(cpu) == LUV_EXIT_FAIL_ENTRY || find_vector(cpu) == 13, "a RIP that is not canonical");
 	begin(cpu, LONG);
 	EQUAL(enter(cpu).value, LUV_EXIT_INTERRUPTED); /* and the vCPU can be used again */
 }
@@ -199,9 +204,6 @@ void case_refused_state(void)
 	STATUS(try_set(cpu, STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
 	sregs = good;
 	sregs.cr4 = ~0ull;
-	STATUS(try_set(cpu, STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
-	sregs = good;
-	sregs.cr0 = 1u << 31;
 	STATUS(try_set(cpu, STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
 	get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
 	EQUAL(sregs.efer, good.efer);

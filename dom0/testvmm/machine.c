@@ -10,7 +10,9 @@ struct given create_domain(struct domain *domain, uint64_t flags, const void *pr
 
 	memset(domain, 0, sizeof *domain);
 	CHECK(getrandom(domain->secret, sizeof domain->secret, 0) == sizeof domain->secret, "no random numbers");
-	given = call(LUV_HYPERCALL_domain_create, flags, (uintptr_t)proof, 0, 0, domain->secret);
+	do
+		given = call(LUV_HYPERCALL_domain_create, flags, (uintptr_t)proof, 0, 0, domain->secret);
+	while (given.status == -EAGAIN); /* a dead owner's domain is taken apart */
 	domain->handle = given.value;
 	return given;
 }

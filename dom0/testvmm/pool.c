@@ -4,6 +4,7 @@
 #include <linux/membarrier.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -57,12 +58,19 @@ uint8_t *map_frame(uint64_t frame)
 	return map_frame_at(reserve(FRAME, FRAME), frame, true);
 }
 
+/*
+ * An owner is taken for alive while its tables lead from this address to this page. A process that follows it may have the same
+ * tables, and if it had the page in the same place too, it would keep the dead one alive.
+ */
 const uint8_t *find_proof(void)
 {
 	static const uint8_t *proof;
+	uint64_t place = 0;
 
-	if (!proof)
-		proof = map_frame(0);
+	if (!proof) {
+		CHECK(getrandom(&place, 4, 0) == 4, "no random numbers");
+		proof = map_frame_at((void *)((1ull << 45) + place * FRAME % (1ull << 45)), 0, true);
+	}
 	return proof;
 }
 

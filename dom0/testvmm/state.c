@@ -1,5 +1,6 @@
 /* Cases: the processor's state passes both ways, for the guest and for dom0. */
 #define _GNU_SOURCE
+#include <cpuid.h>
 #include <linux/perf_event.h>
 #include <linux/hw_breakpoint.h>
 #include <string.h>
@@ -154,9 +155,13 @@ void case_control_registers(void)
 	EQUAL(*(uint64_t *)(area + 160 + 3 * 16), 0x8877665544332211);
 }
 
+/* 0 where dom0's kernel has not switched it on. */
 __attribute__((target("xsave"))) static uint64_t read_xcr0(void)
 {
-	return _xgetbv(0);
+	uint32_t eax, ebx, ecx, edx;
+
+	__cpuid(1, eax, ebx, ecx, edx);
+	return ecx & bit_OSXSAVE ? _xgetbv(0) : 0;
 }
 
 /* The guest has its own XCR0; dom0's comes back. */
