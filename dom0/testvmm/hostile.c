@@ -165,28 +165,41 @@ static void expect_refusal(const char *what)
 	CHECK(strlen(text) > 8, "%s: nothing in the log", what);
 }
 
+/* A domain that has not been refused yet: later ones are not always said. */
+static void renew(void)
+{
+	if (domain.handle)
+		destroy(&domain);
+	make_domain(&domain);
+	begin(cpu, LONG);
+	LOAD(&domain, spin);
+}
+
+static void expect_state_refused(const char *what, const struct kvm_sregs *sregs)
+{
+	if (!try_set(cpu, STATE_SREGS, sregs, sizeof *sregs).status)
+		expect_refusal(what);
+}
+
 void case_refused_entry(void)
 {
 	struct kvm_sregs sregs;
 
-	start(LONG);
-	LOAD(&domain, spin);
+	renew();
 	cpu->run->rflags = 2 | 1 << 17;
 	expect_refusal("virtual-8086 mode in long mode");
-	begin(cpu, LONG);
+	renew();
 	cpu->run->event = 0x80000100 | 0x30; /* a reserved type */
 	expect_refusal("an event of type 1");
-	begin(cpu, LONG);
+	renew();
 	get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
 	sregs.cs.present = 0;
-	if (!try_set(cpu, STATE_SREGS, &sregs, sizeof sregs).status)
-		expect_refusal("a code segment that is not present");
-	begin(cpu, LONG);
+	expect_state_refused("a code segment that is not present", &sregs);
+	renew();
 	get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
 	sregs.cr0 = 1u << 31;
-	if (!try_set(cpu, STATE_SREGS, &sregs, sizeof sregs).status)
-		expect_refusal("paging without protection");
-	begin(cpu, LONG);
+	expect_state_refused("paging without protection", &sregs);
+	renew();
 	cpu->run->rip = 1ull << 62; /* some processors refuse it, others fetch from there */
 	CHECK(run(cpu) == LUV_EXIT_FAIL_ENTRY || find_vector(cpu) == 13, "a RIP that is not canonical");
 	begin(cpu, LONG);
