@@ -746,8 +746,6 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
             return;
         }
         break;
-    case 0xf8: /* hypercall_root */
-        break;
     }
     guest_io_native(cpu, port, 1, input);
 }

@@ -95,6 +95,9 @@ def apply_diff(path: Path, diff: str) -> None:
 def copy_tree(target: Path) -> None:
     for name in ("spec", "runtime"):
         shutil.copytree(ROOT / name, target / name)
+    shared = Path("dom0/libluvkvm/luv_run.h")  # what the runtime has in common with programs of dom0
+    (target / shared).parent.mkdir(parents=True)
+    shutil.copy(ROOT / shared, target / shared)
     (target / "build").mkdir()
 
 

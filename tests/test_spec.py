@@ -21,6 +21,7 @@ from tests.support import ROOT, compile_spec, load_spec
 
 MODEL = compile_spec()
 DOM0 = MODEL.domains["dom0"]
+DOMAINS = list(MODEL.domains.values())
 WIDTHS = {"u16": 0, "u64": 1, "u32": 2, "natural": 3}
 AREAS = {"control": 0, "readonly": 1, "guest": 2, "host": 3}
 OTHER = {"on": "off", "off": "on", "prefer": "off", "switched": "on"}
@@ -56,29 +57,29 @@ def test_generated_is_what_the_spec_says() -> None:
     assert find_stale(generate(MODEL), ROOT / "generated") == []
 
 
-def without_handler(event: str) -> list[syntax.File]:
-    """The spec's files, one handler of dom0 left out."""
+def without_handler(domain: str, event: str) -> list[syntax.File]:
+    """The spec's files, one handler of a domain left out."""
     made = []
     for file in load_spec()[1]:
-        items = [replace(item, declaration=strike(item.declaration, event)) for item in file.items]
+        items = [replace(item, declaration=strike(item.declaration, domain, event)) for item in file.items]
         made.append(replace(file, items=tuple(items)))
     return made
 
 
-def strike(node: syntax.Declaration, event: str) -> syntax.Declaration:
-    if not isinstance(node, syntax.Domain):
+def strike(node: syntax.Declaration, domain: str, event: str) -> syntax.Declaration:
+    if not isinstance(node, syntax.Domain) or node.name.text != domain:
         return node
     kept = [one for one in node.clauses if not isinstance(one, syntax.Handler) or one.event.text != event]
     return replace(node, clauses=tuple(kept))
 
 
-@pytest.mark.parametrize("event", sorted(DOM0.handlers))
-def test_a_lost_handler_is_missed(event: str) -> None:
+@pytest.mark.parametrize(("domain", "event"), [(one.name, event) for one in DOMAINS for event in sorted(one.handlers)])
+def test_a_lost_handler_is_missed(domain: str, event: str) -> None:
     with pytest.raises(SpecError) as caught:
-        compile_files(without_handler(event), load_spec()[0])
+        compile_files(without_handler(domain, event), load_spec()[0])
     (error,) = caught.value.diagnostics
     assert error.name == "exit-unhandled"
-    assert f"`{event}` can happen and nothing handles it" in error.message
+    assert f"in {domain}, `{event}` can happen and nothing handles it" in error.message
 
 
 def turn(domain: Domain, control: str) -> Domain:
@@ -92,14 +93,15 @@ def say_tables(model: Model, domain: Domain) -> str:
     return "".join(output.text for output in make_tables(model, domain))
 
 
+@pytest.mark.parametrize("name", [one.name for one in DOMAINS])
 @pytest.mark.parametrize("control", sorted(MODEL.facts.controls))
-def test_a_turned_control_is_noticed(control: str) -> None:
+def test_a_turned_control_is_noticed(name: str, control: str) -> None:
     """An error of the checks, or another control word."""
-    domain = turn(DOM0, control)
-    model = replace(MODEL, domains={"dom0": domain})
+    domain = turn(MODEL.domains[name], control)
+    model = replace(MODEL, domains={**MODEL.domains, name: domain})
     reporter = Reporter()
     check(model, reporter)
-    assert reporter.failed or say_tables(model, domain) != say_tables(MODEL, DOM0)
+    assert reporter.failed or say_tables(model, domain) != say_tables(MODEL, MODEL.domains[name])
 
 
 @pytest.mark.parametrize("name", [path.name for path in GENERATED if path.suffix in (".c", ".h")])

@@ -11,6 +11,8 @@ from codegen.model.facts import Msr
 # Kind of action -> colour, and its meaning for legends. Everything but `pass` is a set bit in the bitmap.
 KINDS = {
     "pass": ("good", "native: the guest's own, no exit"),
+    "forward": ("prefer", "the VMM is told"),
+    "hypercalls": ("on", "calls of root; all else natively"),
     "try": ("warm", "try: done in root mode with a fault fix-up"),
     "value": ("switched", "a constant"),
     "do": ("on", "a body in the spec decides"),
@@ -43,6 +45,8 @@ def words_of(action: Action) -> str:
             return f"{action.value:#x}"
         case "inject" if action.vector is not None:
             return f"inject {action.vector.name}"
+        case "forward" if action.body is not None:
+            return say_list(outcomes_of(action.body.statements))
         case "do" if action.body is not None:
             return f"do: {say_list(outcomes_of(action.body.statements))}"
     return action.kind
@@ -57,7 +61,7 @@ def show(action: Action, body: str = "") -> str:
 def find_body(domain: Domain, direction: str, action: Action) -> str:
     """The first rule that has an action's body: registers of one kind share it. Nothing where it has none."""
     rules, _ = rules_of(domain, direction)
-    return next((one.name for one in rules if action.body is not None and one.action.body is action.body), "")
+    return next((one.name for one in rules if action.kind == "do" and one.action.body is action.body), "")
 
 
 def body_anchor(domain: Domain, direction: str, action: Action) -> str:

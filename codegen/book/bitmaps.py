@@ -10,7 +10,7 @@ from codegen.book.page import Page
 from codegen.book.port_picture import draw_ports
 from codegen.book.refs import place, ref, target
 from codegen.book.subject import Subject
-from codegen.generate.bitmaps import make_io_bitmap, make_msr_bitmap
+from codegen.generate.bitmaps import has_io_bitmap, make_io_bitmap, make_msr_bitmap
 from codegen.model.choices import Action, Domain, MsrRule
 
 MSRS_CLOSE = (
@@ -52,6 +52,9 @@ def show_msrs(domain: Domain, data: bytes, subject: Subject) -> list[str]:
 
 def show_ports(domain: Domain, data: bytes, subject: Subject) -> list[str]:
     """The same for ports."""
+    if not has_io_bitmap(domain):
+        words = f"There is no bitmap: every port leaves, both ways. {place(domain.io.span)}"
+        return ["## Ports { #ports }", paragraph(f"{words} {show(domain.io.default_read)}")]
     head = ("Ports", "Name", "Read", "Write", "Declared")
     rows = [
         (code(say_numbers(rule.port.first, rule.port.last)), ref("port", rule.port.name), show(rule.read),

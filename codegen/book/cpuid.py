@@ -25,14 +25,14 @@ WHOLE = 0xFFFFFFFF
 
 def make_cpuid(subject: Subject) -> Page:
     facts = subject.facts
-    counts = " ".join(count_features(one, subject) for one in subject.domains)
+    counts = " ".join(count_features(one, subject) for one in subject.hosts)
     lead = (
         f"{len(facts.features)} features in {len(facts.leaves)} groups of leaves. {counts} "
         "A bit without a fact is never shown."
     )
     key = legend([*SEEN.items(), ("ground", "no fact: zero")])
     leaves = sorted(facts.leaves, key=lambda one: (one.first, one.subleaves or (0, 0)))
-    own = [make_own(one) for one in subject.domains]
+    own = [make_own(one) for one in subject.hosts]
     return Page("cpuid", "CPUID", "Reference", (key, *(make_leaf(one, subject) for one in leaves), *own), lead=lead)
 
 
@@ -82,8 +82,8 @@ def make_leaf(leaf: CpuidLeaf, subject: Subject) -> str:
 
 def make_register(leaf: CpuidLeaf, register: str, subject: Subject) -> str:
     mine = [one for one in subject.facts.features.values() if one.leaf is leaf and one.register == register]
-    drawings = "".join(draw_register(mine, register, domain) for domain in subject.domains)
-    head = ("Bits", "Feature", *(one.name for one in subject.domains), "Needs", "Declared")
+    drawings = "".join(draw_register(mine, register, domain) for domain in subject.hosts)
+    head = ("Bits", "Feature", *(one.name for one in subject.hosts), "Needs", "Declared")
     rows = [make_row(one, subject) for one in mine]
     return tag("p", register.upper(), class_="caption") + drawings + table(head, rows, "dense")
 
@@ -112,7 +112,7 @@ def make_row(feature: Feature, subject: Subject) -> tuple[str, ...]:
     name = heading(4, code(feature.name), feature.name) + (
         tag("p", text(feature.doc.summary)) if feature.doc.summary else ""
     )
-    kinds = [seen(feature, one) for one in subject.domains]
+    kinds = [seen(feature, one) for one in subject.hosts]
     return (where, name, *(badge(WORDS[kind], kind, SEEN[kind]) for kind in kinds), needs, place(feature.span))
 
 

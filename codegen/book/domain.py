@@ -27,6 +27,7 @@ def make_domain(domain: Domain, subject: Subject) -> Page:
                 "Own MSRs",
                 ", ".join(ref("msr", one.msr.name) + WAYS[one.how] for one in domain.switched),
             ),
+            *([("Run by", text(f"a VMM in dom0, by the hypercalls ({domain.under})"))] if domain.under else []),
             ("Declared", place(domain.span)),
         ]
     )
@@ -38,6 +39,7 @@ def make_domain(domain: Domain, subject: Subject) -> Page:
             ("bitmaps", "Its MSRs and ports, as pictures"),
             ("memory", "Its memory"),
         )
+        if domain in subject.hosts or name != "memory"
     ]
     return Page(
         domain.name,
@@ -48,13 +50,7 @@ def make_domain(domain: Domain, subject: Subject) -> Page:
             sheet,
             "## Controls { #controls }",
             table(("Control", "Choice"), settings),
-            "## What the processor must have { #requirements }",
-            tag(
-                "p",
-                "Checked before anything else, in 32-bit code; all that is missing is said at once, and the disk is "
-                "started without a hypervisor.",
-            ),
-            make_requirements(domain, subject),
+            *make_requirements(domain, subject),
         ),
         lead=say_doc(domain.doc, subject),
     )
@@ -67,8 +63,21 @@ def list_owned(register: str, mask: int, subject: Subject) -> str:
     return ", ".join(map(code, names)) or code(hexadecimal(mask))
 
 
-def make_requirements(domain: Domain, subject: Subject) -> str:
-    rows = []
+def make_requirements(domain: Domain, subject: Subject) -> list[str]:
+    """The table of the start check; where it is not asked of, domains of that kind cannot be made."""
+    if domain.under:
+        return []
+    words = (
+        "Checked before anything else, in 32-bit code; all that is missing is said at once, and the disk is started "
+        "without a hypervisor."
+    )
+    head = "## What the processor must have { #requirements }"
+    rows = list_requirements(domain, subject)
+    return [head, tag("p", words), table(("Needs", "Where", "Bit", "Must be"), rows, "dense")]
+
+
+def list_requirements(domain: Domain, subject: Subject) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     for one in RequirementList(subject.model, domain).build():
         where = f"CPUID {one.number}.{one.alternative}" if one.kind == "REQUIRE_CPUID" else one.number
         if one.number in subject.facts.msrs:
@@ -76,4 +85,4 @@ def make_requirements(domain: Domain, subject: Subject) -> str:
         rows.append(
             (text(one.name), where, f"word {one.word}, bit {one.bit}", badge("1" if one.expected else "0", "named"))
         )
-    return table(("Needs", "Where", "Bit", "Must be"), rows, "dense")
+    return rows

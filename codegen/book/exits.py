@@ -104,13 +104,13 @@ def show_outcome(ledger: Ledger, exit: Exit, subject: Subject) -> str:
 
 def say_row(row: Row, ledger: Ledger, subject: Subject) -> str:
     """What an exit comes to in a domain, and why."""
-    counted = subject.records.exits.get(row.name, 0)
+    counted = subject.count_exits(row.name, ledger.domain)
     parts = [
         tag("strong", ledger.domain),
         badge(row.status, STATUS[row.status]),
         say_reasons(row),
         *(say_answer(one, ledger.domain) for one in row.answers),
-        f"taken {counted:,} times in the recorded boot" if counted else "",
+        f"taken {counted} times in the recorded boot" if counted else "",
     ]
     return " ".join(
         part if index < 2 else tag("span", part, class_="clause") for index, part in enumerate(parts) if part

@@ -6,6 +6,7 @@ from codegen.book.costs import say_cost
 from codegen.book.flow import draw_flow, find_bound
 from codegen.book.lexer import show_c
 from codegen.book.markup import code, definitions, link, paragraph, table, tag
+from codegen.book.records import Cost
 from codegen.book.refs import place, ref, say_doc
 from codegen.book.sources import excerpt
 from codegen.book.subject import Subject
@@ -16,12 +17,12 @@ from codegen.model.choices import Domain, Handler
 def make_summary(domain: Domain, subject: Subject) -> str:
     """A line for each handler."""
     head = ("Event", "From exits", "Ends", "Bound, instructions", "Measured, ticks", "Times in the recorded boot")
-    return table(head, [make_line(one, subject) for one in domain.handlers.values()], "figures")
+    return table(head, [make_line(one, domain, subject) for one in domain.handlers.values()], "figures")
 
 
-def make_line(handler: Handler, subject: Subject) -> tuple[str, ...]:
+def make_line(handler: Handler, domain: Domain, subject: Subject) -> tuple[str, ...]:
     event = handler.event
-    measured = ", ".join(f"{cost.ticks:,}" for cost in subject.records.costs_of(event))
+    measured = ", ".join(f"{cost.ticks:,}" for cost in costs_of(event, domain, subject))
     ends = ", ".join(map(code, outcomes_of(handler.body.statements)))
     bound = str(find_bound(handler.body.statements))
     return (
@@ -30,7 +31,7 @@ def make_line(handler: Handler, subject: Subject) -> tuple[str, ...]:
         ends,
         bound,
         measured,
-        count_exits(event, subject),
+        count_exits(event, domain, subject),
     )
 
 
@@ -39,11 +40,16 @@ def link_exits(event: str, subject: Subject) -> str:
     return ", ".join(ref("exit", one) for one in known.exits) if known else ""
 
 
-def count_exits(event: str, subject: Subject) -> str:
+def count_exits(event: str, domain: Domain, subject: Subject) -> str:
     """How often the exits of an event were taken."""
     known = subject.facts.events.get(event)
-    counted = sum(subject.records.exits.get(one, 0) for one in known.exits) if known else 0
+    counted = sum(subject.records.exits.get(one, 0) for one in known.exits) if known and domain in subject.hosts else 0
     return f"{counted:,}" if counted else ""
+
+
+def costs_of(event: str, domain: Domain, subject: Subject) -> list[Cost]:
+    """What was measured, in the domain that it was measured in."""
+    return subject.records.costs_of(event) if domain in subject.hosts else []
 
 
 def make_handler(handler: Handler, domain: Domain, subject: Subject) -> str:
@@ -52,7 +58,7 @@ def make_handler(handler: Handler, domain: Domain, subject: Subject) -> str:
     sheet = definitions([
         ("From exits", link_exits(handler.event, subject)),
         ("Payload", payload),
-        ("Cost", say_cost(handler.body, subject.records.costs_of(handler.event))),
+        ("Cost", say_cost(handler.body, costs_of(handler.event, domain, subject))),
         ("Declared", place(handler.span)),
     ])  # fmt: skip
     function = subject.find_function(f"{domain.name}_handlers.c", f"on_{handler.event}")

@@ -43,7 +43,6 @@ def make_row(row: Row, ledger: Ledger, subject: Subject) -> tuple[str, ...]:
     name = ref("exit", row.name) if row.name else "reserved"
     answers = "<br>".join(link_answer(one, ledger.domain) for one in row.answers)
     ends = "<br>".join(", ".join(map(code, one.outcomes)) for one in row.answers)
-    counted = subject.records.exits.get(row.name, 0)
     return (
         tag("span", str(row.number), id=f"{ledger.domain}-{row.number}"),
         name,
@@ -51,7 +50,7 @@ def make_row(row: Row, ledger: Ledger, subject: Subject) -> tuple[str, ...]:
         say_reasons(row),
         answers,
         ends,
-        f"{counted:,}" if counted else "",
+        subject.count_exits(row.name, ledger.domain),
     )
 
 

@@ -53,7 +53,7 @@ def make_pages(subject: Subject) -> list[Page]:
                 make_domain(domain, subject),
                 make_behaviour(domain, subject),
                 make_bitmaps(domain, subject),
-                make_memory(domain, subject),
+                *([make_memory(domain, subject)] if domain in subject.hosts else []),
             )
         ),
     ]

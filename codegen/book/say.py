@@ -95,6 +95,8 @@ def say_end(end: ir.End) -> str:
             return f"inject {end.vector.name}" + (f"({say(end.value)})" if end.value else "")
         case "return" | "fail":
             return f"{end.kind} {say(end.value)}" if end.value else end.kind
+        case "forward":
+            return f"forward {say(end.value)}" if end.value else end.kind
         case "stop" | "reset":
             return f'{end.kind} "{end.text}"'
     return end.kind

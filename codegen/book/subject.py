@@ -34,6 +34,17 @@ class Subject:
         return list(self.model.domains.values())
 
     @property
+    def hosts(self) -> list[Domain]:
+        """Those that no VMM runs: boots recorded their exits, and CPUID and memory are the spec's to give."""
+        return [one for one in self.domains if not one.under]
+
+    def count_exits(self, exit: str, domain: str) -> str:
+        """How often the recorded boot took an exit, or nothing."""
+        known = any(one.name == domain for one in self.hosts)
+        counted = self.records.exits.get(exit, 0) if known else 0
+        return f"{counted:,}" if counted else ""
+
+    @property
     def outdated(self) -> bool:
         """Whether what was recorded ran with another spec."""
         return any(one != self.digest for one in self.records.specs)

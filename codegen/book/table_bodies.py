@@ -39,7 +39,7 @@ def list_table_bodies(domain: Domain) -> list[TableBody]:
 def list_msr_bodies(domain: Domain, way: str) -> Iterator[TableBody]:
     """A body of each kind; rules may share it."""
     rules = domain.msr.read if way == "read" else domain.msr.write
-    bodies = {id(one.action.body): one.action for one in rules if one.action.body is not None}
+    bodies = {id(one.action.body): one.action for one in rules if one.action.kind == "do"}
     for action in bodies.values():
         names = dict.fromkeys(one.name for one in rules if one.action.body is action.body)
         if action.body is not None:

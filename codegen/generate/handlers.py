@@ -11,7 +11,14 @@ from codegen.generate.c_lines import fold_c
 from codegen.generate.constants import exit_count
 from codegen.generate.cpuid import make_views
 from codegen.generate.hypercalls import find_port, hypercall_views
-from codegen.generate.msr_switch import action_lines, case_lines, default_lines, io_lines, unwrap
+from codegen.generate.msr_switch import (
+    action_lines,
+    case_lines,
+    default_lines,
+    io_lines,
+    port_lines,
+    unwrap,
+)
 from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Arm, Exit
 from codegen.model.ir import Statement
@@ -68,6 +75,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     calls = hypercall_views(model, domain)
     view |= {"leaves": leaves, "own": domain.cpuid.own, "io_cases": io_lines(domain.io), "hypercalls": calls}
     view |= {"handles": any(one.handle for one in calls), "root_port": find_port(domain)}
+    view["port_before"] = port_lines(domain.io)
     return Output(f"{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
 
 

@@ -73,9 +73,11 @@ def inject_line(action: Action) -> str:
 
 
 def io_lines(policy: IoPolicy) -> list[str]:
-    """A trapped port: its own body for each direction, else the access as it is."""
+    """A trapped port: its own body for each direction, else the access as it is; the port of calls is asked before."""
     lines: list[str] = []
     for rule in policy.rules:
+        if rule.write.kind == "hypercalls":
+            continue
         first, last = rule.port.first, rule.port.last
         number = f"{first:#x}" if first == last else f"{first:#x} ... {last:#x}"
         lines.append(f"case {number}: /* {rule.port.name} */")
@@ -91,6 +93,15 @@ def default_lines(policy: IoPolicy) -> list[str]:
     if read == write:
         return ["(void)input;", *read]
     return ["if (input) {", *(INDENT + line for line in read), "}", *write]
+
+
+def port_lines(policy: IoPolicy) -> list[str]:
+    """What comes first at the port of root's calls, in an instrumented build."""
+    lines: list[str] = []
+    for rule in policy.rules:
+        if rule.write.kind == "hypercalls":
+            lines += direction_lines("input", rule.read) + direction_lines("!input", rule.write)
+    return lines
 
 
 def direction_lines(test: str, action: Action) -> list[str]:

@@ -136,7 +136,7 @@ def table_actions(event: str, domain: Domain) -> list[Action]:
 def table_outcomes(event: str, domain: Domain) -> tuple[str, ...]:
     """How an access can end; a string instruction on a trapped port is not emulated."""
     words = [word for action in table_actions(event, domain) for word in outcomes_of_action(action)]
-    return tuple(dict.fromkeys([*words, *(["stop"] if event == "io" else [])]))
+    return tuple(dict.fromkeys([*words, *(["stop"] if event == "io" and not domain.under else [])]))
 
 
 def mark_broken(ledger: Ledger, reading: Reading, domain: Domain) -> Ledger:

@@ -8,7 +8,8 @@ from codegen.model import ir
 from codegen.model.choices import Action
 from codegen.source import NOWHERE, Span
 
-ACTIONS = {"pass": ("native",), "try": ("advance", "inject gp"), "value": ("advance",)}
+ACTIONS = {"pass": ("native",), "try": ("advance", "inject gp"), "value": ("advance",),
+           "hypercalls": ("advance",)}
 
 
 def say_place(span: Span) -> str:
@@ -59,8 +60,8 @@ def say_end(end: ir.End) -> str:
     """An outcome in a word or two."""
     if end.kind == "inject" and end.vector is not None:
         return f"inject {end.vector.name}"
-    if end.kind == "fail" and isinstance(end.value, ir.Constant):
-        return f"fail {end.value.name}"
+    if end.kind in ("fail", "forward") and isinstance(end.value, ir.Constant):
+        return f"{end.kind} {end.value.name}"
     return "advance" if end.kind == "advance_by" else end.kind
 
 
@@ -82,5 +83,7 @@ def say_action(action: Action) -> str:
             return say_list(outcomes_of_action(action))
         case "do":
             return f"do {{ {say_list(outcomes_of_action(action))} }}"
+        case "forward":
+            return say_list(outcomes_of_action(action))
         case kind:
             return kind

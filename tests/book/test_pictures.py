@@ -51,7 +51,7 @@ def test_bright_dots_are_the_clear_bits(subject: Subject) -> None:
 
 
 def test_ports_that_leave_are_those_of_the_policy(subject: Subject) -> None:
-    for domain in subject.domains:
+    for domain in subject.hosts:
         data = make_io_bitmap(domain)
         leaving = {port.name for port in subject.facts.ports.values() if leaves(port, data)}
         rules = {rule.port.name for rule in domain.io.rules if rule.read.kind != "pass" or rule.write.kind != "pass"}

@@ -36,7 +36,7 @@ Capture = pytest.CaptureFixture[str]
     ("control primary.hlt_exiting", ["decides exit hlt", "dom0: off (not set)"]),
     ("vmcs 0x681e", ["guest_rip", "bodies call it guest.rip", "#define VMCS_GUEST_RIP"]),
     ("vmcs cr0", ["guest_cr0"]),
-    ("hypercall exit_count", ["hypercall 1: exit_count(", "ends in return, fail EINVAL"]),
+    ("hypercall exit_count", ["hypercall 1: exit_count(", "ends in return", "errors: EINVAL"]),
     ("port 0x92", ["system_control_a", "dom0 leaves for both directions"]),
     ("error exit-unhandled", ["codegen/errors.py:", "tests/reject/exit-unhandled"]),
 ])  # fmt: skip

@@ -40,8 +40,15 @@ def compare_domains(old: Model, new: Model) -> Iterator[Change]:
         elif name not in new.domains:
             yield Change(LOSS, "domain", name, "is no longer a domain")
         else:
+            if old.domains[name].under != new.domains[name].under:
+                yield Change(GAIN, "domain", name, say_runner(new.domains[name].under))
             for comparison in COMPARISONS:
                 yield from comparison(old, new, old.domains[name], new.domains[name])
+
+
+def say_runner(under: str) -> str:
+    """Who runs a domain now."""
+    return f"is now run under {under}" if under else "is now run by the hypervisor itself"
 
 
 def write_changes(changes: Iterable[Change]) -> str:

@@ -11,7 +11,7 @@ from codegen.insight.diff.change import Change, rank
 from codegen.insight.words import outcomes_of_action, say_action
 from codegen.model.choices import Action, Domain, Model
 
-RANKS = {"inject": 0, "value": 1, "do": 2, "try": 3, "pass": 4}
+RANKS = {"inject": 0, "value": 1, "forward": 1, "do": 2, "hypercalls": 2, "try": 3, "pass": 4}
 DIRECTIONS = ("read", "write")
 Span = tuple[int, int, Action, Action]  # from, to, what was done, what is done now
 MSR_NUMBERS, PORT_NUMBERS = 1 << 32, 1 << 16

@@ -34,14 +34,23 @@ def explain_known_exit(exit: Exit, context: Context) -> Page:
         row = context.ledgers[domain.name].rows[exit.number]
         page.choice += say_row(row, domain)
         if row.answers:
-            page.code += context.quote_function(f"{domain.name}_exit_{exit.name}", f"{domain.name}_handlers.c")
-            page.code += context.grep_code(rf"dq \w*_{exit.name}\b", [f"{domain.name}_exit.asm"])
+            page.code += quote_exit(exit, domain, context)
         for answer in dict.fromkeys(row.answers):
             page.code += context.quote_function(f"on_{answer.event}", f"{domain.name}_handlers.c")
         page.tests += context.taken_exit(domain.name, exit.number)
     plain = rf"\b{exit.name}\b" if "_" in exit.name else rf"[\"'`]{exit.name}\b"
     page.tests += context.find_tests(rf"\bEXIT_REASON_{exit.name}\b", rf"exits? {exit.name}\b", plain)
     return page
+
+
+def quote_exit(exit: Exit, domain: Domain, context: Context) -> list[str]:
+    """The exit's function, and where it is entered into the table."""
+    handlers = f"{domain.name}_handlers.c"
+    if domain.under:
+        function = context.quote_function(f"exit_{exit.name}", handlers)
+        return function + context.grep_code(rf"= exit_{exit.name},", [handlers])
+    function = context.quote_function(f"{domain.name}_exit_{exit.name}", handlers)
+    return function + context.grep_code(rf"dq \w*_{exit.name}\b", [f"{domain.name}_exit.asm"])
 
 
 def say_row(row: Row, domain: Domain) -> list[str]:

@@ -49,9 +49,9 @@ static struct answer hypercall_add(struct cpu *cpu, u32 a, u64 b)
 {
     (void)cpu;
     if (b == 0) {
-        return (struct answer){ .value = EINVAL, .valid = false };
+        return (struct answer){ .error = EINVAL };
     }
-    return (struct answer){ .value = a + b, .valid = true };
+    return (struct answer){ .value = a + b };
 }
 
 static struct answer hypercall_dispatch(struct cpu *cpu)
@@ -62,9 +62,15 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
             break;
         return hypercall_add(cpu, (u32)cpu->guest.rdi, (u64)cpu->guest.rsi);
     default:
-        return (struct answer){ .value = ENOSYS, .valid = false };
+        return (struct answer){ .error = ENOSYS };
     }
-    return (struct answer){ .value = EINVAL, .valid = false };
+    return (struct answer){ .error = EINVAL };
+}
+
+static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
+{
+    cpu->guest.rax = -(u64)answer.error;
+    cpu->guest.rdx = answer.value;
 }
 
 /* False: not a call of ours, and the instruction does not exist. */
@@ -72,9 +78,7 @@ static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    struct answer answer = hypercall_dispatch(cpu);
-    cpu->guest.rax = answer.valid ? 0 : -answer.value;
-    cpu->guest.rdx = answer.valid ? answer.value : 0;
+    hypercall_answer(cpu, hypercall_dispatch(cpu));
     return true;
 }
 

@@ -52,6 +52,6 @@ void guest_reset_state(struct cpu *cpu)
 {
     vmwrite(VMCS_GUEST_RIP, 0xfff0);
     cpu->guest.rax = 0;
-    vmwrite(VMCS_GUEST_CR0, 0x60000010 | GUEST_CR0_OWNED);
+    vmwrite(VMCS_GUEST_CR0, 0x60000010 | GUEST_CR0_HELD);
     vmwrite(VMCS_CR0_READ_SHADOW, 0x60000010);
 }

@@ -26,6 +26,7 @@
 /* Ports */
 #define PORT_KEYBOARD_DATA 0x60u
 #define PORT_CLOCK 0x70u
+#define PORT_CALLS 0xf8u
 
 /* Bits of cr0 */
 #define CR0_PE 0x1u
