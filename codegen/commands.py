@@ -30,7 +30,7 @@ def run_build(tree: Tree) -> Done:
     model, outputs = compile_tree(tree.root / "spec", tree.syntax)
     changed = publish(outputs, tree.generated)
     made = build_image(tree)
-    report = verify_image(tree.debug_image, model)
+    report = verify_image(tree, model)
     if report.faults:
         return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
     write_stamp(tree)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from elftools.dwarf.die import DIE
@@ -13,8 +12,8 @@ from elftools.elf.sections import SymbolTableSection
 from codegen.generate.bitmaps import has_io_bitmap, make_io_bitmap, make_msr_bitmap
 from codegen.generate.constants import exit_count
 from codegen.model.choices import Model
+from codegen.tree import Tree
 
-MOST_BYTES = 128 << 10
 EXECUTE, WRITE = 1, 2
 PAGE = 4096
 REGISTERS = (
@@ -31,8 +30,9 @@ class Report:
     size: int
 
 
-def verify_image(path: Path, model: Model) -> Report:
+def verify_image(tree: Tree, model: Model) -> Report:
     """Hold the linked image against the model."""
+    path = tree.debug_image
     with path.open("rb") as file:
         elf = ELFFile(file)
         faults = [
@@ -40,8 +40,8 @@ def verify_image(path: Path, model: Model) -> Report:
             *check_multiboot(path.read_bytes()),
         ]
         size = loaded_size(elf)
-    if size > MOST_BYTES:
-        faults.append(f"the image loads {size} bytes, more than {MOST_BYTES}")
+    if size > tree.most_bytes:
+        faults.append(f"the image loads {size} bytes, more than {tree.most_bytes}")
     return Report(tuple(faults), size)
 
 

@@ -12,6 +12,7 @@ INPUTS = ("spec", "codegen", "runtime", "generated")
 def list_inputs(tree: Tree) -> str:
     """A line for each input file: path, size (bytes), time of change (ns)."""
     paths = sorted(path for name in INPUTS for path in (tree.root / name).rglob("*") if is_input(path))
+    paths += [tree.shared] if tree.shared.exists() else []
     stats = [(path.relative_to(tree.root).as_posix(), path.stat()) for path in paths]
     return "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
 

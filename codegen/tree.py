@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HEADERS = (".h", ".inc")
+SHARED = "dom0/libluvkvm/luv_run.h"  # what the runtime has in common with programs of dom0
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,18 @@ class Tree:
 
     def headers(self) -> list[Path]:
         """What sources include."""
-        return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in HEADERS)
+        here = [path for folder in self.folders for path in folder.iterdir() if path.suffix in HEADERS]
+        return sorted([*here, self.shared])
+
+    @property
+    def shared(self) -> Path:
+        """The one header from outside."""
+        return self.root / SHARED
+
+    @property
+    def most_bytes(self) -> int:
+        """What the image may load at most."""
+        return 128 << 10
 
 
 class InstrumentedTree(Tree):
@@ -75,6 +87,11 @@ class InstrumentedTree(Tree):
     def includes(self) -> tuple[str, ...]:
         """Its own `generated/` comes first."""
         return (self.build.relative_to(self.root).as_posix(), *super().includes)
+
+    @property
+    def most_bytes(self) -> int:
+        """Counting takes room."""
+        return 192 << 10
 
     @property
     def arms(self) -> Path:

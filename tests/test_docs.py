@@ -12,6 +12,7 @@ import pytest
 
 from codegen.cli import main
 from codegen.source import SourceFile
+from codegen.tree import SHARED
 from tests.support import ROOT, parse_text, say_errors
 
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
@@ -95,9 +96,8 @@ def apply_diff(path: Path, diff: str) -> None:
 def copy_tree(target: Path) -> None:
     for name in ("spec", "runtime"):
         shutil.copytree(ROOT / name, target / name)
-    shared = Path("dom0/libluvkvm/luv_run.h")  # what the runtime has in common with programs of dom0
-    (target / shared).parent.mkdir(parents=True)
-    shutil.copy(ROOT / shared, target / shared)
+    (target / SHARED).parent.mkdir(parents=True)
+    shutil.copy(ROOT / SHARED, target / SHARED)
     (target / "build").mkdir()
 
 

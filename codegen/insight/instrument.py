@@ -43,7 +43,7 @@ def build_instrumented(tree: InstrumentedTree) -> Done:
     tree.build.mkdir(parents=True, exist_ok=True)
     publish(outputs, tree.generated)
     build_image(tree)
-    report = verify_image(tree.debug_image, model)
+    report = verify_image(tree, model)
     if report.faults:
         return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
     tree.arms.write_text(json.dumps([arm.key for arm in arms], indent=1))

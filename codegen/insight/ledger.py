@@ -2,7 +2,7 @@
 
 handled     it can happen; an event's handler or a table decides, and ends in one of the outcomes
 impossible  facts and choices exclude it on every processor, or the edition reserves the number
-refused     only a processor that forces a control on could leave so, and the start check refuses that processor
+refused     only a processor that forces a control on could leave so, and the domain is not started there
 hole        it can happen and nothing says what then, or the facts do not know the number
 """
 

@@ -16,7 +16,7 @@ WIDTH = 118
 LEGEND = """\
   handled     it can happen: event, where it is handled, how that can end
   impossible  facts and choices exclude it on every processor, or the manual reserves the number
-  refused     only a processor that forces a control on could leave so, and the start check refuses that processor
+  refused     only a processor that forces a control on could leave so, and the domain is not started there
   hole        it can happen and nothing says what then, or the facts do not know the number
 """
 

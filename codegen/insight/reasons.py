@@ -71,7 +71,7 @@ def find_table(condition: ir.Condition, domain: Domain) -> Span:
 
 
 def rests_on_refusal(condition: ir.Condition, domain: Domain, model: Model) -> bool:
-    """Whether a condition that does not hold could hold on a processor which the start check refuses."""
+    """Whether a condition that does not hold could hold on a processor where the domain is not started."""
     match condition:
         case ir.ControlAtom(control):
             return can_be_forced(control, model) and setting_of(domain, control) == "off"

@@ -15,6 +15,7 @@ from codegen.generate import generate
 from codegen.insight.arms import instrument, list_arms
 from codegen.insight.reading import Reading
 from codegen.output import find_stale
+from codegen.tree import SHARED
 from tests.insight.trees import share_syntax
 from tests.support import ROOT
 
@@ -46,6 +47,8 @@ def test_the_model_itself_stays_as_it_is(real: Reading) -> None:
 def test_the_ordinary_image_stays_as_it_is(tmp_path: Path) -> None:
     for name in ("spec", "generated", "runtime"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / SHARED).parent.mkdir(parents=True)
+    shutil.copy(ROOT / SHARED, tmp_path / SHARED)
     share_syntax(tmp_path)
     assert main(["--root", str(tmp_path), "build"]) == 0
     before = read_files(tmp_path)
