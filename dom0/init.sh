@@ -9,6 +9,7 @@ export PATH=/luv:/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=vt100
 /bin/busybox mkdir -p /dev/pts
 /bin/busybox mount -t devpts devpts /dev/pts
 /luv/selfcheck --tick
+/bin/busybox chmod 1777 /tmp
 /bin/busybox --install -s /bin
 for module in $(ls /luv/modules); do insmod /luv/modules/$module; done
 grep -q "Soft Reserved" /proc/iomem && sh /luv/pool.sh

@@ -8,6 +8,7 @@ disk=/tmp/disk$NAME console=/tmp/console$NAME firmware=/tmp/firmware$NAME
 head -c 1048576 /bin/busybox >$disk
 log=/tmp/log$NAME
 rm -f $console $firmware $log
+touch $log
 export LUVKVM_LOG=$log
 quiet="quiet nokaslr mitigations=off no_timer_check cryptomgr.notests=1 random.trust_cpu=on audit=0 nowatchdog apparmor=0 selinux=0
     rcupdate.rcu_expedited=1 $(grep -o 'tsc_early_khz=[0-9]*' /proc/cmdline)"
