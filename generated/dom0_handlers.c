@@ -698,7 +698,25 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
                 guest_inject_error(cpu, VECTOR_GP, 0);
                 return;
             }
-            if (host_wrmsr_try(msr, value)) {
+            if (kept_msr_write(cpu, msr, value)) {
+                guest_advance(cpu);
+                return;
+            }
+            guest_inject_error(cpu, VECTOR_GP, 0);
+            return;
+        }
+    case 0xc0000081 ... 0xc0000084 /* IA32_STAR */:
+        {
+            if (kept_msr_write(cpu, msr, value)) {
+                guest_advance(cpu);
+                return;
+            }
+            guest_inject_error(cpu, VECTOR_GP, 0);
+            return;
+        }
+    case 0xc0000103 /* IA32_TSC_AUX */:
+        {
+            if (kept_msr_write(cpu, msr, value)) {
                 guest_advance(cpu);
                 return;
             }

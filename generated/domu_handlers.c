@@ -47,6 +47,24 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
             guest_advance(cpu);
             return;
         }
+    case 0xc0000081 ... 0xc0000084 /* IA32_STAR */:
+        {
+            if (kept_msr_write(cpu, msr, value)) {
+                guest_advance(cpu);
+                return;
+            }
+            guest_inject_error(cpu, VECTOR_GP, 0);
+            return;
+        }
+    case 0xc0000103 /* IA32_TSC_AUX */:
+        {
+            if (kept_msr_write(cpu, msr, value)) {
+                guest_advance(cpu);
+                return;
+            }
+            guest_inject_error(cpu, VECTOR_GP, 0);
+            return;
+        }
     }
     domu_forward(cpu, LUV_EXIT_MSR_WRITE);
     return;
@@ -54,7 +72,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports: all of them leave. */
 
-static void on_io(struct cpu *cpu, bool input)
+static inline void on_io(struct cpu *cpu, bool input)
 {
     (void)input;
     domu_forward(cpu, LUV_EXIT_IO);
@@ -192,6 +210,14 @@ static inline void on_wbinvd(struct cpu *cpu)
 static inline void on_invd(struct cpu *cpu)
 {
     guest_advance(cpu);
+    return;
+}
+
+/* The debug registers become the guest's, for as long as it runs now; the instruction runs again. */
+static inline void on_dr_access(struct cpu *cpu)
+{
+    dr_left(cpu);
+    guest_resume(cpu);
     return;
 }
 
@@ -344,57 +370,14 @@ static void exit_exception_or_nmi(struct cpu *cpu)
     on_exception(cpu);
 }
 
-/* The vector is valid only where exits acknowledge the interrupt. */
-static void exit_external_interrupt(struct cpu *cpu)
-{
-    on_external_interrupt(cpu);
-}
-
-static void exit_triple_fault(struct cpu *cpu)
-{
-    on_triple_fault(cpu);
-}
-
 static void exit_init_signal(struct cpu *cpu)
 {
     on_init(cpu);
 }
 
-/* Only in a guest whose activity state is wait-for-SIPI. */
-static void exit_start_up_ipi(struct cpu *cpu)
-{
-    on_sipi(cpu);
-}
-
-static void exit_interrupt_window(struct cpu *cpu)
-{
-    on_interrupt_window(cpu);
-}
-
-static void exit_nmi_window(struct cpu *cpu)
-{
-    on_nmi_window(cpu);
-}
-
-/* The length is valid only where an instruction or a software interrupt made the switch. */
-static void exit_task_switch(struct cpu *cpu)
-{
-    on_task_switch(cpu);
-}
-
-static void exit_cpuid(struct cpu *cpu)
-{
-    on_cpuid(cpu);
-}
-
 static void exit_getsec(struct cpu *cpu)
 {
     on_getsec(cpu);
-}
-
-static void exit_hlt(struct cpu *cpu)
-{
-    on_halt(cpu);
 }
 
 static void exit_invd(struct cpu *cpu)
@@ -405,12 +388,6 @@ static void exit_invd(struct cpu *cpu)
 static void exit_rdpmc(struct cpu *cpu)
 {
     on_rdpmc(cpu);
-}
-
-/* From every ring. */
-static void exit_vmcall(struct cpu *cpu)
-{
-    on_vmcall(cpu);
 }
 
 static void exit_vmclear(struct cpu *cpu)
@@ -469,11 +446,9 @@ static void exit_cr_access(struct cpu *cpu)
     on_cr_access(cpu, number, access, gpr);
 }
 
-/* With bitmaps an access that wraps from port FFFFH to 0 leaves too, whatever they say. */
-static void exit_io(struct cpu *cpu)
+static void exit_dr_access(struct cpu *cpu)
 {
-    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
-    on_io(cpu, input);
+    on_dr_access(cpu);
 }
 
 /* MSRs outside 0..1FFFH and C0000000H..C0001FFFH leave whatever the bitmap says: no setting prevents it. */
@@ -488,17 +463,6 @@ static void exit_wrmsr(struct cpu *cpu)
     u32 msr = (u32)cpu->guest.rcx;
     u64 value = (cpu->guest.rdx << 0x20) | (u64)(u32)cpu->guest.rax;
     on_msr_write(cpu, msr, value);
-}
-
-static void exit_entry_failure_guest(struct cpu *cpu)
-{
-    on_entry_failure(cpu);
-}
-
-/* The cause is the number of the entry in the list, from 1. */
-static void exit_entry_failure_msr(struct cpu *cpu)
-{
-    on_entry_failure(cpu);
 }
 
 static void exit_mwait(struct cpu *cpu)
@@ -516,29 +480,9 @@ static void exit_machine_check_on_entry(struct cpu *cpu)
     on_machine_check_on_entry(cpu);
 }
 
-static void exit_tpr_below_threshold(struct cpu *cpu)
-{
-    on_tpr_below_threshold(cpu);
-}
-
-static void exit_ept_violation(struct cpu *cpu)
-{
-    on_nested_page_fault(cpu);
-}
-
-static void exit_ept_misconfiguration(struct cpu *cpu)
-{
-    on_nested_page_misconfig(cpu);
-}
-
 static void exit_invept(struct cpu *cpu)
 {
     on_vmx_instruction(cpu);
-}
-
-static void exit_preemption_timer(struct cpu *cpu)
-{
-    on_preemption_timer(cpu);
 }
 
 static void exit_invvpid(struct cpu *cpu)
@@ -557,18 +501,6 @@ static void exit_xsetbv(struct cpu *cpu)
     on_xsetbv(cpu);
 }
 
-/* Only components that the XSS-exiting bitmap has. */
-static void exit_xsaves(struct cpu *cpu)
-{
-    on_xsaves(cpu);
-}
-
-/* Only components that the XSS-exiting bitmap has. */
-static void exit_xrstors(struct cpu *cpu)
-{
-    on_xrstors(cpu);
-}
-
 /* On processors with trust domains no control prevents it; others have an invalid opcode here. */
 static void exit_seamcall(struct cpu *cpu)
 {
@@ -582,85 +514,85 @@ static void exit_tdcall(struct cpu *cpu)
 }
 
 /* What cannot happen in domu, and what no manual names, ends in domu_unforeseen. */
-void (*const domu_exits[EXIT_COUNT])(struct cpu *) = {
-    [0] = exit_exception_or_nmi,
-    [1] = exit_external_interrupt,
-    [2] = exit_triple_fault,
-    [3] = exit_init_signal,
-    [4] = exit_start_up_ipi,
-    [5] = domu_unforeseen,
-    [6] = domu_unforeseen,
-    [7] = exit_interrupt_window,
-    [8] = exit_nmi_window,
-    [9] = exit_task_switch,
-    [10] = exit_cpuid,
-    [11] = exit_getsec,
-    [12] = exit_hlt,
-    [13] = exit_invd,
-    [14] = domu_unforeseen,
-    [15] = exit_rdpmc,
-    [16] = domu_unforeseen,
-    [17] = domu_unforeseen,
-    [18] = exit_vmcall,
-    [19] = exit_vmclear,
-    [20] = exit_vmlaunch,
-    [21] = exit_vmptrld,
-    [22] = exit_vmptrst,
-    [23] = exit_vmread,
-    [24] = exit_vmresume,
-    [25] = exit_vmwrite,
-    [26] = exit_vmxoff,
-    [27] = exit_vmxon,
-    [28] = exit_cr_access,
-    [29] = domu_unforeseen,
-    [30] = exit_io,
-    [31] = exit_rdmsr,
-    [32] = exit_wrmsr,
-    [33] = exit_entry_failure_guest,
-    [34] = exit_entry_failure_msr,
-    [35] = domu_unforeseen,
-    [36] = exit_mwait,
-    [37] = domu_unforeseen,
-    [38] = domu_unforeseen,
-    [39] = exit_monitor,
-    [40] = domu_unforeseen,
-    [41] = exit_machine_check_on_entry,
-    [42] = domu_unforeseen,
-    [43] = exit_tpr_below_threshold,
-    [44] = domu_unforeseen,
-    [45] = domu_unforeseen,
-    [46] = domu_unforeseen,
-    [47] = domu_unforeseen,
-    [48] = exit_ept_violation,
-    [49] = exit_ept_misconfiguration,
-    [50] = exit_invept,
-    [51] = domu_unforeseen,
-    [52] = exit_preemption_timer,
-    [53] = exit_invvpid,
-    [54] = exit_wbinvd,
-    [55] = exit_xsetbv,
-    [56] = domu_unforeseen,
-    [57] = domu_unforeseen,
-    [58] = domu_unforeseen,
-    [59] = domu_unforeseen,
-    [60] = domu_unforeseen,
-    [61] = domu_unforeseen,
-    [62] = domu_unforeseen,
-    [63] = exit_xsaves,
-    [64] = exit_xrstors,
-    [65] = domu_unforeseen,
-    [66] = domu_unforeseen,
-    [67] = domu_unforeseen,
-    [68] = domu_unforeseen,
-    [69] = domu_unforeseen,
-    [70] = domu_unforeseen,
-    [71] = domu_unforeseen,
-    [72] = domu_unforeseen,
-    [73] = domu_unforeseen,
-    [74] = domu_unforeseen,
-    [75] = domu_unforeseen,
-    [76] = exit_seamcall,
-    [77] = exit_tdcall,
-    [78] = domu_unforeseen,
-    [79] = domu_unforeseen,
+const struct exit_choice domu_exits[EXIT_COUNT] = {
+    [0] = { .answer = exit_exception_or_nmi },
+    [1] = { .told = true, .reason = LUV_EXIT_INTERRUPTED },
+    [2] = { .told = true, .reason = LUV_EXIT_SHUTDOWN },
+    [3] = { .answer = exit_init_signal },
+    [4] = { .told = true, .reason = LUV_EXIT_INTERNAL },
+    [5] = { .answer = domu_unforeseen },
+    [6] = { .answer = domu_unforeseen },
+    [7] = { .told = true, .reason = LUV_EXIT_WINDOW },
+    [8] = { .told = true, .reason = LUV_EXIT_NMI_WINDOW },
+    [9] = { .told = true, .reason = LUV_EXIT_TASK_SWITCH },
+    [10] = { .told = true, .reason = LUV_EXIT_CPUID },
+    [11] = { .answer = exit_getsec },
+    [12] = { .told = true, .reason = LUV_EXIT_HALT },
+    [13] = { .answer = exit_invd },
+    [14] = { .answer = domu_unforeseen },
+    [15] = { .answer = exit_rdpmc },
+    [16] = { .answer = domu_unforeseen },
+    [17] = { .answer = domu_unforeseen },
+    [18] = { .told = true, .reason = LUV_EXIT_HYPERCALL },
+    [19] = { .answer = exit_vmclear },
+    [20] = { .answer = exit_vmlaunch },
+    [21] = { .answer = exit_vmptrld },
+    [22] = { .answer = exit_vmptrst },
+    [23] = { .answer = exit_vmread },
+    [24] = { .answer = exit_vmresume },
+    [25] = { .answer = exit_vmwrite },
+    [26] = { .answer = exit_vmxoff },
+    [27] = { .answer = exit_vmxon },
+    [28] = { .answer = exit_cr_access },
+    [29] = { .answer = exit_dr_access },
+    [30] = { .told = true, .reason = LUV_EXIT_IO },
+    [31] = { .answer = exit_rdmsr },
+    [32] = { .answer = exit_wrmsr },
+    [33] = { .told = true, .reason = LUV_EXIT_FAIL_ENTRY },
+    [34] = { .told = true, .reason = LUV_EXIT_FAIL_ENTRY },
+    [35] = { .answer = domu_unforeseen },
+    [36] = { .answer = exit_mwait },
+    [37] = { .answer = domu_unforeseen },
+    [38] = { .answer = domu_unforeseen },
+    [39] = { .answer = exit_monitor },
+    [40] = { .answer = domu_unforeseen },
+    [41] = { .answer = exit_machine_check_on_entry },
+    [42] = { .answer = domu_unforeseen },
+    [43] = { .told = true, .reason = LUV_EXIT_TPR },
+    [44] = { .answer = domu_unforeseen },
+    [45] = { .answer = domu_unforeseen },
+    [46] = { .answer = domu_unforeseen },
+    [47] = { .answer = domu_unforeseen },
+    [48] = { .told = true, .reason = LUV_EXIT_MEMORY },
+    [49] = { .told = true, .reason = LUV_EXIT_INTERNAL },
+    [50] = { .answer = exit_invept },
+    [51] = { .answer = domu_unforeseen },
+    [52] = { .told = true, .reason = LUV_EXIT_INTERRUPTED },
+    [53] = { .answer = exit_invvpid },
+    [54] = { .answer = exit_wbinvd },
+    [55] = { .answer = exit_xsetbv },
+    [56] = { .answer = domu_unforeseen },
+    [57] = { .answer = domu_unforeseen },
+    [58] = { .answer = domu_unforeseen },
+    [59] = { .answer = domu_unforeseen },
+    [60] = { .answer = domu_unforeseen },
+    [61] = { .answer = domu_unforeseen },
+    [62] = { .answer = domu_unforeseen },
+    [63] = { .told = true, .reason = LUV_EXIT_INTERNAL },
+    [64] = { .told = true, .reason = LUV_EXIT_INTERNAL },
+    [65] = { .answer = domu_unforeseen },
+    [66] = { .answer = domu_unforeseen },
+    [67] = { .answer = domu_unforeseen },
+    [68] = { .answer = domu_unforeseen },
+    [69] = { .answer = domu_unforeseen },
+    [70] = { .answer = domu_unforeseen },
+    [71] = { .answer = domu_unforeseen },
+    [72] = { .answer = domu_unforeseen },
+    [73] = { .answer = domu_unforeseen },
+    [74] = { .answer = domu_unforeseen },
+    [75] = { .answer = domu_unforeseen },
+    [76] = { .answer = exit_seamcall },
+    [77] = { .answer = exit_tdcall },
+    [78] = { .answer = domu_unforeseen },
+    [79] = { .answer = domu_unforeseen },
 };

@@ -7,6 +7,12 @@ struct cpu;
 struct domain;
 struct vcpu;
 
+/* WRMSR in root mode of an MSR that the runtime swaps, which notes the value; false where the processor says #GP. */
+bool kept_msr_write(struct cpu *cpu, u32 msr, u64 value);
+
+/* A domU uses the debug registers: they change sides. */
+void dr_left(struct cpu *cpu);
+
 /* The MTRRs of this CPU were written: its EPT takes their types anew. */
 void mtrr_changed(struct cpu *cpu);
 

@@ -23,6 +23,7 @@ struct tss {
 enum { IST_NMI = 1, IST_MACHINE_CHECK = 2, IST_DOUBLE_FAULT = 3 };
 
 struct vcpu;
+struct switched;
 
 /* Lies directly above its stack: at a VM exit RSP points here. */
 struct cpu {
@@ -49,11 +50,16 @@ struct cpu {
     u32 logical_id, logical_format;     /* the page's LDR and DFR */
 
     /* An NMI or machine check that hit us, or an INIT that a domU left for, and is dom0's; see nmi.c. */
-    volatile bool nmi_owed, mc_owed, init_owed;
+    union {
+        struct { volatile bool nmi_owed, mc_owed, init_owed; };
+        volatile u32 owed;              /* any of them */
+    };
 
-    /* The vCPU of a domU whose VMCS is current here, or 0; and dom0's XSAVE area meanwhile. See domu/world.c. */
+    /* The vCPU of a domU whose VMCS is current here, or 0; and what is dom0's meanwhile. See domu/world.c. */
     struct vcpu *volatile vcpu;
+    struct switched *own;
     u8 *own_area;
+    bool own_known;
     u64 last_vcpu;                      /* the handle of who ran here last */
 
     u64 gdt[5];
@@ -81,6 +87,11 @@ _Static_assert(sizeof(struct cpu) <= PAGE_SIZE, "struct cpu fits its page");
 static inline struct cpu_block *cpu_block(struct cpu *cpu)
 {
     return (struct cpu_block *)((u8 *)cpu - offsetof(struct cpu_block, cpu));
+}
+
+static inline bool is_owed(const struct cpu *cpu)
+{
+    return cpu->owed;
 }
 
 extern struct cpu **cpus;

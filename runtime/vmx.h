@@ -16,6 +16,17 @@ struct control_choice {
     const char *name;
 };
 
+/* Parts of the MSR bitmap. SDM: 25.6.9 */
+#define BITMAP_WRITES_LOW 2048
+#define BITMAP_WRITES_HIGH 3072
+
+/* What is done about a basic exit reason of a domain that has a VMM; made by the compiler. */
+struct exit_choice {
+    void (*answer)(struct cpu *cpu);    /* with the guest's registers in struct cpu */
+    bool told;                          /* the VMM is told, as `reason`, and nothing else happens */
+    u8 reason;
+};
+
 static inline u64 vmread(u64 field)
 {
     u64 value;

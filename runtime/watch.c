@@ -10,7 +10,6 @@
 #include "nmi.h"
 
 #define XAPIC_DESTINATION_SHIFT 24
-#define BITMAP_WRITES_LOW 2048          /* of the MSR bitmap. SDM: 25.6.9 */
 
 /* Only STARTING ever changes: so who has seen it end, or stay, may rely on that. */
 enum { ENDED, STARTING, ALWAYS };

@@ -21,7 +21,7 @@ from codegen.generate.msr_switch import (
 )
 from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Arm, Exit
-from codegen.model.ir import Statement
+from codegen.model.ir import Constant, End, Statement
 from codegen.output import Output
 from codegen.render import header_comment, render
 
@@ -68,8 +68,10 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     view = {"name": domain.name, **view_policies(model, domain)}
     view["first"] = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
     view["handlers"] = [make_handler(one, model) for one in domain.handlers.values()]
-    view["exits"] = [make_exit(one, model, domain) for one in possible_exits(model, domain)]
+    told = {one.number: find_told(one, domain) for one in possible_exits(model, domain)} if domain.under else {}
+    view["exits"] = [make_exit(one, model, domain) for one in possible_exits(model, domain) if not told.get(one.number)]
     if domain.under:
+        view["told"] = told
         return Output(f"{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
     leaves, _ = make_views(domain)
     calls = hypercall_views(model, domain)
@@ -77,6 +79,23 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     view |= {"handles": any(one.handle for one in calls), "root_port": find_port(domain)}
     view["port_before"] = port_lines(domain.io)
     return Output(f"{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
+
+
+def find_told(exit: Exit, domain: Domain) -> str:
+    """The reason that the VMM is told where an exit's one event does nothing else; empty where more happens."""
+    if len(exit.arms) > 1 or domain.before_arms.get((exit.name, 0)):
+        return ""
+    event = exit.arms[0].event
+    bodies = [domain.handlers[event].body] if event in domain.handlers else policy_bodies(event, domain)
+    ends = {one for body in bodies for one in [find_forward(body)]}
+    return ends.pop() if len(ends) == 1 else ""
+
+
+def find_forward(body: Body) -> str:
+    """The reason that a body forwards as, if that is all it does."""
+    end = body.statements[0]
+    is_forward = len(body.statements) == 1 and isinstance(end, End) and end.kind == "forward"
+    return end.value.name.upper() if is_forward and isinstance(end, End) and isinstance(end.value, Constant) else ""
 
 
 def view_policies(model: Model, domain: Domain) -> dict[str, Any]:

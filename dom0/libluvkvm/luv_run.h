@@ -41,10 +41,15 @@ struct luv_run {
 	uint32_t event_length; /* of the instruction, for soft events */
 	uint32_t blocking;     /* form of the interruptibility field: 0 STI, 1 MOV SS, 3 NMI */
 	/* 0x0A0: in */
-	uint8_t want;          /* enum luv_want */
-	uint8_t finish;        /* enum luv_finish; the hypervisor sets it to RESUME on each exit */
-	uint8_t tpr_threshold; /* 0..15; 0: never LUV_EXIT_TPR */
-	uint8_t spare_in[5];
+	union {
+		struct {
+			uint8_t want;          /* enum luv_want */
+			uint8_t finish;        /* enum luv_finish; the hypervisor sets it to RESUME on each exit */
+			uint8_t tpr_threshold; /* 0..15; 0: never LUV_EXIT_TPR */
+			uint8_t spare_in[5];
+		};
+		uint64_t wishes; /* the same, in one piece */
+	};
 	/* 0x0A8: both ways */
 	uint8_t tpr;           /* CR8, 0..15 */
 	uint8_t spare_both[7];

@@ -78,7 +78,7 @@ u32 vcpu_enter(struct cpu *cpu, u64 handle, struct vcpu **found)
         return ENOENT;
     if (!__atomic_compare_exchange_n(&vcpu->cpu, &none, cpu->index + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
         return EBUSY;
-    if (is_vcpu_of(cpu, vcpu, domain, handle)) {
+    if (vcpu->handle == handle && domain->state == DOMAIN_ALIVE) {  /* still: while it is held, so it stays */
         *found = vcpu;
         return 0;
     }

@@ -19,10 +19,16 @@
 enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
 enum caller { CALLER_OWNER = 1, CALLER_SECRET = 2, CALLER_ROOT = 4 };
 
-/* What a vCPU and dom0 have by turns, and no VMCS switches. */
+/* SDM: 25.7.2 */
+struct msr_entry {
+    u32 msr, reserved;
+    u64 value;
+};
+
+/* What a vCPU and dom0 have by turns. The processor loads the MSRs of one at each entry, of the other at each exit. */
 struct switched {
+    struct msr_entry msrs[DOMU_SWAP_MSRS] __attribute__((aligned(16)));     /* those that this processor has; see swapped.c */
     u64 cr2, dr[4], dr6, xcr0;
-    u64 msrs[DOMU_SWAP_MSRS];           /* in the order of domu_swap_msrs[] */
 };
 
 /* In a table that is never freed: who finds one by an old handle finds out after taking it. */
@@ -41,10 +47,13 @@ struct vcpu {
     u8 *area;                           /* LUV_STATE_SIZE bytes for get and set */
 
     u64 vmcs, tpr_page, xsave;          /* physical; pages of ours */
+    u8 *tpr, *extended;                 /* in them: the TPR's byte, the XSAVE area */
+    u64 wants;                          /* the run page's word of wishes as it was last taken */
     u32 xsave_pages;
     bool left;                          /* the handler of this exit has forwarded it */
     u32 exit;                           /* as what: enum luv_exit */
     struct switched state;
+    bool debug_loaded;                  /* the guest has the debug registers in this run */
     u64 tsc_adjust;
     u64 cr4_permitted;                  /* what its CPUID table offers */
     u32 exceptions;                     /* those that its VMM wants to see */

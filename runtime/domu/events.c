@@ -11,8 +11,9 @@
 #define TRAP_BITS (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)
 
 /* An entry does neither of what a #DB's delivery does to DR6 and DR7. SDM: 27.6.1.2, 28.1 */
-static void debug_prepare(void)
+static void debug_prepare(struct cpu *cpu)
 {
+    debug_load(cpu);
     u64 cause = vmread(VMCS_EXIT_QUALIFICATION);
     u64 set = cause & (TRAP_BITS | DR6_BD | DR6_BS);
     host_write_dr6((host_read_dr6() & ~(u64)TRAP_BITS) | set);
@@ -31,7 +32,7 @@ static void reflect(struct cpu *cpu, u64 info)
 {
     u32 vector = info & EXIT_INTERRUPTION_INFO_VECTOR_MASK;
     if (vector == VECTOR_DB)
-        debug_prepare();
+        debug_prepare(cpu);
     if (TYPE_OF(info) == TYPE_PRIVILEGED_SOFTWARE)
         guest_advance(cpu);
     else
@@ -98,4 +99,9 @@ u64 tsc_adjust_read(struct cpu *cpu)
 void tsc_adjust_write(struct cpu *cpu, u64 value)
 {
     clock_set(cpu->vcpu, vmread(VMCS_TSC_OFFSET) + value - cpu->vcpu->tsc_adjust);
+}
+
+void dr_left(struct cpu *cpu)
+{
+    debug_load(cpu);
 }

@@ -43,7 +43,7 @@ u32 debugregs_set(struct vcpu *vcpu, const u8 *area)
 
 u32 extended_get(struct vcpu *vcpu, u8 *area)
 {
-    memcpy(area, hv_virt(vcpu->xsave), domu_xsave_size());
+    memcpy(area, vcpu->extended, domu_xsave_size());
     return 0;
 }
 
@@ -60,7 +60,7 @@ u32 extended_set(struct vcpu *vcpu, const u8 *area)
 {
     u64 header[XSAVE_HEADER_SIZE / sizeof(u64)];
     u32 mxcsr = *(const volatile u32 *)(area + MXCSR_OFFSET);
-    u8 *own = hv_virt(vcpu->xsave);
+    u8 *own = vcpu->extended;
     memcpy(header, area + XSAVE_HEADER, sizeof(header));
     if (!is_valid(header, mxcsr))
         return EINVAL;

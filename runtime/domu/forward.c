@@ -134,10 +134,8 @@ static void kind_tell(struct cpu *cpu, struct luv_run *run, u32 kind)
 static u32 event_tell(struct luv_run *run)
 {
     u64 info = vmread(VMCS_IDT_VECTORING_INFO);
-    if (likely(!(info & IDT_VECTORING_INFO_VALID))) {
-        guest_block_nmi_again();
+    if (likely(!(info & IDT_VECTORING_INFO_VALID)))
         return 0;
-    }
     run->event_error = (u32)vmread(VMCS_IDT_VECTORING_ERROR_CODE);
     run->event_length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     if ((info & VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK) >> VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT ==
@@ -149,10 +147,13 @@ static u32 event_tell(struct luv_run *run)
 
 void domu_forward(struct cpu *cpu, u32 kind)
 {
-    struct luv_run *run = cpu->vcpu->run;
-    cpu->vcpu->left = true;
-    cpu->vcpu->exit = run->exit = kind;
+    struct vcpu *vcpu = cpu->vcpu;
+    struct luv_run *run = vcpu->run;
+    vcpu->left = true;
+    vcpu->exit = run->exit = kind;
     run->event = kind == LUV_EXIT_FAIL_ENTRY || kind == LUV_EXIT_SHUTDOWN ? 0 : event_tell(run);
+    if (kind == LUV_EXIT_MEMORY || kind == LUV_EXIT_EXCEPTION)
+        guest_block_nmi_again();        /* the exits that an IRET can end with */
     run->length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
         guest_owe_no_step();

@@ -3,6 +3,7 @@
 #include "checks.h"
 #include "host.h"
 #include "registers.h"
+#include "swapped.h"
 #include "vmx.h"
 #include "world.h"
 
@@ -43,15 +44,16 @@ static void clock_set(struct vcpu *vcpu, u64 value)
 
 bool msr_get(struct vcpu *vcpu, u32 msr, u64 *value)
 {
-    int field = field_index(msr), swapped = swapped_index(msr);
+    int field = field_index(msr);
+    const u64 *swapped = swapped_value(vcpu, msr);
     if (msr == IA32_TIME_STAMP_COUNTER)
         *value = clock_get();
     else if (msr == IA32_TSC_ADJUST)
         *value = vcpu->tsc_adjust;
     else if (field >= 0)
         *value = vmread(fields[field].field);
-    else if (swapped >= 0)
-        *value = vcpu->state.msrs[swapped];
+    else if (swapped)
+        *value = *swapped;
     else
         return false;
     return true;
@@ -74,21 +76,22 @@ static bool field_set(u32 i, u64 value)
 }
 
 /* Guests have no supervisor state: dom0's is in the registers while they run. */
-static bool swapped_set(struct vcpu *vcpu, u32 msr, int index, u64 value)
+static bool swapped_set(u32 msr, u64 *swapped, u64 value)
 {
     if (msr == IA32_XSS ? value != 0 : !swapped_is_valid(msr, value))
         return false;
-    vcpu->state.msrs[index] = value;
+    *swapped = value;
     return true;
 }
 
 bool msr_set(struct vcpu *vcpu, u32 msr, u64 value)
 {
-    int field = field_index(msr), swapped = swapped_index(msr);
+    int field = field_index(msr);
+    u64 *swapped = swapped_value(vcpu, msr);
     if (field >= 0)
         return field_set((u32)field, value);
-    if (swapped >= 0)
-        return swapped_set(vcpu, msr, swapped, value);
+    if (swapped)
+        return swapped_set(msr, swapped, value);
     if (msr == IA32_TIME_STAMP_COUNTER)
         clock_set(vcpu, value);
     else if (msr == IA32_TSC_ADJUST)

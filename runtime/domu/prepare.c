@@ -5,10 +5,12 @@
 #include "registers.h"
 #include "run.h"
 #include "string.h"
+#include "swapped.h"
 #include "vmx.h"
 #include "world.h"
 
 #define DR6_AFTER_RESET 0xFFFF0FF0u     /* SDM: table 10-1 */
+#define TPR_OFFSET 0x80                 /* in the virtual-APIC page. SDM: 30.1.1 */
 #define MXCSR_OFFSET 24                 /* of the XSAVE area, and its value. SDM: 14.4.1, 11.6.4 */
 #define MXCSR_AFTER_RESET 0x1F80u
 #define FCW_AFTER_RESET 0x40u
@@ -25,19 +27,12 @@ static void addresses_write(const struct vcpu *vcpu)
         vmwrite(VMCS_VPID, 1 + CPUS_MAX + vcpu->slot);
 }
 
-static void lists_none(void)
-{
-    vmwrite(VMCS_VM_EXIT_MSR_STORE_COUNT, 0);
-    vmwrite(VMCS_VM_EXIT_MSR_LOAD_COUNT, 0);
-    vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 0);
-}
-
 static void choices_write(struct cpu *cpu, struct vcpu *vcpu)
 {
     controls_write(domu_controls, domu_control_word, DOMU_CONTROL_WORDS);
     host_state_write(cpu, domu_arrive);
     addresses_write(vcpu);
-    lists_none();
+    swapped_prepare(vcpu);
     zeros_write(domu_control_word[DOMU_WORD_SECONDARY]);
     vmwrite(VMCS_EXCEPTION_BITMAP, DOMU_EXCEPTION_BITMAP);
     vmwrite(VMCS_CR0_GUEST_HOST_MASK, DOMU_CR0_OWNED);
@@ -48,6 +43,7 @@ static void choices_write(struct cpu *cpu, struct vcpu *vcpu)
 static void state_reset(struct cpu *cpu)
 {
     domu_reset_state(cpu);
+    cpu->guest = (struct registers){ 0 };
     cpu->guest.rdx = host_cpuid(1, 0).eax;
     cr0_set(CR0_CD | CR0_NW | CR0_ET);
     cr4_set(0);
@@ -55,8 +51,10 @@ static void state_reset(struct cpu *cpu)
 
 static void switched_reset(struct vcpu *vcpu)
 {
-    u8 *area = hv_virt(vcpu->xsave);
-    vcpu->state = (struct switched){ .dr6 = DR6_AFTER_RESET, .xcr0 = 1 };
+    u8 *area = vcpu->extended = hv_virt(vcpu->xsave);
+    vcpu->tpr = (u8 *)hv_virt(vcpu->tpr_page) + TPR_OFFSET;
+    vcpu->state.dr6 = DR6_AFTER_RESET;
+    vcpu->state.xcr0 = XCR0_X87;
     *(u32 *)(area + MXCSR_OFFSET) = MXCSR_AFTER_RESET;
     *(u16 *)area = FCW_AFTER_RESET;
     *(u64 *)(area + XSAVE_HEADER) = XSAVE_LEGACY;
@@ -72,8 +70,10 @@ void vcpu_prepare(struct cpu *cpu, struct vcpu *vcpu)
     state_reset(cpu);
     switched_reset(vcpu);
     memset(vcpu->run, 0, sizeof(*vcpu->run));
-    run_give(cpu, vcpu);
+    registers_give(cpu, vcpu->run);
+    run_give(vcpu);
     vmcs_return(cpu);
     vcpu->last_cpu = NO_CPU;
+    vcpu->wants = ~0ull;
     cpu->guest = own;
 }

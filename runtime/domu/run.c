@@ -9,28 +9,30 @@
 #include "generated/x86.h"
 #include "guest.h"
 #include "host.h"
+#include "swapped.h"
 #include "world.h"
 
 #define ROUNDS_MAX 1000u                /* exits answered here before dom0 is looked at again */
 #define EVENT_BITS (VM_ENTRY_INTERRUPTION_INFO_VALID | VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID | \
                     VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK | VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
 #define BLOCKING_BITS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)
-#define TPR_OFFSET 0x80                 /* in the virtual-APIC page. SDM: 30.1.1 */
+#define DR7_ENABLED 0xFFu               /* any breakpoint, local or global. SDM: 18.2.4 */
+#define WISHES_KNOWN 0x0F00FFull         /* of luv_run.wishes: want and tpr_threshold, not finish between them */
+#define WISHES_THRESHOLD_SHIFT 16
+#define WANTS_TPR_SHIFT 32
 
-u32 domu_enter(struct cpu *cpu, u32 launched);
+/* The general registers but RSP go straight from the run page to the guest, and back. */
+u32 domu_enter(struct luv_run *run, u32 launched);
 
 /* The VMM may write meanwhile: one read each. */
 #define ONCE(place) (*(const volatile typeof(place) *)&(place))
 
-static void registers_take(struct cpu *cpu, const struct luv_run *run)
+void registers_take(struct cpu *cpu, const struct luv_run *run)
 {
     struct registers *r = &cpu->guest;
     r->rax = run->rax, r->rbx = run->rbx, r->rcx = run->rcx, r->rdx = run->rdx, r->rsi = run->rsi, r->rdi = run->rdi;
     r->rbp = run->rbp, r->r8 = run->r8, r->r9 = run->r9, r->r10 = run->r10, r->r11 = run->r11, r->r12 = run->r12;
     r->r13 = run->r13, r->r14 = run->r14, r->r15 = run->r15;
-    vmwrite(VMCS_GUEST_RSP, run->rsp);
-    vmwrite(VMCS_GUEST_RIP, run->rip);
-    vmwrite(VMCS_GUEST_RFLAGS, run->rflags);
 }
 
 void registers_give(const struct cpu *cpu, struct luv_run *run)
@@ -39,9 +41,13 @@ void registers_give(const struct cpu *cpu, struct luv_run *run)
     run->rax = r->rax, run->rbx = r->rbx, run->rcx = r->rcx, run->rdx = r->rdx, run->rsi = r->rsi, run->rdi = r->rdi;
     run->rbp = r->rbp, run->r8 = r->r8, run->r9 = r->r9, run->r10 = r->r10, run->r11 = r->r11, run->r12 = r->r12;
     run->r13 = r->r13, run->r14 = r->r14, run->r15 = r->r15;
-    run->rsp = vmread(VMCS_GUEST_RSP);
-    run->rip = vmread(VMCS_GUEST_RIP);
-    run->rflags = vmread(VMCS_GUEST_RFLAGS);
+}
+
+static void place_in_code_take(const struct luv_run *run)
+{
+    vmwrite(VMCS_GUEST_RSP, run->rsp);
+    vmwrite(VMCS_GUEST_RIP, run->rip);
+    vmwrite(VMCS_GUEST_RFLAGS, run->rflags);
 }
 
 static void event_take(const struct luv_run *run)
@@ -55,20 +61,31 @@ static void event_take(const struct luv_run *run)
 }
 
 /* A threshold above the TPR would be refused: there is nothing to wait for. SDM: 27.2.1.1 */
-static void tpr_take(const struct vcpu *vcpu)
+static void tpr_take(struct vcpu *vcpu, u8 tpr, u8 threshold)
 {
-    u8 tpr = ONCE(vcpu->run->tpr) & 0xF, threshold = ONCE(vcpu->run->tpr_threshold) & 0xF;
-    *(u8 *)(hv_virt(vcpu->tpr_page) + TPR_OFFSET) = (u8)(tpr << 4);
+    *vcpu->tpr = (u8)(tpr << 4);
     vmwrite(VMCS_TPR_THRESHOLD, smaller(tpr, threshold));
 }
 
-static void windows_take(const struct luv_run *run)
+static void windows_take(u8 want)
 {
-    u8 want = ONCE(run->want);
     u64 word = domu_control_word[DOMU_WORD_PRIMARY];
     word |= want & LUV_WANT_WINDOW ? PRIMARY_INTERRUPT_WINDOW_EXITING : 0;
     word |= want & LUV_WANT_NMI_WINDOW ? PRIMARY_NMI_WINDOW_EXITING : 0;
-    vmwrite(VMCS_PRIMARY_CONTROLS, word);
+    vmwrite(VMCS_PRIMARY_CONTROLS, word | PRIMARY_MOV_DR_EXITING);
+}
+
+/* What the VMM wishes, where it differs from the last time: a word of wishes without `finish`, and the TPR. */
+static void wishes_take(struct vcpu *vcpu)
+{
+    u64 wishes = ONCE(vcpu->run->wishes) & WISHES_KNOWN;
+    u8 tpr = ONCE(vcpu->run->tpr) & 0xF;
+    u64 wants = wishes | (u64)tpr << WANTS_TPR_SHIFT;
+    if (likely(wants == vcpu->wants))
+        return;
+    vcpu->wants = wants;
+    tpr_take(vcpu, tpr, (u8)(wishes >> WISHES_THRESHOLD_SHIFT));
+    windows_take((u8)wishes);
 }
 
 /* The last exit's instruction is done, if the VMM says so. */
@@ -83,20 +100,32 @@ static void finish_take(struct cpu *cpu, const struct luv_run *run)
 
 static void run_take(struct cpu *cpu, struct vcpu *vcpu)
 {
-    registers_take(cpu, vcpu->run);
+    place_in_code_take(vcpu->run);
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, ONCE(vcpu->run->blocking) & BLOCKING_BITS);
     finish_take(cpu, vcpu->run);
     event_take(vcpu->run);
-    tpr_take(vcpu);
-    windows_take(vcpu->run);
+    wishes_take(vcpu);
+    if (unlikely(vmread(VMCS_GUEST_DR7) & DR7_ENABLED))
+        debug_load(cpu);
 }
 
-void run_give(struct cpu *cpu, struct vcpu *vcpu)
+/* A TPR that the guest has changed is taken anew, threshold and all, when it comes back. */
+static void tpr_give(struct vcpu *vcpu)
 {
-    registers_give(cpu, vcpu->run);
+    u8 tpr = *vcpu->tpr >> 4;
+    vcpu->run->tpr = tpr;
+    if (tpr != (u8)(vcpu->wants >> WANTS_TPR_SHIFT))
+        vcpu->wants = ~0ull;
+}
+
+void run_give(struct vcpu *vcpu)
+{
+    vcpu->run->rsp = vmread(VMCS_GUEST_RSP);
+    vcpu->run->rip = vmread(VMCS_GUEST_RIP);
+    vcpu->run->rflags = vmread(VMCS_GUEST_RFLAGS);
     vcpu->run->blocking = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-    vcpu->run->tpr = *(u8 *)(hv_virt(vcpu->tpr_page) + TPR_OFFSET) >> 4;
     vcpu->run->finish = LUV_FINISH_RESUME;
+    tpr_give(vcpu);
 }
 
 /* What was put into the entry and did not come to it, ready to be given again. */
@@ -122,6 +151,7 @@ static void place_take(struct cpu *cpu, struct vcpu *vcpu)
         return;
     vcpu->last_cpu = cpu->index;
     host_place_write(cpu);
+    swapped_place(cpu);
     if (has_vpid())
         invvpid_single((u16)vmread(VMCS_VPID));
 }
@@ -141,7 +171,7 @@ static void tables_take(const struct cpu *cpu, struct vcpu *vcpu)
 /* Last before an entry, with the timer set: an NMI from here on sets it to 0. */
 static bool must_leave(const struct cpu *cpu, const struct vcpu *vcpu)
 {
-    return *vcpu->leave_now || cpu->nmi_owed || cpu->mc_owed || cpu->init_owed;
+    return *vcpu->leave_now || is_owed(cpu);
 }
 
 static void refused(struct cpu *cpu)
@@ -149,15 +179,28 @@ static void refused(struct cpu *cpu)
     domu_forward(cpu, LUV_EXIT_FAIL_ENTRY);
 }
 
-static void exit_handle(struct cpu *cpu, struct domain *domain)
+/* The handler has the guest's registers in struct cpu, where dom0's are meanwhile not needed. */
+static void exit_answer(struct cpu *cpu, struct luv_run *run, void (*answer)(struct cpu *))
+{
+    struct registers own = cpu->guest;
+    registers_take(cpu, run);
+    answer(cpu);
+    registers_give(cpu, run);
+    cpu->guest = own;
+}
+
+static void exit_handle(struct cpu *cpu, struct vcpu *vcpu)
 {
     u64 reason = vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC_MASK;
-    if (reason >= EXIT_COUNT) {
+    const struct exit_choice *choice = &domu_exits[reason < EXIT_COUNT ? reason : 0];
+    if (likely(reason < EXIT_COUNT))
+        __atomic_fetch_add(&vcpu->domain->reasons[reason], 1, __ATOMIC_RELAXED);
+    if (unlikely(reason >= EXIT_COUNT))
         domu_unforeseen(cpu);
-        return;
-    }
-    __atomic_fetch_add(&domain->reasons[reason], 1, __ATOMIC_RELAXED);
-    domu_exits[reason](cpu);
+    else if (likely(choice->told))
+        domu_forward(cpu, choice->reason);
+    else
+        exit_answer(cpu, vcpu->run, choice->answer);
 }
 
 /* In and out, until the VMM is to be told. */
@@ -170,8 +213,8 @@ static void rounds(struct cpu *cpu, struct vcpu *vcpu)
             vcpu->exit = vcpu->run->exit = LUV_EXIT_INTERRUPTED;
             return;
         }
-        if (domu_enter(cpu, round > 0))
-            exit_handle(cpu, vcpu->domain);
+        if (domu_enter(vcpu->run, round))
+            exit_handle(cpu, vcpu);
         else
             refused(cpu);
     }
@@ -179,21 +222,16 @@ static void rounds(struct cpu *cpu, struct vcpu *vcpu)
 
 struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
 {
-    struct registers own_registers = cpu->guest;
-    struct switched own;
     vmcs_take(cpu, vcpu);
     place_take(cpu, vcpu);
     run_take(cpu, vcpu);
-    world_barrier(cpu, vcpu);
-    world_swap(&own, cpu->own_area, &vcpu->state, hv_virt(vcpu->xsave));
+    world_enter_guest(cpu, vcpu);
     tables_take(cpu, vcpu);
     vmwrite(VMCS_PREEMPTION_TIMER_VALUE, domu_timer);
     rounds(cpu, vcpu);
-    world_swap(&vcpu->state, hv_virt(vcpu->xsave), &own, cpu->own_area);
-    run_give(cpu, vcpu);
+    world_leave_guest(cpu, vcpu);
+    run_give(vcpu);
     vmcs_return(cpu);
-    cpu->guest = own_registers;
-    u32 exit = vcpu->exit;
-    __atomic_fetch_add(&vcpu->domain->exits[exit], 1, __ATOMIC_RELAXED);
-    return (struct answer){ .value = exit };
+    __atomic_fetch_add(&vcpu->domain->exits[vcpu->exit], 1, __ATOMIC_RELAXED);
+    return (struct answer){ .value = vcpu->exit };
 }

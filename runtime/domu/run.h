@@ -3,7 +3,8 @@
 
 #include "domu.h"
 
-/* From the current VMCS and struct cpu into the run page. */
+/* General registers but RSP, between the run page and struct cpu, where handlers look for them. */
+void registers_take(struct cpu *cpu, const struct luv_run *run);
 void registers_give(const struct cpu *cpu, struct luv_run *run);
-/* The same, and all else that every exit tells. */
-void run_give(struct cpu *cpu, struct vcpu *vcpu);
+/* From the current VMCS into the run page: what every exit tells. */
+void run_give(struct vcpu *vcpu);

@@ -10,12 +10,6 @@
 
 enum what { WHAT_SREGS, WHAT_DEBUGREGS, WHAT_MSRS, WHAT_XSAVE, WHAT_XCR0, WHAT_CONTROLS, WHATS };
 
-/* struct kvm_msr_entry */
-struct msr_entry {
-    u32 index, reserved;
-    u64 data;
-};
-
 static const struct {
     u32 size;
     u32 (*get)(struct vcpu *vcpu, u8 *area);
@@ -38,13 +32,13 @@ static u32 size_of(u32 what)
     return what == WHAT_XSAVE ? domu_xsave_size() : kinds[what].size;
 }
 
-/* How many were done: the first that cannot be ends it, as KVM_GET_MSRS and KVM_SET_MSRS do. */
+/* struct kvm_msr_entry is the processor's own form. How many were done: the first that cannot be ends it, as KVM_GET_MSRS and KVM_SET_MSRS do. */
 static u64 msrs_get(struct vcpu *vcpu, u32 count)
 {
     struct msr_entry *entries = (struct msr_entry *)vcpu->area;
     u32 done = 0;
-    for (u64 value; done < count && msr_get(vcpu, entries[done].index, &value); done++)
-        entries[done].data = value;
+    for (u64 value; done < count && msr_get(vcpu, entries[done].msr, &value); done++)
+        entries[done].value = value;
     return done;
 }
 
@@ -52,7 +46,7 @@ static u64 msrs_set(struct vcpu *vcpu, u32 count)
 {
     const volatile struct msr_entry *entries = (const volatile struct msr_entry *)vcpu->area;
     u32 done = 0;
-    while (done < count && msr_set(vcpu, entries[done].index, entries[done].data))
+    while (done < count && msr_set(vcpu, entries[done].msr, entries[done].value))
         done++;
     return done;
 }

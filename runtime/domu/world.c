@@ -6,11 +6,13 @@
 #include "log.h"
 #include "nmi.h"
 #include "pages.h"
+#include "swapped.h"
 #include "vmx.h"
 
 /* What guests may have of XCR0. SDM: 14.1 */
 #define XCR0_KNOWN (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM | XCR0_PKRU)
 #define TIMER_CYCLES 2000000u           /* about a millisecond */
+#define XSAVE_ALIGNMENT 64              /* SDM: 14.4 */
 #define LEAF_XSAVE 0xDu                 /* SDM: 3.3, CPUID */
 #define LEAF_FEATURES 7u
 #define LEAF_TSC 0x15u
@@ -19,8 +21,6 @@
 #define MXCSR_MASK_OFFSET 28            /* in an XSAVE area. SDM: 11.6.6 */
 #define MXCSR_MASK_DEFAULT 0xFFBFu
 
-static struct { u32 msr, index; } present[DOMU_SWAP_MSRS];
-static u32 present_count;
 static u64 features;
 static u32 area_size;
 static u32 mxcsr_mask;
@@ -65,24 +65,15 @@ static u32 size_of(u64 components)
     return size;
 }
 
-static void msrs_find(void)
-{
-    for (u32 i = 0; domu_swap_msrs[i]; i++) {
-        if (!host_rdmsr_try(domu_swap_msrs[i]).ok)
-            continue;
-        present[present_count].msr = domu_swap_msrs[i];
-        present[present_count++].index = i;
-    }
-}
-
 static bool areas_take(void)
 {
-    u32 pages = (area_size + PAGE_SIZE - 1) / PAGE_SIZE;
+    u32 pages = (u32)(round_up(round_up(area_size, XSAVE_ALIGNMENT) + sizeof(struct switched), PAGE_SIZE) / PAGE_SIZE);
     for (u32 i = 0; i < cpu_count; i++) {
         u64 area = page_take(pages);
         if (!area)
             return false;
         cpus[i]->own_area = hv_virt(area);
+        cpus[i]->own = hv_virt(area + round_up(area_size, XSAVE_ALIGNMENT));
     }
     return true;
 }
@@ -111,7 +102,7 @@ bool domu_init(void)
     area_size = size_of(features);
     has_barrier = host_cpuid(LEAF_FEATURES, 0).edx & FEATURE_BARRIER;
     domu_timer = TIMER_CYCLES >> (host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK);
-    msrs_find();
+    swapped_find();
     if (!areas_take())
         return false;
     mxcsr_mask_find();
@@ -130,7 +121,7 @@ void vmcs_return(struct cpu *cpu)
     vmclear(cpu->vcpu->vmcs);
     vmptrld(hv_phys(cpu_block(cpu)->vmcs));
     cpu->vcpu = 0;
-    if (cpu->nmi_owed || cpu->mc_owed || cpu->init_owed)
+    if (is_owed(cpu))
         nmi_controls(cpu);              /* an NMI from here on opens the window itself */
 }
 
@@ -141,24 +132,24 @@ void vmcs_return(struct cpu *cpu)
             asm volatile("mov %0, %%" name : : "r"(enter) : "memory"); \
     } while (0)
 
-static void breakpoints_swap(struct switched *leave, const struct switched *enter)
+static void debug_swap(struct switched *leave, const struct switched *enter)
 {
     SWAP_REGISTER("db0", leave->dr[0], enter->dr[0]);
     SWAP_REGISTER("db1", leave->dr[1], enter->dr[1]);
     SWAP_REGISTER("db2", leave->dr[2], enter->dr[2]);
     SWAP_REGISTER("db3", leave->dr[3], enter->dr[3]);
     SWAP_REGISTER("db6", leave->dr6, enter->dr6);
-    SWAP_REGISTER("cr2", leave->cr2, enter->cr2);
 }
 
-static void msrs_swap(struct switched *leave, const struct switched *enter)
+void debug_load(struct cpu *cpu)
 {
-    for (u32 i = 0; i < present_count; i++) {
-        u64 value = enter->msrs[present[i].index], now = host_rdmsr(present[i].msr);
-        leave->msrs[present[i].index] = now;
-        if (now != value)
-            host_wrmsr(present[i].msr, value);
-    }
+    struct vcpu *vcpu = cpu->vcpu;
+    if (vcpu->debug_loaded)
+        return;
+    vcpu->debug_loaded = true;
+    debug_swap(cpu->own, &vcpu->state);
+    vmwrite(VMCS_PRIMARY_CONTROLS, vmread(VMCS_PRIMARY_CONTROLS) & ~(u64)PRIMARY_MOV_DR_EXITING);
+    vcpu->wants = ~0ull;                /* the next run begins with the control set again */
 }
 
 static u64 xcr0_read(void)
@@ -186,35 +177,31 @@ static void extended_swap(struct switched *leave, u8 *leave_area, const struct s
         xcr0_write(enter->xcr0);
 }
 
-void world_swap(struct switched *leave, u8 *leave_area, const struct switched *enter, const u8 *enter_area)
+/* What one vCPU has taught this CPU's branch predictors is not another's. SDM: 2.1, IA32_PRED_CMD */
+static void barrier(struct cpu *cpu, const struct vcpu *vcpu)
 {
-    breakpoints_swap(leave, enter);
-    msrs_swap(leave, enter);
-    extended_swap(leave, leave_area, enter, enter_area);
-}
-
-void world_barrier(struct cpu *cpu, const struct vcpu *vcpu)
-{
-    if (cpu->last_vcpu == vcpu->handle)
+    if (likely(cpu->last_vcpu == vcpu->handle))
         return;
     cpu->last_vcpu = vcpu->handle;
     if (has_barrier)
         host_wrmsr(IA32_PRED_CMD, BARRIER_INDIRECT);
 }
 
-int swapped_index(u32 msr)
+/* CR2 of dom0 is of no use to it in ring 3, where it calls from: a page fault's handler reads it first of all. */
+void world_enter_guest(struct cpu *cpu, struct vcpu *vcpu)
 {
-    for (u32 i = 0; i < present_count; i++)
-        if (present[i].msr == msr)
-            return (int)present[i].index;
-    return -1;
+    barrier(cpu, vcpu);
+    swapped_learn(cpu);
+    host_write_cr2(vcpu->state.cr2);
+    extended_swap(cpu->own, cpu->own_area, &vcpu->state, vcpu->extended);
 }
 
-/* Asked of the processor itself; dom0's own value is back before anything else runs. */
-bool swapped_is_valid(u32 msr, u64 value)
+void world_leave_guest(struct cpu *cpu, struct vcpu *vcpu)
 {
-    u64 own = host_rdmsr(msr);
-    bool valid = host_wrmsr_try(msr, value);
-    host_wrmsr(msr, own);
-    return valid;
+    vcpu->state.cr2 = host_read_cr2();
+    if (unlikely(vcpu->debug_loaded)) {
+        debug_swap(&vcpu->state, cpu->own);
+        vcpu->debug_loaded = false;
+    }
+    extended_swap(&vcpu->state, vcpu->extended, cpu->own, cpu->own_area);
 }

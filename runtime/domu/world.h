@@ -13,16 +13,12 @@ extern u32 domu_timer;
 void vmcs_take(struct cpu *cpu, struct vcpu *vcpu);
 void vmcs_return(struct cpu *cpu);
 
-/* Keeps what the processor holds in `leave`, and loads `enter`. */
-void world_swap(struct switched *leave, u8 *leave_area, const struct switched *enter, const u8 *enter_area);
+/* Around all entries of one run: what no VMCS switches becomes the vCPU's, and dom0's again. */
+void world_enter_guest(struct cpu *cpu, struct vcpu *vcpu);
+void world_leave_guest(struct cpu *cpu, struct vcpu *vcpu);
 
-/* What one vCPU has taught this CPU's branch predictors is not another's. SDM: 2.1, IA32_PRED_CMD */
-void world_barrier(struct cpu *cpu, const struct vcpu *vcpu);
-
-/* What a switched MSR would become: false if the processor refuses the value, or has no such MSR. */
-bool swapped_is_valid(u32 msr, u64 value);
-/* Its place in `switched.msrs`, or -1. */
-int swapped_index(u32 msr);
+/* The guest has the debug registers from here to the end of this run. */
+void debug_load(struct cpu *cpu);
 
 /* MXCSR bits that this processor has. */
 u32 domu_mxcsr_mask(void);
