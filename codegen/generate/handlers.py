@@ -87,15 +87,16 @@ def find_told(exit: Exit, domain: Domain) -> str:
         return ""
     event = exit.arms[0].event
     bodies = [domain.handlers[event].body] if event in domain.handlers else policy_bodies(event, domain)
-    ends = {one for body in bodies for one in [find_forward(body)]}
+    ends = {find_forward(body) for body in bodies}
     return ends.pop() if len(ends) == 1 else ""
 
 
 def find_forward(body: Body) -> str:
     """The reason that a body forwards as, if that is all it does."""
-    end = body.statements[0]
-    is_forward = len(body.statements) == 1 and isinstance(end, End) and end.kind == "forward"
-    return end.value.name.upper() if is_forward and isinstance(end, End) and isinstance(end.value, Constant) else ""
+    match body.statements:
+        case (End("forward", Constant(name=name)),):
+            return name.upper()
+    return ""
 
 
 def view_policies(model: Model, domain: Domain) -> dict[str, Any]:

@@ -23,6 +23,7 @@ VALUES = ("on", "off", "prefer", "switched")
 OWNABLE = ("cr0", "cr4")
 HELD = ("on", "off")
 RUNNERS = ("vmm",)
+ANSWERED = {"io": syntax.DomainIo, "msr_read": syntax.DomainMsr, "msr_write": syntax.DomainMsr}
 GIVEN: dict[type, str] = {syntax.DomainCpuid: "CPUID", syntax.DomainMemory: "memory"}
 RIGHTS = ("r", "rw", "rx", "rwx")
 PAGE = 4096
@@ -284,6 +285,11 @@ class DomainResolver:
             event = self.facts.events.get(node.event.text)
             if event is None:
                 errors.unknown_name(self.reporter, node.event, "event", self.facts.events)
+            elif node.event.text in ANSWERED:
+                table: list[Any] = [one for one in self.node.clauses if isinstance(one, ANSWERED[node.event.text])]
+                message = f"`{node.event.text}` is answered by a table"
+                place = table[0].span if table else self.node.name.span
+                errors.duplicate_rule(self.reporter, node.event.span, message, place)
             elif node.event.text in handlers:
                 errors.duplicate_name(self.reporter, node.event, "handler", handlers[node.event.text].span)
             else:

@@ -48,7 +48,7 @@ def quote_exit(exit: Exit, domain: Domain, context: Context) -> list[str]:
     handlers = f"{domain.name}_handlers.c"
     if domain.under:
         function = context.quote_function(f"exit_{exit.name}", handlers)
-        return function + context.grep_code(rf"= exit_{exit.name},", [handlers])
+        return function + context.grep_code(rf"^ *\[{exit.number}\] = ", [handlers])
     function = context.quote_function(f"{domain.name}_exit_{exit.name}", handlers)
     return function + context.grep_code(rf"dq \w*_{exit.name}\b", [f"{domain.name}_exit.asm"])
 

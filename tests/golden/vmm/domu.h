@@ -31,7 +31,7 @@ extern const u32 domu_swap_msrs[];
 extern u8 domu_msr_bitmap[4096];
 
 /* By basic exit reason: what is done about it. */
-extern void (*const domu_exits[EXIT_COUNT])(struct cpu *);
+extern const struct exit_choice domu_exits[EXIT_COUNT];
 
 /* The registers after RESET, into the current VMCS. */
 void domu_reset_state(struct cpu *cpu);

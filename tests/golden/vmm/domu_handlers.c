@@ -48,7 +48,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports: all of them leave. */
 
-static void on_io(struct cpu *cpu, bool input)
+static inline void on_io(struct cpu *cpu, bool input)
 {
     if (input) {
         domu_forward(cpu, LUV_EXIT_IO);
@@ -99,20 +99,10 @@ static void exit_exception(struct cpu *cpu)
     on_exception(cpu);
 }
 
-static void exit_triple_fault(struct cpu *cpu)
-{
-    on_triple_fault(cpu);
-}
-
 static void exit_cpuid(struct cpu *cpu)
 {
     u32 leaf = (u32)cpu->guest.rax;
     on_cpuid(cpu, leaf);
-}
-
-static void exit_cr_access(struct cpu *cpu)
-{
-    on_cr_access(cpu);
 }
 
 static void exit_io(struct cpu *cpu)
@@ -135,54 +125,54 @@ static void exit_wrmsr(struct cpu *cpu)
 }
 
 /* What cannot happen in domu, and what no manual names, ends in domu_unforeseen. */
-void (*const domu_exits[EXIT_COUNT])(struct cpu *) = {
-    [0] = exit_exception,
-    [1] = domu_unforeseen,
-    [2] = exit_triple_fault,
-    [3] = domu_unforeseen,
-    [4] = domu_unforeseen,
-    [5] = domu_unforeseen,
-    [6] = domu_unforeseen,
-    [7] = domu_unforeseen,
-    [8] = domu_unforeseen,
-    [9] = domu_unforeseen,
-    [10] = exit_cpuid,
-    [11] = domu_unforeseen,
-    [12] = domu_unforeseen,
-    [13] = domu_unforeseen,
-    [14] = domu_unforeseen,
-    [15] = domu_unforeseen,
-    [16] = domu_unforeseen,
-    [17] = domu_unforeseen,
-    [18] = domu_unforeseen,
-    [19] = domu_unforeseen,
-    [20] = domu_unforeseen,
-    [21] = domu_unforeseen,
-    [22] = domu_unforeseen,
-    [23] = domu_unforeseen,
-    [24] = domu_unforeseen,
-    [25] = domu_unforeseen,
-    [26] = domu_unforeseen,
-    [27] = domu_unforeseen,
-    [28] = exit_cr_access,
-    [29] = domu_unforeseen,
-    [30] = exit_io,
-    [31] = exit_rdmsr,
-    [32] = exit_wrmsr,
-    [33] = domu_unforeseen,
-    [34] = domu_unforeseen,
-    [35] = domu_unforeseen,
-    [36] = domu_unforeseen,
-    [37] = domu_unforeseen,
-    [38] = domu_unforeseen,
-    [39] = domu_unforeseen,
-    [40] = domu_unforeseen,
-    [41] = domu_unforeseen,
-    [42] = domu_unforeseen,
-    [43] = domu_unforeseen,
-    [44] = domu_unforeseen,
-    [45] = domu_unforeseen,
-    [46] = domu_unforeseen,
-    [47] = domu_unforeseen,
-    [48] = domu_unforeseen,
+const struct exit_choice domu_exits[EXIT_COUNT] = {
+    [0] = { .answer = exit_exception },
+    [1] = { .answer = domu_unforeseen },
+    [2] = { .told = true, .reason = LUV_EXIT_INTERRUPTED },
+    [3] = { .answer = domu_unforeseen },
+    [4] = { .answer = domu_unforeseen },
+    [5] = { .answer = domu_unforeseen },
+    [6] = { .answer = domu_unforeseen },
+    [7] = { .answer = domu_unforeseen },
+    [8] = { .answer = domu_unforeseen },
+    [9] = { .answer = domu_unforeseen },
+    [10] = { .answer = exit_cpuid },
+    [11] = { .answer = domu_unforeseen },
+    [12] = { .answer = domu_unforeseen },
+    [13] = { .answer = domu_unforeseen },
+    [14] = { .answer = domu_unforeseen },
+    [15] = { .answer = domu_unforeseen },
+    [16] = { .answer = domu_unforeseen },
+    [17] = { .answer = domu_unforeseen },
+    [18] = { .answer = domu_unforeseen },
+    [19] = { .answer = domu_unforeseen },
+    [20] = { .answer = domu_unforeseen },
+    [21] = { .answer = domu_unforeseen },
+    [22] = { .answer = domu_unforeseen },
+    [23] = { .answer = domu_unforeseen },
+    [24] = { .answer = domu_unforeseen },
+    [25] = { .answer = domu_unforeseen },
+    [26] = { .answer = domu_unforeseen },
+    [27] = { .answer = domu_unforeseen },
+    [28] = { .told = true, .reason = LUV_EXIT_INTERRUPTED },
+    [29] = { .answer = domu_unforeseen },
+    [30] = { .answer = exit_io },
+    [31] = { .answer = exit_rdmsr },
+    [32] = { .answer = exit_wrmsr },
+    [33] = { .answer = domu_unforeseen },
+    [34] = { .answer = domu_unforeseen },
+    [35] = { .answer = domu_unforeseen },
+    [36] = { .answer = domu_unforeseen },
+    [37] = { .answer = domu_unforeseen },
+    [38] = { .answer = domu_unforeseen },
+    [39] = { .answer = domu_unforeseen },
+    [40] = { .answer = domu_unforeseen },
+    [41] = { .answer = domu_unforeseen },
+    [42] = { .answer = domu_unforeseen },
+    [43] = { .answer = domu_unforeseen },
+    [44] = { .answer = domu_unforeseen },
+    [45] = { .answer = domu_unforeseen },
+    [46] = { .answer = domu_unforeseen },
+    [47] = { .answer = domu_unforeseen },
+    [48] = { .answer = domu_unforeseen },
 };
