@@ -67,7 +67,7 @@ static void do_two(struct play *play)
 	uint64_t one = read_operand(play, 0), other = cut(read_operand(play, 1), size);
 	bool carry = play->registers.rflags & CF;
 
-	switch (play->instruction.mnemonic) {
+	switch (play->mnemonic) {
 	case ZYDIS_MNEMONIC_ADD: write_operand(play, 0, add(play, one, other, false, size, STATUS)); break;
 	case ZYDIS_MNEMONIC_ADC: write_operand(play, 0, add(play, one, other, carry, size, STATUS)); break;
 	case ZYDIS_MNEMONIC_SUB: write_operand(play, 0, subtract(play, one, other, false, size, STATUS)); break;
@@ -87,7 +87,7 @@ static void do_one(struct play *play)
 	unsigned size = get_size(play, 0);
 	uint64_t value = read_operand(play, 0);
 
-	switch (play->instruction.mnemonic) {
+	switch (play->mnemonic) {
 	case ZYDIS_MNEMONIC_INC: write_operand(play, 0, add(play, value, 1, false, size, STATUS & ~CF)); break;
 	case ZYDIS_MNEMONIC_DEC: write_operand(play, 0, subtract(play, value, 1, false, size, STATUS & ~CF)); break;
 	case ZYDIS_MNEMONIC_NEG: write_operand(play, 0, subtract(play, 0, value, false, size, STATUS)); break;
@@ -157,16 +157,16 @@ static void do_bit(struct play *play)
 	uint64_t value, bit = 1ull << ((uint64_t)index & (bits - 1));
 
 	if (far)
-		play->operands[0].mem.disp.value += (index >> __builtin_ctz(bits)) * (int64_t)size;
+		play->shift = (index >> __builtin_ctz(bits)) * (int64_t)size;
 	value = read_operand(play, 0);
 	set_flags(play, CF, value & bit ? CF : 0);
-	if (play->instruction.mnemonic != ZYDIS_MNEMONIC_BT)
-		write_operand(play, 0, change_bit(play->instruction.mnemonic, value, bit));
+	if (play->mnemonic != ZYDIS_MNEMONIC_BT)
+		write_operand(play, 0, change_bit(play->mnemonic, value, bit));
 }
 
 bool do_arithmetic(struct play *play)
 {
-	switch (play->instruction.mnemonic) {
+	switch (play->mnemonic) {
 	case ZYDIS_MNEMONIC_ADD: case ZYDIS_MNEMONIC_ADC: case ZYDIS_MNEMONIC_SUB: case ZYDIS_MNEMONIC_SBB:
 	case ZYDIS_MNEMONIC_AND: case ZYDIS_MNEMONIC_OR: case ZYDIS_MNEMONIC_XOR: case ZYDIS_MNEMONIC_CMP:
 	case ZYDIS_MNEMONIC_TEST: do_two(play); return true;

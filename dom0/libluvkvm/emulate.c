@@ -4,11 +4,6 @@
 
 #include "play.h"
 
-#define EFER_LMA (1ull << 10)
-#define CR0_PE 1ull
-#define RIGHTS_LONG (1u << 13)
-#define RIGHTS_32 (1u << 14)
-#define RFLAGS_VM (1ull << 17)
 #define RFLAGS_RF (1ull << 16)
 
 void begin_emulation(struct emulation *emulation, struct vm *vm, struct kvm_regs *registers, const struct luv_mode *mode)
@@ -22,30 +17,6 @@ void begin_emulation(struct emulation *emulation, struct vm *vm, struct kvm_regs
 void answer_emulation(struct emulation *emulation)
 {
 	emulation->answers[emulation->count++] = emulation->access;
-}
-
-/* --- Decoding --- */
-
-static ZydisMachineMode get_mode(const struct luv_mode *mode, uint64_t rflags)
-{
-	if (!(mode->cr0 & CR0_PE))
-		return ZYDIS_MACHINE_MODE_REAL_16;
-	if (mode->efer & EFER_LMA && mode->cs_rights & RIGHTS_LONG)
-		return ZYDIS_MACHINE_MODE_LONG_64;
-	if (rflags & RFLAGS_VM || !(mode->cs_rights & RIGHTS_32))
-		return ZYDIS_MACHINE_MODE_LEGACY_16;
-	return ZYDIS_MACHINE_MODE_LEGACY_32;
-}
-
-static bool decode(struct play *play)
-{
-	ZydisMachineMode mode = get_mode(play->emulation->mode, play->registers.rflags);
-	ZydisStackWidth stack = mode == ZYDIS_MACHINE_MODE_LONG_64 ? ZYDIS_STACK_WIDTH_64
-			      : play->emulation->mode->ss_rights & RIGHTS_32 ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16;
-	ZydisDecoder decoder;
-
-	return fetch(play) && ZYAN_SUCCESS(ZydisDecoderInit(&decoder, mode, stack)) &&
-	       ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, play->emulation->bytes, play->emulation->length, &play->instruction, play->operands));
 }
 
 /* --- What only moves --- */
@@ -64,7 +35,7 @@ static uint64_t swap(uint64_t value, unsigned size)
 
 static bool do_move(struct play *play)
 {
-	switch (play->instruction.mnemonic) {
+	switch (play->mnemonic) {
 	case ZYDIS_MNEMONIC_MOV: case ZYDIS_MNEMONIC_MOVZX: case ZYDIS_MNEMONIC_MOVNTI:
 		write_operand(play, 0, read_operand(play, 1));
 		return true;
@@ -83,10 +54,10 @@ static bool do_move(struct play *play)
 
 static void advance(struct play *play)
 {
-	ZydisMachineMode mode = play->instruction.machine_mode;
+	ZydisMachineMode mode = play->instruction->machine_mode;
 	uint64_t mask = mode == ZYDIS_MACHINE_MODE_LONG_64 ? ~0ull : mode == ZYDIS_MACHINE_MODE_LEGACY_32 ? 0xFFFFFFFF : 0xFFFF;
 
-	play->registers.rip = (play->registers.rip + play->instruction.length) & mask;
+	play->registers.rip = (play->registers.rip + play->instruction->length) & mask;
 	play->registers.rflags &= ~RFLAGS_RF;
 }
 

@@ -32,7 +32,7 @@ uint64_t read_register(struct play *play, ZydisRegister which)
 	case ZYDIS_REGCLASS_GPR16: return *get_register(play, (unsigned)ZydisRegisterGetId(which)) & 0xFFFF;
 	case ZYDIS_REGCLASS_GPR32: return *get_register(play, (unsigned)ZydisRegisterGetId(which)) & 0xFFFFFFFF;
 	case ZYDIS_REGCLASS_GPR64: return *get_register(play, (unsigned)ZydisRegisterGetId(which));
-	case ZYDIS_REGCLASS_IP: return play->registers.rip + play->instruction.length;
+	case ZYDIS_REGCLASS_IP: return play->registers.rip + play->instruction->length;
 	default:
 		if (which != ZYDIS_REGISTER_NONE)
 			stop_play(play, EMULATED_UNKNOWN);
@@ -66,7 +66,7 @@ void write_register_operand(struct play *play, ZydisRegister which, uint64_t val
 static uint64_t get_base(struct play *play, ZydisRegister segment)
 {
 	const struct luv_mode *mode = play->emulation->mode;
-	bool flat = play->instruction.machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
+	bool flat = play->instruction->machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
 
 	switch (segment) {
 	case ZYDIS_REGISTER_FS: return mode->fs_base;
@@ -80,15 +80,15 @@ static uint64_t get_base(struct play *play, ZydisRegister segment)
 
 uint64_t find_linear(struct play *play, const ZydisDecodedOperand *operand)
 {
-	uint64_t offset = (uint64_t)operand->mem.disp.value;
-	unsigned width = play->instruction.address_width;
+	uint64_t offset = (uint64_t)(operand->mem.disp.value + play->shift);
+	unsigned width = play->instruction->address_width;
 	uint64_t linear;
 
 	offset += read_register(play, operand->mem.base) + read_register(play, operand->mem.index) * operand->mem.scale;
 	if (width < 64)
 		offset &= (1ull << width) - 1;
 	linear = get_base(play, operand->mem.segment) + offset;
-	return play->instruction.machine_mode == ZYDIS_MACHINE_MODE_LONG_64 ? linear : (uint32_t)linear;
+	return play->instruction->machine_mode == ZYDIS_MACHINE_MODE_LONG_64 ? linear : (uint32_t)linear;
 }
 
 unsigned get_size(struct play *play, unsigned index)

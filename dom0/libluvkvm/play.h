@@ -10,8 +10,10 @@ struct play {
 	uint32_t used;              /* answers so far */
 	bool stopped;               /* it cannot go on: reads give 0 and writes do nothing from here */
 	enum emulated outcome;
-	ZydisDecodedInstruction instruction;
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	const ZydisDecodedInstruction *instruction;
+	const ZydisDecodedOperand *operands;
+	ZydisMnemonic mnemonic;     /* what is done: the instruction's, or a part of it */
+	int64_t shift;              /* of its memory operand, beside what its encoding says */
 };
 
 /* Stop the play; the first reason stands. */
@@ -30,6 +32,9 @@ uint64_t find_linear(struct play *play, const ZydisDecodedOperand *operand);
 uint64_t read_operand(struct play *play, unsigned index);
 void write_operand(struct play *play, unsigned index, uint64_t value);
 unsigned get_size(struct play *play, unsigned index);
+
+/* decode.c: the instruction at RIP, in play->instruction and operands. */
+bool decode(struct play *play);
 
 /* reach.c: guest memory by linear address, RAM or device; and ports. */
 uint64_t read_linear(struct play *play, uint64_t linear, unsigned size);

@@ -29,27 +29,53 @@ uint64_t access_port(struct play *play, uint16_t port, unsigned size, bool write
 	return access_device(play, &(struct device_access){.write = write, .address = port, .size = size, .value = value});
 }
 
+/* Of a size that the processor has, in one piece. */
+static uint64_t read_place(const uint8_t *place, unsigned size)
+{
+	uint64_t value = 0;
+
+	switch (size) {
+	case 1: return *place;
+	case 2: return *(const uint16_t *)(const void *)place;
+	case 4: return *(const uint32_t *)(const void *)place;
+	case 8: return *(const uint64_t *)(const void *)place;
+	default: memcpy(&value, place, size); return value;
+	}
+}
+
+static void write_place(uint8_t *place, unsigned size, uint64_t value)
+{
+	switch (size) {
+	case 1: *place = (uint8_t)value; break;
+	case 2: *(uint16_t *)(void *)place = (uint16_t)value; break;
+	case 4: *(uint32_t *)(void *)place = (uint32_t)value; break;
+	case 8: *(uint64_t *)(void *)place = value; break;
+	default: memcpy(place, &value, size);
+	}
+}
+
 /* Within one page. */
 static uint64_t access_page(struct play *play, uint64_t linear, unsigned size, bool write, uint64_t value)
 {
 	struct emulation *emulation = play->emulation;
-	uint64_t guest;
+	uint64_t offset = linear & (PAGE_BYTES - 1);
+	const struct walked *walked;
 	uint32_t error;
-	size_t left;
-	void *place;
 
 	if (play->stopped)
 		return 0;
-	if (!walk(emulation->vm, emulation->mode, linear, write, &guest, &error)) {
+	walked = walk_page(emulation->vm, emulation->mode, linear, write, &error);
+	if (!walked) {
 		emulation->fault.linear = linear;
 		emulation->fault.error = error;
 		stop_play(play, EMULATED_FAULT);
 		return 0;
 	}
-	place = find_memory(emulation->vm, guest, write, &left);
-	if (!place)
-		return access_device(play, &(struct device_access){true, write, guest, size, value});
-	memcpy(write ? place : &value, write ? (void *)&value : place, size);
+	if (!walked->memory)
+		return access_device(play, &(struct device_access){true, write, walked->guest + offset, size, value});
+	if (!write)
+		return read_place(walked->memory + offset, size);
+	write_place(walked->memory + offset, size, value);
 	return value;
 }
 
@@ -83,17 +109,17 @@ void write_linear(struct play *play, uint64_t linear, unsigned size, uint64_t va
 bool fetch(struct play *play)
 {
 	struct emulation *emulation = play->emulation;
-	const struct luv_mode *mode = emulation->mode;
-	uint64_t linear = mode->cs_base + play->registers.rip, guest;
+	uint64_t linear = emulation->mode->cs_base + play->registers.rip;
 	uint32_t error, length = 0;
 
 	while (length < MOST_FETCHED) {
-		unsigned part = PAGE_BYTES - ((linear + length) & (PAGE_BYTES - 1));
+		const struct walked *walked = walk_page(emulation->vm, emulation->mode, linear + length, false, &error);
+		unsigned offset = (linear + length) & (PAGE_BYTES - 1), part = PAGE_BYTES - offset;
 
-		part = part < MOST_FETCHED - length ? part : MOST_FETCHED - length;
-		if (!walk(emulation->vm, mode, linear + length, false, &guest, &error) ||
-		    !read_memory(emulation->vm, guest, emulation->bytes + length, part))
+		if (!walked || !walked->memory)
 			break;
+		part = part < MOST_FETCHED - length ? part : MOST_FETCHED - length;
+		memcpy(emulation->bytes + length, walked->memory + offset, part);
 		length += part;
 	}
 	emulation->length = length;

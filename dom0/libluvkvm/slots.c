@@ -1,6 +1,7 @@
 #include "slots.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "vcpu.h"
@@ -43,6 +44,7 @@ long set_slot(struct vm *vm, const struct kvm_userspace_memory_region *region)
 
 	pthread_rwlock_wrlock(&vm->lock);
 	result = check_region(vm, region);
+	atomic_fetch_add(&vm->slots_version, 1);
 	if (!result)
 		result = vm->backend->set_slot(vm, region);
 	if (!result) {
@@ -50,8 +52,14 @@ long set_slot(struct vm *vm, const struct kvm_userspace_memory_region *region)
 		if (region->slot >= vm->slot_end)
 			vm->slot_end = region->slot + 1;
 	}
+	atomic_fetch_add(&vm->slots_version, 1);
 	pthread_rwlock_unlock(&vm->lock);
 	return result;
+}
+
+uint32_t get_slots_version(struct vm *vm)
+{
+	return atomic_load_explicit(&vm->slots_version, memory_order_acquire);
 }
 
 /* A backend that does not know says ENOSYS: then every page may have been written. */

@@ -17,3 +17,6 @@ void *find_memory(struct vm *vm, uint64_t guest, bool write, size_t *left);
 /* Copy between here and guest memory that may cross slots; false if some of it is none. */
 bool read_memory(struct vm *vm, uint64_t guest, void *data, size_t size);
 bool write_memory(struct vm *vm, uint64_t guest, const void *data, size_t size);
+
+/* Another number whenever slots have changed: what find_memory said before may not hold. */
+uint32_t get_slots_version(struct vm *vm);

@@ -9,7 +9,7 @@ enum { RAX = 0, RCX = 1, RDX = 2, RSI = 6, RDI = 7 };
 
 static uint64_t get_mask(struct play *play)
 {
-	unsigned width = play->instruction.address_width;
+	unsigned width = play->instruction->address_width;
 
 	return width == 64 ? ~0ull : (1ull << width) - 1;
 }
@@ -24,7 +24,7 @@ static void move(struct play *play, unsigned number, int64_t by)
 
 static bool is_repeated(struct play *play)
 {
-	return play->instruction.attributes & REPEATS;
+	return play->instruction->attributes & REPEATS;
 }
 
 static unsigned find_memory_operand(struct play *play, unsigned from)
@@ -37,11 +37,8 @@ static unsigned find_memory_operand(struct play *play, unsigned from)
 /* CMPS and SCAS: flags of a comparison, by the arithmetic of CMP. */
 static void compare(struct play *play)
 {
-	ZydisMnemonic mnemonic = play->instruction.mnemonic;
-
-	play->instruction.mnemonic = ZYDIS_MNEMONIC_CMP;
+	play->mnemonic = ZYDIS_MNEMONIC_CMP;
 	do_arithmetic(play);
-	play->instruction.mnemonic = mnemonic;
 }
 
 static void do_input(struct play *play, unsigned size)
@@ -100,20 +97,20 @@ static bool goes_on(struct play *play, enum kind kind)
 		return false;
 	if (kind != COMPARE && kind != SCAN)
 		return true;
-	return play->instruction.attributes & ZYDIS_ATTRIB_HAS_REPNE ? !zero : zero;
+	return play->instruction->attributes & ZYDIS_ATTRIB_HAS_REPNE ? !zero : zero;
 }
 
 /* MOVSD and CMPSD name instructions on vectors too. */
 static bool is_string(struct play *play)
 {
-	ZydisInstructionCategory category = play->instruction.meta.category;
+	ZydisInstructionCategory category = play->instruction->meta.category;
 
 	return category == ZYDIS_CATEGORY_STRINGOP || category == ZYDIS_CATEGORY_IOSTRINGOP;
 }
 
 bool do_string(struct play *play)
 {
-	enum kind kind = get_kind(play->instruction.mnemonic);
+	enum kind kind = get_kind(play->mnemonic);
 
 	if (kind == NONE || !is_string(play))
 		return false;

@@ -40,6 +40,7 @@ struct vm {
 
 	pthread_rwlock_t lock; /* of all below */
 	struct slot slots[MOST_SLOTS];
+	_Atomic uint32_t slots_version;
 	uint32_t slot_end; /* behind the last that has ever been used */
 	struct ioeventfd ioeventfds[MOST_IOEVENTFDS];
 	uint32_t ioeventfd_count;

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long  # it wants Debian's libzydis-dev, which only `bui
 
 HERE = Path(__file__).resolve().parent / "emulator"
 LIBRARY = DOM0 / "libluvkvm"
-PARTS = ("emulate", "operands", "reach", "arithmetic", "strings", "walk")
+PARTS = ("emulate", "decode", "operands", "reach", "arithmetic", "strings", "walk")
 FLAGS = ("-D_GNU_SOURCE", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", f"-I{LIBRARY}")
 
 
