@@ -1,4 +1,4 @@
-"""The five figures: what Luvalley costs in memory, in bytes and in ticks.
+"""The figures: what Luvalley costs in memory, in bytes and in ticks.
 
 One CPU, so a tick is an instruction. Two boots of the same Debian, bare and with Luvalley, under Bochs's debugger: its
 breakpoints give the ticks at places that cannot tell themselves.
@@ -13,7 +13,9 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
+from machine.bench_domu import read_figures, run_guests
 from machine.bochs import has_debugger, run_machine
+from machine.figure import Figure
 from machine.initrd import compile_program
 from machine.paths import BUILD, DOM0, IMAGE, MachineFault, make_folder
 from machine.prepare import prepare_machine
@@ -40,16 +42,6 @@ class Boot:
     kernel: int
     init: int
     output: str
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure, its unit, and the aim that it is held against."""
-
-    name: str
-    value: float
-    aim: float
-    unit: str
 
 
 def read_image(path: Path) -> tuple[int, int]:
@@ -123,7 +115,7 @@ def print_figures(figures: list[Figure]) -> None:
 
 
 def run_bench(bochs: Path) -> int:
-    """Build, measure the five figures and print them; return the exit status."""
+    """Build, measure the figures, five of dom0 and those of guests, and print them; return the exit status."""
     if status := build_image():
         return status
     try:
@@ -135,7 +127,9 @@ def run_bench(bochs: Path) -> int:
             bare = measure_boot(bochs, None, folder)
             print("with Luvalley", file=sys.stderr)
             beneath = measure_boot(bochs, entry, folder)
-        print_figures(compute_figures(size, bare, beneath))
+            print("with guests", file=sys.stderr)
+            guests = read_figures(run_guests(bochs, folder), find_number)
+        print_figures([*compute_figures(size, bare, beneath), *guests])
     except MachineFault as fault:
         print(f"build.py: {fault}", file=sys.stderr)
         return STATUS_FAULT

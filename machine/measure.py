@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from codegen.digest import digest_spec
-from machine.bench import Figure, compute_figures, measure_boot, read_image
+from machine.bench import compute_figures, measure_boot, read_image
 from machine.costs import Cost, assemble_guest, read_costs
+from machine.figure import Figure
 from machine.initrd import compile_program
 from machine.paths import BUILD, DOM0, IMAGE, ROOT, MachineFault, make_folder
 from machine.request import STATUS_FAULT, Request

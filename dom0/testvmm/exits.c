@@ -158,6 +158,33 @@ void case_read_only(void)
 	EQUAL(*(uint32_t *)(rom + 8), 0);
 }
 
+static uint64_t count_violations(void)
+{
+	struct given given = call_domain(&domain, LUV_HYPERCALL_domain_stat, 32 + 48, 0, 0);
+
+	STATUS(given, 0);
+	return given.value;
+}
+
+/* What was mapped is there at once: 512 pages, touched for the first time, cost no exit. */
+void case_first_touch(void)
+{
+	uint64_t before;
+	uint8_t *view;
+
+	start(LONG);
+	LOAD(&domain, touch);
+	view = map_frame(claim_frame(&domain));
+	map_memory(&domain, 0x20000000, view, FRAME, 7);
+	before = count_violations();
+	cpu->run->rbx = 0x20000000;
+	cpu->run->rcx = 0x20000000 + FRAME;
+	RUN(cpu, HALT);
+	printf(" %" PRIu64 " exits for %lu pages,", count_violations() - before, FRAME / PAGE);
+	EQUAL(count_violations(), before);
+	EQUAL(*(uint64_t *)(view + FRAME - PAGE), 1);
+}
+
 void case_cpuid(void)
 {
 	start(LONG);

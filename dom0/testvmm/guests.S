@@ -44,6 +44,15 @@ guest_\name\()_end:
 	hlt
 	end mmio
 
+	/* Reads and writes a word of each page from RBX to RCX. */
+	guest touch, 64
+1:	inc qword ptr [rbx]
+	add rbx, 4096
+	cmp rbx, rcx
+	jb 1b
+	hlt
+	end touch
+
 	guest cpuid, 64
 	cpuid
 	hlt
