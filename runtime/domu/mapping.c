@@ -35,10 +35,9 @@ static u32 piece_map(struct domain *domain, u64 guest, u64 physical, u64 size, u
         part = smaller(size - at, FRAME_SIZE - (physical + at) % FRAME_SIZE);
         if (!pool_owned(&pools[domain->pool], physical + at, domain->index))
             return EPERM;
-        u32 error = tables_map(domain, guest + at, physical + at, part, rights);
+        u32 error = tables_map(domain, guest + at, physical + at, part, rights, done);
         if (error)
             return error;
-        *done += part;
     }
     return 0;
 }

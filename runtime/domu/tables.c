@@ -92,7 +92,7 @@ static u32 descend(struct domain *domain, u64 guest, u32 level, u64 **found)
     }
 }
 
-static u32 large_map(struct domain *domain, u64 guest, u64 leaf, struct frame *frame)
+static u32 large_map(struct domain *domain, u64 guest, u64 leaf, struct frame *frame, u64 *done)
 {
     u64 *entry;
     u32 error = descend(domain, guest, LARGE_LEVEL, &entry);
@@ -100,18 +100,20 @@ static u32 large_map(struct domain *domain, u64 guest, u64 leaf, struct frame *f
         return error;
     *entry = leaf | EPT_ENTRY_PAGE;
     frame->pages += PAGES_OF_LARGE;
+    *done += PAGE_2M;
     return 0;
 }
 
-static u32 pages_map(struct domain *domain, u64 guest, u64 leaf, u32 count, struct frame *frame)
+static u32 pages_map(struct domain *domain, u64 guest, u64 leaf, u64 size, struct frame *frame, u64 *done)
 {
     u64 *entry;
     u32 error = descend(domain, guest, 1, &entry);
-    for (u32 i = 0; !error && i < count; i++) {
-        if (entry[i])
+    for (u64 at = 0; !error && at < size; at += PAGE_SIZE, entry++) {
+        if (*entry)
             return EEXIST;
-        entry[i] = leaf + i * PAGE_SIZE;
+        *entry = leaf + at;
         frame->pages++;
+        *done += PAGE_SIZE;
     }
     return error;
 }
@@ -122,13 +124,13 @@ static bool is_large(struct domain *domain, u64 guest, u64 physical, u64 size)
     return size == PAGE_2M && !((guest | physical) & (PAGE_2M - 1)) && tables_find(domain, guest).level >= LARGE_LEVEL;
 }
 
-u32 tables_map(struct domain *domain, u64 guest, u64 physical, u64 size, u32 rights)
+u32 tables_map(struct domain *domain, u64 guest, u64 physical, u64 size, u32 rights, u64 *done)
 {
     struct frame *frame = pool_owned(pool_of(domain), physical, domain->index);
     u64 leaf = physical | rights | TYPE_WB;
     if (is_large(domain, guest, physical, size))
-        return large_map(domain, guest, leaf, frame);
-    return pages_map(domain, guest, leaf, (u32)(size / PAGE_SIZE), frame);
+        return large_map(domain, guest, leaf, frame, done);
+    return pages_map(domain, guest, leaf, size, frame, done);
 }
 
 static struct frame *frame_of(struct domain *domain, u64 leaf)

@@ -23,8 +23,8 @@ struct place tables_find(const struct domain *domain, u64 guest);
 /* What guests see at an address, in the direct map, up to the page's end; 0: nothing. For who holds a vCPU of the domain. */
 const void *tables_read(const struct domain *domain, u64 guest);
 
-/* A piece of one frame that is the domain's, to within one 2 MiB of the guest's. An errno: EEXIST, ENOMEM. */
-u32 tables_map(struct domain *domain, u64 guest, u64 physical, u64 size, u32 rights);
+/* A piece of one frame that is the domain's, to within one 2 MiB of the guest's; *done grows. An errno: EEXIST, ENOMEM. */
+u32 tables_map(struct domain *domain, u64 guest, u64 physical, u64 size, u32 rights, u64 *done);
 /* Takes out what the place maps of [guest, end), at most to the end of its 2 MiB; a large leaf of more is split. ENOMEM. */
 u32 tables_clear(struct domain *domain, const struct place *place, u64 guest, u64 end, bool *cleared);
 /* Whether the entry was dirty; no longer. */
