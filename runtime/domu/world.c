@@ -21,7 +21,7 @@
 #define MXCSR_MASK_OFFSET 28            /* in an XSAVE area. SDM: 11.6.6 */
 #define MXCSR_MASK_DEFAULT 0xFFBFu
 
-static u64 features;
+static u32 features;
 static u32 area_size;
 static u32 mxcsr_mask;
 static bool has_barrier;
@@ -78,9 +78,9 @@ static bool areas_take(void)
     return true;
 }
 
-static void area_save(u8 *area, u64 components)
+static void area_save(u8 *area, u32 components)
 {
-    asm volatile("xsave64 (%0)" : : "r"(area), "a"((u32)components), "d"((u32)(components >> 32)) : "memory");
+    asm volatile("xsave64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
 }
 
 static void mxcsr_mask_find(void)
@@ -98,7 +98,7 @@ bool domu_init(void)
         return false;
     }
     struct regs4 r = host_cpuid(LEAF_XSAVE, 0);
-    features = ((u64)r.edx << 32 | r.eax) & XCR0_KNOWN;
+    features = r.eax & XCR0_KNOWN;
     area_size = size_of(features);
     has_barrier = host_cpuid(LEAF_FEATURES, 0).edx & FEATURE_BARRIER;
     domu_timer = TIMER_CYCLES >> (host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK);
@@ -164,17 +164,35 @@ static void xcr0_write(u64 value)
     asm volatile("xsetbv" : : "c"(0), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-/* Both with every component on that a guest may have: what it has turned off keeps its value. SDM: 14.7, 14.8 */
-static void extended_swap(struct switched *leave, u8 *leave_area, const struct switched *enter, const u8 *enter_area)
+static void area_load(const u8 *area)
 {
-    leave->xcr0 = xcr0_read();
-    u64 all = leave->xcr0 | features;
-    if (all != leave->xcr0)
-        xcr0_write(all);
-    area_save(leave_area, features);
-    asm volatile("xrstor64 (%0)" : : "r"(enter_area), "a"((u32)features), "d"((u32)(features >> 32)) : "memory");
-    if (all != enter->xcr0)
-        xcr0_write(enter->xcr0);
+    asm volatile("xrstor64 (%0)" : : "r"(area), "a"(features), "d"(0) : "memory");
+}
+
+static void xcr0_change(u64 from, u64 to)
+{
+    if (unlikely(from != to))
+        xcr0_write(to);
+}
+
+/* Both with every component on that a guest may have: what it has turned off keeps its value. SDM: 14.7, 14.8 */
+static void extended_enter(struct cpu *cpu, const struct vcpu *vcpu)
+{
+    u64 own = cpu->own->xcr0 = xcr0_read(), all = own | features;
+    xcr0_change(own, all);
+    area_save(cpu->own_area, features);
+    area_load(vcpu->extended);
+    xcr0_change(all, vcpu->state.xcr0);
+}
+
+/* Its XCR0 is what it was given: XSETBV leaves. */
+static void extended_leave(const struct cpu *cpu, const struct vcpu *vcpu)
+{
+    u64 own = cpu->own->xcr0, all = own | features;
+    xcr0_change(vcpu->state.xcr0, all);
+    area_save(vcpu->extended, features);
+    area_load(cpu->own_area);
+    xcr0_change(all, own);
 }
 
 /* What one vCPU has taught this CPU's branch predictors is not another's. SDM: 2.1, IA32_PRED_CMD */
@@ -193,7 +211,7 @@ void world_enter_guest(struct cpu *cpu, struct vcpu *vcpu)
     barrier(cpu, vcpu);
     swapped_learn(cpu);
     host_write_cr2(vcpu->state.cr2);
-    extended_swap(cpu->own, cpu->own_area, &vcpu->state, vcpu->extended);
+    extended_enter(cpu, vcpu);
 }
 
 void world_leave_guest(struct cpu *cpu, struct vcpu *vcpu)
@@ -203,5 +221,5 @@ void world_leave_guest(struct cpu *cpu, struct vcpu *vcpu)
         debug_swap(&vcpu->state, cpu->own);
         vcpu->debug_loaded = false;
     }
-    extended_swap(&vcpu->state, vcpu->extended, cpu->own, cpu->own_area);
+    extended_leave(cpu, vcpu);
 }
