@@ -13,7 +13,7 @@ from machine.paths import BUILD, DOM0, GENERATED, ROOT, make_folder
 INCLUDES = (f"-I{GENERATED}", f"-I{ROOT}")
 LIBRARY = DOM0 / "libluvkvm"
 LIBRARY_FLAGS = (
-    "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror",
+    "-std=gnu11", "-O2", "-flto=auto", "-g", "-Wall", "-Wextra", "-Werror",
     "-fvisibility=hidden", "-fPIC", "-shared", "-Wl,--no-undefined",
 )
 PROGRAMS = BUILD / "dom0"
