@@ -50,7 +50,8 @@ static bool is_same(const struct kept *kept, const struct emulation *emulation, 
 	       !memcmp(kept->bytes, emulation->bytes, kept->length);
 }
 
-bool decode(struct play *play)
+/* An instruction that has been answered in part stays the one it was. */
+static const struct kept *find(struct play *play)
 {
 	const struct emulation *emulation = play->emulation;
 	ZydisMachineMode mode = get_mode(emulation->mode, play->registers.rflags);
@@ -58,14 +59,21 @@ bool decode(struct play *play)
 			      : emulation->mode->ss_rights & RIGHTS_32 ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16;
 	struct kept *kept = &all[(play->registers.rip ^ play->registers.rip >> 5) % KEPT];
 
-	if (!fetch(play))
+	if (!emulation->count && !fetch(play))
+		return NULL;
+	if (is_same(kept, emulation, (uint8_t)mode, (uint8_t)stack))
+		return kept;
+	kept->mode = (uint8_t)mode;
+	kept->stack = (uint8_t)stack;
+	return decode_anew(emulation, kept) ? kept : NULL;
+}
+
+bool decode(struct play *play)
+{
+	const struct kept *kept = find(play);
+
+	if (!kept)
 		return false;
-	if (!is_same(kept, emulation, (uint8_t)mode, (uint8_t)stack)) {
-		kept->mode = (uint8_t)mode;
-		kept->stack = (uint8_t)stack;
-		if (!decode_anew(emulation, kept))
-			return false;
-	}
 	play->instruction = &kept->instruction;
 	play->operands = kept->operands;
 	play->mnemonic = kept->instruction.mnemonic;

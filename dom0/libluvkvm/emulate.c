@@ -12,6 +12,7 @@ void begin_emulation(struct emulation *emulation, struct vm *vm, struct kvm_regs
 	emulation->registers = registers;
 	emulation->mode = mode;
 	emulation->count = 0;
+	emulation->known.read = emulation->known.write = false;
 }
 
 void answer_emulation(struct emulation *emulation)

@@ -39,6 +39,9 @@ struct emulation {
 	struct device_access answers[MOST_ANSWERS];
 	uint32_t count;
 
+	/* What the processor itself has said: a page of a device, and which accesses to it are allowed there. */
+	struct { bool read, write; uint64_t page, guest; } known;
+
 	struct { uint64_t linear; uint32_t error; } fault;
 	uint8_t bytes[15];
 	uint32_t length;

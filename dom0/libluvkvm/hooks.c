@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -152,14 +151,11 @@ static long answer(struct object object, unsigned long request, void *argument)
 	}
 }
 
-EXPORT int ioctl(int fd, unsigned long request, ...)
-{
-	va_list list;
-	void *argument;
+/* The C library declares it variadic; all callers pass three arguments or none that matters, in the same registers. */
+int hook_ioctl(int fd, unsigned long request, void *argument) __asm__("ioctl");
 
-	va_start(list, request);
-	argument = va_arg(list, void *);
-	va_end(list);
+EXPORT int hook_ioctl(int fd, unsigned long request, void *argument)
+{
 	request = (unsigned)request; /* callers that pass an int extend its sign */
 	if (_IOC_TYPE(request) == KVMIO) {
 		struct object object = find_object(fd);

@@ -64,6 +64,8 @@ static uint64_t access_page(struct play *play, uint64_t linear, unsigned size, b
 
 	if (play->stopped)
 		return 0;
+	if (linear - emulation->known.page < PAGE_BYTES && (write ? emulation->known.write : emulation->known.read))
+		return access_device(play, &(struct device_access){true, write, emulation->known.guest + offset, size, value});
 	walked = walk_page(emulation->vm, emulation->mode, linear, write, &error);
 	if (!walked) {
 		emulation->fault.linear = linear;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "luvalley_abi.h"
 #include "slots.h"
 #include "vmcall.h"
 
@@ -18,11 +19,26 @@ static enum exit_kind ask(struct vmcall_vcpu *own, bool instruction)
 
 static enum exit_kind play(struct vcpu *vcpu);
 
+/* The processor has walked the guest's tables for this access: the emulator need not. Who may write may read. */
+static void tell_known(struct emulation *emulation, const struct luv_run *run)
+{
+	uint32_t flags = run->memory.flags;
+
+	if (!(flags & LUV_MEMORY_LINEAR) || flags & LUV_MEMORY_MAPPED)
+		return;
+	emulation->known.page = run->memory.linear & ~(uint64_t)(PAGE - 1);
+	emulation->known.guest = run->memory.physical & ~(uint64_t)(PAGE - 1);
+	emulation->known.write = flags & LUV_MEMORY_WRITE;
+	emulation->known.read = true;
+}
+
 static enum exit_kind begin(struct vcpu *vcpu)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
 
 	begin_emulation(&own->emulation, vcpu->vm, (struct kvm_regs *)own->run, &own->run->mode);
+	if (own->run->exit == LUV_EXIT_MEMORY)
+		tell_known(&own->emulation, own->run);
 	return play(vcpu);
 }
 
