@@ -35,6 +35,7 @@ static bool run_test(const struct test *test)
 	if (child == 0) {
 		alarm(SECONDS);
 		test->run();
+		fflush(stdout);
 		_exit(0);
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child)
