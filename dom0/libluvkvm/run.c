@@ -25,7 +25,7 @@ static bool is_pic_open(struct vcpu *vcpu)
 /* May it give a vector now? */
 static bool may_take_pic(struct vcpu *vcpu)
 {
-	return is_pic_open(vcpu) && beneath(vcpu)->can_interrupt(vcpu);
+	return has_flag(vcpu) && is_pic_open(vcpu) && beneath(vcpu)->can_interrupt(vcpu);
 }
 
 static int find_vector(struct vcpu *vcpu)
@@ -130,11 +130,13 @@ static enum next shut_down(struct vcpu *vcpu)
 	return TO_USER;
 }
 
+/* The most frequent one first: a table of jumps costs more than all of that way. */
 static enum next answer_exit(struct vcpu *vcpu, enum exit_kind kind)
 {
+	if (kind == EXIT_ACCESS)
+		return do_access(vcpu) ? AGAIN : TO_USER;
 	switch (kind) {
 	case EXIT_INTERRUPTED: return AGAIN;
-	case EXIT_ACCESS: return do_access(vcpu) ? AGAIN : TO_USER;
 	case EXIT_CPUID: return answer_cpuid(vcpu);
 	case EXIT_MSR_READ: return answer_msr_read(vcpu);
 	case EXIT_MSR_WRITE: return answer_msr_write(vcpu);

@@ -74,6 +74,7 @@ enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_GP = 13, VECTOR_PF =
 #define BLOCKING_MOV_SS 2u
 #define BLOCKING_NMI 8u
 #define RFLAGS_IF 0x200u
+#define CR4_UNKNOWN ~0ull /* in mode.cr4 before an entry: has this exit told it? */
 
 /* vmcall_frames.c: frames of the pool. */
 int claim_frame(struct vmcall_vm *vm, uint64_t *frame);

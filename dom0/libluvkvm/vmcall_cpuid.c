@@ -197,9 +197,9 @@ bool set_xcr0(struct vcpu *vcpu, uint32_t which, uint64_t value)
 /* Bits that follow CR4. SDM: CPUID */
 static void follow_cr4(struct vcpu *vcpu, uint32_t registers[4])
 {
-	uint64_t cr4 = 0;
+	uint64_t cr4 = get_own(vcpu)->run->mode.cr4;
 
-	if (!carry_state(vcpu, false, WHAT_SREGS, sizeof(struct kvm_sregs)))
+	if (cr4 == CR4_UNKNOWN && !carry_state(vcpu, false, WHAT_SREGS, sizeof(struct kvm_sregs)))
 		cr4 = ((const struct kvm_sregs *)(const void *)get_own(vcpu)->area)->cr4;
 	if (vcpu->leaf == 1)
 		registers[2] = (registers[2] & ~BIT(27)) | (cr4 & CR4_OSXSAVE ? BIT(27) : 0);

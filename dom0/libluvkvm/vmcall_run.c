@@ -138,11 +138,15 @@ static enum exit_kind take_nmi_window(struct vcpu *vcpu)
 	return EXIT_INTERRUPTED;
 }
 
+/* The most frequent one first. */
 static enum exit_kind take_exit(struct vcpu *vcpu)
 {
-	switch (get_own(vcpu)->run->exit) {
+	uint32_t exit = get_own(vcpu)->run->exit;
+
+	if (exit == LUV_EXIT_IO)
+		return take_port(vcpu);
+	switch (exit) {
 	case LUV_EXIT_INTERRUPTED: return EXIT_INTERRUPTED;
-	case LUV_EXIT_IO: return take_port(vcpu);
 	case LUV_EXIT_MEMORY: return take_memory(vcpu);
 	case LUV_EXIT_CPUID: return take_cpuid(vcpu);
 	case LUV_EXIT_MSR_READ: return take_msr(vcpu, EXIT_MSR_READ);
@@ -163,6 +167,13 @@ static enum exit_kind take_exit(struct vcpu *vcpu)
 
 /* --- In --- */
 
+static enum exit_kind report_refusal(struct vcpu *vcpu, int64_t status)
+{
+	vcpu->error = status == -EBUSY ? status : -EIO;
+	log_line("Luvalley does not run the processor %u: error %lld", vcpu->id, (long long)-status);
+	return EXIT_ERROR;
+}
+
 static enum exit_kind enter(struct vcpu *vcpu)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
@@ -171,20 +182,26 @@ static enum exit_kind enter(struct vcpu *vcpu)
 	int64_t status;
 
 	run->tpr = apic_get_cr8(vcpu);
-	if (own->debug.control & KVM_GUESTDBG_SINGLESTEP)
-		run->rflags |= RFLAGS_TF;
+	run->mode.cr4 = CR4_UNKNOWN;
 	status = luv_gate(&own->enter, &value);
 	atomic_store_explicit(&vcpu->reachable, false, memory_order_relaxed);
-	if (status) {
-		vcpu->error = status == -EBUSY ? status : -EIO;
-		log_line("Luvalley does not run the processor %u: error %lld", vcpu->id, (long long)-status);
-		return EXIT_ERROR;
-	}
-	if (own->debug.control & KVM_GUESTDBG_SINGLESTEP)
-		run->rflags &= ~(uint64_t)RFLAGS_TF;
+	if (status)
+		return report_refusal(vcpu, status);
 	apic_set_cr8(vcpu, run->tpr);
-	vcpu->run->if_flag = !!(run->rflags & RFLAGS_IF);
+	vcpu->run->if_flag = run->rflags >> 9 & 1;
 	return take_exit(vcpu);
+}
+
+/* A debugger's single step: the flag is not the guest's. */
+static enum exit_kind enter_stepping(struct vcpu *vcpu)
+{
+	struct luv_run *run = get_own(vcpu)->run;
+	enum exit_kind kind;
+
+	run->rflags |= RFLAGS_TF;
+	kind = enter(vcpu);
+	run->rflags &= ~(uint64_t)RFLAGS_TF;
+	return kind;
 }
 
 /* The next round of a repeated instruction; the guest does it itself if an event comes first. */
@@ -236,7 +253,7 @@ enum exit_kind vmcall_run(struct vcpu *vcpu)
 	if (own->nmi)
 		give_nmi(vcpu);
 	if (be_reachable(vcpu) || is_exit_wanted(vcpu))
-		return enter(vcpu);
+		return own->debug.control & KVM_GUESTDBG_SINGLESTEP ? enter_stepping(vcpu) : enter(vcpu);
 	atomic_store(&vcpu->reachable, false);
 	return EXIT_INTERRUPTED;
 }
