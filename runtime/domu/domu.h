@@ -53,6 +53,7 @@ struct vcpu {
     bool left;                          /* the handler of this exit has forwarded it */
     u32 exit;                           /* as what: enum luv_exit */
     struct switched state;
+    bool breakpoints;                   /* its DR7 has some: then they are its from the start of each run */
     bool debug_loaded;                  /* the guest has the debug registers in this run */
     u64 tsc_adjust;
     u64 cr4_permitted;                  /* what its CPUID table offers */

@@ -38,6 +38,7 @@ u32 debugregs_set(struct vcpu *vcpu, const u8 *area)
     memcpy(vcpu->state.dr, d.db, sizeof(d.db));
     vcpu->state.dr6 = d.dr6;
     vmwrite(VMCS_GUEST_DR7, d.dr7 | DR7_FIXED_ONE);
+    debug_note(vcpu);
     return 0;
 }
 

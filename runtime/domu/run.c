@@ -16,7 +16,6 @@
 #define EVENT_BITS (VM_ENTRY_INTERRUPTION_INFO_VALID | VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID | \
                     VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK | VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
 #define BLOCKING_BITS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)
-#define DR7_ENABLED 0xFFu               /* any breakpoint, local or global. SDM: 18.2.4 */
 #define WISHES_KNOWN 0x0F00FFull         /* of luv_run.wishes: want and tpr_threshold, not finish between them */
 #define WISHES_THRESHOLD_SHIFT 16
 #define WANTS_TPR_SHIFT 32
@@ -43,11 +42,26 @@ void registers_give(const struct cpu *cpu, struct luv_run *run)
     run->r13 = r->r13, run->r14 = r->r14, run->r15 = r->r15;
 }
 
-static void place_in_code_take(const struct luv_run *run)
+/* The last exit's instruction, which the VMM says is done. Into the entry's RIP; SDM: 26.7.3, 18.3.1.4 for the rest. */
+static void step_over(u64 from, u64 to, u64 rflags)
 {
+    if (unlikely((from ^ to) >> 32))
+        guest_wrap();
+    if (unlikely(rflags & RFLAGS_TF))
+        guest_single_step();
+}
+
+static void position_take(const struct luv_run *run)
+{
+    u64 rip = ONCE(run->rip), rflags = ONCE(run->rflags);
+    u32 blocking = ONCE(run->blocking) & BLOCKING_BITS, finish = ONCE(run->finish);
+    u64 next = finish == LUV_FINISH_ADVANCE ? rip + vmread(VMCS_EXIT_INSTRUCTION_LENGTH) : rip;
     vmwrite(VMCS_GUEST_RSP, run->rsp);
-    vmwrite(VMCS_GUEST_RIP, run->rip);
-    vmwrite(VMCS_GUEST_RFLAGS, run->rflags);
+    vmwrite(VMCS_GUEST_RIP, next);
+    vmwrite(VMCS_GUEST_RFLAGS, rflags);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, finish == LUV_FINISH_RESUME ? blocking : blocking & INTERRUPTIBILITY_NMI);
+    if (finish != LUV_FINISH_RESUME)
+        step_over(rip, next, rflags);
 }
 
 static void event_take(const struct luv_run *run)
@@ -88,24 +102,12 @@ static void wishes_take(struct vcpu *vcpu)
     windows_take((u8)wishes);
 }
 
-/* The last exit's instruction is done, if the VMM says so. */
-static void finish_take(struct cpu *cpu, const struct luv_run *run)
-{
-    u8 finish = ONCE(run->finish);
-    if (finish == LUV_FINISH_ADVANCE)
-        guest_advance(cpu);
-    else if (finish == LUV_FINISH_MOVED)
-        guest_advance_by(cpu, 0);
-}
-
 static void run_take(struct cpu *cpu, struct vcpu *vcpu)
 {
-    place_in_code_take(vcpu->run);
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, ONCE(vcpu->run->blocking) & BLOCKING_BITS);
-    finish_take(cpu, vcpu->run);
+    position_take(vcpu->run);
     event_take(vcpu->run);
     wishes_take(vcpu);
-    if (unlikely(vmread(VMCS_GUEST_DR7) & DR7_ENABLED))
+    if (unlikely(vcpu->breakpoints))
         debug_load(cpu);
 }
 

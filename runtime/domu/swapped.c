@@ -60,14 +60,21 @@ void swapped_place(const struct cpu *cpu)
     vmwrite(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, hv_phys(cpu->own->msrs));
 }
 
+static void values_read(struct msr_entry *entry, const struct msr_entry *end)
+{
+    for (; entry < end; entry++)
+        entry->value = host_rdmsr(entry->msr);
+}
+
 void swapped_learn(struct cpu *cpu)
 {
     struct msr_entry *own = cpu->own->msrs;
-    u32 unknown = likely(cpu->own_known) ? moving_count : count;
-    if (unlikely(!cpu->own_known))
-        list_name(cpu->own);
-    for (u32 i = 0; i < unknown; i++)
-        own[i].value = host_rdmsr(msrs[i]);
+    if (likely(cpu->own_known)) {
+        values_read(own, own + moving_count);
+        return;
+    }
+    list_name(cpu->own);
+    values_read(own, own + count);
     cpu->own_known = true;
 }
 

@@ -13,6 +13,7 @@
 #define XCR0_KNOWN (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM | XCR0_PKRU)
 #define TIMER_CYCLES 2000000u           /* about a millisecond */
 #define XSAVE_ALIGNMENT 64              /* SDM: 14.4 */
+#define DR7_ENABLED 0xFFu               /* any breakpoint, local or global. SDM: 18.2.4 */
 #define LEAF_XSAVE 0xDu                 /* SDM: 3.3, CPUID */
 #define LEAF_FEATURES 7u
 #define LEAF_TSC 0x15u
@@ -141,6 +142,11 @@ static void debug_swap(struct switched *leave, const struct switched *enter)
     SWAP_REGISTER("db6", leave->dr6, enter->dr6);
 }
 
+void debug_note(struct vcpu *vcpu)
+{
+    vcpu->breakpoints = vmread(VMCS_GUEST_DR7) & DR7_ENABLED;
+}
+
 void debug_load(struct cpu *cpu)
 {
     struct vcpu *vcpu = cpu->vcpu;
@@ -219,6 +225,7 @@ void world_leave_guest(struct cpu *cpu, struct vcpu *vcpu)
     vcpu->state.cr2 = host_read_cr2();
     if (unlikely(vcpu->debug_loaded)) {
         debug_swap(&vcpu->state, cpu->own);
+        debug_note(vcpu);
         vcpu->debug_loaded = false;
     }
     extended_leave(cpu, vcpu);

@@ -19,6 +19,8 @@ void world_leave_guest(struct cpu *cpu, struct vcpu *vcpu);
 
 /* The guest has the debug registers from here to the end of this run. */
 void debug_load(struct cpu *cpu);
+/* After a change of its DR7, which is in the current VMCS. */
+void debug_note(struct vcpu *vcpu);
 
 /* MXCSR bits that this processor has. */
 u32 domu_mxcsr_mask(void);
