@@ -270,7 +270,7 @@ static struct answer hypercall_log_read(struct cpu *cpu, u64 offset)
 }
 
 /* A new domain with the secret in R8:R9, and its handle. `flags` is 0; `address` is any at which the caller has a
- * page of a pool. */
+ * page of a pool that it may write. EAGAIN while a dead owner's domain makes room, ENOSYS without a pool. */
 static struct answer hypercall_domain_create(struct cpu *cpu, u32 flags, u64 address)
 {
     return domain_create(cpu, flags, address);

@@ -19,7 +19,7 @@
 /* Eight bytes of the hypervisor's log from a byte offset, zeros behind the end. */
 #define LUV_HYPERCALL_log_read 2
 /* A new domain with the secret in R8:R9, and its handle. `flags` is 0; `address` is any at which the caller has a
- * page of a pool. */
+ * page of a pool that it may write. EAGAIN while a dead owner's domain makes room, ENOSYS without a pool. */
 #define LUV_HYPERCALL_domain_create 16
 /* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU is in it,
  * and while there is more to take apart. */

@@ -67,7 +67,7 @@ static const struct luv_call luv_calls[] __attribute__((unused)) = {
         .callers = LUV_FROM_USER,
         .arguments = { { "flags", LUV_KIND_U32 }, { "address", LUV_KIND_U64 } },
         .returns = LUV_KIND_U64,
-        .errors = { EPERM, ENOMEM, EFAULT, EEXIST, EINVAL },
+        .errors = { EPERM, EAGAIN, ENOMEM, EFAULT, EEXIST, EINVAL, ENOSYS },
     },
     {
         .name = "domain_destroy",
@@ -82,7 +82,7 @@ static const struct luv_call luv_calls[] __attribute__((unused)) = {
         .callers = LUV_FROM_OWNER,
         .arguments = { { "domain", LUV_KIND_DOMAIN }, { "apic_id", LUV_KIND_U32 }, { "address", LUV_KIND_U64 } },
         .returns = LUV_KIND_U64,
-        .errors = { EPERM, ENOENT, ENOMEM, EFAULT, EEXIST, EINVAL },
+        .errors = { EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EEXIST, EINVAL },
     },
     {
         .name = "frame_claim",
