@@ -2,6 +2,7 @@
 
 #include "frames.h"
 #include "generated/externs.h"
+#include "host.h"
 #include "layout.h"
 #include "log.h"
 #include "pages.h"
@@ -90,6 +91,7 @@ static u32 domain_fill(struct cpu *cpu, struct domain *domain, u32 pool, u64 add
     domain->proof_address = address;
     domain->proof_frame = frame;
     domain->generation = 1;
+    domain->tsc_offset = -host_rdtsc();
     if (!tables_init(domain))
         return ENOMEM;
     __atomic_store_n(&domain->state, DOMAIN_ALIVE, __ATOMIC_RELEASE);
