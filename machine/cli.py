@@ -30,7 +30,7 @@ def make_range(low: int, high: int) -> Callable[[str], int]:
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what the machine is."""
-    parser.add_argument("--cpus", type=make_range(*CPUS), default=2, metavar="N", help="processors (2)")
+    parser.add_argument("--cpus", type=make_range(*CPUS), metavar="N", help="processors (2; 1 with --domu)")
     parser.add_argument("--memory", type=make_range(*MEMORY), metavar="M", help="memory in MiB (512; 1024 with --domu)")
     parser.add_argument("--cpu", default=DEFAULT_MODEL, metavar="MODEL", help=f"processor model ({DEFAULT_MODEL})")
     parser.add_argument("--timeout", type=make_range(1, 86400), default=600, metavar="SECONDS",
@@ -129,8 +129,8 @@ def make_request(options: argparse.Namespace) -> Request:
     """Return the request that the options stand for."""
     size = shutil.get_terminal_size()
     return Request(
-        cpus=options.cpus, memory=options.memory or (1024 if options.domu else 512), model=options.cpu,
-        bochs=options.bochs, timeout=options.timeout,
+        cpus=options.cpus or (1 if options.domu else 2), memory=options.memory or (1024 if options.domu else 512),
+        model=options.cpu, bochs=options.bochs, timeout=options.timeout,
         bare=options.bare, module=options.module, image=options.image, command=options.command,
         additions=tuple(options.additions), options=options.options, kernel_options=options.kernel_options,
         multiboot=options.multiboot, shell=choose_shell(options), domu=options.domu,

@@ -64,5 +64,4 @@ def collect_domu(kernel: Kernel) -> dict[str, bytes]:
     """Return all that a dom0 needs to run a Linux guest, by its path."""
     files = {path: place.read_bytes() for path, place in collect_qemu().items()}
     files |= {"guest/vmlinuz": kernel.vmlinuz.read_bytes(), "guest/initrd": make_guest(kernel)}
-    files["guest/linux.sh"] = (DOM0 / "guest" / "linux.sh").read_bytes()
-    return files
+    return files | {f"guest/{name}": (DOM0 / "guest" / name).read_bytes() for name in ("linux.sh", "shell.sh")}

@@ -11,7 +11,7 @@ STATUS_TIMEOUT = 124
 STATUS_FAULT = 125  # the machine could not be made, or ended before dom0 had finished
 STATUS_INTERRUPTED = 130
 POOL = "pool=512M"  # of Luvalley's command line, where domUs are wanted and it says nothing else
-GUEST_CHECK = "SHOW=1 sh /guest/linux.sh 1"
+GUEST_CHECK = "export SHOW=1; sh /guest/linux.sh $(nproc)"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +14,6 @@ def run_dom0(
     programs: Sequence[Path] = (), seconds: float = 600,
 ) -> str:
     """Boot dom0, run `command` with `programs` in /root; return what it said. It must have ended with 0."""
-    for program in programs:
-        os.chmod(program, program.stat().st_mode | stat.S_IXUSR)  # noqa: PTH101
     request = Request(cpus=cpus, memory=memory, command=command, options=pool, domu=domu, additions=tuple(programs),
                       timeout=seconds)
     outcome: Outcome = boot(request, folder)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from machine.paths import BUILD, make_folder
+from machine.paths import BUILD, ROOT, make_folder
 from machine.run import build_image
 from tests.domu.boot import run_dom0
+from tests.machine.test_boot import expect
 
 pytestmark = pytest.mark.boot
 
@@ -32,3 +36,15 @@ def test_domus(cpus: int) -> None:
     output = run_dom0(folder, command, cpus=cpus, domu=True, programs=sorted(INSIDE.iterdir()), seconds=900)
     said = dict(re.findall(r"^@case (\S+) (\d+)$", output, re.MULTILINE))
     assert {name: said.get(name, "silent") for name in CASES[cpus] if said.get(name) != "0"} == {}
+
+
+def test_shell_of_a_guest() -> None:
+    process, terminal = pty.fork()
+    if not process:
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, "build.py", "run", "--domu", "--shell", "--timeout", "400"])
+    expect(terminal, b"\r\n~ # ", 400)
+    os.write(terminal, b"echo $((6 * 7)) $(md5sum </dev/vda); exit\r")
+    expect(terminal, b"42 f", 60)
+    expect(terminal, b"Power down", 100)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0

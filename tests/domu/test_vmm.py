@@ -27,3 +27,12 @@ def test_cases(cpus: int) -> None:
     assert {name: said.get(name, "silent") for name in CASES if said.get(name) != "ok"} == {}
     assert "fuzzcalls: nothing was wrong" in output
     assert "selfcheck: all is consistent." in output
+
+
+def test_without_a_pool() -> None:
+    assert build_image() == 0
+    programs = [build_program("testvmm"), build_program("luv")]
+    folder = make_folder(BUILD / "no-pool")
+    output = run_dom0(folder, "./luv info; ./testvmm out", pool="", programs=programs, memory=512)
+    assert "pool: none; pool=512M on Luvalley's command line keeps memory for guests" in output
+    assert "Luvalley wants pool=... on its command line" in output

@@ -10,6 +10,6 @@ chmod 600 /dev/dax0.0
 expect "group" su user -c "PATH=$PATH luv run -- qemu-system-x86_64 -accel kvm -nodefaults -display none"
 chmod 660 /dev/dax0.0
 mv /dev/dax0.0 /dev/hidden
-expect "pool=" luv run -- qemu-system-x86_64 -accel kvm -nodefaults -display none
+expect "device_dax" luv run -- qemu-system-x86_64 -accel kvm -nodefaults -display none
 mv /dev/hidden /dev/dax0.0
 expect "root" su user -c "PATH=$PATH luv list"
