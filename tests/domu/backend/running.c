@@ -1,0 +1,254 @@
+/* Exits: what the VMM sees of them, and what the guest finds behind them. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "fake.h"
+#include "tests.h"
+#include "vm.h"
+
+#define MEMORY 0x200000u
+#define DEVICE 0xD0000000u
+#define START 0x1000u
+#define GENERAL_PROTECTION 0x80000B0Du
+
+static int vcpu;
+static struct kvm_run *run;
+static uint8_t *memory;
+static struct luv_run seen;                       /* the run page when the guest was entered last */
+static uint32_t (*script)(struct luv_run *page);  /* the exit of the first entry; a later one ends by a HLT of sorts */
+static uint32_t entries;
+
+static uint32_t follow(uint32_t number, struct luv_run *page)
+{
+	(void)number;
+	seen = *page;
+	page->event = 0;
+	if (!entries++)
+		return script(page);
+	page->io.port = 0xF4;
+	page->io.size = 1;
+	page->io.flags = 0;
+	page->length = 2;
+	return LUV_EXIT_IO;
+}
+
+static void set_regs(uint64_t rax, uint64_t rip, uint64_t rflags)
+{
+	struct kvm_regs regs = {.rax = rax, .rip = rip, .rflags = rflags, .rdx = 0x3F8, .rbx = DEVICE, .rcx = 5, .rdi = 0x3000};
+
+	CHECK(!ioctl(vcpu, KVM_SET_REGS, &regs));
+}
+
+/* Run from START until the script's exit. What the last one asked is finished first, as KVM wants it. */
+static void start(uint32_t (*what)(struct luv_run *), uint64_t rax, uint64_t rflags)
+{
+	run->immediate_exit = 1;
+	CHECK(ioctl(vcpu, KVM_RUN, 0) && errno == EINTR);
+	run->immediate_exit = 0;
+	script = what;
+	entries = 0;
+	set_regs(rax, START, rflags);
+	CHECK(!ioctl(vcpu, KVM_RUN, 0));
+}
+
+/* To the exit that ends every script: `seen` has the guest's registers before it. */
+static void go_on(void)
+{
+	CHECK(!ioctl(vcpu, KVM_RUN, 0));
+	CHECK(run->exit_reason == KVM_EXIT_IO && run->io.port == 0xF4);
+}
+
+static uint8_t *get_data(void)
+{
+	return (uint8_t *)run + run->io.data_offset;
+}
+
+/* --- Ports --- */
+
+static uint32_t exit_port(struct luv_run *page, uint8_t size, uint8_t flags)
+{
+	page->io.port = 0x3F8;
+	page->io.size = size;
+	page->io.flags = flags;
+	page->io.address_size = 4;
+	page->length = 2;
+	page->mode = (struct luv_mode){.cr0 = 1, .cs_rights = 0x409B, .ss_rights = 0x4093};
+	return LUV_EXIT_IO;
+}
+
+static uint32_t out_word(struct luv_run *page) { return exit_port(page, 2, 0); }
+static uint32_t in_byte(struct luv_run *page) { return exit_port(page, 1, LUV_IO_IN); }
+static uint32_t in_long(struct luv_run *page) { return exit_port(page, 4, LUV_IO_IN); }
+static uint32_t rep_in(struct luv_run *page) { return exit_port(page, 2, LUV_IO_IN | LUV_IO_STRING | LUV_IO_REP); }
+
+static void test_ports(void)
+{
+	start(out_word, 0x12345678, 2);
+	CHECK(run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT && run->io.size == 2 && run->io.count == 1);
+	CHECK(!memcmp(get_data(), "\x78\x56", 2));
+	go_on();
+	CHECK(seen.rip == START + 2 && seen.rax == 0x12345678);
+
+	start(in_byte, 0xAABBCCDDEEFF1122, 2);
+	*get_data() = 0x99;
+	go_on();
+	CHECK(seen.rax == 0xAABBCCDDEEFF1199 && seen.rip == START + 2);
+
+	start(in_long, ~0ull, 2);
+	memcpy(get_data(), "\1\2\3\4", 4);
+	go_on();
+	CHECK(seen.rax == 0x04030201);
+}
+
+/* Five words at once. */
+static void test_repeated(void)
+{
+	start(rep_in, 0, 2);
+	CHECK(run->io.count == 5 && run->io.size == 2);
+	memcpy(get_data(), "abcdefghij", 10);
+	go_on();
+	CHECK(!memcmp(memory + 0x3000, "abcdefghij", 10) && seen.rdi == 0x300A && seen.rcx == 0 && seen.rip == START + 2);
+}
+
+/* A reset while the VMM answers: nothing of the old instruction is left. */
+static void test_reset(void)
+{
+	start(in_byte, 0, 2);
+	*get_data() = 0x99;
+	set_regs(0x55, 0xFFF0, 2);
+	go_on();
+	CHECK(seen.rip == 0xFFF0 && seen.rax == 0x55);
+}
+
+/* The VMM leaves at once, and reads registers: those behind the instruction. */
+static void test_settled(void)
+{
+	struct kvm_regs regs;
+
+	start(out_word, 0, 2);
+	run->immediate_exit = 1;
+	CHECK(ioctl(vcpu, KVM_RUN, 0) && errno == EINTR && entries == 1);
+	run->immediate_exit = 0;
+	CHECK(!ioctl(vcpu, KVM_GET_REGS, &regs) && regs.rip == START + 2);
+	go_on();
+}
+
+/* --- Memory of devices: 32-bit code without paging --- */
+
+static uint32_t exit_memory(struct luv_run *page, const char *code, uint32_t flags)
+{
+	memcpy(memory + START, code, 8);
+	page->memory.physical = page->memory.linear = DEVICE;
+	page->memory.flags = flags | LUV_MEMORY_LINEAR;
+	page->length = 0;
+	page->mode = (struct luv_mode){.cr0 = 1, .cs_rights = 0x409B, .ss_rights = 0x4093};
+	return LUV_EXIT_MEMORY;
+}
+
+static uint32_t store(struct luv_run *page) { return exit_memory(page, "\x66\x89\x03\x90\x90\x90\x90", LUV_MEMORY_WRITE); }
+static uint32_t add_to(struct luv_run *page) { return exit_memory(page, "\x01\x03\x90\x90\x90\x90\x90", LUV_MEMORY_READ | LUV_MEMORY_WRITE); }
+static uint32_t strange(struct luv_run *page) { return exit_memory(page, "\x0F\x11\x03\x90\x90\x90\x90", LUV_MEMORY_WRITE); }
+
+static void test_devices(void)
+{
+	start(store, 0xBEEF, 2);
+	CHECK(run->exit_reason == KVM_EXIT_MMIO && run->mmio.phys_addr == DEVICE && run->mmio.len == 2 && run->mmio.is_write);
+	CHECK(!memcmp(run->mmio.data, "\xEF\xBE", 2));
+	go_on();
+	CHECK(seen.rip == START + 3);
+
+	start(add_to, 1, 2);
+	CHECK(run->exit_reason == KVM_EXIT_MMIO && !run->mmio.is_write && run->mmio.len == 4);
+	memcpy(run->mmio.data, "\xFF\xFF\xFF\xFF\x55\x55\x55\x55", 8);
+	CHECK(!ioctl(vcpu, KVM_RUN, 0) && run->exit_reason == KVM_EXIT_MMIO && run->mmio.is_write && !run->mmio.data[0]);
+	go_on();
+	CHECK(seen.rip == START + 2 && (seen.rflags & 0x8D5) == 0x55);
+
+	start(strange, 0, 2);
+	CHECK(run->exit_reason == KVM_EXIT_INTERNAL_ERROR && run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION);
+}
+
+/* --- The rest --- */
+
+static uint32_t read_nothing(struct luv_run *page)
+{
+	page->rcx = 0xDEADBEEF;
+	page->length = 2;
+	return LUV_EXIT_MSR_READ;
+}
+
+static uint32_t call(struct luv_run *page)
+{
+	page->length = 3;
+	page->mode.ss_rights = 0x93;
+	return LUV_EXIT_HYPERCALL;
+}
+
+static uint32_t fail(struct luv_run *page)
+{
+	page->fail.reason = 33;
+	return LUV_EXIT_FAIL_ENTRY;
+}
+
+static uint32_t shut_down(struct luv_run *page)
+{
+	(void)page;
+	return LUV_EXIT_SHUTDOWN;
+}
+
+static void test_others(void)
+{
+	start(read_nothing, 0, 2);
+	CHECK(seen.event == GENERAL_PROTECTION && seen.event_error == 0 && seen.rip == START);
+	start(call, 77, 2);
+	CHECK(seen.rax == (uint64_t)-1000 && seen.rip == START + 3);
+	start(fail, 0, 2);
+	CHECK(run->exit_reason == KVM_EXIT_FAIL_ENTRY && run->fail_entry.hardware_entry_failure_reason == 33);
+	start(shut_down, 0, 2);
+	CHECK(run->exit_reason == KVM_EXIT_SHUTDOWN);
+}
+
+static uint32_t open_flag(struct luv_run *page)
+{
+	page->rflags |= 0x200;
+	return LUV_EXIT_WINDOW;
+}
+
+/* The PIC's vector waits for the guest's flag: a window is asked for, then it is given. */
+static void test_interrupt(void)
+{
+	struct kvm_interrupt interrupt = {.irq = 0x21};
+
+	CHECK(!ioctl(vcpu, KVM_INTERRUPT, &interrupt));
+	start(open_flag, 0, 2);
+	CHECK(seen.event == 0x80000021 && !(seen.want & LUV_WANT_WINDOW));
+}
+
+void test_running(void)
+{
+	struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {24}};
+	struct kvm_userspace_memory_region region = {.memory_size = MEMORY};
+	int vm = (int)create_vm(&backend_vmcall);
+
+	fake.guest = follow;
+	memory = mmap(NULL, 2 * MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory += -(uintptr_t)memory & (MEMORY - 1);
+	region.userspace_addr = (uintptr_t)memory;
+	CHECK(vm >= 0 && !ioctl(vm, KVM_ENABLE_CAP, &split) && !ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region));
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	run = mmap(NULL, 0x3000, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	CHECK(vcpu >= 0 && run != MAP_FAILED);
+	test_ports();
+	test_repeated();
+	test_reset();
+	test_settled();
+	test_devices();
+	test_others();
+	test_interrupt();
+	CHECK(!fake.calls[LUV_HYPERCALL_vcpu_get]); /* no exit asks for more than the run page has */
+	memset(fake.pages, 0, sizeof fake.pages);   /* the other test's domain begins anew */
+}
