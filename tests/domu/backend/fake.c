@@ -43,6 +43,7 @@ static int64_t claim(uint64_t hint, uint64_t *value)
 		if (fake.claimed[frame])
 			continue;
 		fake.claimed[frame] = true;
+		fallocate(pool_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(frame * FRAME), FRAME);
 		*value = frame;
 		return 0;
 	}

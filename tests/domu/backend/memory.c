@@ -109,11 +109,12 @@ static void test_given_up(void)
 	CHECK(!set(0, 0, 0, NULL, 0) && count_claimed() == before);
 
 	CHECK(mmap(block, 2 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == block);
-	CHECK(!set(0, 0, MIB, block, 0));
+	CHECK(!set(0, 0, 2 * MIB, block, 0));
 	block[0] = 6;
+	block[MIB] = 7;
 	CHECK(mmap(block, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == block);
 	CHECK(!set(0, 0, 0, NULL, 0) && !set(0, 0, 2 * MIB, block, 0));
-	CHECK(block[0] == 0 && read_pool((uint64_t)get_offset(0)) == 0);
+	CHECK(block[0] == 0 && read_pool((uint64_t)get_offset(0)) == 0 && block[MIB] == 7);
 	CHECK(!set(0, 0, 0, NULL, 0));
 }
 
