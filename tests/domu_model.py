@@ -1,0 +1,203 @@
+"""What domains, frames and guest memory should do, page by page: the slow oracle of test_domu_memory.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PAGE, LARGE = 4096, 512  # bytes; pages of a large one, and of a frame
+EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL = 1, 2, 11, 12, 14, 16, 17, 22
+READ, WRITE = 1, 2
+BLOCK = 8  # pages
+DOMAINS, VCPUS, VCPUS_OF_ALL = 16, 16, 64
+GUEST_PAGES = 1 << 36
+
+
+@dataclass
+class Process:
+    """`pages`: user page to (frame page, writable)."""
+
+    number: int
+    pages: dict[int, tuple[int, bool]] = field(default_factory=dict)
+
+
+@dataclass
+class Vcpu:
+    """`inside`: whether a CPU has it; `stale`: and has not looked since something was taken away."""
+
+    handle: int
+    apic_id: int
+    block: int
+    inside: bool = False
+    stale: bool = False
+
+
+@dataclass
+class Domain:
+    """`pages`: guest page to (frame page, rights); `large`, `tables`: what maps each 2 MiB of the guest's."""
+
+    handle: int
+    pool: int
+    owner: Process
+    secret: tuple[int, int]
+    proof: tuple[int, int]  # user page, frame page
+    pages: dict[int, tuple[int, int]] = field(default_factory=dict)
+    large: set[int] = field(default_factory=set)
+    tables: set[int] = field(default_factory=set)
+    dirty: set[int] = field(default_factory=set)
+    vcpus: list[Vcpu] = field(default_factory=list)
+
+    @property
+    def is_dead(self) -> bool:
+        """Its owner no longer has the page that proves it."""
+        return self.owner.pages.get(self.proof[0], (0, False))[0] != self.proof[1]
+
+    @property
+    def is_quiet(self) -> bool:
+        """No CPU uses what was taken away."""
+        return not any(vcpu.inside and vcpu.stale for vcpu in self.vcpus)
+
+    def forget(self) -> None:
+        """Something was taken away."""
+        for vcpu in self.vcpus:
+            vcpu.stale = vcpu.inside
+
+
+@dataclass
+class Pool:
+    """`first`: its first page; `owners`: of each frame, a domain or nothing."""
+
+    first: int
+    owners: list[Domain | None]
+
+    def frame(self, page: int) -> int | None:
+        """The frame that a page lies in."""
+        number = (page - self.first) // LARGE
+        return number if 0 <= number < len(self.owners) else None
+
+
+@dataclass
+class Model:
+    """All of it."""
+
+    pools: list[Pool]
+    domains: list[Domain] = field(default_factory=list)
+
+    def owns(self, domain: Domain, page: int) -> bool:
+        """Whether a page is in a frame of the domain's."""
+        pool = self.pools[domain.pool]
+        number = pool.frame(page)
+        return number is not None and pool.owners[number] is domain
+
+    def create(self, process: Process, secret: tuple[int, int], page: int) -> tuple[int, int]:
+        """The error, and the pool."""
+        found, writable = process.pages.get(page, (0, False))
+        if not writable:
+            return EFAULT, 0
+        pool = next((number for number, one in enumerate(self.pools) if one.frame(found) is not None), None)
+        if pool is None:
+            return EPERM, 0
+        if secret == (0, 0) or any(one.secret == secret for one in self.domains):
+            return EEXIST, 0
+        used = sum(one.pool == pool for one in self.domains)
+        return (ENOMEM if used == DOMAINS // len(self.pools) else 0), pool
+
+    def end(self, domain: Domain) -> int:
+        """Destroys it, if no CPU is inside."""
+        if any(vcpu.inside for vcpu in domain.vcpus):
+            return EAGAIN
+        owners = self.pools[domain.pool].owners
+        owners[:] = [None if owner is domain else owner for owner in owners]
+        self.domains.remove(domain)
+        return 0
+
+    def find_dead(self, pool: int, but: Domain | None = None) -> list[Domain]:
+        """Domains of a pool whose owners have died."""
+        return [one for one in self.domains if one.pool == pool and one.is_dead and one is not but]
+
+    def make_vcpu(self, domain: Domain, caller: Process, apic_id: int, address: int) -> tuple[int, int]:
+        """The error, and the block's page."""
+        if any(vcpu.apic_id == apic_id for vcpu in domain.vcpus):
+            return EEXIST, 0
+        if address % (BLOCK * PAGE):
+            return EINVAL, 0
+        found = [caller.pages.get(address // PAGE + index) for index in range(BLOCK)]
+        for index, one in enumerate(found):
+            if one is None or not one[1]:
+                return EFAULT, 0
+            if found[0] is None or one[0] != found[0][0] + index:
+                return EPERM, 0
+        block = found[0][0] if found[0] else 0
+        if not self.owns(domain, block) or block % LARGE > LARGE - BLOCK:
+            return EPERM, 0
+        used = sum(len(one.vcpus) for one in self.domains if one.pool == domain.pool)
+        full = len(domain.vcpus) == VCPUS or used == VCPUS_OF_ALL // len(self.pools)
+        return (ENOMEM if full else 0), block
+
+    def release(self, domain: Domain, number: int) -> int:
+        """A frame back."""
+        pool = self.pools[domain.pool]
+        if number >= len(pool.owners) or pool.owners[number] is not domain:
+            return EINVAL
+        used = [page for page, _ in domain.pages.values()] + [vcpu.block for vcpu in domain.vcpus]
+        if any(pool.frame(page) == number for page in used):
+            return EBUSY
+        if not domain.is_quiet:
+            return EAGAIN
+        pool.owners[number] = None
+        return 0
+
+    def map(self, domain: Domain, caller: Process, guest: int, user: int, count: int, rights: int) -> tuple[int, int]:
+        """The error, and how many pages are done."""
+        for index in range(count):
+            found, writable = caller.pages.get(user + index, (0, False))
+            if not found or (rights & WRITE and not writable):
+                return EFAULT, index
+            if not self.owns(domain, found):
+                return EPERM, index
+            if guest + index in domain.pages:
+                return EEXIST, index
+            self.note_leaf(domain, caller, guest + index, user + index, count - index, rights)
+            domain.pages[guest + index] = (found, rights)
+        return 0, count
+
+    def note_leaf(self, domain: Domain, caller: Process, guest: int, user: int, left: int, rights: int) -> None:
+        """A large one where 2 MiB of the guest's are one frame, as a whole, and no table is there yet."""
+        chunk = guest // LARGE
+        if chunk in domain.large or chunk in domain.tables:
+            return
+        first = caller.pages[user][0]
+        whole = all(caller.pages.get(user + at, (0, False))[0] == first + at
+                    and (caller.pages[user + at][1] or not rights & WRITE) for at in range(min(left, LARGE)))
+        fits = left >= LARGE and not guest % LARGE and not first % LARGE and whole and not user % LARGE
+        (domain.large if fits else domain.tables).add(chunk)
+
+    def unmap(self, domain: Domain, guest: int, count: int) -> int:
+        """Pages gone; whether a CPU may still use them."""
+        gone = [page for page in domain.pages if guest <= page < guest + count]
+        for page in gone:
+            del domain.pages[page]
+            domain.dirty.discard(page)
+        for chunk in {page // LARGE for page in gone} & domain.large:
+            domain.large.remove(chunk)
+            if any(page // LARGE == chunk for page in domain.pages):
+                domain.tables.add(chunk)
+        if gone:
+            domain.forget()
+        return 0 if domain.is_quiet else EAGAIN
+
+    def write(self, domain: Domain, guest: int) -> None:
+        """The guest writes a page: its leaf is dirty."""
+        chunk = guest // LARGE
+        large = range(chunk * LARGE, chunk * LARGE + LARGE)
+        domain.dirty |= {page for page in (large if chunk in domain.large else [guest]) if page in domain.pages}
+
+    def harvest(self, domain: Domain, guest: int, count: int) -> list[int]:
+        """The pages written; a large leaf's mark stays unless all of it was asked about."""
+        found = [page for page in range(guest, guest + count) if page in domain.dirty]
+        end = guest + count
+        taken = [page for page in found if page // LARGE not in domain.large
+                 or (guest <= page // LARGE * LARGE and page // LARGE * LARGE + LARGE <= end)]
+        domain.dirty -= set(taken)
+        if taken:
+            domain.forget()
+        return found

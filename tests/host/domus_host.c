@@ -1,0 +1,267 @@
+/*
+ * Domains, their frames and tables on the host: physical memory and the hidden pages are arrays, a process's memory is a
+ * list of frames, and there is one processor, on which a test plays all that it wants.
+ */
+#include "domu/domain.h"
+#include "domu/mapping.h"
+#include "domu/pages.h"
+#include "domu/pool.h"
+#include "domu/tables.h"
+#include "domu/walk.h"
+#include "domu/world.h"
+#include "generated/controls.h"
+#include "generated/externs.h"
+#include "generated/vmcs.h"
+#include "generated/x86.h"
+#include "multiboot.h"
+#include "region.h"
+
+#define HIDDEN_BASE GIB(1)
+#define HIDDEN_PAGES 2048
+#define RAM_SIZE MIB(96)
+#define PROCESSES 4
+#define USER_PAGES 16384                /* of a process, from address 0 on */
+#define USER_WRITE 1ull
+
+u64 host_ram[RAM_SIZE / 8] __attribute__((aligned(4096)));
+u64 host_hidden[HIDDEN_PAGES][512] __attribute__((aligned(4096)));
+u64 host_user[PROCESSES + 1][USER_PAGES];       /* a frame and USER_WRITE; 0: absent */
+u64 hv_base, hv_size, direct_map;
+struct cpu **cpus;
+u32 cpu_count = 1;
+volatile bool machine_stopping;
+struct machine machine;
+
+static struct cpu cpu;
+static u64 process;                     /* who calls: its CR3 is its number in pages */
+static bool has_dirty;
+static u32 cleared_vmcss;
+
+u64 host_rdmsr(u32 msr)
+{
+    return msr == IA32_VMX_EPT_VPID_CAP && has_dirty ? EPT_ACCESSED_DIRTY : 0;
+}
+
+u64 vmread(u64 field)
+{
+    return field == VMCS_GUEST_CR3 ? process * PAGE_SIZE | 0x8000000000000007ull : 0;
+}
+
+bool vmclear(u64 address)
+{
+    cleared_vmcss++;
+    return address != 0;
+}
+
+void host_halt(void)
+{
+    __builtin_trap();
+}
+
+void boot_stop(const char *error, const char *why)
+{
+    (void)error, (void)why;
+    __builtin_trap();
+}
+
+bool domu_init(void)
+{
+    return true;
+}
+
+u32 domu_xsave_size(void)
+{
+    return PAGE_SIZE + 1;               /* two pages in one piece */
+}
+
+void vcpu_prepare(struct cpu *from, struct vcpu *vcpu)
+{
+    (void)from;
+    *(u64 *)hv_virt(vcpu->vmcs) = *(u64 *)hv_virt(vcpu->tpr_page) = *(u64 *)hv_virt(vcpu->xsave + PAGE_SIZE) = ~0ull;
+}
+
+u64 region_take(u32 pages)
+{
+    (void)pages;
+    return HIDDEN_BASE;
+}
+
+u64 region_find(u64 bytes, u64 lowest, u64 end)
+{
+    static u64 top = RAM_SIZE;
+    (void)lowest, (void)end;
+    return top -= bytes;
+}
+
+void region_reserve(u64 lo, u64 hi, u32 type)
+{
+    (void)lo, (void)hi, (void)type;
+}
+
+u64 region_ram_end(void)
+{
+    return RAM_SIZE;
+}
+
+/* ---- The caller's memory: a list stands for its tables, of which walk.c has a test of its own. */
+
+struct walk walk_caller(bool write)
+{
+    return (struct walk){ .root = process * PAGE_SIZE, .write = write };
+}
+
+struct walk walk_other(u64 cr3)
+{
+    return (struct walk){ .root = cr3 };
+}
+
+u64 walk_span(struct walk *walk, u64 address, u64 size, u64 *physical)
+{
+    const u64 *pages = host_user[walk->root / PAGE_SIZE];
+    u64 end = smaller(size, PAGE_2M - address % PAGE_2M), done = 0;
+    for (; done < end && (address + done) / PAGE_SIZE < USER_PAGES; done += PAGE_SIZE) {
+        u64 entry = pages[(address + done) / PAGE_SIZE];
+        if (!entry || (walk->write && !(entry & USER_WRITE)) || (done && (entry & ~PAGE_MASK) != *physical + done))
+            break;
+        if (!done)
+            *physical = entry & ~PAGE_MASK;
+    }
+    return done;
+}
+
+/* ---- What Python asks for. */
+
+void host_begin(u32 pool_frames, u32 other_frames, bool dirty)
+{
+    u32 frames[] = { pool_frames, other_frames };
+    static struct cpu *one = &cpu;
+    hv_base = HV_VA + HIDDEN_BASE - (u64)host_hidden;
+    direct_map = (u64)host_ram;
+    cpus = &one;
+    has_dirty = dirty;
+    pools_size(frames, other_frames ? 2 : 1);
+    pools_place();
+    if (pools_pages() > HIDDEN_PAGES)
+        __builtin_trap();
+    domains_init();
+}
+
+void host_caller(u32 number, u64 low, u64 high)
+{
+    process = number;
+    cpu.guest.r8 = low;
+    cpu.guest.r9 = high;
+}
+
+u64 host_pool(u32 pool)
+{
+    return pools[pool].base;
+}
+
+/* Calls as the dispatcher makes them: the answer's error, and its value in *value. */
+u32 host_create(u32 flags, u64 address, u64 *value)
+{
+    struct answer answer = domain_create(&cpu, flags, address);
+    *value = answer.value;
+    return answer.error;
+}
+
+enum { DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP };
+
+static struct answer domain_call(struct domain *domain, u32 call, u64 a, u64 b, u64 c)
+{
+    switch (call) {
+    case DESTROY: return domain_destroy(&cpu, domain);
+    case STAT: return domain_stat(&cpu, domain, (u32)a);
+    case VCPU: return vcpu_create(&cpu, domain, (u32)a, b);
+    case CLAIM: return frame_claim(&cpu, domain, a);
+    case RELEASE: return frame_release(&cpu, domain, a);
+    case MAP: return memory_map(&cpu, domain, a, b, c);
+    default: return memory_unmap(&cpu, domain, a, b);
+    }
+}
+
+u32 host_call(u64 handle, u32 who, u32 call, u64 a, u64 b, u64 c, u64 *value)
+{
+    struct domain *domain;
+    u32 error = domain_enter(&cpu, handle, who, &domain);
+    if (error)
+        return error;
+    struct answer answer = domain_call(domain, call, a, b, c);
+    domain_leave(domain);
+    *value = answer.value;
+    return answer.error;
+}
+
+/* The bitmap of one word, for up to 64 pages. */
+u32 host_dirty(u64 handle, u64 guest, u64 pages, u64 *bits)
+{
+    struct vcpu *vcpu;
+    u32 error = vcpu_enter(&cpu, handle, &vcpu);
+    if (error)
+        return error;
+    struct answer answer = memory_dirty(&cpu, vcpu, guest, pages);
+    for (u64 i = 0; !answer.error && i < (pages + 63) / 64; i++)
+        bits[i] = ((u64 *)vcpu->area)[i];
+    vcpu_leave(vcpu);
+    return answer.error;
+}
+
+/* A CPU goes in with what it knows of the tables, and out. */
+u32 host_enter(u64 handle)
+{
+    struct vcpu *vcpu;
+    u32 error = vcpu_enter(&cpu, handle, &vcpu);
+    if (!error)
+        vcpu->entered = vcpu->domain->generation;
+    return error;
+}
+
+void host_leave(u64 handle)
+{
+    vcpu_leave(domains[handle & HANDLE_INDEX_MASK].vcpus[(handle >> HANDLE_VCPU_SHIFT) - 1]);
+}
+
+void host_write(u64 handle, u64 guest)
+{
+    struct place place = tables_find(&domains[handle & HANDLE_INDEX_MASK], guest);
+    if (place.value)
+        *place.entry |= EPT_ENTRY_DIRTY;
+}
+
+static u32 leaves_list(u64 page, u32 level, u64 guest, u64 *list, u32 count)
+{
+    const u64 *table = hv_virt(page);
+    for (u64 i = 0; i < 512; i++) {
+        u64 at = guest | i << (3 + 9 * level), entry = table[i];
+        if (entry && (level == 1 || entry & EPT_ENTRY_PAGE)) {
+            list[count++] = at | level;
+            list[count++] = entry;
+        } else if (entry) {
+            count = leaves_list(entry & EPT_ENTRY_FRAME_MASK, level - 1, at, list, count);
+        }
+    }
+    return count;
+}
+
+/* All leaves of a domain: guest address and level, entry. */
+u32 host_leaves(u64 handle, u64 *list)
+{
+    const struct domain *domain = &domains[handle & HANDLE_INDEX_MASK];
+    return leaves_list(domain->root, 4, 0, list, 0);
+}
+
+/* Owner, mapped pages, blocks. */
+void host_frame(u32 pool, u32 number, u64 *list)
+{
+    const struct frame *frame = &pools[pool].frame[number];
+    list[0] = frame->owner;
+    list[1] = frame->pages;
+    list[2] = frame->blocks;
+    list[3] = pools[pool].free;
+}
+
+u64 host_account(u32 pool)
+{
+    return (u64)pools[pool].pages << 32 | pages_left();
+}

@@ -1,0 +1,93 @@
+/* region.c and pool.c on the host: a memory map, what of it is in use, and what becomes of it. */
+#include <setjmp.h>
+
+#include "domu/pages.h"
+#include "domu/pool.h"
+#include "multiboot.h"
+#include "region.h"
+#include "stop.h"
+
+struct machine machine;
+u32 cpu_count = 1;
+volatile bool machine_stopping;
+
+static jmp_buf stopped;
+static const char *error_name;
+
+void boot_stop(const char *error, const char *why)
+{
+    (void)why;
+    error_name = error;
+    longjmp(stopped, 1);
+}
+
+void machine_stop(struct cpu *cpu, const char *why)
+{
+    (void)cpu;
+    boot_stop("stopped", why);
+}
+
+void host_halt(void)
+{
+    boot_stop("halted", "");
+}
+
+u64 page_take(u32 count)
+{
+    (void)count;
+    return 0;
+}
+
+void page_give(u64 physical, u32 count)
+{
+    (void)physical, (void)count;
+}
+
+void host_clear(void)
+{
+    machine = (struct machine){ 0 };
+}
+
+void host_range(u64 base, u64 length, u32 type)
+{
+    machine.ranges[machine.range_count++] = (struct range){ base, length, type };
+}
+
+void host_module(u64 start, u64 end)
+{
+    machine.modules[machine.module_count++] = (struct module){ .start = start, .end = end };
+}
+
+/* What boot() does with the map. The error's name, or nothing; `hidden` is where the hypervisor is. */
+const char *host_place(u64 own, const u32 *frames, u32 count, u64 *hidden)
+{
+    if (setjmp(stopped))
+        return error_name;
+    pools_size(frames, count);
+    region_choose(own + pools_pages() * PAGE_SIZE);
+    pools_place();
+    hidden[0] = hv_base;
+    hidden[1] = hv_size;
+    return "";
+}
+
+u64 host_pool(u32 pool)
+{
+    return pools[pool].base;
+}
+
+u32 host_ranges(u64 *list)
+{
+    for (u32 i = 0; i < machine.range_count; i++) {
+        list[3 * i] = machine.ranges[i].base;
+        list[3 * i + 1] = machine.ranges[i].length;
+        list[3 * i + 2] = machine.ranges[i].type;
+    }
+    return machine.range_count;
+}
+
+/* The older calls' word: the end of memory in one piece from 1 MiB on. */
+u64 host_contiguous_end(void)
+{
+    return region_contiguous_end();
+}
