@@ -1,4 +1,4 @@
-"""The library's backend by hypercalls, on a hypervisor that the test plays: books of memory, and what becomes of exits."""
+"""The library on a hypervisor that the test plays: its books of memory, and what it makes of exits."""
 
 from __future__ import annotations
 
