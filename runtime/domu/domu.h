@@ -34,10 +34,13 @@ struct switched {
 /* In a table that is never freed: who finds one by an old handle finds out after taking it. */
 struct vcpu {
     volatile u32 cpu;                   /* 1 + index of the CPU that has taken it, 0: none. Only that one touches the rest */
-    volatile u64 entered;               /* its domain's generation when a CPU last went in */
+    u32 slot;                           /* in the table of all; its VPID comes from it */
+    u64 vmcs, tpr_page, xsave;          /* physical; pages of ours */
+    u32 xsave_pages;
+
+    volatile u64 entered;               /* its domain's generation when a CPU last went in. Cleared from here on for a new one */
     u64 handle;                         /* 0: free */
     struct domain *domain;
-    u32 slot;                           /* in the table of all; its VPID comes from it */
     u32 index, apic_id;                 /* within its domain */
     u32 last_cpu;                       /* where translations of it may be cached; NO_CPU: nowhere that counts */
 
@@ -46,10 +49,8 @@ struct vcpu {
     volatile u8 *leave_now;             /* kvm_run.immediate_exit */
     u8 *area;                           /* LUV_STATE_SIZE bytes for get and set */
 
-    u64 vmcs, tpr_page, xsave;          /* physical; pages of ours */
     u8 *tpr, *extended;                 /* in them: the TPR's byte, the XSAVE area */
     u64 wants;                          /* the run page's word of wishes as it was last taken */
-    u32 xsave_pages;
     bool left;                          /* the handler of this exit has forwarded it */
     u32 exit;                           /* as what: enum luv_exit */
     struct switched state;

@@ -5,6 +5,7 @@
 #include "layout.h"
 #include "pool.h"
 #include "reap.h"
+#include "string.h"
 #include "vmx.h"
 #include "walk.h"
 
@@ -116,13 +117,14 @@ static void block_set(struct vcpu *vcpu, u64 block)
     vcpu->area = phys(block + LUV_STATE_OFFSET);
 }
 
-/* A slot's own number and who has taken it stay. */
+/* All but who has taken it: not for a moment may that look like nobody, or two CPUs have the slot. */
 static void vcpu_fill(struct domain *domain, struct vcpu *vcpu, u32 index, u32 apic_id, u64 block)
 {
-    *vcpu = (struct vcpu){
-        .cpu = vcpu->cpu, .slot = vcpu->slot, .domain = domain, .index = index, .apic_id = apic_id, .last_cpu = NO_CPU,
-        .vmcs = vcpu->vmcs, .tpr_page = vcpu->tpr_page, .xsave = vcpu->xsave, .xsave_pages = vcpu->xsave_pages,
-    };
+    memset((u8 *)vcpu + offsetof(struct vcpu, entered), 0, sizeof(*vcpu) - offsetof(struct vcpu, entered));
+    vcpu->domain = domain;
+    vcpu->index = index;
+    vcpu->apic_id = apic_id;
+    vcpu->last_cpu = NO_CPU;
     block_set(vcpu, block);
 }
 
