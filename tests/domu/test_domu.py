@@ -43,7 +43,7 @@ def test_shell_of_a_guest() -> None:
     if not process:
         os.chdir(ROOT)
         os.execv(sys.executable, [sys.executable, "build.py", "run", "--domu", "--shell", "--timeout", "400"])
-    expect(terminal, b"\r\n~ # ", 400)
+    expect(terminal, b"/ # ", 400)
     os.write(terminal, b"echo $((6 * 7)) $(md5sum </dev/vda); exit\r")
     expect(terminal, b"42 f", 60)
     expect(terminal, b"Power down", 100)
