@@ -98,7 +98,7 @@ int find_vector(struct processor *processor); /* of the gate whose OUT was the l
 	X(extended_state) X(debug_registers_of_dom0) X(tsc) X(timer) X(leave_now) X(window) X(halt_and_interrupt) X(tpr) X(nmi) \
 	X(shadows) X(broken_delivery) X(alignment_loop) X(debug_loop) X(triple_fault) X(absurd_controls) X(nowhere) \
 	X(refused_entry) X(refused_state) X(counts) X(bad_arguments) X(blocks) X(rights) X(frames) X(exhaustion) X(killed_owners) \
-	X(migration) X(slot_removal) X(two_domains) X(busy_vcpu)
+	X(migration) X(slot_removal) X(two_domains) X(busy_vcpu) X(births)
 #define DECLARE(name) void case_##name(void);
 CASES(DECLARE)
 #undef DECLARE

@@ -214,3 +214,57 @@ void case_two_domains(void)
 	for (int number = 0; number < 2; number++)
 		CHECK(wait(&status) > 0 && !status, "one of them ended with %#x", status);
 }
+
+#define MOST 16
+#define BIRTHS 60
+
+/* Each vCPU is its domain's alone: its block, and no other's, has the state after RESET. */
+static void expect_new(uint64_t handle, const uint8_t *block)
+{
+	const volatile struct luv_run *run = (const volatile struct luv_run *)(block + LUV_RUN_OFFSET);
+	struct given given;
+
+	EQUAL(run->rip, 0xFFF0);
+	given = call(LUV_HYPERCALL_vcpu_get, handle, STATE_XCR0, 8, 0, domain.secret);
+	STATUS(given, 0);
+	EQUAL(*(const volatile uint64_t *)(block + LUV_STATE_OFFSET), 1);
+}
+
+static void make_all_vcpus(void)
+{
+	uint64_t handles[MOST];
+
+	memset(domain.blocks, 0, FRAME);
+	for (uint32_t i = 0; i < MOST; i++) {
+		struct given given = call_domain(&domain, LUV_HYPERCALL_vcpu_create, i, (uintptr_t)domain.blocks + i * LUV_BLOCK_SIZE, 0);
+
+		STATUS(given, 0);
+		handles[i] = given.value;
+	}
+	for (uint32_t i = 0; i < MOST; i++)
+		expect_new(handles[i], domain.blocks + i * LUV_BLOCK_SIZE);
+}
+
+static void be_born(long number)
+{
+	move_to(number);
+	for (int turn = 0; turn < BIRTHS; turn++) {
+		STATUS(create_domain(&domain, 0, find_proof()), 0);
+		domain.blocks = map_frame(claim_frame(&domain));
+		make_all_vcpus();
+		destroy(&domain);
+	}
+	_exit(0);
+}
+
+/* vCPUs are made on two CPUs at once, out of one table. */
+void case_births(void)
+{
+	int status;
+
+	for (long number = 0; number < 2; number++)
+		if (!fork())
+			be_born(number);
+	for (int number = 0; number < 2; number++)
+		CHECK(wait(&status) > 0 && !status, "one of them ended with %#x", status);
+}
