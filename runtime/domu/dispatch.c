@@ -41,14 +41,20 @@ static u64 handle_resolve(const struct cpu *cpu, u64 handle, u32 who)
     return handle;
 }
 
+static bool is_for(const struct cpu *cpu, const struct domain *domain, u64 handle, u32 who)
+{
+    return handle && domain->handle == handle && may(cpu, domain, who);
+}
+
+/* Asked before too: a stranger waits for nobody's lock, nor does anybody for a stranger. */
 u32 domain_enter(struct cpu *cpu, u64 handle, u32 who, struct domain **found)
 {
     handle = handle_resolve(cpu, handle, who);
     struct domain *domain = domain_at(handle);
-    if (!domain)
+    if (!domain || !is_for(cpu, domain, handle, who))
         return ENOENT;
     lock_take(&domain->lock);
-    if (handle && domain->handle == handle && may(cpu, domain, who)) {
+    if (is_for(cpu, domain, handle, who)) {
         *found = domain;
         return 0;
     }
@@ -61,27 +67,25 @@ void domain_leave(struct domain *domain)
     lock_give(&domain->lock);
 }
 
-/* Asked before it is taken too: a stranger neither learns that it runs nor keeps it from running. */
-static bool is_vcpu_of(const struct cpu *cpu, const struct vcpu *vcpu, const struct domain *domain, u64 handle)
+/*
+ * Asked before it is taken too: a stranger neither learns that it runs nor keeps it from running. What is read of a slot that
+ * changes hands meanwhile counts for nothing: its handle is another one then, when it has been taken.
+ */
+static bool is_callers(const struct cpu *cpu, const struct vcpu *vcpu, u64 handle)
 {
-    return __atomic_load_n(&vcpu->handle, __ATOMIC_ACQUIRE) == handle && may(cpu, domain, CALLER_OWNER);
+    return __atomic_load_n(&vcpu->handle, __ATOMIC_ACQUIRE) == handle && may(cpu, vcpu->domain, CALLER_OWNER);
 }
 
 u32 vcpu_enter(struct cpu *cpu, u64 handle, struct vcpu **found)
 {
-    u32 index = (u32)(handle >> HANDLE_VCPU_SHIFT) - 1, none = 0;
-    struct domain *domain = domain_at(handle);
-    if (!domain || index >= DOMAIN_VCPUS_MAX)
+    u32 slot = (u32)(handle >> HANDLE_VCPU_SHIFT) - 1, none = 0;
+    if (!vcpus || slot >= VCPUS_MAX || !is_callers(cpu, &vcpus[slot], handle))
         return ENOENT;
-    struct vcpu *vcpu = __atomic_load_n(&domain->vcpus[index], __ATOMIC_ACQUIRE);
-    if (!vcpu || !is_vcpu_of(cpu, vcpu, domain, handle))
-        return ENOENT;
+    struct vcpu *vcpu = *found = &vcpus[slot];
     if (!__atomic_compare_exchange_n(&vcpu->cpu, &none, cpu->index + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
         return EBUSY;
-    if (vcpu->handle == handle && domain->state == DOMAIN_ALIVE) {  /* still: while it is held, so it stays */
-        *found = vcpu;
+    if (vcpu->handle == handle && vcpu->domain->state == DOMAIN_ALIVE)  /* still: while it is held, so it stays */
         return 0;
-    }
     vcpu_leave(vcpu);
     return ENOENT;
 }

@@ -118,6 +118,7 @@ static void kind_tell(struct cpu *cpu, struct luv_run *run, u32 kind)
     switch (kind) {
     case LUV_EXIT_IO: io_tell(run); break;
     case LUV_EXIT_MEMORY: memory_tell(run); break;
+    case LUV_EXIT_CPUID: run->mode.cr4 = cr4_seen(); break;         /* two bits of the answer are from it */
     case LUV_EXIT_EXCEPTION: exception_tell(run); break;
     case LUV_EXIT_FAIL_ENTRY: fail_tell(cpu, run); break;
     case LUV_EXIT_INTERNAL: internal_tell(run); break;

@@ -11,7 +11,9 @@
  * whose every write leaves, so that their values are known.
  */
 static u32 msrs[DOMU_SWAP_MSRS];
-static u32 moving_count, count;
+static u32 count;
+
+u32 swapped_moving;
 
 static bool write_leaves(const u8 *bitmap, u32 msr)
 {
@@ -34,7 +36,7 @@ static void those_find(bool kept)
 void swapped_find(void)
 {
     those_find(false);
-    moving_count = count;
+    swapped_moving = count;
     those_find(true);
 }
 
@@ -51,7 +53,7 @@ void swapped_prepare(struct vcpu *vcpu)
     vmwrite(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, list);
     vmwrite(VMCS_VM_EXIT_MSR_STORE_ADDRESS, list);
     vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, count);
-    vmwrite(VMCS_VM_EXIT_MSR_STORE_COUNT, moving_count);
+    vmwrite(VMCS_VM_EXIT_MSR_STORE_COUNT, swapped_moving);
     vmwrite(VMCS_VM_EXIT_MSR_LOAD_COUNT, count);
 }
 
@@ -60,21 +62,11 @@ void swapped_place(const struct cpu *cpu)
     vmwrite(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, hv_phys(cpu->own->msrs));
 }
 
-static void values_read(struct msr_entry *entry, const struct msr_entry *end)
+void swapped_first(struct cpu *cpu)
 {
-    for (; entry < end; entry++)
-        entry->value = host_rdmsr(entry->msr);
-}
-
-void swapped_learn(struct cpu *cpu)
-{
-    struct msr_entry *own = cpu->own->msrs;
-    if (likely(cpu->own_known)) {
-        values_read(own, own + moving_count);
-        return;
-    }
     list_name(cpu->own);
-    values_read(own, own + count);
+    for (u32 i = 0; i < count; i++)
+        cpu->own->msrs[i].value = host_rdmsr(msrs[i]);
     cpu->own_known = true;
 }
 

@@ -143,7 +143,7 @@ static void vcpu_make(struct cpu *cpu, struct domain *domain, struct vcpu *vcpu,
     vcpu_fill(domain, vcpu, index_find(domain), apic_id, block);
     vcpu_prepare(cpu, vcpu);
     pool_owned(pool_of(domain), block, domain->index)->blocks++;
-    vcpu->handle = domain->handle | (u64)(vcpu->index + 1) << HANDLE_VCPU_SHIFT;
+    vcpu->handle = domain->handle | (u64)(vcpu->slot + 1) << HANDLE_VCPU_SHIFT;
     __atomic_store_n(&domain->vcpus[vcpu->index], vcpu, __ATOMIC_RELEASE);
 }
 

@@ -14,6 +14,7 @@
 #define TIMER_CYCLES 2000000u           /* about a millisecond */
 #define XSAVE_ALIGNMENT 64              /* SDM: 14.4 */
 #define DR7_ENABLED 0xFFu               /* any breakpoint, local or global. SDM: 18.2.4 */
+#define CPUID_XSAVE (1u << 26)          /* leaf 1, ECX. SDM: 3.3, CPUID */
 #define LEAF_XSAVE 0xDu                 /* SDM: 3.3, CPUID */
 #define LEAF_FEATURES 7u
 #define LEAF_TSC 0x15u
@@ -22,7 +23,7 @@
 #define MXCSR_MASK_OFFSET 28            /* in an XSAVE area. SDM: 11.6.6 */
 #define MXCSR_MASK_DEFAULT 0xFFBFu
 
-static u32 features;
+u32 domu_features;
 static u32 area_size;
 static u32 mxcsr_mask;
 static bool has_barrier;
@@ -31,7 +32,7 @@ u32 domu_timer;
 
 u64 domu_xcr0(void)
 {
-    return features;
+    return domu_features;
 }
 
 u32 domu_xsave_size(void)
@@ -79,11 +80,6 @@ static bool areas_take(void)
     return true;
 }
 
-static void area_save(u8 *area, u32 components)
-{
-    asm volatile("xsave64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
-}
-
 static void mxcsr_mask_find(void)
 {
     u8 *area = cpus[0]->own_area;
@@ -92,15 +88,26 @@ static void mxcsr_mask_find(void)
     mxcsr_mask = mask ? mask : MXCSR_MASK_DEFAULT;
 }
 
+/* Without a way to throw away what is cached under a name there are no names. SDM: A.10 */
+static void vpid_check(void)
+{
+    u64 wanted = EPT_INVVPID | EPT_INVVPID_SINGLE;
+    if ((host_rdmsr(IA32_VMX_EPT_VPID_CAP) & wanted) != wanted)
+        domu_control_word[DOMU_WORD_SECONDARY] &= ~(u64)SECONDARY_ENABLE_VPID;
+}
+
 bool domu_init(void)
 {
-    if (!controls_grant(domu_controls, domu_control_word, DOMU_CONTROL_WORDS)) {
-        log_line("luvalley: this processor cannot run domUs; dom0 runs without", 0, 0);
+    bool has_xsave = host_cpuid(1, 0).ecx & CPUID_XSAVE;
+    if (!has_xsave || !controls_grant(domu_controls, domu_control_word, DOMU_CONTROL_WORDS)) {
+        log_line(has_xsave ? "luvalley: this processor cannot run domUs; dom0 runs without"
+                           : "luvalley: without XSAVE there are no domUs; dom0 runs without", 0, 0);
         return false;
     }
+    vpid_check();
     struct regs4 r = host_cpuid(LEAF_XSAVE, 0);
-    features = r.eax & XCR0_KNOWN;
-    area_size = size_of(features);
+    domu_features = r.eax & XCR0_KNOWN;
+    area_size = size_of(domu_features);
     has_barrier = host_cpuid(LEAF_FEATURES, 0).edx & FEATURE_BARRIER;
     domu_timer = TIMER_CYCLES >> (host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK);
     swapped_find();
@@ -108,22 +115,6 @@ bool domu_init(void)
         return false;
     mxcsr_mask_find();
     return true;
-}
-
-void vmcs_take(struct cpu *cpu, struct vcpu *vcpu)
-{
-    cpu->vcpu = vcpu;
-    vmptrld(vcpu->vmcs);
-}
-
-/* Made clear at once: the vCPU may go on elsewhere, and no other CPU need ever be asked for it. SDM: 25.1 */
-void vmcs_return(struct cpu *cpu)
-{
-    vmclear(cpu->vcpu->vmcs);
-    vmptrld(hv_phys(cpu_block(cpu)->vmcs));
-    cpu->vcpu = 0;
-    if (is_owed(cpu))
-        nmi_controls(cpu);              /* an NMI from here on opens the window itself */
 }
 
 #define SWAP_REGISTER(name, leave, enter) \
@@ -147,6 +138,13 @@ void debug_note(struct vcpu *vcpu)
     vcpu->breakpoints = vmread(VMCS_GUEST_DR7) & DR7_ENABLED;
 }
 
+void debug_return(struct cpu *cpu, struct vcpu *vcpu)
+{
+    debug_swap(&vcpu->state, cpu->own);
+    debug_note(vcpu);
+    vcpu->debug_loaded = false;
+}
+
 void debug_load(struct cpu *cpu)
 {
     struct vcpu *vcpu = cpu->vcpu;
@@ -158,75 +156,9 @@ void debug_load(struct cpu *cpu)
     vcpu->wants = ~0ull;                /* the next run begins with the control set again */
 }
 
-static u64 xcr0_read(void)
+void world_barrier(struct cpu *cpu, const struct vcpu *vcpu)
 {
-    u32 low, high;
-    asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (u64)high << 32 | low;
-}
-
-static void xcr0_write(u64 value)
-{
-    asm volatile("xsetbv" : : "c"(0), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
-}
-
-static void area_load(const u8 *area)
-{
-    asm volatile("xrstor64 (%0)" : : "r"(area), "a"(features), "d"(0) : "memory");
-}
-
-static void xcr0_change(u64 from, u64 to)
-{
-    if (unlikely(from != to))
-        xcr0_write(to);
-}
-
-/* Both with every component on that a guest may have: what it has turned off keeps its value. SDM: 14.7, 14.8 */
-static void extended_enter(struct cpu *cpu, const struct vcpu *vcpu)
-{
-    u64 own = cpu->own->xcr0 = xcr0_read(), all = own | features;
-    xcr0_change(own, all);
-    area_save(cpu->own_area, features);
-    area_load(vcpu->extended);
-    xcr0_change(all, vcpu->state.xcr0);
-}
-
-/* Its XCR0 is what it was given: XSETBV leaves. */
-static void extended_leave(const struct cpu *cpu, const struct vcpu *vcpu)
-{
-    u64 own = cpu->own->xcr0, all = own | features;
-    xcr0_change(vcpu->state.xcr0, all);
-    area_save(vcpu->extended, features);
-    area_load(cpu->own_area);
-    xcr0_change(all, own);
-}
-
-/* What one vCPU has taught this CPU's branch predictors is not another's. SDM: 2.1, IA32_PRED_CMD */
-static void barrier(struct cpu *cpu, const struct vcpu *vcpu)
-{
-    if (likely(cpu->last_vcpu == vcpu->handle))
-        return;
     cpu->last_vcpu = vcpu->handle;
     if (has_barrier)
         host_wrmsr(IA32_PRED_CMD, BARRIER_INDIRECT);
-}
-
-/* CR2 of dom0 is of no use to it in ring 3, where it calls from: a page fault's handler reads it first of all. */
-void world_enter_guest(struct cpu *cpu, struct vcpu *vcpu)
-{
-    barrier(cpu, vcpu);
-    swapped_learn(cpu);
-    host_write_cr2(vcpu->state.cr2);
-    extended_enter(cpu, vcpu);
-}
-
-void world_leave_guest(struct cpu *cpu, struct vcpu *vcpu)
-{
-    vcpu->state.cr2 = host_read_cr2();
-    if (unlikely(vcpu->debug_loaded)) {
-        debug_swap(&vcpu->state, cpu->own);
-        debug_note(vcpu);
-        vcpu->debug_loaded = false;
-    }
-    extended_leave(cpu, vcpu);
 }

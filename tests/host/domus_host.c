@@ -219,7 +219,7 @@ u32 host_enter(u64 handle)
 
 void host_leave(u64 handle)
 {
-    vcpu_leave(domains[handle & HANDLE_INDEX_MASK].vcpus[(handle >> HANDLE_VCPU_SHIFT) - 1]);
+    vcpu_leave(&vcpus[(handle >> HANDLE_VCPU_SHIFT) - 1]);
 }
 
 void host_write(u64 handle, u64 guest)
