@@ -28,7 +28,7 @@ from tests.domu_machine import (
 from tests.domu_model import BLOCK, EAGAIN, ENOENT, ENOMEM, GUEST_PAGES, LARGE, PAGE, Domain
 from tests.support import ROOT
 
-STEPS, SEEDS = 1500, 3
+STEPS, SEEDS = 1500, 4
 ANSWERS = (
     "create 0", "create 1", "create 14", "create 17", "vcpu 0", "vcpu 1", "vcpu 14", "vcpu 17", "claim 0", "claim 12",
     "release 0", "release 11", "release 16", "release 22", "map 0", "map 1", "map 14", "map 17", "map 22", "unmap 0",
