@@ -14,7 +14,7 @@ INCLUDES = (f"-I{GENERATED}", f"-I{ROOT}")
 LIBRARY = DOM0 / "libluvkvm"
 LIBRARY_FLAGS = (
     "-std=gnu11", "-O2", "-flto=auto", "-g", "-Wall", "-Wextra", "-Werror",
-    "-fvisibility=hidden", "-fPIC", "-shared", "-Wl,--no-undefined",
+    "-fvisibility=hidden", "-ftls-model=initial-exec", "-fPIC", "-shared", "-Wl,--no-undefined",
 )
 PROGRAMS = BUILD / "dom0"
 KIT = ("pool", "machine", "modes", "report", "guests")
