@@ -12,7 +12,6 @@ FAULTS = {
         "size - at",
     ),
     "over what is mapped": ("tables.c", "if (*entry)\n            return EEXIST;", ""),
-    "large at any guest address": ("tables.c", "!((guest | physical) & (PAGE_2M - 1)) &&", ""),
     "large over a table": ("tables.c", "tables_find(domain, guest).level >= LARGE_LEVEL", "true"),
     "large leaves not counted": ("tables.c", "frame->pages += PAGES_OF_LARGE;", ""),
     "pages not counted back": ("tables.c", "->pages--;", "->pages -= 0;"),
@@ -24,8 +23,8 @@ FAULTS = {
     "a large leaf taken as a whole": ("tables.c", "if (end - guest < place->size) {", "if (0) {"),
     "dirty lost in a split": (
         "tables.c",
-        "leaf = *entry & ~(u64)EPT_ENTRY_PAGE;",
-        "leaf = *entry & ~(u64)(EPT_ENTRY_PAGE | EPT_ENTRY_DIRTY);",
+        "for (u32 i = 0; dirty && i < ENTRIES; i++)",
+        "for (u32 i = 0; dirty && i < 1; i++)",
     ),
     "dirty kept after a look": (
         "tables.c",
@@ -86,4 +85,5 @@ FAULTS = {
         "struct walk walk = walk_caller(true);",
         "struct walk walk = walk_caller(false);",
     ),
+    "large of any size": ("tables.c", "return size == PAGE_2M && ", "return size >= PAGE_2M / 2 && "),
 }

@@ -125,9 +125,10 @@ class Machine:
         first = pool.first + self.source.randrange(len(pool.owners)) * LARGE
         shift, turn = self.source.choice((0, 0, 0, 1, 8, 300)), self.source.choice((LARGE, 2 * LARGE))
         writable, hole = self.source.random() < 0.8, self.source.choice((None, None, self.source.randrange(LARGE)))
-        kind = self.source.random()
+        kind, swapped = self.source.random(), self.source.choice((-1, self.source.randrange(LARGE // BLOCK)))
         for at in range(LARGE):
-            frame = first + (at + shift) % turn if kind < 0.9 else 16 + at if kind < 0.95 else 0
+            page = (at ^ (at // BLOCK == swapped) + shift) % turn
+            frame = first + page if kind < 0.9 else 16 + at if kind < 0.95 else 0
             self.show(process, chunk * LARGE + at, 0 if at == hole else frame, writable)
 
     def show_own(self) -> None:
@@ -137,14 +138,16 @@ class Machine:
         owned = [number for number, owner in enumerate(pool.owners) if owner is domain] if pool else []
         if not domain or not pool or not owned:
             return
-        chunk, frame = self.source.randrange(1, USER_CHUNKS), pool.first + self.source.choice(owned) * LARGE
+        chunk, shift = self.source.randrange(1, USER_CHUNKS), self.source.choice((0, 0, 0, 300))  # into the next one
+        frame = pool.first + self.source.choice(owned) * LARGE + shift
         for at in range(LARGE):
             self.show(domain.owner, chunk * LARGE + at, frame + at, True)
 
     def create(self) -> None:
         process = self.source.choice(self.processes)
         pool = self.source.choice(self.model.pools)
-        page = self.source.choice((0, 0, 0, self.source.randrange(USER_CHUNKS * LARGE), *list(process.pages)[-1:]))
+        page = self.source.choice((0, 0, 0, 3, self.source.randrange(USER_CHUNKS * LARGE), *list(process.pages)[-1:]))
+        self.show(process, 3, 16, True)  # no pool's
         if not page and not process.pages.get(0):
             self.show(process, 0, pool.first + self.source.randrange(LARGE), True)
         self.secrets += self.source.random() < 0.95
@@ -250,6 +253,9 @@ class Machine:
         guest, count = self.draw_guest()
         if self.source.random() < 0.1:
             guest, count = 0, GUEST_PAGES
+        self.unmap_range(domain, guest, count)
+
+    def unmap_range(self, domain: Domain, guest: int, count: int) -> None:
         done = 0
         for _ in range(PATIENCE):
             error, value = self.call(domain, UNMAP, (guest + done) * PAGE, (count - done) * PAGE)
@@ -261,16 +267,28 @@ class Machine:
     def write(self) -> None:
         domain = self.draw_domain()
         if domain and domain.pages:
-            guest = self.source.choice(list(domain.pages))
-            self.code.host_write(ctypes.c_uint64(domain.handle), ctypes.c_uint64(guest * PAGE))
-            self.model.write(domain, guest)
+            self.write_page(domain, self.source.choice(list(domain.pages)))
+
+    def write_page(self, domain: Domain, guest: int) -> None:
+        self.code.host_write(ctypes.c_uint64(domain.handle), ctypes.c_uint64(guest * PAGE))
+        self.model.write(domain, guest)
+
+    def split(self) -> None:
+        """A written large leaf loses a page, and somebody asks about the rest."""
+        drawn = self.draw_vcpu(inside=False)
+        if not drawn or not drawn[0].large:
+            return
+        chunk = self.source.choice(list(drawn[0].large))
+        self.write_page(drawn[0], chunk * LARGE)
+        self.unmap_range(drawn[0], chunk * LARGE + self.source.randrange(LARGE), 1)
+        self.harvest_range(*drawn, chunk * LARGE, LARGE)
 
     def harvest(self) -> None:
         drawn = self.draw_vcpu(inside=False)
-        if not drawn:
-            return
-        domain, vcpu = drawn
-        guest, count = self.draw_guest()
+        if drawn:
+            self.harvest_range(*drawn, *self.draw_guest())
+
+    def harvest_range(self, domain: Domain, vcpu: Vcpu, guest: int, count: int) -> None:
         bits = (ctypes.c_uint64 * (count // 64 + 1))()
         self.code.host_caller(domain.owner.number + 1, *map(ctypes.c_uint64, domain.secret))
         three = map(ctypes.c_uint64, (vcpu.handle, guest * PAGE, count))
@@ -338,7 +356,6 @@ class Machine:
             wrong.secret, who = (domain.secret[0] ^ 1 << 40, domain.secret[1]), self.source.choice((OWNER, SECRET))
         else:
             wrong.handle ^= self.source.choice((1 << 16, 1 << 47, 1 << 15, 1 << 63, 1))
-            wrong.secret = (domain.secret[0], domain.secret[1] ^ 8)
         self.expect("wrong", self.call(wrong, STAT, 0, who=who)[0], ENOENT)
 
     # ---- what must always be so
@@ -374,8 +391,8 @@ class Machine:
         """Random calls, with a look at everything now and then; at the end all is given back."""
         actions: list[Callable[[], None]] = [
             self.change_memory, self.show_own, self.show_own, self.create, self.make_vcpu, self.claim, self.claim,
-            self.release, self.map, self.map, self.map, self.unmap, self.unmap, self.write, self.harvest, self.enter,
-            self.enter, self.leave, self.destroy, self.die, self.call_wrongly,
+            self.release, self.map, self.map, self.map, self.unmap, self.unmap, self.split, self.write, self.harvest,
+            self.enter, self.enter, self.leave, self.destroy, self.die, self.call_wrongly,
         ]
         for step in range(steps):
             self.source.choice(actions)()

@@ -9,7 +9,8 @@
 #define ENTRIES 512
 #define LEVELS 4
 #define LARGE_LEVEL 2
-#define TYPE_WB (EPT_ENTRY_MEMORY_TYPE_WB << EPT_ENTRY_MEMORY_TYPE_SHIFT)
+/* Whatever the guest's PAT says: dom0 has the same pages as WB, and their next owner. SDM: 29.3.7 */
+#define TYPE_WB (EPT_ENTRY_MEMORY_TYPE_WB << EPT_ENTRY_MEMORY_TYPE_SHIFT | EPT_ENTRY_IGNORE_PAT)
 #define POINTER_DIRTY (1ull << 6)       /* accessed and dirty bits on. SDM: 25.6.11 */
 #define PAGES_OF_LARGE (PAGE_2M / PAGE_SIZE)
 
@@ -118,17 +119,17 @@ static u32 pages_map(struct domain *domain, u64 guest, u64 leaf, u64 size, struc
     return error;
 }
 
-/* Where a table with pages of its own is in the way of a large one, that stays. */
-static bool is_large(struct domain *domain, u64 guest, u64 physical, u64 size)
+/* A piece of this size is a whole frame, and 2 MiB of the guest's. Where a table for pages is in the way, that stays. */
+static bool is_large(const struct domain *domain, u64 guest, u64 size)
 {
-    return size == PAGE_2M && !((guest | physical) & (PAGE_2M - 1)) && tables_find(domain, guest).level >= LARGE_LEVEL;
+    return size == PAGE_2M && tables_find(domain, guest).level >= LARGE_LEVEL;
 }
 
 u32 tables_map(struct domain *domain, u64 guest, u64 physical, u64 size, u32 rights, u64 *done)
 {
     struct frame *frame = pool_owned(pool_of(domain), physical, domain->index);
     u64 leaf = physical | rights | TYPE_WB;
-    if (is_large(domain, guest, physical, size))
+    if (is_large(domain, guest, size))
         return large_map(domain, guest, leaf, frame, done);
     return pages_map(domain, guest, leaf, size, frame, done);
 }
@@ -138,19 +139,19 @@ static struct frame *frame_of(struct domain *domain, u64 leaf)
     return pool_owned(pool_of(domain), leaf & EPT_ENTRY_FRAME_MASK, domain->index);
 }
 
-/* The table says what the leaf said, dirty too: a processor may mark the leaf up to the moment that it is exchanged. */
+/* The table says what the leaf said. A processor may mark it dirty up to the moment that it is exchanged. */
 static u32 split(struct domain *domain, u64 *entry)
 {
-    u64 page = pool_page_take(pool_of(domain), 1), leaf = *entry & ~(u64)EPT_ENTRY_PAGE;
+    u64 page = pool_page_take(pool_of(domain), 1), leaf = *entry & ~(u64)(EPT_ENTRY_PAGE | EPT_ENTRY_DIRTY);
     if (!page)
         return ENOMEM;
     u64 *table = hv_virt(page);
     for (u32 i = 0; i < ENTRIES; i++)
         table[i] = leaf + i * PAGE_SIZE;
     u64 to = page | EPT_ENTRY_READ | EPT_ENTRY_WRITE | EPT_ENTRY_EXECUTE;
-    u64 late = __atomic_exchange_n(entry, to, __ATOMIC_SEQ_CST) & EPT_ENTRY_DIRTY & ~leaf;
-    for (u32 i = 0; late && i < ENTRIES; i++)
-        __atomic_or_fetch(&table[i], late, __ATOMIC_SEQ_CST);
+    u64 dirty = __atomic_exchange_n(entry, to, __ATOMIC_SEQ_CST) & EPT_ENTRY_DIRTY;
+    for (u32 i = 0; dirty && i < ENTRIES; i++)
+        __atomic_or_fetch(&table[i], dirty, __ATOMIC_SEQ_CST);
     return 0;
 }
 
