@@ -153,9 +153,28 @@ def test_partition_without_signature(luvalley: Path, tmp_path: Path) -> None:
     ("disk=hdx", "disk=hdN[,P] wants"),
     ("disk=hd12", "disk=hdN[,P] wants"),
     ("disk=", "unknown option disk="),
+    ("pool=", "pool=SIZE[,SIZE] wants"),
+    ("pool=512", "pool=SIZE[,SIZE] wants"),
+    ("pool=3M", "pool=SIZE[,SIZE] wants"),
+    ("pool=8M,", "pool=SIZE[,SIZE] wants"),
+    ("pool=8M;", "pool=SIZE[,SIZE] wants"),
+    ("pool=4294967297M", "pool=SIZE[,SIZE] wants"),
+    ("pool=8388609G", "pool=SIZE[,SIZE] wants"),
+    ("pool=2M,2M,2M,2M,2M,2M,2M,2M,2M", "pool=SIZE[,SIZE] wants"),
 ])
 def test_bad_command_line(options: str, words: str, luvalley: Path, tmp_path: Path) -> None:
     check_error(run_record(tmp_path, luvalley, options), "command-line", words)
+
+
+@pytest.mark.parametrize("options", ["pool=8G", "pool=32M pool=2M,8G", "pool=1048576K"])
+def test_no_room_for_a_pool(options: str, luvalley: Path, tmp_path: Path) -> None:
+    check_error(run_record(tmp_path, luvalley, options), "pool", "there is no free memory of this size in one piece")
+
+
+def test_pools_leave_the_disk_alone(luvalley: Path, tmp_path: Path) -> None:
+    result = run_record(tmp_path, luvalley, "pool=2048K,8M,2M,2M pool=2M,2M,2M,2M disk=hd0")
+    assert "boot record: drive 80" in result.serial and HYPERVISED in result.serial, describe_end(result)
+    assert "luvalley:" not in result.serial, describe_end(result)
 
 
 def make_self_loading_disk(path: Path, luvalley: Path) -> Path:
