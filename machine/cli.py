@@ -44,6 +44,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--domu", action="store_true",
                         help="with QEMU and a pool in dom0: a Linux guest checks itself, or --shell, or --exec")
     parser.add_argument("--shell", action="store_true", help="with --domu: a shell of the guest")
+    parser.add_argument("--trixie", action="store_true", help="with --domu: the QEMU of Debian 13")
     parser.add_argument("--module", action="store_true", help="kernel and initrd as Multiboot modules, not by the MBR")
     parser.add_argument("--multiboot", type=int, choices=(1, 2), default=1, help="version of the loader's protocol (1)")
     parser.add_argument("--image", type=Path, metavar="FILE",
@@ -91,9 +92,11 @@ def find_conflict(options: argparse.Namespace) -> str | None:
 
 
 def find_domu_conflict(options: argparse.Namespace) -> str | None:
-    """Return a sentence on `--shell` where it means nothing or cannot be, or None."""
+    """Return a sentence on `--shell`, `--trixie` where they mean nothing or cannot be, or None."""
     if options.shell and not options.domu:
         return "--shell is the guest's and has no meaning without --domu; dom0's comes by itself on a terminal"
+    if options.trixie and not options.domu:
+        return "--trixie has no meaning without --domu"
     if options.shell and options.command is not None:
         return "--shell and --exec exclude each other"
     if options.shell and not is_terminal():
@@ -133,7 +136,7 @@ def make_request(options: argparse.Namespace) -> Request:
         model=options.cpu, bochs=options.bochs, timeout=options.timeout,
         bare=options.bare, module=options.module, image=options.image, command=options.command,
         additions=tuple(options.additions), options=options.options, kernel_options=options.kernel_options,
-        multiboot=options.multiboot, shell=choose_shell(options), domu=options.domu,
+        multiboot=options.multiboot, shell=choose_shell(options), domu=options.domu, trixie=options.trixie,
         size=(size.lines, size.columns), record=options.record, instrument=options.instrument,
         record_as=options.record_as or shlex.join(["build.py", *sys.argv[1:]]))
 

@@ -17,17 +17,22 @@ ROMS = (
     "/usr/share/seabios/bios-256k.bin", "/usr/share/seabios/vgabios-stdvga.bin",
     "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/linuxboot_dma.bin", "/usr/share/qemu/multiboot_dma.bin",
 )
+LOADER = "lib64/ld-linux-x86-64.so.2"
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
 GUEST_MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk")
 
 
-def find_libraries(program: Path) -> dict[str, Path]:
-    """Return the shared libraries of a program, by the path that it looks for."""
+def find_libraries(program: Path, root: Path | None = None) -> dict[str, Path]:
+    """Return the shared libraries of a program, by the path that it looks for; in a system that lies in `root`."""
+    command: list[str | Path] = ["ldd"]
+    if root:
+        command = [root / LOADER, "--library-path", root / LIBRARIES, "--list"]
     found = {}
-    for line in run_command(["ldd", program]).splitlines():
+    for line in run_command([*command, program]).splitlines():
         words = line.split()
         path = words[2] if "=>" in words else words[0]
         if path.startswith("/"):
-            found[path] = Path(path).resolve()
+            found[path.removeprefix(str(root)) if root else path] = Path(path).resolve()
     return found
 
 
@@ -39,13 +44,30 @@ def list_folders(files: Mapping[str, object]) -> list[str]:
     return sorted(folders)
 
 
-def collect_qemu() -> dict[str, Path]:
-    """Return QEMU with all that it opens: libraries, firmware; and the luv command with its library beside it."""
-    library = build_library()
-    files = {**find_libraries(QEMU), **find_libraries(library)}
-    files |= {str(QEMU): QEMU, "/usr/bin/libluvkvm.so": library, "/usr/bin/luv": build_program("luv")}
+def collect_trixie(root: Path) -> dict[str, Path]:
+    """Return the QEMU of another system that lies in `root`, with all that it opens."""
+    program = root / str(QEMU).removeprefix("/")
+    files = {**find_libraries(program, root), f"/{LOADER}": root / LOADER, str(QEMU): program}
+    for rom in ROMS:
+        files[f"/usr/share/qemu/{Path(rom).name}"] = root / rom.removeprefix("/")
+    return files
+
+
+def collect_own() -> dict[str, Path]:
+    """Return this system's QEMU, with all that it opens."""
+    files = {**find_libraries(QEMU), str(QEMU): QEMU}
     for rom in ROMS:
         files[f"/usr/share/qemu/{Path(rom).name}"] = Path(rom)
+    return files
+
+
+def collect_qemu(root: Path | None = None) -> dict[str, Path]:
+    """Return QEMU with all that it opens, and the luv command with its library beside it."""
+    library = build_library()
+    ours = {"/usr/bin/libluvkvm.so": library, "/usr/bin/luv": build_program("luv")}
+    files = {**(collect_trixie(root) if root else collect_own()), **ours}
+    have = {Path(path).name for path in files}
+    files |= {path: place for path, place in find_libraries(library).items() if Path(path).name not in have}
     return {path.removeprefix("/"): place for path, place in files.items()}
 
 
@@ -60,8 +82,8 @@ def make_guest(kernel: Kernel) -> bytes:
     return write_archive(entries)
 
 
-def collect_domu(kernel: Kernel) -> dict[str, bytes]:
-    """Return all that a dom0 needs to run a Linux guest, by its path."""
-    files = {path: place.read_bytes() for path, place in collect_qemu().items()}
+def collect_domu(kernel: Kernel, root: Path | None = None) -> dict[str, bytes]:
+    """Return all that a dom0 needs to run a Linux guest, by its path; QEMU from the system in `root`, or this one's."""
+    files = {path: place.read_bytes() for path, place in collect_qemu(root).items()}
     files |= {"guest/vmlinuz": kernel.vmlinuz.read_bytes(), "guest/initrd": make_guest(kernel)}
     return files | {f"guest/{name}": (DOM0 / "guest" / name).read_bytes() for name in ("linux.sh", "shell.sh")}

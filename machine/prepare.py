@@ -14,6 +14,7 @@ from machine.paths import IMAGE, MachineFault
 from machine.request import Request
 from machine.store import MODULES as STORE_MODULES
 from machine.store import make_store
+from machine.trixie import get_qemu_root
 
 DISK_DRIVERS = ("biosdisk", "part_msdos", "fat")
 
@@ -70,7 +71,7 @@ def prepare_machine(request: Request, folder: Path, luvalley: Path = IMAGE) -> M
     else:
         make_dom0_disk(disk, request, get_kernel())
     if request.domu:
-        make_store(store, get_kernel(), request.additions)
+        make_store(store, get_kernel(), request.additions, get_qemu_root() if request.trixie else None)
     if not request.bare:
         make_loader(loader, request, luvalley)
     return Machine(folder, cpus=request.cpus, memory=request.memory, model=request.model, bochs=request.bochs,

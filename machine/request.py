@@ -37,6 +37,7 @@ class Request:
     record_as: str = ""  # who made the run
     instrument: bool = False  # run the build that counts arms
     domu: bool = False  # give dom0 QEMU, guests and a pool; without a command a guest checks itself
+    trixie: bool = False  # QEMU is Debian 13's
 
     @property
     def duty(self) -> str:

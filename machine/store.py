@@ -44,10 +44,10 @@ def fill_folder(folder: Path, files: Mapping[str, bytes], additions: Sequence[Pa
             shutil.copy(path, root / path.resolve().name)
 
 
-def make_store(path: Path, kernel: Kernel, additions: Sequence[Path] = ()) -> None:
-    """Write the disk."""
+def make_store(path: Path, kernel: Kernel, additions: Sequence[Path] = (), root: Path | None = None) -> None:
+    """Write the disk; QEMU from the system in `root`, or this one's."""
     with TemporaryDirectory(dir=path.parent) as name:
-        fill_folder(Path(name), collect_domu(kernel), additions)
+        fill_folder(Path(name), collect_domu(kernel, root), additions)
         with path.open("wb") as disk:
             disk.truncate(measure(Path(name)))
         run_command(["mke2fs", *FILE_SYSTEM, "-d", name, path])

@@ -10,12 +10,12 @@ from machine.run import boot, explain_end
 
 
 def run_dom0(
-    folder: Path, command: str, *, cpus: int = 1, domu: bool = False, memory: int = 1024, pool: str = "pool=512M",
-    programs: Sequence[Path] = (), seconds: float = 600,
+    folder: Path, command: str, *, cpus: int = 1, domu: bool = False, trixie: bool = False, memory: int = 1024,
+    pool: str = "pool=512M", programs: Sequence[Path] = (), seconds: float = 600,
 ) -> str:
     """Boot dom0, run `command` with `programs` in /root; return what it said. It must have ended with 0."""
-    request = Request(cpus=cpus, memory=memory, command=command, options=pool, domu=domu, additions=tuple(programs),
-                      timeout=seconds)
+    request = Request(cpus=cpus, memory=memory, command=command, options=pool, domu=domu, trixie=trixie,
+                      additions=tuple(programs), timeout=seconds)
     outcome: Outcome = boot(request, folder)
     print(outcome.output)
     assert outcome.status is not None, explain_end(outcome, request, folder)

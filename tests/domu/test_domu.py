@@ -38,6 +38,14 @@ def test_domus(cpus: int) -> None:
     assert {name: said.get(name, "silent") for name in CASES[cpus] if said.get(name) != "0"} == {}
 
 
+def test_qemu_of_debian_13() -> None:
+    assert build_image() == 0
+    command = "qemu-system-x86_64 --version && sh /guest/linux.sh 1"
+    output = run_dom0(make_folder(BUILD / "domu-trixie"), command, domu=True, trixie=True, seconds=900)
+    assert "QEMU emulator version 10." in output
+    assert "domU: 1 CPUs" in output
+
+
 def test_shell_of_a_guest() -> None:
     process, terminal = pty.fork()
     if not process:
