@@ -66,9 +66,14 @@ void cr4_set(u64 value)
     vmwrite(VMCS_CR4_READ_SHADOW, value);
 }
 
+/* Those that work with registers that are switched. What is not known here may well need some that are not. */
+#define CR4_SWITCHED \
+    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | \
+     CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_LASS | CR4_LAM_SUP)
+
 u64 cr4_possible(void)
 {
-    return host_rdmsr(IA32_VMX_CR4_FIXED1) & ~(u64)(CR4_VMXE | CR4_SMXE | CR4_CET | CR4_PKS | CR4_UINTR | CR4_KL);
+    return host_rdmsr(IA32_VMX_CR4_FIXED1) & CR4_SWITCHED;
 }
 
 void cr4_permit(struct vcpu *vcpu, u64 bits)
