@@ -274,12 +274,13 @@ class Machine:
         self.model.write(domain, guest)
 
     def split(self) -> None:
-        """A written large leaf loses a page, and somebody asks about the rest."""
+        """Somebody asks about a part of a written large leaf; it loses a page; somebody asks about the rest."""
         drawn = self.draw_vcpu(inside=False)
         if not drawn or not drawn[0].large:
             return
         chunk = self.source.choice(list(drawn[0].large))
         self.write_page(drawn[0], chunk * LARGE)
+        self.harvest_range(*drawn, chunk * LARGE, self.source.randrange(1, LARGE))
         self.unmap_range(drawn[0], chunk * LARGE + self.source.randrange(LARGE), 1)
         self.harvest_range(*drawn, chunk * LARGE, LARGE)
 
