@@ -23,7 +23,7 @@ struct offer {
  * the speculation controls, whose MSRs are the guest's own. */
 static const struct offer offers[] = {
 	{0x0, 0, ALL, ALL, ALL, ALL},
-	{0x1, 0, ALL, 0xFF00, 0x76D83203, 0x078BFBFF | BIT(27)},
+	{0x1, 0, ALL, 0xFF00, 0x76DA3203, 0x078BFBFF | BIT(27)},
 	{0x2, 0, ALL, ALL, ALL, ALL},
 	{0x6, 0, BIT(2), 0, 0, 0},
 	{0x7, 0, 0, 0xF1BC07A9 | BIT(1), 0x0041DF0E | BIT(16), 0x8C00001C | BIT(8) | BIT(23)},
@@ -155,11 +155,29 @@ static uint64_t find_permitted(struct vcpu *vcpu)
 	return permitted;
 }
 
-/* What the hypervisor is told: exceptions for a debugger, and CR4. */
+/* Instructions that go with a bit of the table, RDTSCP with either of two. SDM: CPUID */
+static const struct { uint32_t leaf, subleaf; unsigned which, bit; uint32_t hide; } instructions[] = {
+	{7, 0, 1, 10, LUV_HIDE_INVPCID}, {0x80000001, 0, 3, 27, LUV_HIDE_RDTSCP}, {7, 0, 2, 22, LUV_HIDE_RDTSCP},
+	{LEAF_XSAVE, 1, 0, 3, LUV_HIDE_XSAVES},
+};
+
+static uint32_t find_hidden(struct vcpu *vcpu)
+{
+	uint32_t hidden = LUV_HIDE_ALL, registers[4];
+
+	for (unsigned i = 0; i < sizeof instructions / sizeof *instructions; i++) {
+		answer_leaf(vcpu, instructions[i].leaf, instructions[i].subleaf, registers);
+		if (registers[instructions[i].which] >> instructions[i].bit & 1)
+			hidden &= ~instructions[i].hide;
+	}
+	return hidden;
+}
+
+/* What the hypervisor is told: exceptions for a debugger, CR4, and what the guest does not have. */
 int set_controls(struct vcpu *vcpu)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
-	struct { uint32_t exceptions, flags; uint64_t tsc_khz, cr4; } controls = {.cr4 = own->cr4_permitted};
+	struct { uint32_t exceptions, flags; uint64_t tsc_khz, cr4; } controls = {.flags = own->hidden, .cr4 = own->cr4_permitted};
 
 	if (own->debug.control & KVM_GUESTDBG_SINGLESTEP)
 		controls.exceptions |= BIT(VECTOR_DB);
@@ -173,6 +191,7 @@ int vmcall_set_cpuid(struct vcpu *vcpu, const struct kvm_cpuid2 *table)
 {
 	(void)table; /* the front has it */
 	get_own(vcpu)->cr4_permitted = find_permitted(vcpu);
+	get_own(vcpu)->hidden = find_hidden(vcpu);
 	return set_controls(vcpu);
 }
 

@@ -1,4 +1,5 @@
 /* Cases: each way out of the guest, what it says, and the way back in. */
+#include <cpuid.h>
 #include <string.h>
 
 #include "test.h"
@@ -301,6 +302,42 @@ void case_exceptions(void)
 	begin(cpu, LONG);
 	RUN(cpu, IO);
 	EQUAL(find_vector(cpu), 6);
+}
+
+/* #UD if its flag hides the instruction that is loaded, or the processor does not have it. */
+static void check_hidden(uint32_t flag, bool exists)
+{
+	for (uint32_t hidden = 0; hidden <= LUV_HIDE_ALL; hidden++) {
+		uint64_t controls[3] = {(uint64_t)hidden << 32, 0, 0x3707FF}, found[3];
+
+		begin(cpu, LONG);
+		set_state(cpu, STATE_CONTROLS, controls, sizeof controls);
+		get_state(cpu, STATE_CONTROLS, found, sizeof found);
+		EQUAL(found[0] >> 32, hidden);
+		memset(domain.memory + DATA, 0, PAGE);
+		cpu->run->rbx = DATA;
+		cpu->run->rax = cpu->run->rdx = 0;
+		expect_exit(__FILE__, __LINE__, cpu, run(cpu), exists && !(hidden & flag) ? LUV_EXIT_HALT : LUV_EXIT_IO);
+		EQUAL(find_vector(cpu), exists && !(hidden & flag) ? -1 : 6);
+	}
+}
+
+void case_hidden_instructions(void)
+{
+	uint64_t controls[3] = {(uint64_t)(LUV_HIDE_ALL + 1) << 32, 0, 0x3707FF};
+	uint32_t feature[4], extended[4], xsave[4];
+
+	__cpuid_count(7, 0, feature[0], feature[1], feature[2], feature[3]);
+	__cpuid(0x80000001, extended[0], extended[1], extended[2], extended[3]);
+	__cpuid_count(0xD, 1, xsave[0], xsave[1], xsave[2], xsave[3]);
+	start(LONG);
+	LOAD(&domain, invpcid);
+	check_hidden(LUV_HIDE_INVPCID, feature[1] >> 10 & 1);
+	LOAD(&domain, rdtscp);
+	check_hidden(LUV_HIDE_RDTSCP, extended[3] >> 27 & 1);
+	LOAD(&domain, xsaves);
+	check_hidden(LUV_HIDE_XSAVES, xsave[0] >> 3 & 1);
+	STATUS(try_set(cpu, STATE_CONTROLS, controls, sizeof controls), -EINVAL);
 }
 
 void case_task_switch(void)

@@ -85,6 +85,21 @@ guest_\name\()_end:
 	hlt
 	end breakpoint
 
+	guest invpcid, 64
+	invpcid rax, [rbx]
+	hlt
+	end invpcid
+
+	guest rdtscp, 64
+	rdtscp
+	hlt
+	end rdtscp
+
+	guest xsaves, 64
+	xsaves [rbx]
+	hlt
+	end xsaves
+
 	guest invalid, 64
 	ud2
 	end invalid
