@@ -37,10 +37,10 @@ struct vcpu {
     u32 slot;                           /* in the table of all; its VPID comes from it */
     u64 vmcs, tpr_page, xsave;          /* physical; pages of ours */
     u32 xsave_pages;
+    struct domain *domain;              /* the last one's until a new one has it: who looks before taking it finds one */
 
     volatile u64 entered;               /* its domain's generation when a CPU last went in. Cleared from here on for a new one */
     u64 handle;                         /* 0: free */
-    struct domain *domain;
     u32 index, apic_id;                 /* within its domain */
     u32 last_cpu;                       /* where translations of it may be cached; NO_CPU: nowhere that counts */
 
