@@ -92,8 +92,10 @@ static u32 domain_fill(struct cpu *cpu, struct domain *domain, u32 pool, u64 add
     domain->proof_frame = frame;
     domain->generation = 1;
     domain->tsc_offset = -host_rdtsc();
-    if (!tables_init(domain))
-        return ENOMEM;
+    if (!tables_init(domain)) {
+        domain->handle = 0;
+        return reap(cpu, pool, domain);
+    }
     __atomic_store_n(&domain->state, DOMAIN_ALIVE, __ATOMIC_RELEASE);
     return 0;
 }

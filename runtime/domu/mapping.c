@@ -3,6 +3,7 @@
 #include "generated/externs.h"
 #include "generated/x86.h"
 #include "pool.h"
+#include "reap.h"
 #include "string.h"
 #include "tables.h"
 #include "walk.h"
@@ -58,17 +59,22 @@ static u32 range_map(struct domain *domain, u64 guest, u64 address, u64 size, u3
     return 0;
 }
 
+/* Pages for tables that a dead one has can be had. */
+static u32 page_wanted(struct cpu *cpu, const struct domain *domain, u32 error)
+{
+    return error == ENOMEM ? reap(cpu, domain->pool, domain) : error;
+}
+
 /* No EPT entry may have writing without reading. SDM: 29.3.3.1 */
 struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size_and_rights)
 {
-    (void)cpu;
     u64 size = round_down(size_and_rights, PAGE_SIZE), done = 0;
     u32 rights = size_and_rights & PAGE_MASK;
     if (rights > EPT_RIGHTS || !(rights & EPT_ENTRY_READ) || !size || !is_range(guest, size) || address & PAGE_MASK ||
         address + size < address)
         return answer(0, EINVAL);
     u32 error = range_map(domain, guest, address, size, rights, &done);
-    return answer(done, error);
+    return answer(done, page_wanted(cpu, domain, error));
 }
 
 bool domain_is_quiet(const struct domain *domain, const struct vcpu *held)
@@ -109,7 +115,6 @@ static u32 range_clear(struct domain *domain, u64 guest, u64 size, u64 *done, bo
 /* The other half is tables_take in run.c: each CPU reads the generation after it has taken the vCPU. */
 struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size)
 {
-    (void)cpu;
     u64 done = 0;
     bool cleared = false;
     if (!is_range(guest, size))
@@ -119,7 +124,7 @@ struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u6
         __atomic_add_fetch(&domain->generation, 1, __ATOMIC_SEQ_CST);
     if (!error && !domain_is_quiet(domain, 0))
         error = EAGAIN;
-    return answer(done, error);
+    return answer(done, page_wanted(cpu, domain, error));
 }
 
 static void bits_set(u8 *bits, u64 from, u64 count)
