@@ -10,12 +10,15 @@
 #define TYPE_PRIVILEGED_SOFTWARE 5u     /* INT1. SDM: table 25-18 */
 #define TRAP_BITS (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)
 
-/* An entry does neither of what a #DB's delivery does to DR6 and DR7. SDM: 27.6.1.2, 28.1 */
+/*
+ * An entry does neither of what a #DB's delivery does to DR6 and DR7. Breakpoints that are off may be reported as met too:
+ * until the guest has the registers they are dom0's. SDM: 27.6.1.2, 28.1, 28.2.1
+ */
 static void debug_prepare(struct cpu *cpu)
 {
+    u64 own = cpu->vcpu->debug_loaded ? TRAP_BITS : 0, cause = vmread(VMCS_EXIT_QUALIFICATION);
     debug_load(cpu);
-    u64 cause = vmread(VMCS_EXIT_QUALIFICATION);
-    u64 set = cause & (TRAP_BITS | DR6_BD | DR6_BS);
+    u64 set = cause & (own | DR6_BD | DR6_BS);
     host_write_dr6((host_read_dr6() & ~(u64)TRAP_BITS) | set);
     vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~(u64)DR7_GD);
 }
