@@ -157,7 +157,7 @@ bool apic_takes_pic(struct vcpu *vcpu)
 
 static void reset_registers(struct apic *apic)
 {
-	static const uint16_t vectors[] = {APIC_LVT_CMCI, APIC_LVT_TIMER, APIC_LVT_THERMAL, APIC_LVT_COUNTER, APIC_LVT0, APIC_LVT1, APIC_LVT_ERROR};
+	static const uint16_t vectors[] = {APIC_LVT_TIMER, APIC_LVT_THERMAL, APIC_LVT_COUNTER, APIC_LVT0, APIC_LVT1, APIC_LVT_ERROR};
 
 	memset(apic->registers, 0, sizeof apic->registers);
 	*apic_register(apic, APIC_ID) = apic->id << 24;

@@ -20,7 +20,7 @@ static uint32_t get_writable(uint32_t offset)
 	case APIC_ICR: return 0xCCFFF;
 	case APIC_ICR_HIGH: return 0xFF000000;
 	case APIC_LVT_TIMER: return 0x700FF;
-	case APIC_LVT_CMCI: case APIC_LVT_THERMAL: case APIC_LVT_COUNTER: return 0x107FF;
+	case APIC_LVT_THERMAL: case APIC_LVT_COUNTER: return 0x107FF;
 	case APIC_LVT0: case APIC_LVT1: return 0x1A7FF;
 	case APIC_LVT_ERROR: return 0x100FF;
 	case APIC_TIMER_FIRST: return 0xFFFFFFFF;
@@ -31,12 +31,11 @@ static uint32_t get_writable(uint32_t offset)
 
 static bool is_vector(uint32_t offset)
 {
-	return offset == APIC_LVT_CMCI || (offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR);
+	return offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR;
 }
 
 static void mask_vectors(struct apic *apic)
 {
-	*apic_register(apic, APIC_LVT_CMCI) |= LVT_MASKED;
 	for (uint32_t offset = APIC_LVT_TIMER; offset <= APIC_LVT_ERROR; offset += 0x10)
 		*apic_register(apic, offset) |= LVT_MASKED;
 }

@@ -7,9 +7,9 @@
 struct vcpu;
 struct vm;
 
-/* Features of KVM's own CPUID leaf: the clock here; steal time, asynchronous faults and EOI by memory may be
- * switched on by a guest and then never happen, as their interfaces allow. */
-#define PARAVIRTUAL_FEATURES 0x0100007Bu
+/* Features of KVM's own CPUID leaf: the clock here, and interrupts to many by one call (hypercalls.h); steal time, asynchronous
+ * faults and EOI by memory may be switched on by a guest and then never happen, as their interfaces allow. */
+#define PARAVIRTUAL_FEATURES 0x0100087Bu
 
 long get_clock(struct vm *vm, struct kvm_clock_data *clock);
 long set_clock(struct vm *vm, const struct kvm_clock_data *clock);

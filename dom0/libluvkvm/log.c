@@ -40,7 +40,7 @@ void log_line(const char *format, ...)
 	va_end(arguments);
 }
 
-/* Is this the first time? A full table forgets nothing and repeats lines instead. */
+/* Is this the first time? A full table lets nothing new through: a guest shall not fill the log. */
 static int is_first(unsigned long key)
 {
 	static atomic_ulong keys[KEYS];
@@ -53,7 +53,7 @@ static int is_first(unsigned long key)
 		if (empty == key)
 			return 0;
 	}
-	return 1;
+	return 0;
 }
 
 void log_once(unsigned long key, const char *format, ...)

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "machine_checks.h"
 #include "vcpu.h"
 
 #define CPUID_1_ECX_X2APIC (1u << 21)
@@ -157,9 +158,9 @@ static bool is_x2apic(uint32_t index)
 	return index >= MSR_X2APIC_FIRST && index <= MSR_X2APIC_LAST;
 }
 
-static bool is_kept(uint32_t index)
+static bool is_kept(const struct vcpu *vcpu, uint32_t index)
 {
-	return IS_IN(stored, index) || is_paravirtual_msr(index);
+	return (IS_IN(stored, index) && has_machine_check(vcpu, index)) || is_paravirtual_msr(index);
 }
 
 bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
@@ -170,7 +171,7 @@ bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
 		*value = 0;
 		return true;
 	}
-	if (index != MSR_APIC_BASE && index != MSR_TSC_DEADLINE && !is_kept(index)) {
+	if (index != MSR_APIC_BASE && index != MSR_TSC_DEADLINE && !is_kept(vcpu, index)) {
 		log_once(0x100000000 | index, "the guest reads MSR 0x%x, which is not kept: #GP", index);
 		return false;
 	}
@@ -197,10 +198,12 @@ bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 		return write_base(vcpu, value);
 	if (IS_IN(ignored, index))
 		return true;
-	if (index != MSR_TSC_DEADLINE && !is_kept(index)) {
+	if (index != MSR_TSC_DEADLINE && !is_kept(vcpu, index)) {
 		log_once(0x200000000 | index, "the guest writes MSR 0x%x, which is not kept: #GP", index);
 		return false;
 	}
+	if (!may_write_machine_check(vcpu, index, value))
+		return false;
 	set_one(vcpu, index, value);
 	if (is_paravirtual_msr(index))
 		write_paravirtual_msr(vcpu, index, value);

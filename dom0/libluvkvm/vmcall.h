@@ -53,6 +53,7 @@ struct vmcall_vcpu {
 	uint64_t xcr0;
 	struct kvm_guest_debug debug;
 	uint64_t cr4_permitted;
+	uint32_t hidden; /* enum luv_hide */
 };
 
 static inline struct vmcall_vcpu *get_own(struct vcpu *vcpu)
@@ -73,6 +74,7 @@ enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_GP = 13, VECTOR_PF =
 #define BLOCKING_STI 1u
 #define BLOCKING_MOV_SS 2u
 #define BLOCKING_NMI 8u
+#define RFLAGS_TF 0x100u
 #define RFLAGS_IF 0x200u
 #define CR4_UNKNOWN ~0ull /* in mode.cr4 before an entry: has this exit told it? */
 
@@ -103,6 +105,9 @@ bool set_xcr0(struct vcpu *vcpu, uint32_t which, uint64_t value);
 /* vmcall_state.c */
 enum { WHAT_SREGS, WHAT_DEBUGREGS, WHAT_MSRS, WHAT_XSAVE, WHAT_XCR0, WHAT_CONTROLS };
 int carry_state(struct vcpu *vcpu, bool set, uint32_t what, uint32_t size); /* vcpu_get or vcpu_set, by the area */
+int get_area(struct vcpu *vcpu, uint32_t what, void *data, uint32_t size);
+int set_area(struct vcpu *vcpu, uint32_t what, const void *data, uint32_t size);
+uint32_t get_xsave_size(void);
 int vmcall_get_state(struct vcpu *vcpu, enum state what, void *data);
 int vmcall_set_state(struct vcpu *vcpu, enum state what, void *data);
 int vmcall_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);

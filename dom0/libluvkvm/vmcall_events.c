@@ -12,11 +12,17 @@ static uint32_t get_blocking(const struct luv_run *run)
 	return run->finish == LUV_FINISH_RESUME ? run->blocking : run->blocking & BLOCKING_NMI;
 }
 
+/* Behind an instruction that is to be stepped over a trap waits, which an event beside it would drop. SDM: 27.7.3 */
+static bool owes_trap(const struct luv_run *run)
+{
+	return run->finish != LUV_FINISH_RESUME && run->rflags & RFLAGS_TF;
+}
+
 static bool is_busy(struct vcpu *vcpu)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
 
-	return own->run->event & EVENT_VALID || own->play == PLAY_ANSWERED || own->has_early;
+	return own->run->event & EVENT_VALID || owes_trap(own->run) || own->play == PLAY_ANSWERED || own->has_early;
 }
 
 /* What was answered is done first: it may end in a fault, which comes before an interrupt. */

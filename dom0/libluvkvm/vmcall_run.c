@@ -2,16 +2,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hypercalls.h"
 #include "kick.h"
 #include "log.h"
 #include "luvalley_abi.h"
 #include "vmcall.h"
 
-/* linux/kvm_para.h */
-#define KVM_NO_SUCH_CALL 1000
-#define KVM_NOT_PERMITTED 1
-#define RFLAGS_TF 0x100u
-#define POLL_INTERRUPT 1 /* the one call that KVM always has; it does nothing */
+#define RIGHTS_L 0x2000u   /* of CS: 64-bit code, in long mode */
+#define EFER_LMA 0x400u
 
 /* --- Answers --- */
 
@@ -65,10 +63,11 @@ static enum exit_kind take_cpuid(struct vcpu *vcpu)
 	return EXIT_CPUID;
 }
 
+/* The trap of a single step ends the wait before it begins. */
 static enum exit_kind take_halt(struct vcpu *vcpu)
 {
 	finish(vcpu);
-	return EXIT_HALT;
+	return get_own(vcpu)->run->rflags & RFLAGS_TF ? EXIT_INTERRUPTED : EXIT_HALT;
 }
 
 static enum exit_kind take_xsetbv(struct vcpu *vcpu)
@@ -82,14 +81,15 @@ static enum exit_kind take_xsetbv(struct vcpu *vcpu)
 	return EXIT_INTERRUPTED;
 }
 
-/* KVM's calls: its features offer none of them. */
+/* Only a guest's kernel may call. */
 static enum exit_kind take_hypercall(struct vcpu *vcpu)
 {
 	struct luv_run *run = get_own(vcpu)->run;
-	bool user = run->mode.ss_rights >> 5 & 3;
+	const uint64_t arguments[4] = {run->rbx, run->rcx, run->rdx, run->rsi};
+	bool user = run->mode.ss_rights >> 5 & 3, wide = run->mode.efer & EFER_LMA && run->mode.cs_rights & RIGHTS_L;
 
-	run->rax = user ? -(uint64_t)KVM_NOT_PERMITTED : run->rax == POLL_INTERRUPT ? 0 : -(uint64_t)KVM_NO_SUCH_CALL;
 	finish(vcpu);
+	run->rax = user ? -(uint64_t)EPERM : (uint64_t)answer_hypercall(vcpu, run->rax, arguments, wide);
 	return EXIT_INTERRUPTED;
 }
 

@@ -25,7 +25,7 @@ int carry_state(struct vcpu *vcpu, bool set, uint32_t what, uint32_t size)
 	return (int)luv_gate(&call, &value);
 }
 
-static int get_area(struct vcpu *vcpu, uint32_t what, void *data, uint32_t size)
+int get_area(struct vcpu *vcpu, uint32_t what, void *data, uint32_t size)
 {
 	int error = carry_state(vcpu, false, what, size);
 
@@ -34,7 +34,7 @@ static int get_area(struct vcpu *vcpu, uint32_t what, void *data, uint32_t size)
 	return error;
 }
 
-static int set_area(struct vcpu *vcpu, uint32_t what, const void *data, uint32_t size)
+int set_area(struct vcpu *vcpu, uint32_t what, const void *data, uint32_t size)
 {
 	memcpy(get_own(vcpu)->area, data, size);
 	return carry_state(vcpu, true, what, size);
@@ -63,7 +63,7 @@ int vmcall_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 
 /* --- x87 and vectors --- */
 
-static uint32_t get_xsave_size(void)
+uint32_t get_xsave_size(void)
 {
 	static uint32_t size;
 
