@@ -10,14 +10,9 @@
 
 /* --- Flags --- */
 
-static void set_flags(struct play *play, uint64_t mask, uint64_t flags)
+void set_flags(struct play *play, uint64_t mask, uint64_t flags)
 {
 	play->registers.rflags = (play->registers.rflags & ~mask) | (flags & mask);
-}
-
-static uint64_t cut(uint64_t value, unsigned size)
-{
-	return size >= 8 ? value : value & ((1ull << size * 8) - 1);
 }
 
 static bool get_top(uint64_t value, unsigned size)
@@ -53,7 +48,7 @@ static uint64_t subtract(struct play *play, uint64_t one, uint64_t other, bool b
 	return result;
 }
 
-static uint64_t set_logic(struct play *play, uint64_t result, unsigned size)
+uint64_t set_logic(struct play *play, uint64_t result, unsigned size)
 {
 	set_flags(play, STATUS, get_result_flags(result, size));
 	return result;
@@ -140,13 +135,6 @@ static uint64_t change_bit(ZydisMnemonic mnemonic, uint64_t value, uint64_t bit)
 	case ZYDIS_MNEMONIC_BTC: return value ^ bit;
 	default: return value;
 	}
-}
-
-static int64_t extend(uint64_t value, unsigned size)
-{
-	unsigned unused = 64 - size * 8;
-
-	return (int64_t)(value << unused) >> unused;
 }
 
 static void do_bit(struct play *play)

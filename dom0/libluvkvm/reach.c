@@ -6,6 +6,7 @@
 
 #define PAGE_BYTES 4096u
 #define MOST_FETCHED 15u
+#define PAGE_FAULT 14
 
 /* An access that was answered before, in the same place of the play; else the one that the play stops for. */
 static uint64_t access_device(struct play *play, const struct device_access *access)
@@ -69,8 +70,7 @@ static uint64_t access_page(struct play *play, uint64_t linear, unsigned size, b
 	walked = walk_page(emulation->vm, emulation->mode, linear, write, &error);
 	if (!walked) {
 		emulation->fault.linear = linear;
-		emulation->fault.error = error;
-		stop_play(play, EMULATED_FAULT);
+		stop_exception(play, PAGE_FAULT, true, error);
 		return 0;
 	}
 	if (!walked->memory)
@@ -90,11 +90,6 @@ static uint64_t access_linear(struct play *play, uint64_t linear, unsigned size,
 		return access_page(play, linear, size, write, value);
 	low = access_page(play, linear, first, write, value);
 	return low | access_page(play, linear + first, size - first, write, value >> first * 8) << first * 8;
-}
-
-static uint64_t cut(uint64_t value, unsigned size)
-{
-	return size >= 8 ? value : value & ((1ull << size * 8) - 1);
 }
 
 uint64_t read_linear(struct play *play, uint64_t linear, unsigned size)

@@ -32,11 +32,36 @@ static void tell_known(struct emulation *emulation, const struct luv_run *run)
 	emulation->known.read = true;
 }
 
+/* What few instructions want is asked for when they do. */
+static uint8_t *get_extended(void *owner)
+{
+	return carry_state(owner, false, WHAT_XSAVE, get_xsave_size()) ? NULL : get_own(owner)->area;
+}
+
+static void set_extended(void *owner)
+{
+	carry_state(owner, true, WHAT_XSAVE, get_xsave_size());
+}
+
+static bool get_sregs(void *owner, struct kvm_sregs *sregs)
+{
+	return !get_area(owner, WHAT_SREGS, sregs, sizeof *sregs);
+}
+
+static bool set_sregs(void *owner, struct kvm_sregs *sregs)
+{
+	return !set_area(owner, WHAT_SREGS, sregs, sizeof *sregs);
+}
+
+static const struct beyond beyond = {get_extended, set_extended, get_sregs, set_sregs};
+
 static enum exit_kind begin(struct vcpu *vcpu)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
 
 	begin_emulation(&own->emulation, vcpu->vm, (struct kvm_regs *)own->run, &own->run->mode);
+	own->emulation.beyond = &beyond;
+	own->emulation.owner = vcpu;
 	if (own->run->exit == LUV_EXIT_MEMORY)
 		tell_known(&own->emulation, own->run);
 	return play(vcpu);
@@ -129,6 +154,16 @@ enum exit_kind report_internal(struct vcpu *vcpu, uint32_t error)
 	return EXIT_TO_USER;
 }
 
+static void give_fault(struct vcpu *vcpu)
+{
+	const struct emulation *emulation = &get_own(vcpu)->emulation;
+
+	if (emulation->fault.vector == VECTOR_PF)
+		give_page_fault(vcpu, emulation->fault.linear, emulation->fault.code);
+	else
+		give_exception(vcpu, emulation->fault.vector, emulation->fault.has_code, emulation->fault.code);
+}
+
 /* As far as it goes; EXIT_INTERRUPTED means that the guest may go on. */
 static enum exit_kind play(struct vcpu *vcpu)
 {
@@ -146,7 +181,7 @@ static enum exit_kind play(struct vcpu *vcpu)
 	case EMULATED_ACCESS:
 		return ask_for(vcpu);
 	case EMULATED_FAULT:
-		give_page_fault(vcpu, own->emulation.fault.linear, own->emulation.fault.error);
+		give_fault(vcpu);
 		return EXIT_INTERRUPTED;
 	default:
 		return report_unknown(vcpu);

@@ -151,7 +151,7 @@ static uint32_t exit_memory(struct luv_run *page, const char *code, uint32_t fla
 
 static uint32_t store(struct luv_run *page) { return exit_memory(page, "\x66\x89\x03\x90\x90\x90\x90", LUV_MEMORY_WRITE); }
 static uint32_t add_to(struct luv_run *page) { return exit_memory(page, "\x01\x03\x90\x90\x90\x90\x90", LUV_MEMORY_READ | LUV_MEMORY_WRITE); }
-static uint32_t strange(struct luv_run *page) { return exit_memory(page, "\x0F\x11\x03\x90\x90\x90\x90", LUV_MEMORY_WRITE); }
+static uint32_t strange(struct luv_run *page) { return exit_memory(page, "\x0F\xAE\x03\x90\x90\x90\x90", LUV_MEMORY_WRITE); }
 
 static void test_devices(void)
 {
@@ -188,6 +188,26 @@ static uint32_t call(struct luv_run *page)
 	return LUV_EXIT_HYPERCALL;
 }
 
+/* KVM's own call: vector 0x41 to the APICs 0 and 1 of one word of the set, and 64 of the other. */
+static uint32_t send(struct luv_run *page)
+{
+	page->mode.efer = 0x400;
+	page->mode.cs_rights = 0x209B;
+	page->rbx = 3;
+	page->rcx = 1;
+	page->rdx = 0;
+	page->rsi = 0x4041;
+	return call(page);
+}
+
+static uint32_t call_from_user(struct luv_run *page)
+{
+	uint32_t kind = send(page);
+
+	page->mode.ss_rights |= 0x60;
+	return kind;
+}
+
 static uint32_t fail(struct luv_run *page)
 {
 	page->fail.reason = 33;
@@ -205,7 +225,11 @@ static void test_others(void)
 	start(read_nothing, 0, 2);
 	CHECK(seen.event == GENERAL_PROTECTION && seen.event_error == 0 && seen.rip == START);
 	start(call, 77, 2);
-	CHECK(seen.rax == (uint64_t)-1000 && seen.rip == START + 3);
+	CHECK(seen.rax == (uint32_t)-1000 && seen.rip == START + 3);
+	start(call_from_user, 10, 0x202);
+	CHECK(seen.rax == (uint64_t)-1 && !seen.event);
+	start(send, 10, 0x202);
+	CHECK(seen.rax == 1 && seen.event == 0x80000041); /* there is one */
 	start(fail, 0, 2);
 	CHECK(run->exit_reason == KVM_EXIT_FAIL_ENTRY && run->fail_entry.hardware_entry_failure_reason == 33);
 	start(shut_down, 0, 2);
@@ -218,6 +242,108 @@ static uint32_t open_flag(struct luv_run *page)
 	return LUV_EXIT_WINDOW;
 }
 
+/* --- Machine check registers: as many banks as the VMM says; controls are all or nothing, a status is only cleared --- */
+
+static struct { uint32_t index; uint64_t value; bool write, refused; } bank;
+
+static uint32_t touch_bank(struct luv_run *page)
+{
+	page->rcx = bank.index;
+	page->rax = (uint32_t)bank.value;
+	page->rdx = bank.value >> 32;
+	page->length = 2;
+	return bank.write ? LUV_EXIT_MSR_WRITE : LUV_EXIT_MSR_READ;
+}
+
+static void test_banks(void)
+{
+	static const typeof(bank) all[] = {
+		{0x400, ~0ull, true, false}, {0x400, 0, false, false}, {0x400, 2, true, true}, {0x401, 1, true, true}, {0x401, 0, true, false},
+		{0x402, 2, true, false}, {0x427, 0, false, false}, {0x428, 0, false, true}, {0x428, 0, true, true}, {0x280, 0, false, true},
+		{0x17B, 5, true, true}, {0x17B, ~0ull, true, false}, {0x179, 10, true, true}, {0x17A, 0, true, false},
+	};
+
+	CHECK(!ioctl(vcpu, KVM_X86_SETUP_MCE, &(uint64_t){0x10A}));
+	for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+		bank = all[i];
+		start(touch_bank, 0, 2);
+		CHECK((seen.event == GENERAL_PROTECTION) == bank.refused);
+		CHECK(seen.rip == START + (bank.refused ? 0 : 2));
+	}
+}
+
+/* --- A single step's trap comes before an interrupt, which would drop it --- */
+
+static uint32_t halt(struct luv_run *page)
+{
+	page->length = 1;
+	return LUV_EXIT_HALT;
+}
+
+static void test_step(void)
+{
+	struct kvm_interrupt interrupt = {.irq = 0x21};
+
+	start(out_word, 0, 0x302);
+	CHECK(!ioctl(vcpu, KVM_INTERRUPT, &interrupt));
+	go_on();
+	CHECK(!seen.event && seen.want & LUV_WANT_WINDOW);
+	start(out_word, 0, 0x202);
+	CHECK(seen.event == 0x80000021);
+	start(halt, 0, 0x302); /* it does not even wait */
+	CHECK(seen.rip == START + 1);
+}
+
+/* --- What the guest's CPUID does not have is told to the hypervisor --- */
+
+static uint32_t get_hidden(uint32_t features, uint32_t extended, uint32_t xsave)
+{
+	struct { struct kvm_cpuid2 head; struct kvm_cpuid_entry2 entries[3]; } table = {
+		.head.nent = 3, .entries = {
+			{.function = 7, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .ebx = features},
+			{.function = 0x80000001, .edx = extended},
+			{.function = 0xD, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = xsave},
+		},
+	};
+
+	CHECK(!ioctl(vcpu, KVM_SET_CPUID2, &table));
+	return (uint32_t)(fake.last_controls[0] >> 32);
+}
+
+static void test_hidden(void)
+{
+	CHECK(get_hidden(0, 0, 0) == LUV_HIDE_ALL);
+	CHECK(get_hidden(1 << 10, 0, 0) == (LUV_HIDE_RDTSCP | LUV_HIDE_XSAVES));
+	CHECK(get_hidden(0, 1 << 27, 0) == (LUV_HIDE_INVPCID | LUV_HIDE_XSAVES));
+	CHECK(get_hidden(0, 0, 1 << 3) == (LUV_HIDE_INVPCID | LUV_HIDE_RDTSCP));
+}
+
+/* --- A vector to a device, and one from it: two accesses of eight bytes --- */
+
+static uint32_t store_vector(struct luv_run *page) { return exit_memory(page, "\x0F\x11\x13\x90\x90\x90\x90", LUV_MEMORY_WRITE); }
+static uint32_t load_vector(struct luv_run *page) { return exit_memory(page, "\x0F\x10\x13\x90\x90\x90\x90", LUV_MEMORY_READ); }
+
+static void test_vectors(void)
+{
+	uint8_t *area = fake.blocks[0] + LUV_STATE_OFFSET, *xmm2 = area + 160 + 2 * 16;
+
+	memset(area, 0, 832);
+	area[512] = 3;
+	memcpy(xmm2, "abcdefghijklmnop", 16);
+	start(store_vector, 0, 2);
+	CHECK(run->mmio.is_write && run->mmio.len == 8 && run->mmio.phys_addr == DEVICE && !memcmp(run->mmio.data, "abcdefgh", 8));
+	CHECK(!ioctl(vcpu, KVM_RUN, 0) && run->mmio.phys_addr == DEVICE + 8 && !memcmp(run->mmio.data, "ijklmnop", 8));
+	go_on();
+	CHECK(seen.rip == START + 3);
+
+	start(load_vector, 0, 2);
+	memcpy(run->mmio.data, "12345678", 8);
+	CHECK(!ioctl(vcpu, KVM_RUN, 0) && !run->mmio.is_write && run->mmio.phys_addr == DEVICE + 8);
+	memcpy(run->mmio.data, "90abcdef", 8);
+	go_on();
+	CHECK(!memcmp(xmm2, "1234567890abcdef", 16));
+}
+
 /* The PIC's vector waits for the guest's flag: a window is asked for, then it is given. */
 static void test_interrupt(void)
 {
@@ -226,6 +352,15 @@ static void test_interrupt(void)
 	CHECK(!ioctl(vcpu, KVM_INTERRUPT, &interrupt));
 	start(open_flag, 0, 2);
 	CHECK(seen.event == 0x80000021 && !(seen.want & LUV_WANT_WINDOW));
+}
+
+static void switch_on_apic(void)
+{
+	struct kvm_lapic_state state;
+
+	CHECK(!ioctl(vcpu, KVM_GET_LAPIC, &state));
+	state.regs[0xF1] |= 1;
+	CHECK(!ioctl(vcpu, KVM_SET_LAPIC, &state));
 }
 
 void test_running(void)
@@ -242,6 +377,7 @@ void test_running(void)
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	run = mmap(NULL, 0x3000, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
 	CHECK(vcpu >= 0 && run != MAP_FAILED);
+	switch_on_apic();
 	test_ports();
 	test_repeated();
 	test_reset();
@@ -249,6 +385,10 @@ void test_running(void)
 	test_devices();
 	test_others();
 	test_interrupt();
+	test_banks();
+	test_step();
 	CHECK(!fake.calls[LUV_HYPERCALL_vcpu_get]); /* no exit asks for more than the run page has */
+	test_vectors();
+	test_hidden();
 	memset(fake.pages, 0, sizeof fake.pages);   /* the other test's domain begins anew */
 }

@@ -2,6 +2,9 @@
  * The emulator against the processor: each encoding is executed natively on a page, then emulated with that page as a device, from the
  * same registers; registers, flags and memory must agree. Exit status 0 if all do.
  */
+#include <cpuid.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +13,7 @@
 
 #include "emulate.h"
 #include "slots.h"
+#include "tests.h"
 
 #define ROUNDS 300
 #define PAGES 3
@@ -18,6 +22,12 @@
 #define DF 0x400ull
 #define AF 0x10ull
 #define CF 0x1ull
+#define OF 0x800ull
+#define EXTENDED_PARTS 7u /* x87, SSE, AVX */
+#define EXTENDED_BYTES 832u
+
+/* Flags that are undefined behind it; what it needs of the processor. */
+enum { NO_AF = 1, ONLY_CF = 2, NO_OF = 4, NO_FLAGS = 8, ONLY_CF_OF = 16, NEEDS_AVX = 32, ONLY_ZF = 64 };
 
 struct encoding {
 	const uint8_t *code;
@@ -27,7 +37,9 @@ struct encoding {
 
 extern const struct encoding encodings[];
 
-static uint8_t *device, *ram, *code;
+uint8_t *device, *ram;
+static uint8_t *code;
+static bool has_avx;
 
 /* --- What the emulator asks of the library: guest addresses are ours, the device's page is no memory --- */
 
@@ -57,59 +69,107 @@ bool read_memory(struct vm *vm, uint64_t guest, void *data, size_t size)
 	return true;
 }
 
-/* --- Native: load the registers, the instruction, store them --- */
+/* --- Native: load the registers, the instruction, store them; vectors too --- */
+
+uint8_t native_extended[4096] __attribute__((aligned(64)));
+static uint8_t extended[4096] __attribute__((aligned(64))); /* the emulator's */
+uint32_t extended_parts;
+uint64_t own_stack, other_stack;
+static sigjmp_buf divided;
 
 __asm__(
 	".pushsection .data\n"
-	"enter: push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15; push %rdi; pushq 0x88(%rdi); popfq\n"
+	"enter: push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15; push %rdi\n"
+	"mov extended_parts, %eax; xor %edx, %edx; xrstor64 native_extended; mov %rsp, own_stack; pushq 0x88(%rdi); popfq\n"
 	"mov (%rdi), %rax; mov 8(%rdi), %rbx; mov 0x10(%rdi), %rcx; mov 0x18(%rdi), %rdx; mov 0x20(%rdi), %rsi; mov 0x38(%rdi), %rbp\n"
 	"mov 0x40(%rdi), %r8; mov 0x48(%rdi), %r9; mov 0x50(%rdi), %r10; mov 0x58(%rdi), %r11; mov 0x60(%rdi), %r12\n"
-	"mov 0x68(%rdi), %r13; mov 0x70(%rdi), %r14; mov 0x78(%rdi), %r15; mov 0x28(%rdi), %rdi\n"
+	"mov 0x68(%rdi), %r13; mov 0x70(%rdi), %r14; mov 0x78(%rdi), %r15; mov 0x30(%rdi), %rsp; mov 0x28(%rdi), %rdi\n"
 	"enter_end:\n"
-	"leave_here: push %rdi; mov 8(%rsp), %rdi; pushfq; popq 0x88(%rdi)\n"
+	"leave_here: mov %rsp, other_stack; mov own_stack, %rsp; push %rdi; mov 8(%rsp), %rdi; pushfq; popq 0x88(%rdi)\n"
 	"mov %rax, (%rdi); mov %rbx, 8(%rdi); mov %rcx, 0x10(%rdi); mov %rdx, 0x18(%rdi); mov %rsi, 0x20(%rdi); mov %rbp, 0x38(%rdi)\n"
 	"mov %r8, 0x40(%rdi); mov %r9, 0x48(%rdi); mov %r10, 0x50(%rdi); mov %r11, 0x58(%rdi); mov %r12, 0x60(%rdi)\n"
 	"mov %r13, 0x68(%rdi); mov %r14, 0x70(%rdi); mov %r15, 0x78(%rdi); pop %rax; mov %rax, 0x28(%rdi)\n"
+	"mov other_stack, %rax; mov %rax, 0x30(%rdi)\n"
+	"mov extended_parts, %eax; xor %edx, %edx; xsave64 native_extended; fninit\n"
 	"pop %rdi; pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx; cld; ret\n"
 	"leave_end:\n"
 	".popsection\n");
 
 extern const uint8_t enter[], enter_end[], leave_here[], leave_end[];
 
-static void run_native(const struct encoding *encoding, struct kvm_regs *registers)
+static void on_division(int number)
+{
+	(void)number;
+	siglongjmp(divided, 1);
+}
+
+static void catch_division(void)
+{
+	static uint8_t stack[65536];
+	stack_t place = {.ss_sp = stack, .ss_size = sizeof stack};
+	struct sigaction action = {.sa_handler = on_division, .sa_flags = SA_ONSTACK};
+
+	sigaltstack(&place, NULL);
+	sigaction(SIGFPE, &action, NULL);
+}
+
+/* False: it ended in a division error. */
+static bool run_native(const struct encoding *encoding, struct kvm_regs *registers)
 {
 	uint8_t *end = code;
 
 	end = mempcpy(end, enter, (size_t)(enter_end - enter));
 	end = mempcpy(end, encoding->code, encoding->size);
 	mempcpy(end, leave_here, (size_t)(leave_end - leave_here));
+	if (sigsetjmp(divided, 1))
+		return false;
 	((void (*)(struct kvm_regs *))code)(registers);
+	return true;
 }
 
 /* --- Emulated: devices' accesses done on the page --- */
 
-static const struct luv_mode mode = {.cr0 = 1, .efer = 1 << 10, .cs_rights = 1 << 13};
+const struct luv_mode mode = {.cr0 = 1, .efer = 1 << 10, .cs_rights = 1 << 13};
 
-static bool run_emulated(const struct encoding *encoding, struct kvm_regs *registers, unsigned *accesses)
+static uint8_t *get_extended(void *owner)
 {
+	return owner;
+}
+
+static void set_extended(void *owner)
+{
+	(void)owner;
+}
+
+enum emulated play(struct emulation *emulation)
+{
+	for (;;) {
+		enum emulated outcome = emulate(emulation);
+
+		if (outcome == EMULATED_AGAIN)
+			continue;
+		if (outcome != EMULATED_ACCESS || !emulation->access.memory)
+			return outcome;
+		memcpy(emulation->access.write ? (void *)emulation->access.address : &emulation->access.value,
+		       emulation->access.write ? (void *)&emulation->access.value : (void *)emulation->access.address, emulation->access.size);
+		answer_emulation(emulation);
+	}
+}
+
+static bool run_emulated(const struct encoding *encoding, struct kvm_regs *registers, bool divides)
+{
+	static const struct beyond beyond = {.get_extended = get_extended, .set_extended = set_extended};
 	struct emulation emulation;
+	enum emulated outcome;
 
 	registers->rip = (uint64_t)encoding->code;
 	begin_emulation(&emulation, NULL, registers, &mode);
-	for (*accesses = 0;;) {
-		enum emulated outcome = emulate(&emulation);
-
-		if (outcome == EMULATED_DONE)
-			return registers->rip == (uint64_t)encoding->code + encoding->size;
-		if (outcome == EMULATED_AGAIN)
-			continue;
-		if (outcome != EMULATED_ACCESS || !emulation.access.memory)
-			return false;
-		++*accesses;
-		memcpy(emulation.access.write ? (void *)emulation.access.address : &emulation.access.value,
-		       emulation.access.write ? (void *)&emulation.access.value : (void *)emulation.access.address, emulation.access.size);
-		answer_emulation(&emulation);
-	}
+	emulation.beyond = &beyond;
+	emulation.owner = extended;
+	outcome = play(&emulation);
+	if (!divides)
+		return outcome == EMULATED_FAULT && emulation.fault.vector == 0 && !emulation.fault.has_code;
+	return outcome == EMULATED_DONE && registers->rip == (uint64_t)encoding->code + encoding->size;
 }
 
 /* --- One case --- */
@@ -128,47 +188,83 @@ static void draw_case(struct kvm_regs *registers, uint8_t *pages)
 
 	for (int i = 0; i < 16; i++)
 		all[i] = draw();
+	for (unsigned i = 0; i < EXTENDED_BYTES; i += 8)
+		*(uint64_t *)(extended + i) = draw();
+	memcpy(extended, (uint16_t[]){0x37F, (uint16_t)(random() & 0x3800)}, 4); /* no exception waits, and none is reported */
+	memcpy(extended + 24, (uint32_t[]){0x1F80, 0xFFFF}, 8);
+	memset(extended + 512, 0, 64);
+	extended[512] = (uint8_t)extended_parts;
+	memcpy(native_extended, extended, EXTENDED_BYTES);
 	for (int i = 0; i < SIZE; i += 8)
 		*(uint64_t *)(pages + i) = draw();
 	registers->rdi = (uint64_t)device + 4096 + (uint64_t)(random() % 2 ? 2048 : 4090);
 	registers->rsi = (uint64_t)(random() % 2 ? ram : device) + 4096 + (uint64_t)(random() % 64);
+	registers->rsp = (uint64_t)(random() % 2 ? ram : device) + 4096 + (uint64_t)(random() % 512);
 	registers->rcx = (uint64_t)(random() % 6);
+	if (random() % 2)
+		registers->rdx = 0; /* for quotients */
 	registers->r13 = (uint64_t)(random() % 2 ? random() % 4096 : -(random() % 4096));
 	registers->rflags = 2 | (draw() & STATUS) | (random() % 4 ? 0 : DF);
 	if (random() % 3 == 0)
 		memcpy((void *)registers->rdi, &registers->rax, 8);
 }
 
+static uint64_t get_defined(uint32_t flags)
+{
+	uint64_t defined = flags & ONLY_CF ? CF : flags & ONLY_CF_OF ? CF | OF : flags & ONLY_ZF ? 0x40 : flags & NO_FLAGS ? 0 : STATUS;
+
+	return defined & ~(flags & NO_AF ? AF : 0) & ~(flags & NO_OF ? OF : 0);
+}
+
+/* x87 registers have 10 bytes of 16, but for the first, the status word and the tags what lies between them is the last operation's. */
+static bool is_extended_equal(void)
+{
+	for (unsigned i = 0; i < 8; i++)
+		if (memcmp(extended + 32 + i * 16, native_extended + 32 + i * 16, 10))
+			return false;
+	return !memcmp(extended + 2, native_extended + 2, 3) && !memcmp(extended + 160, native_extended + 160, 256) &&
+	       (!has_avx || !memcmp(extended + 576, native_extended + 576, 256));
+}
+
 static bool is_equal(const struct encoding *encoding, const struct kvm_regs *native, const struct kvm_regs *emulated)
 {
-	uint64_t mask = encoding->flags & 2 ? CF : encoding->flags & 1 ? STATUS & ~AF : STATUS;
-
-	return !memcmp(native, emulated, offsetof(struct kvm_regs, rip)) && !((native->rflags ^ emulated->rflags) & mask);
+	return !memcmp(native, emulated, offsetof(struct kvm_regs, rip)) && is_extended_equal() &&
+	       !((native->rflags ^ emulated->rflags) & get_defined(encoding->flags));
 }
 
 static bool try_once(const struct encoding *encoding)
 {
 	static uint8_t start[2][SIZE], after[2][SIZE];
 	struct kvm_regs native, emulated;
-	unsigned accesses;
-	bool good;
+	bool divides;
 
 	draw_case(&native, device);
 	memcpy(start[0], device, SIZE);
 	memcpy(start[1], ram, SIZE);
 	emulated = native;
-	run_native(encoding, &native);
+	divides = run_native(encoding, &native);
 	memcpy(after[0], device, SIZE);
 	memcpy(after[1], ram, SIZE);
 	memcpy(device, start[0], SIZE);
 	memcpy(ram, start[1], SIZE);
-	good = run_emulated(encoding, &emulated, &accesses);
-	return good && is_equal(encoding, &native, &emulated) && !memcmp(device, after[0], SIZE) && !memcmp(ram, after[1], SIZE);
+	if (!run_emulated(encoding, &emulated, divides) || memcmp(device, after[0], SIZE) || memcmp(ram, after[1], SIZE))
+		return false;
+	return !divides || is_equal(encoding, &native, &emulated);
 }
 
 static uint8_t *get_pages(int rights)
 {
 	return mmap(NULL, SIZE, rights, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+}
+
+/* Has this processor what it needs? AVX, switched on by its kernel. */
+static void find_parts(void)
+{
+	uint32_t eax, ebx, ecx, edx;
+
+	__cpuid(1, eax, ebx, ecx, edx);
+	has_avx = ecx & bit_AVX && ecx & bit_OSXSAVE;
+	extended_parts = has_avx ? EXTENDED_PARTS : EXTENDED_PARTS & 3;
 }
 
 int main(void)
@@ -178,8 +274,10 @@ int main(void)
 	device = get_pages(PROT_READ | PROT_WRITE);
 	ram = get_pages(PROT_READ | PROT_WRITE);
 	code = get_pages(PROT_READ | PROT_WRITE | PROT_EXEC);
+	find_parts();
+	catch_division();
 	for (const struct encoding *encoding = encodings; encoding->code; encoding++, count++) {
-		int round = 0;
+		int round = encoding->flags & NEEDS_AVX && !has_avx ? ROUNDS : 0;
 
 		while (round < ROUNDS && try_once(encoding))
 			round++;
@@ -187,5 +285,7 @@ int main(void)
 			printf("differs: %s\n", encoding->name);
 	}
 	printf("%u encodings, %u differ\n", count, bad);
+	test_jumps();
+	test_segments();
 	return bad || !count;
 }

@@ -1,5 +1,5 @@
 /* Every form of instruction that the emulator knows, with a device at RDI and RAM or a device at RSI. Bit 0 of a
- * row's flags: AF is undefined. Bit 1: only CF is defined. */
+ * row's flags: AF is undefined. Others: emulator.c. */
 	.section .rodata
 	.globl encodings
 encodings:
@@ -78,6 +78,79 @@ encodings:
 	T 2, \i %r13, (%rdi)
 	T 2, \i\()l $29, (%rdi)
 	T 2, \i\()q $61, (%rdi)
+.endr
+.irp i, shl, shr, sar, rol, ror, rcl, rcr
+.irp s, b, w, l, q
+	T 5, \i\s %cl, (%rdi)
+	T 1, \i\s $1, (%rdi)
+	T 5, \i\s $3, (%rdi)
+.endr
+	T 5, \i\()l $31, (%rdi)
+	T 5, \i\()q $63, (%rdi)
+.endr
+.irp i, shld, shrd
+.irp r, %dx, %edx, %rdx
+	T 5, \i %cl, \r, (%rdi)
+	T 1, \i $1, \r, (%rdi)
+	T 5, \i $7, \r, (%rdi)
+.endr
+	T 5, \i $61, %rax, (%rdi)
+.endr
+.irp s, b, w, l, q
+	T 16, mul\s (%rdi)
+	T 16, imul\s (%rdi)
+	T 8, div\s (%rdi)
+	T 8, idiv\s (%rdi)
+.endr
+.irp r, %dx, %edx, %rdx
+	T 16, imul (%rdi), \r
+	T 16, imul $-7, (%rdi), \r
+	T 16, imul $0x1234, (%rdi), \r
+	T 64, bsf (%rdi), \r
+	T 64, bsr (%rdi), \r
+	T 0, cmovl (%rdi), \r
+	T 0, cmovna (%rdi), \r
+	T 0, cmovp (%rdi), \r
+.endr
+.irp c, o, no, b, nb, e, ne, na, a, s, ns, p, np, l, nl, ng, g
+	T 0, set\c (%rdi)
+	T 0, cmov\c (%rdi), %eax
+.endr
+	T 0, pushq (%rdi)
+	T 0, pushw (%rdi)
+	T 0, push %rbx
+	T 0, push $-7
+	T 0, push $0x12345678
+	T 0, popq (%rdi)
+	T 0, popw (%rdi)
+	T 0, popq (%rsp)
+	T 0, pop %r12
+	T 0, pop %bx
+	T 0, enter $0x128, $0
+	T 0, clflush (%rdi)
+.irp i, movups, movupd, movdqu
+	T 0, \i (%rdi), %xmm3
+	T 0, \i %xmm11, (%rdi)
+.endr
+	T 0, lddqu (%rdi), %xmm9
+.irp i, movd, movq, movss, movsd
+	T 0, \i (%rdi), %xmm2
+	T 0, \i %xmm12, (%rdi)
+.endr
+.irp i, movd, movq
+	T 0, \i (%rdi), %mm2
+	T 0, \i %mm5, (%rdi)
+.endr
+	T 0, movntq %mm7, (%rdi)
+.irp i, vmovups, vmovupd, vmovdqu
+	T 32, \i (%rdi), %xmm3
+	T 32, \i (%rdi), %ymm3
+	T 32, \i %xmm11, (%rdi)
+	T 32, \i %ymm11, (%rdi)
+.endr
+.irp i, vmovd, vmovq, vmovss, vmovsd
+	T 32, \i (%rdi), %xmm2
+	T 32, \i %xmm12, (%rdi)
 .endr
 .irp s, b, w, l, q
 	T 0, movs\s
