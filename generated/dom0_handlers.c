@@ -312,7 +312,8 @@ static struct answer hypercall_memory_map(struct cpu *cpu, struct domain *domain
 }
 
 /* The guest sees nothing at `guest`, `size` bytes. EAGAIN while there is more,
- * or a CPU may still use it: make them leave. */
+ * or a CPU may still use it: make them leave. A size of 0 only asks that. ENOMEM where a large page must be split
+ * and there is no page for its table. */
 static struct answer hypercall_memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size)
 {
     return memory_unmap(cpu, domain, guest, size);

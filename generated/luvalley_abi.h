@@ -37,7 +37,8 @@
  * write, execute). Back: bytes done, also with EAGAIN. */
 #define LUV_HYPERCALL_memory_map 21
 /* The guest sees nothing at `guest`, `size` bytes. EAGAIN while there is more,
- * or a CPU may still use it: make them leave. */
+ * or a CPU may still use it: make them leave. A size of 0 only asks that. ENOMEM where a large page must be split
+ * and there is no page for its table. */
 #define LUV_HYPERCALL_memory_unmap 22
 /* Which of `pages` from `guest` on were written since asked last: a bit each in the vCPU's state area. */
 #define LUV_HYPERCALL_memory_dirty 23

@@ -114,7 +114,7 @@ static const struct luv_call luv_calls[] __attribute__((unused)) = {
         .callers = LUV_FROM_OWNER,
         .arguments = { { "domain", LUV_KIND_DOMAIN }, { "guest", LUV_KIND_U64 }, { "size", LUV_KIND_U64 } },
         .returns = LUV_KIND_U64,
-        .errors = { ENOENT, EAGAIN, EINVAL },
+        .errors = { ENOENT, EAGAIN, ENOMEM, EINVAL },
     },
     {
         .name = "memory_dirty",
