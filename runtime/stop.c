@@ -65,6 +65,8 @@ static void vmcs_show(void)
 static void exit_show(const struct cpu *cpu)
 {
     u64 error = vmread(VMCS_VM_INSTRUCTION_ERROR), reason = vmread(VMCS_EXIT_REASON);
+    if (cpu->vcpu)
+        say("in a vCPU of a domU, whose VMCS this is:\n");
     vmcs_show();
     registers_show(cpu);
     exits_show(cpu);
