@@ -7,6 +7,7 @@
 #include "log.h"
 #include "world.h"
 
+#define RULES_LOGGED 32u
 #define EVENT_BITS (VM_ENTRY_INTERRUPTION_INFO_VALID | VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID | \
                     VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK | VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
 
@@ -87,11 +88,12 @@ static void exception_tell(struct luv_run *run)
     run->exception.qualification = vmread(VMCS_EXIT_QUALIFICATION);
 }
 
-/* The log names the rule for the 1st, 2nd, 4th ... failure of a domain: who fails on purpose shall not flood it. */
+/* The log names the rule of the first failures, then of the 64th, 128th ...: who fails on purpose shall not flood it. */
 static void rule_log(const struct vcpu *vcpu, u32 rule)
 {
-    u64 before = vcpu->domain->exits[LUV_EXIT_FAIL_ENTRY];
-    if (before & (before + 1))
+    static u32 failures;
+    u32 before = __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
+    if (before >= RULES_LOGGED && before & (before + 1))
         return;
     log_line(rule < CHECK_RULES ? check_rules[rule].name : "VM entry refused, and no rule says why", 0, 0);
     log_line("luvalley: that rule refused the state of a vCPU: domain %, vCPU %", vcpu->domain->index, vcpu->index);

@@ -15,9 +15,11 @@ pytestmark = pytest.mark.long  # it wants Debian's libzydis-dev, which only `bui
 HERE = Path(__file__).resolve().parent / "emulator"
 LIBRARY = DOM0 / "libluvkvm"
 PARTS = (
-    "emulate", "decode", "operands", "reach", "arithmetic", "shifts", "products", "flow", "vectors", "segments", "strings", "walk",
+    "emulate", "decode", "operands", "reach", "arithmetic", "shifts", "products", "flow", "vectors", "segments",
+    "strings", "walk",
 )
-FLAGS = ("-D_GNU_SOURCE", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-iquote", LIBRARY, "-iquote", HERE)
+FLAGS = ("-D_GNU_SOURCE", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-no-pie",
+         "-iquote", LIBRARY, "-iquote", HERE)
 
 
 def test_every_encoding_does_what_the_processor_does(tmp_path: Path) -> None:
