@@ -110,7 +110,7 @@ def test_shell_on_a_terminal() -> None:
     if not process:
         os.chdir(ROOT)
         os.execv(sys.executable, [*BUILD, "--cpus", "1"])
-    expect(terminal, b"/root # ", 120)
+    expect(terminal, b"~ # ", 120)
     os.write(terminal, b"echo $((6 * 7)); exit 3\r")
     expect(terminal, b"42\r\n", 30)
     expect(terminal, b"Power down", 30)
