@@ -108,7 +108,7 @@ def build_changed(folder: Path, old: str, new: str) -> Path:
     tree = folder / "tree"
     run_command(["mkdir", "-p", tree / "dom0" / "libluvkvm"])
     run_command(["cp", "-r", *(ROOT / name for name in ("spec", "runtime", "generated")), tree])
-    run_command(["cp", ROOT / "dom0" / "libluvkvm" / "luv_run.h", tree / "dom0" / "libluvkvm"])  # the runtime includes it
+    run_command(["cp", ROOT / "dom0/libluvkvm/luv_run.h", tree / "dom0" / "libluvkvm"])  # the runtime includes it
     spec = tree / "spec" / "dom0.luv"
     text = spec.read_text()
     assert text.count(old) == 1
