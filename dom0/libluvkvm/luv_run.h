@@ -16,8 +16,8 @@ enum luv_finish {
 };
 
 enum luv_want { LUV_WANT_WINDOW = 1, LUV_WANT_NMI_WINDOW = 2 };
-/* Instructions that a guest's CPUID does not have, and that are #UD for it: the flags of vcpu_set's CONTROLS. */
-enum luv_hide { LUV_HIDE_INVPCID = 1, LUV_HIDE_RDTSCP = 2, LUV_HIDE_XSAVES = 4, LUV_HIDE_ALL = 7 };
+/* What a guest's CPUID does not have, the flags of vcpu_set's CONTROLS: instructions that are #UD for it; SPEC_CTRL and PRED_CMD. */
+enum luv_hide { LUV_HIDE_INVPCID = 1, LUV_HIDE_RDTSCP = 2, LUV_HIDE_XSAVES = 4, LUV_HIDE_SPECULATION = 8, LUV_HIDE_ALL = 15 };
 enum luv_io { LUV_IO_IN = 1, LUV_IO_STRING = 2, LUV_IO_REP = 4 };
 enum luv_memory {
 	LUV_MEMORY_READ = 1, LUV_MEMORY_WRITE = 2, LUV_MEMORY_FETCH = 4,

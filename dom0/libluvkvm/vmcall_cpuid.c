@@ -155,20 +155,21 @@ static uint64_t find_permitted(struct vcpu *vcpu)
 	return permitted;
 }
 
-/* Instructions that go with a bit of the table, RDTSCP with either of two. SDM: CPUID */
-static const struct { uint32_t leaf, subleaf; unsigned which, bit; uint32_t hide; } instructions[] = {
+/* What goes with a bit of the table, or with any of several. SDM: CPUID */
+static const struct { uint32_t leaf, subleaf; unsigned which, bit; uint32_t hide; } features[] = {
 	{7, 0, 1, 10, LUV_HIDE_INVPCID}, {0x80000001, 0, 3, 27, LUV_HIDE_RDTSCP}, {7, 0, 2, 22, LUV_HIDE_RDTSCP},
-	{LEAF_XSAVE, 1, 0, 3, LUV_HIDE_XSAVES},
+	{LEAF_XSAVE, 1, 0, 3, LUV_HIDE_XSAVES}, {7, 0, 3, 26, LUV_HIDE_SPECULATION}, {7, 0, 3, 27, LUV_HIDE_SPECULATION},
+	{7, 0, 3, 31, LUV_HIDE_SPECULATION},
 };
 
 static uint32_t find_hidden(struct vcpu *vcpu)
 {
 	uint32_t hidden = LUV_HIDE_ALL, registers[4];
 
-	for (unsigned i = 0; i < sizeof instructions / sizeof *instructions; i++) {
-		answer_leaf(vcpu, instructions[i].leaf, instructions[i].subleaf, registers);
-		if (registers[instructions[i].which] >> instructions[i].bit & 1)
-			hidden &= ~instructions[i].hide;
+	for (unsigned i = 0; i < sizeof features / sizeof *features; i++) {
+		answer_leaf(vcpu, features[i].leaf, features[i].subleaf, registers);
+		if (registers[features[i].which] >> features[i].bit & 1)
+			hidden &= ~features[i].hide;
 	}
 	return hidden;
 }

@@ -322,7 +322,22 @@ static void check_hidden(uint32_t flag, bool exists)
 	}
 }
 
-void case_hidden_instructions(void)
+/* The MSRs of speculation control are exits then. */
+static void check_speculation(void)
+{
+	uint64_t controls[3] = {(uint64_t)LUV_HIDE_SPECULATION << 32, 0, 0x3707FF};
+
+	for (uint32_t msr = 0x48; msr <= 0x49; msr++) {
+		begin(cpu, LONG);
+		set_state(cpu, STATE_CONTROLS, controls, sizeof controls);
+		cpu->run->rcx = msr;
+		RUN(cpu, MSR_READ);
+		STEP(cpu, MSR_WRITE);
+		EQUAL(cpu->run->rcx, msr);
+	}
+}
+
+void case_hidden_features(void)
 {
 	uint64_t controls[3] = {(uint64_t)(LUV_HIDE_ALL + 1) << 32, 0, 0x3707FF};
 	uint32_t feature[4], extended[4], xsave[4];
@@ -337,6 +352,8 @@ void case_hidden_instructions(void)
 	check_hidden(LUV_HIDE_RDTSCP, extended[3] >> 27 & 1);
 	LOAD(&domain, xsaves);
 	check_hidden(LUV_HIDE_XSAVES, xsave[0] >> 3 & 1);
+	LOAD(&domain, msrs);
+	check_speculation();
 	STATUS(try_set(cpu, STATE_CONTROLS, controls, sizeof controls), -EINVAL);
 }
 

@@ -59,7 +59,7 @@ struct vcpu {
     u64 tsc_adjust;
     u64 cr4_permitted;                  /* what its CPUID table offers */
     u32 exceptions;                     /* those that its VMM wants to see */
-    u32 hidden;                         /* enum luv_hide: instructions that its CPUID table does not have */
+    u32 hidden;                         /* enum luv_hide: what its CPUID table does not have */
 };
 
 struct domain {

@@ -1,4 +1,5 @@
 /* Debug registers, XSAVE, XCR0, and what a VMM chooses: all but the segments. */
+#include "bitmaps.h"
 #include "generated/controls.h"
 #include "generated/x86.h"
 #include "registers.h"
@@ -105,13 +106,14 @@ u32 controls_get(struct vcpu *vcpu, u8 *area)
     return 0;
 }
 
-/* Each is #UD where its control is off. SDM: 26.3 */
-static void instructions_hide(struct vcpu *vcpu, u32 which)
+/* Each instruction is #UD where its control is off. SDM: 26.3 */
+static void features_hide(struct vcpu *vcpu, u32 which)
 {
     u64 off = (which & LUV_HIDE_INVPCID ? SECONDARY_ENABLE_INVPCID : 0) | (which & LUV_HIDE_RDTSCP ? SECONDARY_ENABLE_RDTSCP : 0) |
               (which & LUV_HIDE_XSAVES ? SECONDARY_ENABLE_XSAVES : 0);
     vcpu->hidden = which;
     vmwrite(VMCS_SECONDARY_CONTROLS, domu_control_word[DOMU_WORD_SECONDARY] & ~off);
+    bitmap_choose(!(which & LUV_HIDE_SPECULATION));
 }
 
 u32 controls_set(struct vcpu *vcpu, const u8 *area)
@@ -123,7 +125,7 @@ u32 controls_set(struct vcpu *vcpu, const u8 *area)
     u64 seen = cr4_get();
     vcpu->exceptions = c.exceptions;
     vmwrite(VMCS_EXCEPTION_BITMAP, DOMU_EXCEPTION_BITMAP | c.exceptions);
-    instructions_hide(vcpu, c.flags);
+    features_hide(vcpu, c.flags);
     cr4_permit(vcpu, c.cr4);
     cr4_set(seen & vcpu->cr4_permitted);
     return 0;

@@ -9,7 +9,7 @@
 
 #define LOWEST MIB(16)                  /* loaders work below */
 #define SPARE 256                       /* hidden pages of a pool besides a table for each frame: roots, VMCSs, areas */
-#define COMMON 64                       /* for the tables of domains and vCPUs */
+#define COMMON 64                       /* for the tables of domains and vCPUs, and a bitmap */
 #define AREA_MOST 2                     /* pages of a CPU's XSAVE area */
 
 struct pool pools[POOLS_MAX];

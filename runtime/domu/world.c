@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "bitmaps.h"
 #include "generated/controls.h"
 #include "generated/x86.h"
 #include "host.h"
@@ -111,7 +112,7 @@ bool domu_init(void)
     has_barrier = host_cpuid(LEAF_FEATURES, 0).edx & FEATURE_BARRIER;
     domu_timer = TIMER_CYCLES >> (host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK);
     swapped_find();
-    if (!areas_take())
+    if (!areas_take() || !bitmaps_init())
         return false;
     mxcsr_mask_find();
     return true;

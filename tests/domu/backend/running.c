@@ -296,11 +296,11 @@ static void test_step(void)
 
 /* --- What the guest's CPUID does not have is told to the hypervisor --- */
 
-static uint32_t get_hidden(uint32_t features, uint32_t extended, uint32_t xsave)
+static uint32_t get_hidden(uint32_t features, uint32_t extended, uint32_t xsave, uint32_t speculation)
 {
 	struct { struct kvm_cpuid2 head; struct kvm_cpuid_entry2 entries[3]; } table = {
 		.head.nent = 3, .entries = {
-			{.function = 7, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .ebx = features},
+			{.function = 7, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .ebx = features, .edx = speculation},
 			{.function = 0x80000001, .edx = extended},
 			{.function = 0xD, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = xsave},
 		},
@@ -312,10 +312,12 @@ static uint32_t get_hidden(uint32_t features, uint32_t extended, uint32_t xsave)
 
 static void test_hidden(void)
 {
-	CHECK(get_hidden(0, 0, 0) == LUV_HIDE_ALL);
-	CHECK(get_hidden(1 << 10, 0, 0) == (LUV_HIDE_RDTSCP | LUV_HIDE_XSAVES));
-	CHECK(get_hidden(0, 1 << 27, 0) == (LUV_HIDE_INVPCID | LUV_HIDE_XSAVES));
-	CHECK(get_hidden(0, 0, 1 << 3) == (LUV_HIDE_INVPCID | LUV_HIDE_RDTSCP));
+	CHECK(get_hidden(0, 0, 0, 0) == LUV_HIDE_ALL);
+	CHECK(get_hidden(1 << 10, 0, 0, 0) == LUV_HIDE_ALL - LUV_HIDE_INVPCID);
+	CHECK(get_hidden(0, 1 << 27, 0, 0) == LUV_HIDE_ALL - LUV_HIDE_RDTSCP);
+	CHECK(get_hidden(0, 0, 1 << 3, 0) == LUV_HIDE_ALL - LUV_HIDE_XSAVES);
+	CHECK(get_hidden(0, 0, 0, 1 << 26) == LUV_HIDE_ALL - LUV_HIDE_SPECULATION);
+	CHECK(get_hidden(0, 0, 0, 1u << 31) == LUV_HIDE_ALL - LUV_HIDE_SPECULATION);
 }
 
 /* --- A vector to a device, and one from it: two accesses of eight bytes --- */
