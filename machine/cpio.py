@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 ALIGNMENT = 4
 TRAILER = "TRAILER!!!"
@@ -33,6 +34,14 @@ def make_directory(path: str) -> Entry:
 def make_link(path: str, target: str) -> Entry:
     """Return the entry of a symbolic link."""
     return Entry(path, stat.S_IFLNK | 0o777, target.encode())
+
+
+def list_folders(files: Mapping[str, object]) -> list[str]:
+    """Return every folder that the paths need."""
+    folders: set[str] = set()
+    for path in files:
+        folders.update(str(parent) for parent in Path(path).parents if str(parent) != ".")
+    return sorted(folders)
 
 
 def pad(data: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from machine.command import run_command
@@ -34,14 +33,6 @@ def find_libraries(program: Path, root: Path | None = None) -> dict[str, Path]:
         if path.startswith("/"):
             found[path.removeprefix(str(root)) if root else path] = Path(path).resolve()
     return found
-
-
-def list_folders(files: Mapping[str, object]) -> list[str]:
-    """Return every folder that the paths need."""
-    folders: set[str] = set()
-    for path in files:
-        folders.update(str(parent) for parent in Path(path).parents if str(parent) != ".")
-    return sorted(folders)
 
 
 def collect_trixie(root: Path) -> dict[str, Path]:

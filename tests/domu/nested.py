@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from machine.cpio import Entry, make_directory, make_file, write_archive
+from machine.cpio import Entry, list_folders, make_directory, make_file, write_archive
 from machine.debian import Kernel, find_module, get_kernel
-from machine.domu import QEMU, collect_domu, list_folders
+from machine.domu import QEMU, collect_domu
 from machine.initrd import BUSYBOX, CHARACTER_DEVICE
 from machine.paths import BUILD, make_folder
 
