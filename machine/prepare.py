@@ -7,7 +7,7 @@ from pathlib import Path
 from machine.bochs import Machine
 from machine.command import run_command
 from machine.debian import Kernel, get_kernel
-from machine.disk import CYLINDER, KERNEL_OPTIONS, PERIODIC, Boot, make_disk, write_linux_config
+from machine.disk import CYLINDER, HALTING, KERNEL_OPTIONS, Boot, make_disk, write_linux_config
 from machine.grub import make_loader_cd
 from machine.initrd import Contents, make_initrd
 from machine.paths import IMAGE, MachineFault
@@ -23,8 +23,8 @@ def write_kernel_options(request: Request) -> str:
     """Return the command line of dom0's kernel; what the user adds comes last and wins."""
     rows, columns = request.size
     duty = f"luv.do={request.duty} luv.size={rows}x{columns}"
-    clock = PERIODIC if request.cpus > 1 and "pool=" in request.luvalley_options else ""
-    return " ".join(filter(None, [KERNEL_OPTIONS, duty, clock, request.kernel_options]))
+    idle = HALTING if request.cpus > 1 else ""
+    return " ".join(filter(None, [KERNEL_OPTIONS, duty, idle, request.kernel_options]))
 
 
 def make_dom0_disk(path: Path, request: Request, kernel: Kernel) -> None:
