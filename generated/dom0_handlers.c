@@ -6,7 +6,7 @@
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "runtime/domu/domu.h"
+#include "runtime/domu/rights.h"
 #include "runtime/guest.h"
 #include "runtime/host.h"
 #include "runtime/log.h"
@@ -319,10 +319,12 @@ static struct answer hypercall_memory_unmap(struct cpu *cpu, struct domain *doma
     return memory_unmap(cpu, domain, guest, size);
 }
 
-/* Which of `pages` from `guest` on were written since asked last: a bit each in the vCPU's state area. */
-static struct answer hypercall_memory_dirty(struct cpu *cpu, struct vcpu *vcpu, u64 guest, u64 pages)
+/* Which of `pages` (at most 64, of one 2 MiB) from `guest` on the guest has written since this was asked last: a bit
+ * each. A CPU that entered before may write more of what was told,
+ * untold: memory_unmap of size 0 says EAGAIN while there is one. ENOSYS: not on this CPU. */
+static struct answer hypercall_memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages)
 {
-    return memory_dirty(cpu, vcpu, guest, pages);
+    return memory_dirty(cpu, domain, guest, pages);
 }
 
 /* Runs the vCPU on this CPU until it comes back, and says why: enum luv_exit, with more in the run page. */
@@ -430,14 +432,14 @@ static struct answer hold_memory_unmap(struct cpu *cpu, u32 callers)
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_memory_dirty(struct cpu *cpu)
+static struct answer hold_memory_dirty(struct cpu *cpu, u32 callers)
 {
-    struct vcpu *vcpu;
-    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    struct domain *domain;
+    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
-    struct answer answer = hypercall_memory_dirty(cpu, vcpu, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx);
-    vcpu_leave(vcpu);
+    struct answer answer = hypercall_memory_dirty(cpu, domain, (u64)cpu->guest.rsi, (u32)cpu->guest.rdx);
+    domain_leave(domain);
     return answer;
 }
 
@@ -523,7 +525,9 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
     case 22:
         return hold_memory_unmap(cpu, CALLER_OWNER);
     case 23:
-        return hold_memory_dirty(cpu);
+        if (cpu->guest.rdx >> 32)
+            break;
+        return hold_memory_dirty(cpu, CALLER_OWNER);
     case 24:
         return hold_vcpu_run(cpu);
     case 25:
@@ -772,8 +776,10 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
 /* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
 static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
-    if (string)
-        machine_stop(cpu, "dom0 used a string instruction on a trapped port");
+    if (string) {
+        guest_io_string(cpu, "dom0 used a string instruction on a trapped port");
+        return;
+    }
     if (port == LUV_ROOT_PORT)
         on_hypercall_port(cpu, port, size, input);
     else if (size == 1)

@@ -109,8 +109,8 @@ struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 
 /* Guest-physical addresses show nothing. */
 struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size);
 
-/* Which pages were written, into the vCPU's state area; the marks are cleared. */
-struct answer memory_dirty(struct cpu *cpu, struct vcpu *vcpu, u64 guest, u64 pages);
+/* Which pages the guest has written; the marks are cleared. */
+struct answer memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages);
 
 /* Runs a vCPU until something is for its VMM. */
 struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu);

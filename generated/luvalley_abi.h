@@ -40,7 +40,9 @@
  * or a CPU may still use it: make them leave. A size of 0 only asks that. ENOMEM where a large page must be split
  * and there is no page for its table. */
 #define LUV_HYPERCALL_memory_unmap 22
-/* Which of `pages` from `guest` on were written since asked last: a bit each in the vCPU's state area. */
+/* Which of `pages` (at most 64, of one 2 MiB) from `guest` on the guest has written since this was asked last: a bit
+ * each. A CPU that entered before may write more of what was told,
+ * untold: memory_unmap of size 0 says EAGAIN while there is one. ENOSYS: not on this CPU. */
 #define LUV_HYPERCALL_memory_dirty 23
 /* Runs the vCPU on this CPU until it comes back, and says why: enum luv_exit, with more in the run page. */
 #define LUV_HYPERCALL_vcpu_run 24

@@ -120,8 +120,9 @@ static const struct luv_call luv_calls[] __attribute__((unused)) = {
         .name = "memory_dirty",
         .number = LUV_HYPERCALL_memory_dirty,
         .callers = LUV_FROM_OWNER,
-        .arguments = { { "vcpu", LUV_KIND_VCPU }, { "guest", LUV_KIND_U64 }, { "pages", LUV_KIND_U64 } },
-        .errors = { ENOENT, EAGAIN, EBUSY, EINVAL, ENOSYS },
+        .arguments = { { "domain", LUV_KIND_DOMAIN }, { "guest", LUV_KIND_U64 }, { "pages", LUV_KIND_U32 } },
+        .returns = LUV_KIND_U64,
+        .errors = { ENOENT, EAGAIN, ENOMEM, EINVAL, ENOSYS },
     },
     {
         .name = "vcpu_run",

@@ -25,8 +25,8 @@ KERNEL_OPTIONS = (
     "console=ttyS0,115200 quiet mitigations=off nokaslr tsc_early_khz=100000 cryptomgr.notests=1 no_timer_check "
     "nowatchdog audit=0 apparmor=0 selinux=0 random.trust_cpu=on rcupdate.rcu_expedited=1 panic=-1"
 )
-# MWAIT on Bochs 2.7 misses most stores of other CPUs: it drops their translations of the watched line by its physical address.
-# A CPU then sleeps until its next interrupt, for seconds or for good, on the bare machine too.
+# MWAIT on Bochs 2.7 misses most stores of other CPUs: MONITOR drops their translations of the watched line by its
+# physical address. A CPU then sleeps until its next interrupt, for seconds or for good, on the bare machine too.
 HALTING = "idle=halt"
 
 

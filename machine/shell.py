@@ -25,7 +25,7 @@ def make_raw(descriptor: int) -> Iterator[None]:
     """Hand key strokes on as they come; put the terminal back at the end."""
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setraw(descriptor)
+        tty.setraw(descriptor, termios.TCSADRAIN)  # what is typed already is not lost
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
@@ -61,10 +61,10 @@ def wait_for_shell(run: Run, line: Line, timeout: float) -> bytes | None:
     marker = OUTPUT.strip().encode() + b"\r\n"
     while run.step() and run.seconds < timeout:
         heard += line.read(MOMENT)
-        reporter.show(run.report())
         if marker in heard:
             reporter.clear()
             return heard.partition(marker)[2]
+        reporter.show(run.report())
     reporter.clear()
     return None
 

@@ -25,6 +25,8 @@ void guest_msr_answer(struct cpu *cpu, u64 value);
 void guest_msr_read_try(struct cpu *cpu, u32 msr);
 void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value);
 void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input);
+/* A string instruction, which nobody means for a trapped port: ring 3 may not, and for a kernel the machine says why it stops. */
+void guest_io_string(struct cpu *cpu, const char *why);
 void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)(struct cpu *, u16, bool));
 
 static inline void guest_advance_by(struct cpu *cpu, u64 length)
@@ -64,8 +66,9 @@ static inline bool guest_is_64bit(void)
     return vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L && vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA;
 }
 
-/* 64-bit code in ring 3: the DPL of SS is the CPL. SDM: 25.4.1 */
+/* 64-bit code in ring 3. Nobody runs code whose DPL is 3 in another ring; conforming code of a lower DPL is not meant. */
 static inline bool guest_in_user_64(void)
 {
-    return (vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL_MASK) == ACCESS_RIGHTS_DPL_MASK && guest_is_64bit();
+    u64 user = ACCESS_RIGHTS_L | ACCESS_RIGHTS_DPL_MASK;
+    return (vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & user) == user && vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA;
 }

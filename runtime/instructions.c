@@ -2,6 +2,7 @@
 #include "generated/externs.h"
 #include "guest.h"
 #include "host.h"
+#include "stop.h"
 
 void guest_msr_answer(struct cpu *cpu, u64 value)
 {
@@ -51,6 +52,14 @@ void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)
     u64 kept = size == 4 ? 0 : rax & ~mask;
     cpu->guest.rax = input ? kept | read : rax;
     guest_advance(cpu);
+}
+
+/* The DPL of SS is the CPL. SDM: 25.4.1 */
+void guest_io_string(struct cpu *cpu, const char *why)
+{
+    if (!(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL_MASK))
+        machine_stop(cpu, why);
+    guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
 /* The upper half of RAX is kept by narrow reads and cleared by 32-bit ones, as always. */

@@ -19,6 +19,7 @@ from tests.domu_model import (
     ENOMEM,
     GUEST_PAGES,
     LARGE,
+    MARKS,
     PAGE,
     READ,
     WRITE,
@@ -32,7 +33,7 @@ from tests.support import ROOT, TESTS
 
 MODULES = ("pages", "pool", "tables", "mapping", "vcpus", "dispatch", "domain", "frames", "reap")
 OWNER, SECRET, ROOT_CALLER = 1, 2, 4
-DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP = range(7)
+DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP, DIRTY = range(8)
 PROCESSES, USER_CHUNKS = 4, 32
 FRAMES = (14, 6)
 FRAME = 0x000F_FFFF_FFFF_F000
@@ -40,13 +41,15 @@ PATIENCE = 5000  # calls that say EAGAIN
 GUEST_CHUNKS = (0, 1, 2, 3, 2048, GUEST_PAGES // LARGE - 1)
 
 
-def build(folder: Path, changed: Path | None = None) -> Path:
-    """The library, with one of its modules replaced."""
-    sources = [ROOT / "runtime" / "domu" / f"{name}.c" for name in MODULES]
-    sources = [changed if changed and changed.name == one.name else one for one in sources]
+def build(folder: Path, name: str = "", text: str = "") -> Path:
+    """The library from a copy of runtime/domu, in which the file of this name has another text."""
+    code = Path(shutil.copytree(ROOT / "runtime" / "domu", folder / "domu"))
+    if name:
+        (code / name).write_text(text)
+    sources = [code / f"{module}.c" for module in MODULES]
     flags = ["-shared", "-fPIC", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover", "-Wall", "-Wextra",
              "-include", TESTS / "host" / "processor_host.h",
-             "-I", ROOT, "-I", ROOT / "runtime", "-I", ROOT / "runtime" / "domu"]
+             "-I", folder, "-I", code, "-I", ROOT, "-I", ROOT / "runtime"]
     path = folder / "domus.so"
     rest = [TESTS / "host" / "domus_host.c", ROOT / "runtime" / "string.c", *sources]
     subprocess.run(["gcc", *map(str, [*flags, "-o", path, *rest])], check=True)
@@ -275,28 +278,29 @@ class Machine:
 
     def split(self) -> None:
         """Somebody asks about a part of a written large leaf; it loses a page; somebody asks about the rest."""
-        drawn = self.draw_vcpu(inside=False)
-        if not drawn or not drawn[0].large:
+        domain = self.draw_domain()
+        if not domain or not domain.large:
             return
-        chunk = self.source.choice(list(drawn[0].large))
-        self.write_page(drawn[0], chunk * LARGE)
-        self.harvest_range(*drawn, chunk * LARGE, self.source.randrange(1, LARGE))
-        self.unmap_range(drawn[0], chunk * LARGE + self.source.randrange(LARGE), 1)
-        self.harvest_range(*drawn, chunk * LARGE, LARGE)
+        chunk = self.source.choice(list(domain.large))
+        self.write_page(domain, chunk * LARGE)
+        first, count = self.source.randrange(LARGE - MARKS), self.source.randrange(1, MARKS + 1)
+        self.harvest_pages(domain, chunk * LARGE + first, count)
+        self.unmap_range(domain, chunk * LARGE + self.source.randrange(LARGE), 1)
+        for first in range(chunk * LARGE, chunk * LARGE + LARGE, MARKS):
+            self.harvest_pages(domain, first, MARKS)
 
     def harvest(self) -> None:
-        drawn = self.draw_vcpu(inside=False)
-        if drawn:
-            self.harvest_range(*drawn, *self.draw_guest())
+        domain = self.draw_domain()
+        if domain:
+            counts = (1, MARKS, MARKS, self.source.randrange(MARKS + 3))
+            self.harvest_pages(domain, self.draw_guest()[0], self.source.choice(counts))
 
-    def harvest_range(self, domain: Domain, vcpu: Vcpu, guest: int, count: int) -> None:
-        bits = (ctypes.c_uint64 * (count // 64 + 1))()
-        self.code.host_caller(domain.owner.number + 1, *map(ctypes.c_uint64, domain.secret))
-        three = map(ctypes.c_uint64, (vcpu.handle, guest * PAGE, count))
-        error = self.code.host_dirty(*three, bits)
-        found = [guest + at for at in range(count) if bits[at // 64] >> at % 64 & 1]
-        self.expect("dirty", error, 0)
-        self.expect("dirty pages", found == self.model.harvest(domain, guest, count), True)
+    def harvest_pages(self, domain: Domain, guest: int, count: int) -> None:
+        error, bits = self.call(domain, DIRTY, guest * PAGE, count)
+        found = [guest + at for at in range(MARKS) if bits >> at & 1]
+        wanted, pages = self.model.harvest(domain, guest, count)
+        self.expect("dirty", error, wanted)
+        self.expect("dirty pages", found == pages, True)
 
     def enter(self) -> None:
         """A CPU takes a vCPU; a second one cannot, nor can a stranger."""

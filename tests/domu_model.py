@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 PAGE, LARGE = 4096, 512  # bytes; pages of a large one, and of a frame
-EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL = 1, 2, 11, 12, 14, 16, 17, 22
+EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSYS = 1, 2, 11, 12, 14, 16, 17, 22, 38
 READ, WRITE = 1, 2
 BLOCK = 8  # pages
+MARKS = 64  # pages that one call of memory_dirty tells of
 DOMAINS, VCPUS, VCPUS_OF_ALL = 16, 16, 64
 GUEST_PAGES = 1 << 36
 
@@ -191,13 +192,16 @@ class Model:
         large = range(chunk * LARGE, chunk * LARGE + LARGE)
         domain.dirty |= {page for page in (large if chunk in domain.large else [guest]) if page in domain.pages}
 
-    def harvest(self, domain: Domain, guest: int, count: int) -> list[int]:
-        """The pages written; a large leaf's mark stays unless all of it was asked about."""
-        found = [page for page in range(guest, guest + count) if page in domain.dirty]
-        end = guest + count
-        taken = [page for page in found if page // LARGE not in domain.large
-                 or (guest <= page // LARGE * LARGE and page // LARGE * LARGE + LARGE <= end)]
-        domain.dirty -= set(taken)
-        if taken:
+    def harvest(self, domain: Domain, guest: int, count: int) -> tuple[int, list[int]]:
+        """The pages written, of one 2 MiB; a large leaf that was written is none from then on."""
+        chunk, end = guest // LARGE, guest + count
+        if not 0 < count <= MARKS or end > GUEST_PAGES or (end - 1) // LARGE != chunk:
+            return EINVAL, []
+        if chunk in domain.large and chunk * LARGE in domain.dirty:
+            domain.large.remove(chunk)
+            domain.tables.add(chunk)
+        found = [page for page in range(guest, end) if page in domain.dirty]
+        domain.dirty -= set(found)
+        if found:
             domain.forget()
-        return found
+        return 0, found

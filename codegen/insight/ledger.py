@@ -134,7 +134,7 @@ def table_actions(event: str, domain: Domain) -> list[Action]:
 
 
 def table_outcomes(event: str, domain: Domain) -> tuple[str, ...]:
-    """How an access can end; a string instruction on a trapped port is not emulated."""
+    """How an access can end; a string instruction on a trapped port stops a kernel, and is #GP in ring 3."""
     words = [word for action in table_actions(event, domain) for word in outcomes_of_action(action)]
     return tuple(dict.fromkeys([*words, *(["stop"] if event == "io" and not domain.under else [])]))
 

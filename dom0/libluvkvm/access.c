@@ -44,7 +44,10 @@ bool do_access(struct vcpu *vcpu)
 		return true;
 	}
 	vcpu->access.asked = true;
-	(vcpu->access.memory ? ask_memory : ask_port)(vcpu);
+	if (vcpu->access.memory)
+		ask_memory(vcpu);
+	else
+		ask_port(vcpu);
 	return false;
 }
 

@@ -218,14 +218,6 @@ static void *vmcall_map_vcpu(struct vcpu *vcpu, void *address, size_t size, int 
 	return map_pages(address, size, protection, flags, get_own_vm(vcpu->vm)->pool.fd, get_own(vcpu)->block_offset);
 }
 
-/* Which pages were written is not asked yet: all. */
-static int vmcall_get_dirty(struct vm *vm, struct kvm_dirty_log *log)
-{
-	(void)vm;
-	(void)log;
-	return -ENOSYS;
-}
-
 const struct backend backend_vmcall = {
 	.name = "vmcall",
 	.open = vmcall_open,

@@ -77,13 +77,11 @@ static bool matches(const struct kvm_ioeventfd *event, const struct access *acce
 	return !(event->flags & KVM_IOEVENTFD_FLAG_DATAMATCH) || event->datamatch == value;
 }
 
-bool signal_ioeventfd(struct vm *vm, const struct access *access)
+static APART bool signal_listed(struct vm *vm, const struct access *access)
 {
 	const uint64_t one = 1;
 	bool found = false;
 
-	if (!access->write || access->count != 1 || !vm->ioeventfd_count)
-		return false;
 	pthread_rwlock_rdlock(&vm->lock);
 	for (uint32_t i = 0; i < vm->ioeventfd_count && !found; i++) {
 		found = matches(&vm->ioeventfds[i].request, access);
@@ -92,6 +90,11 @@ bool signal_ioeventfd(struct vm *vm, const struct access *access)
 	}
 	pthread_rwlock_unlock(&vm->lock);
 	return found;
+}
+
+bool signal_ioeventfd(struct vm *vm, const struct access *access)
+{
+	return access->write && access->count == 1 && vm->ioeventfd_count && signal_listed(vm, access);
 }
 
 /* --- Coalesced writes: a ring that the VMM reads before it looks at the device. It maps the first processor's. --- */
@@ -136,17 +139,19 @@ static bool put_in_ring(struct kvm_coalesced_mmio_ring *ring, const struct acces
 	return true;
 }
 
-bool coalesce_write(struct vcpu *vcpu, const struct access *access)
+static APART bool coalesce_zoned(struct vm *vm, const struct access *access)
 {
-	struct vm *vm = vcpu->vm;
 	bool found = false;
 
-	if (!access->write || !access->memory || !vm->zone_count || access->size > 8)
-		return false;
 	pthread_rwlock_wrlock(&vm->lock);
 	for (uint32_t i = 0; i < vm->zone_count && !found; i++)
 		found = is_inside(&vm->zones[i], access);
 	found = found && put_in_ring(vm->vcpus[0]->ring, access);
 	pthread_rwlock_unlock(&vm->lock);
 	return found;
+}
+
+bool coalesce_write(struct vcpu *vcpu, const struct access *access)
+{
+	return access->memory && access->write && access->size <= 8 && vcpu->vm->zone_count && coalesce_zoned(vcpu->vm, access);
 }

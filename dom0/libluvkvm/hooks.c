@@ -139,7 +139,7 @@ EXPORT int munmap(void *address, size_t size)
 	return (int)syscall(SYS_munmap, address, size);
 }
 
-static long answer(struct object object, unsigned long request, void *argument)
+static APART long answer(struct object object, unsigned long request, void *argument)
 {
 	switch (object.kind) {
 	case OBJECT_VCPU:
@@ -160,6 +160,8 @@ EXPORT int hook_ioctl(int fd, unsigned long request, void *argument)
 	if (_IOC_TYPE(request) == KVMIO) {
 		struct object object = find_object(fd);
 
+		if (request == KVM_RUN && object.kind == OBJECT_VCPU) /* nothing is called more often */
+			return (int)give(run_vcpu(object.self));
 		if (object.kind)
 			return (int)give(answer(object, request, argument));
 	}

@@ -46,12 +46,10 @@ static void create_timer(struct vcpu *vcpu)
 		log_line("a processor's timer cannot be made: its guest will hang");
 }
 
-void adopt_thread(struct vcpu *vcpu)
+static APART void take_thread(struct vcpu *vcpu)
 {
 	sigset_t kick;
 
-	if (current == vcpu)
-		return;
 	install_handler();
 	create_timer(vcpu);
 	vcpu->thread = pthread_self();
@@ -62,6 +60,12 @@ void adopt_thread(struct vcpu *vcpu)
 	sigaddset(&kick, KICK);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 	atomic_store(&vcpu->work, true);
+}
+
+void adopt_thread(struct vcpu *vcpu)
+{
+	if (current != vcpu)
+		take_thread(vcpu);
 }
 
 /* One signal is enough: who finds it reachable sends it, and the next finds it on its way. */
@@ -90,7 +94,7 @@ bool is_exit_wanted(const struct vcpu *vcpu)
 	return *(volatile const uint8_t *)&vcpu->run->immediate_exit & (uint8_t)~KICKED;
 }
 
-void wait_for_kick(struct vcpu *vcpu)
+APART void wait_for_kick(struct vcpu *vcpu)
 {
 	sigset_t open;
 

@@ -18,7 +18,7 @@ enum luv_finish {
 enum luv_want { LUV_WANT_WINDOW = 1, LUV_WANT_NMI_WINDOW = 2 };
 /* What a guest's CPUID does not have, the flags of vcpu_set's CONTROLS: instructions that are #UD for it; SPEC_CTRL and PRED_CMD. */
 enum luv_hide { LUV_HIDE_INVPCID = 1, LUV_HIDE_RDTSCP = 2, LUV_HIDE_XSAVES = 4, LUV_HIDE_SPECULATION = 8, LUV_HIDE_ALL = 15 };
-enum luv_io { LUV_IO_IN = 1, LUV_IO_STRING = 2, LUV_IO_REP = 4 };
+enum luv_io { LUV_IO_SIZE_MINUS_ONE = 7, LUV_IO_IN = 8, LUV_IO_STRING = 16, LUV_IO_REP = 32 };
 enum luv_memory {
 	LUV_MEMORY_READ = 1, LUV_MEMORY_WRITE = 2, LUV_MEMORY_FETCH = 4,
 	LUV_MEMORY_LINEAR = 8, /* linear is valid and the access was to it, not to a page table on the way */
@@ -42,25 +42,27 @@ struct luv_run {
 	uint32_t event_error;
 	uint32_t event_length; /* of the instruction, for soft events */
 	uint32_t blocking;     /* form of the interruptibility field: 0 STI, 1 MOV SS, 3 NMI */
-	/* 0x0A0: in */
+	/* 0x0A0: in; the TPR both ways */
 	union {
 		struct {
 			uint8_t want;          /* enum luv_want */
 			uint8_t finish;        /* enum luv_finish; the hypervisor sets it to RESUME on each exit */
 			uint8_t tpr_threshold; /* 0..15; 0: never LUV_EXIT_TPR */
-			uint8_t spare_in[5];
+			uint8_t tpr;           /* CR8, 0..15 */
 		};
-		uint64_t wishes; /* the same, in one piece */
+		uint32_t wishes; /* the same, in one piece */
 	};
-	/* 0x0A8: both ways */
-	uint8_t tpr;           /* CR8, 0..15 */
-	uint8_t spare_both[7];
+	uint32_t spare[3];
 	/* 0x0B0: out */
 	uint32_t exit;         /* enum luv_exit, also in RDX */
 	uint32_t length;       /* of the instruction, 0 where the exit does not know it */
 	/* 0x0B8: out, by kind of exit */
 	union {
-		struct { uint16_t port; uint8_t size, flags, address_size, segment; uint16_t spare; } io; /* address_size 2, 4, 8; segment 0..5 ES..GS */
+		union {
+			/* access: of enum luv_io; address_size 2, 4, 8 and segment 0..5 ES..GS for strings only */
+			struct { uint8_t access, spare; uint16_t port; uint8_t address_size, segment; uint16_t spare_string; };
+			uint32_t word; /* access and port in one piece */
+		} io;
 		struct { uint64_t physical, linear; uint32_t flags; uint32_t spare; } memory;
 		struct { uint32_t info, error; uint64_t qualification; } exception;
 		struct { uint64_t qualification; } task_switch;
@@ -74,7 +76,7 @@ struct luv_run {
 _Static_assert(offsetof(struct luv_run, rip) == 0x080, "");
 _Static_assert(offsetof(struct luv_run, event) == 0x090, "");
 _Static_assert(offsetof(struct luv_run, want) == 0x0A0, "");
-_Static_assert(offsetof(struct luv_run, tpr) == 0x0A8, "");
+_Static_assert(offsetof(struct luv_run, tpr) == 0x0A3, "");
 _Static_assert(offsetof(struct luv_run, exit) == 0x0B0, "");
 _Static_assert(offsetof(struct luv_run, io) == 0x0B8, "");
 _Static_assert(offsetof(struct luv_run, mode) == 0x0D8, "");

@@ -3,6 +3,7 @@
 #include "play.h"
 #include "slots.h"
 #include "walk.h"
+#include "written.h"
 
 #define PAGE_BYTES 4096u
 #define MOST_FETCHED 15u
@@ -78,6 +79,7 @@ static uint64_t access_page(struct play *play, uint64_t linear, unsigned size, b
 	if (!write)
 		return read_place(walked->memory + offset, size);
 	write_place(walked->memory + offset, size, value);
+	note_written(emulation->vm, walked->guest + offset, size);
 	return value;
 }
 

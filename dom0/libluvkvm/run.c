@@ -22,10 +22,15 @@ static bool is_pic_open(struct vcpu *vcpu)
 	return vcpu->external < 0 && (!vcpu->vm->split || apic_takes_pic(vcpu));
 }
 
+static APART bool may_interrupt(struct vcpu *vcpu)
+{
+	return is_pic_open(vcpu) && beneath(vcpu)->can_interrupt(vcpu);
+}
+
 /* May it give a vector now? */
 static bool may_take_pic(struct vcpu *vcpu)
 {
-	return has_flag(vcpu) && is_pic_open(vcpu) && beneath(vcpu)->can_interrupt(vcpu);
+	return has_flag(vcpu) && may_interrupt(vcpu);
 }
 
 static int find_vector(struct vcpu *vcpu)
@@ -57,7 +62,7 @@ static void give_interrupts(struct vcpu *vcpu)
 }
 
 /* What others left for this processor. */
-static void do_work(struct vcpu *vcpu)
+static APART void do_work(struct vcpu *vcpu)
 {
 	atomic_store(&vcpu->work, false);
 	if (vcpu->vm->split) {
@@ -77,7 +82,7 @@ static void do_work(struct vcpu *vcpu)
 
 /* --- Exits --- */
 
-static enum next answer_msr_read(struct vcpu *vcpu)
+static APART enum next answer_msr_read(struct vcpu *vcpu)
 {
 	uint64_t value = 0;
 	bool fault = !read_msr(vcpu, vcpu->msr.index, &value);
@@ -86,7 +91,7 @@ static enum next answer_msr_read(struct vcpu *vcpu)
 	return AGAIN;
 }
 
-static enum next answer_msr_write(struct vcpu *vcpu)
+static APART enum next answer_msr_write(struct vcpu *vcpu)
 {
 	bool fault = !write_msr(vcpu, vcpu->msr.index, vcpu->msr.data);
 
@@ -94,7 +99,7 @@ static enum next answer_msr_write(struct vcpu *vcpu)
 	return AGAIN;
 }
 
-static enum next answer_cpuid(struct vcpu *vcpu)
+static APART enum next answer_cpuid(struct vcpu *vcpu)
 {
 	uint32_t registers[4];
 
@@ -115,7 +120,7 @@ static enum next halt(struct vcpu *vcpu)
 	return TO_USER;
 }
 
-static enum next open_window(struct vcpu *vcpu)
+static APART enum next open_window(struct vcpu *vcpu)
 {
 	atomic_store(&vcpu->work, true);
 	if (!vcpu->run->request_interrupt_window || !may_take_pic(vcpu))
@@ -192,7 +197,7 @@ static void begin(struct vcpu *vcpu)
 	vcpu->window = vcpu->run->request_interrupt_window;
 }
 
-long run_vcpu(struct vcpu *vcpu)
+APART long run_vcpu(struct vcpu *vcpu)
 {
 	begin(vcpu);
 	for (;;) {

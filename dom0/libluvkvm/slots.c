@@ -6,6 +6,7 @@
 
 #include "vcpu.h"
 #include "vm.h"
+#include "written.h"
 
 #define FLAGS (KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)
 
@@ -38,6 +39,23 @@ static long check_region(struct vm *vm, const struct kvm_userspace_memory_region
 	return 0;
 }
 
+/* The log goes on where the memory is the same. */
+static long keep_slot(struct vm *vm, const struct kvm_userspace_memory_region *region)
+{
+	struct slot *slot = &vm->slots[region->slot];
+	bool logged = region->flags & KVM_MEM_LOG_DIRTY_PAGES && region->memory_size;
+
+	if (!logged || slot->size != region->memory_size)
+		end_log(vm, slot);
+	slot->guest = region->guest_phys_addr;
+	slot->size = region->memory_size;
+	slot->user = region->userspace_addr;
+	slot->flags = region->flags;
+	if (region->slot >= vm->slot_end)
+		vm->slot_end = region->slot + 1;
+	return logged ? start_log(vm, slot) : 0;
+}
+
 long set_slot(struct vm *vm, const struct kvm_userspace_memory_region *region)
 {
 	long result;
@@ -47,11 +65,8 @@ long set_slot(struct vm *vm, const struct kvm_userspace_memory_region *region)
 	atomic_fetch_add(&vm->slots_version, 1);
 	if (!result)
 		result = vm->backend->set_slot(vm, region);
-	if (!result) {
-		vm->slots[region->slot] = (struct slot){region->guest_phys_addr, region->memory_size, region->userspace_addr, region->flags};
-		if (region->slot >= vm->slot_end)
-			vm->slot_end = region->slot + 1;
-	}
+	if (!result)
+		result = keep_slot(vm, region);
 	atomic_fetch_add(&vm->slots_version, 1);
 	pthread_rwlock_unlock(&vm->lock);
 	return result;
@@ -60,23 +75,6 @@ long set_slot(struct vm *vm, const struct kvm_userspace_memory_region *region)
 uint32_t get_slots_version(struct vm *vm)
 {
 	return atomic_load_explicit(&vm->slots_version, memory_order_acquire);
-}
-
-/* A backend that does not know says ENOSYS: then every page may have been written. */
-long get_dirty_log(struct vm *vm, struct kvm_dirty_log *log)
-{
-	long result;
-
-	if (log->slot >= MOST_SLOTS || !(vm->slots[log->slot].flags & KVM_MEM_LOG_DIRTY_PAGES))
-		return -ENOENT;
-	result = vm->backend->get_dirty(vm, log);
-	if (result == -ENOSYS) {
-		size_t pages = vm->slots[log->slot].size / PAGE;
-
-		memset(log->dirty_bitmap, 0xFF, (pages + 63) / 64 * 8);
-		result = 0;
-	}
-	return result;
 }
 
 void *find_memory(struct vm *vm, uint64_t guest, bool write, size_t *left)
@@ -106,6 +104,8 @@ static bool copy_memory(struct vm *vm, uint64_t guest, uint8_t *data, size_t siz
 			return false;
 		part = left < size ? left : size;
 		memcpy(write ? place : data, write ? data : place, part);
+		if (write)
+			note_written(vm, guest, part);
 		guest += part;
 		data += part;
 		size -= part;

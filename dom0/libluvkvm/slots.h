@@ -8,7 +8,6 @@
 struct vm;
 
 long set_slot(struct vm *vm, const struct kvm_userspace_memory_region *region);
-long get_dirty_log(struct vm *vm, struct kvm_dirty_log *log);
 
 /* Where a guest address lies in this process; NULL if in no slot, or read-only and to be written. `left` is how
  * many bytes follow in the slot. */

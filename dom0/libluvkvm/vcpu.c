@@ -225,8 +225,6 @@ static long pass_state(struct vcpu *vcpu, unsigned long request, void *argument)
 
 long answer_vcpu(struct vcpu *vcpu, unsigned long request, void *argument)
 {
-	if (request == KVM_RUN)
-		return run_vcpu(vcpu);
 	atomic_store(&vcpu->work, true); /* whatever this changes, the loop looks at everything again */
 	switch (request) {
 	case KVM_INTERRUPT: return set_external(vcpu, argument);

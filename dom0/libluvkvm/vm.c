@@ -12,6 +12,7 @@
 #include "slots.h"
 #include "system.h"
 #include "vcpu.h"
+#include "written.h"
 
 #define IOAPIC_PINS 24
 

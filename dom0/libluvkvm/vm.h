@@ -17,6 +17,7 @@
 struct slot {
 	uint64_t guest, size, user;
 	uint32_t flags;
+	uint64_t *written; /* a bit for each page, where a log is kept */
 };
 
 struct ioeventfd {
@@ -42,6 +43,7 @@ struct vm {
 	struct slot slots[MOST_SLOTS];
 	_Atomic uint32_t slots_version;
 	uint32_t slot_end; /* behind the last that has ever been used */
+	uint32_t logged;   /* slots with a log */
 	struct ioeventfd ioeventfds[MOST_IOEVENTFDS];
 	uint32_t ioeventfd_count;
 	struct kvm_coalesced_mmio_zone zones[MOST_ZONES];

@@ -66,6 +66,12 @@ static inline struct vmcall_vm *get_own_vm(struct vm *vm)
 	return vm->own;
 }
 
+/* Bytes of a port access. */
+static inline uint32_t get_io_size(const struct luv_run *run)
+{
+	return (run->io.access & LUV_IO_SIZE_MINUS_ONE) + 1u;
+}
+
 #define EVENT_VALID 0x80000000u
 #define EVENT_CODE 0x800u
 #define EVENT_TYPE(event) ((event) >> 8 & 7)
@@ -92,6 +98,7 @@ void release_empty(struct vmcall_vm *vm);
 
 /* vmcall_memory.c */
 int vmcall_set_slot(struct vm *vm, const struct kvm_userspace_memory_region *region);
+int vmcall_get_dirty(struct vm *vm, struct kvm_dirty_log *log);
 void add_vm(struct vmcall_vm *vm);
 void remove_vm(struct vmcall_vm *vm);
 

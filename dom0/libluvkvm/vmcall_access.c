@@ -67,7 +67,7 @@ static enum exit_kind begin(struct vcpu *vcpu)
 	return play(vcpu);
 }
 
-static enum exit_kind take_string(struct vcpu *vcpu)
+static APART enum exit_kind take_string(struct vcpu *vcpu)
 {
 	return begin_batch(vcpu) ? ask(get_own(vcpu), false) : begin(vcpu);
 }
@@ -79,12 +79,12 @@ enum exit_kind take_port(struct vcpu *vcpu)
 	struct access *access = &vcpu->access;
 
 	own->batch = 0;
-	if (run->io.flags & LUV_IO_STRING)
+	if (run->io.access & LUV_IO_STRING)
 		return take_string(vcpu);
 	access->memory = false;
-	access->write = !(run->io.flags & LUV_IO_IN);
+	access->write = !(run->io.access & LUV_IO_IN);
 	access->address = run->io.port;
-	access->size = run->io.size;
+	access->size = get_io_size(run);
 	access->count = 1;
 	access->data = vcpu->port_data;
 	memcpy(vcpu->port_data, &run->rax, 4);
@@ -92,10 +92,21 @@ enum exit_kind take_port(struct vcpu *vcpu)
 }
 
 /* AL and AX leave the rest of RAX, EAX clears its upper half. */
+static APART void take_input(struct luv_run *run, const struct access *access)
+{
+	uint32_t value;
+
+	if (access->size == 4) {
+		memcpy(&value, access->data, sizeof value);
+		run->rax = value;
+	} else {
+		memcpy(&run->rax, access->data, access->size);
+	}
+}
+
 static void answer_port(struct vcpu *vcpu)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
-	uint32_t value;
 
 	own->play = PLAY_NONE;
 	if (own->batch) {
@@ -103,14 +114,8 @@ static void answer_port(struct vcpu *vcpu)
 		return;
 	}
 	own->run->finish = LUV_FINISH_ADVANCE;
-	if (vcpu->access.write)
-		return;
-	if (vcpu->access.size == 4) {
-		memcpy(&value, vcpu->access.data, sizeof value);
-		own->run->rax = value;
-	} else {
-		memcpy(&own->run->rax, vcpu->access.data, vcpu->access.size);
-	}
+	if (!vcpu->access.write)
+		take_input(own->run, &vcpu->access);
 }
 
 /* --- By the emulator --- */
@@ -218,7 +223,7 @@ enum exit_kind take_memory(struct vcpu *vcpu)
 	return report_internal(vcpu, delivery ? KVM_INTERNAL_ERROR_DELIVERY_EV : KVM_INTERNAL_ERROR_EMULATION);
 }
 
-static void answer_instruction(struct vcpu *vcpu)
+static APART void answer_instruction(struct vcpu *vcpu)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
 	struct device_access *wanted = &own->emulation.access;

@@ -1,5 +1,6 @@
 /* Slots: the guest addresses at which the VMM's memory is mapped. */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "log.h"
@@ -11,6 +12,7 @@
 #define RIGHTS_READ 1u
 #define RIGHTS_WRITE 2u
 #define RIGHTS_EXECUTE 4u
+#define DIRTY_PAGES 64
 #define PATIENCE 100000 /* calls that bring nothing forward */
 
 /* --- Hypercalls on ranges: each does a part and says how far it came --- */
@@ -130,6 +132,55 @@ int vmcall_set_slot(struct vm *vm, const struct kvm_userspace_memory_region *reg
 	error = change_slot(own, &vm->slots[region->slot], region);
 	pthread_mutex_unlock(&own->lock);
 	return error;
+}
+
+/* --- The log of written pages: 64 a call, all of one 2 MiB --- */
+
+static uint64_t count_asked(uint64_t guest, uint64_t left)
+{
+	uint64_t most = (WINDOW_BYTES - guest % WINDOW_BYTES) / PAGE;
+
+	most = most < DIRTY_PAGES ? most : DIRTY_PAGES;
+	return left < most ? left : most;
+}
+
+static int64_t ask_dirty(struct vmcall_vm *vm, uint64_t guest, uint64_t pages, uint64_t *dirty)
+{
+	struct gate_call call = make_call(LUV_HYPERCALL_memory_dirty, vm->secret);
+
+	call.rdi = vm->handle;
+	call.rsi = guest;
+	call.rdx = pages;
+	*dirty = 0;
+	return call_until_done(&call, dirty);
+}
+
+static void put_bits(uint64_t *bitmap, uint64_t from, uint64_t bits)
+{
+	unsigned shift = from % 64;
+
+	bitmap[from / 64] |= bits << shift;
+	if (shift && bits >> (64 - shift))
+		bitmap[from / 64 + 1] |= bits >> (64 - shift);
+}
+
+/* A large page that was written is taken apart for it: without a page for that, every page counts as written. */
+int vmcall_get_dirty(struct vm *vm, struct kvm_dirty_log *log)
+{
+	const struct slot *slot = &vm->slots[log->slot];
+	uint64_t pages = slot->size / PAGE, any = 0;
+
+	memset(log->dirty_bitmap, 0, (pages + 63) / 64 * sizeof(uint64_t));
+	for (uint64_t asked, done = 0; done < pages; done += asked) {
+		uint64_t guest = slot->guest + done * PAGE, dirty;
+
+		asked = count_asked(guest, pages - done);
+		if (ask_dirty(get_own_vm(vm), guest, asked, &dirty))
+			return -ENOSYS;
+		put_bits(log->dirty_bitmap, done, dirty);
+		any |= dirty;
+	}
+	return any ? unmap_memory(get_own_vm(vm), 0, 0) : 0;
 }
 
 /* --- What the VMM does to its memory by itself --- */

@@ -70,7 +70,7 @@ static enum exit_kind take_halt(struct vcpu *vcpu)
 	return get_own(vcpu)->run->rflags & RFLAGS_TF ? EXIT_INTERRUPTED : EXIT_HALT;
 }
 
-static enum exit_kind take_xsetbv(struct vcpu *vcpu)
+static APART enum exit_kind take_xsetbv(struct vcpu *vcpu)
 {
 	const struct luv_run *run = get_own(vcpu)->run;
 
@@ -82,7 +82,7 @@ static enum exit_kind take_xsetbv(struct vcpu *vcpu)
 }
 
 /* Only a guest's kernel may call. */
-static enum exit_kind take_hypercall(struct vcpu *vcpu)
+static APART enum exit_kind take_hypercall(struct vcpu *vcpu)
 {
 	struct luv_run *run = get_own(vcpu)->run;
 	const uint64_t arguments[4] = {run->rbx, run->rcx, run->rdx, run->rsi};
@@ -93,7 +93,7 @@ static enum exit_kind take_hypercall(struct vcpu *vcpu)
 	return EXIT_INTERRUPTED;
 }
 
-static enum exit_kind take_exception(struct vcpu *vcpu)
+static APART enum exit_kind take_exception(struct vcpu *vcpu)
 {
 	struct luv_run *run = get_own(vcpu)->run;
 	struct kvm_sregs sregs = {0};
@@ -106,13 +106,13 @@ static enum exit_kind take_exception(struct vcpu *vcpu)
 	return EXIT_TO_USER;
 }
 
-static enum exit_kind take_task_switch(struct vcpu *vcpu)
+static APART enum exit_kind take_task_switch(struct vcpu *vcpu)
 {
 	log_line("the guest switches tasks by hardware, which is not offered; RIP 0x%llx", (unsigned long long)get_own(vcpu)->run->rip);
 	return report_internal(vcpu, KVM_INTERNAL_ERROR_EMULATION);
 }
 
-static enum exit_kind take_refusal(struct vcpu *vcpu)
+static APART enum exit_kind take_refusal(struct vcpu *vcpu)
 {
 	const struct luv_run *run = get_own(vcpu)->run;
 
@@ -123,7 +123,7 @@ static enum exit_kind take_refusal(struct vcpu *vcpu)
 	return EXIT_TO_USER;
 }
 
-static enum exit_kind take_unforeseen(struct vcpu *vcpu)
+static APART enum exit_kind take_unforeseen(struct vcpu *vcpu)
 {
 	const struct luv_run *run = get_own(vcpu)->run;
 
@@ -167,7 +167,7 @@ static enum exit_kind take_exit(struct vcpu *vcpu)
 
 /* --- In --- */
 
-static enum exit_kind report_refusal(struct vcpu *vcpu, int64_t status)
+static APART enum exit_kind report_refusal(struct vcpu *vcpu, int64_t status)
 {
 	vcpu->error = status == -EBUSY ? status : -EIO;
 	log_line("Luvalley does not run the processor %u: error %lld", vcpu->id, (long long)-status);
@@ -205,7 +205,7 @@ static enum exit_kind enter_stepping(struct vcpu *vcpu)
 }
 
 /* The next round of a repeated instruction; the guest does it itself if an event comes first. */
-static bool repeat(struct vcpu *vcpu, enum exit_kind *kind)
+static APART bool repeat(struct vcpu *vcpu, enum exit_kind *kind)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
 
@@ -220,7 +220,7 @@ static bool repeat(struct vcpu *vcpu, enum exit_kind *kind)
 }
 
 /* What came before the guest can go on. True: `kind` is an exit. */
-static bool do_first(struct vcpu *vcpu, enum exit_kind *kind)
+static APART bool do_first(struct vcpu *vcpu, enum exit_kind *kind)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
 

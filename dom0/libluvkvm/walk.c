@@ -1,6 +1,7 @@
 #include "walk.h"
 
 #include "slots.h"
+#include "written.h"
 
 #define CR0_PG (1ull << 31)
 #define CR0_WP (1ull << 16)
@@ -77,6 +78,7 @@ static void mark(struct vm *vm, const struct shape *shape, uint64_t where, uint6
 		__atomic_fetch_or((uint32_t *)place, (uint32_t)marks, __ATOMIC_SEQ_CST);
 	else
 		__atomic_fetch_or((uint64_t *)place, marks, __ATOMIC_SEQ_CST);
+	note_written(vm, where, shape->entry);
 }
 
 static bool is_allowed(const struct luv_mode *mode, uint64_t rights, bool write)

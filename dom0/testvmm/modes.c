@@ -146,3 +146,11 @@ int find_vector(struct processor *processor)
 		return -1;
 	return (int)(offset / STUB_BYTES);
 }
+
+void reach_second_gigabyte(struct domain *domain)
+{
+	uint64_t *table3 = (uint64_t *)(domain->memory + TABLE3), *table2 = (uint64_t *)(domain->memory + TABLE2_OTHER);
+
+	table3[1] = TABLE2_OTHER | 3;
+	table2[0] = 0x40000000 | 0x83;
+}

@@ -81,7 +81,7 @@ void set_msr(struct processor *processor, uint32_t index, uint64_t value);
 enum {
 	CODE = 0x1000, STUBS = 0x4000, STACK = 0x8000, DATA = 0x9000, FAULT_STACK = 0xA000,
 	TABLE4 = 0x10000, TABLE3 = 0x11000, TABLE2 = 0x12000, PAE_TABLE3 = 0x13000, TABLE_32 = 0x14000,
-	GDT = 0x15000, IDT = 0x16000, TSS = 0x17000, TSS_OTHER = 0x18000
+	GDT = 0x15000, IDT = 0x16000, TSS = 0x17000, TSS_OTHER = 0x18000, TABLE2_OTHER = 0x19000
 };
 enum { SELECT_CODE64 = 0x08, SELECT_DATA = 0x10, SELECT_CODE32 = 0x18, SELECT_USER32 = 0x23, SELECT_USER_DATA = 0x2B,
        SELECT_TSS = 0x30, SELECT_TSS_OTHER = 0x40 };
@@ -89,6 +89,7 @@ enum { TRAP_PORT = 0xE0 }; /* every gate leads to an OUT to it */
 enum mode { REAL, PROTECTED, PAGED, PAE, LONG };
 void begin(struct processor *processor, enum mode mode);
 void begin_user(struct processor *processor); /* PROTECTED at privilege level 3 */
+void reach_second_gigabyte(struct domain *domain); /* linear address 1 GiB is guest address 1 GiB, for 2 MiB; in LONG */
 int find_vector(struct processor *processor); /* of the gate whose OUT was the last exit, else -1 */
 
 /* --- cases --- */
@@ -98,7 +99,7 @@ int find_vector(struct processor *processor); /* of the gate whose OUT was the l
 	X(extended_state) X(debug_registers_of_dom0) X(tsc) X(timer) X(leave_now) X(window) X(halt_and_interrupt) X(tpr) X(nmi) \
 	X(shadows) X(broken_delivery) X(alignment_loop) X(debug_loop) X(triple_fault) X(absurd_controls) X(nowhere) \
 	X(refused_entry) X(refused_state) X(counts) X(bad_arguments) X(blocks) X(rights) X(frames) X(exhaustion) X(killed_owners) \
-	X(migration) X(slot_removal) X(two_domains) X(busy_vcpu) X(births)
+	X(migration) X(slot_removal) X(two_domains) X(busy_vcpu) X(births) X(written_pages) X(written_meanwhile)
 #define DECLARE(name) void case_##name(void);
 CASES(DECLARE)
 #undef DECLARE

@@ -120,15 +120,6 @@ static void remove_and_return(volatile uint64_t *counter, const uint8_t *view)
 	map_memory(&domain, 0x40000000, view, FRAME, 7);
 }
 
-/* Tables for the guest's address 1 GiB: the case's own, since the others only reach below it. */
-static void reach_second_gigabyte(void)
-{
-	uint64_t *table3 = (uint64_t *)(domain.memory + TABLE3), *table2 = (uint64_t *)(domain.memory + 0x19000);
-
-	table3[1] = 0x19000 | 3;
-	table2[0] = 0x40000000 | 0x83;
-}
-
 void case_slot_removal(void)
 {
 	pthread_t thread;
@@ -136,7 +127,7 @@ void case_slot_removal(void)
 
 	make_domain(&domain);
 	begin(cpu, LONG);
-	reach_second_gigabyte();
+	reach_second_gigabyte(&domain);
 	LOAD(&domain, count);
 	view = map_frame(claim_frame(&domain));
 	map_memory(&domain, 0x40000000, view, FRAME, 7);

@@ -31,6 +31,8 @@ struct switched {
     u64 cr2, dr[4], dr6, xcr0;
 };
 
+#define WISHES_NONE ~0u                 /* none that a VMM can have: the next run takes them all */
+
 /* In a table that is never freed: who finds one by an old handle finds out after taking it. */
 struct vcpu {
     volatile u32 cpu;                   /* 1 + index of the CPU that has taken it, 0: none. Only that one touches the rest */
@@ -50,7 +52,7 @@ struct vcpu {
     u8 *area;                           /* LUV_STATE_SIZE bytes for get and set */
 
     u8 *tpr, *extended;                 /* in them: the TPR's byte, the XSAVE area */
-    u64 wants;                          /* the run page's word of wishes as it was last taken */
+    u32 wishes;                         /* the run page's, as they were last taken */
     bool left;                          /* the handler of this exit has forwarded it */
     u32 exit;                           /* as what: enum luv_exit */
     struct switched state;
@@ -87,8 +89,6 @@ struct domain {
 /* The dispatcher's: rights are asked once something is held. 0, or the errno. */
 u32 domain_enter(struct cpu *cpu, u64 handle, u32 who, struct domain **domain);
 void domain_leave(struct domain *domain);
-u32 vcpu_enter(struct cpu *cpu, u64 handle, struct vcpu **vcpu);
-void vcpu_leave(struct vcpu *vcpu);
 
 /* A VMCS in the state after RESET, in the pages that vcpu->vmcs, tpr_page, xsave name; blocks and domain are set. */
 void vcpu_prepare(struct cpu *cpu, struct vcpu *vcpu);

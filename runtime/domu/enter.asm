@@ -1,4 +1,4 @@
-; Into a domU's vCPU and back: a call, as C sees it. C's own registers stay on the stack that HOST_RSP names.
+; Into a domU's vCPU and back: a call that keeps RSP and RBP alone. Both stay on the stack that HOST_RSP names.
 %include "generated/constants.inc"
 global domu_enter, domu_arrive
 
@@ -25,11 +25,6 @@ section .text
 ; EAX: 1 after an exit, 0 if the processor refused the instruction itself. SDM: 27.1
 domu_enter:
         push rbp
-        push rbx
-        push r12
-        push r13
-        push r14
-        push r15
         push rdi
         mov eax, VMCS_HOST_RSP
         vmwrite rax, rsp
@@ -78,10 +73,5 @@ domu_arrive:
         mov [rdi + RUN_R15], r15
         pop rdi
         mov eax, 1
-back:   pop r15
-        pop r14
-        pop r13
-        pop r12
-        pop rbx
-        pop rbp
+back:   pop rbp
         ret

@@ -5,6 +5,7 @@
 #include "checks.h"
 #include "guest.h"
 #include "log.h"
+#include "run.h"
 #include "world.h"
 
 #define RULES_LOGGED 32u
@@ -49,13 +50,17 @@ static void mode_tell(struct luv_run *run)
     segments_tell(&run->mode);
 }
 
+/* The word that VMMs see has the layout of VMX's own. */
+#define IO_WORD (IO_QUALIFICATION_SIZE_MINUS_ONE_MASK | IO_QUALIFICATION_INPUT | IO_QUALIFICATION_STRING | \
+                 IO_QUALIFICATION_REP | IO_QUALIFICATION_PORT_MASK)
+_Static_assert(IO_QUALIFICATION_SIZE_MINUS_ONE_MASK == LUV_IO_SIZE_MINUS_ONE && IO_QUALIFICATION_INPUT == LUV_IO_IN &&
+               IO_QUALIFICATION_STRING == LUV_IO_STRING && IO_QUALIFICATION_REP == LUV_IO_REP, "enum luv_io");
+_Static_assert(offsetof(struct luv_run, io.port) - offsetof(struct luv_run, io.word) == IO_QUALIFICATION_PORT_SHIFT / 8, "");
+
 static void io_tell(struct luv_run *run)
 {
     u64 q = vmread(VMCS_EXIT_QUALIFICATION);
-    run->io.port = (u16)(q >> IO_QUALIFICATION_PORT_SHIFT);
-    run->io.size = (u8)((q & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) + 1);
-    run->io.flags = (q & IO_QUALIFICATION_INPUT ? LUV_IO_IN : 0) | (q & IO_QUALIFICATION_STRING ? LUV_IO_STRING : 0) |
-                    (q & IO_QUALIFICATION_REP ? LUV_IO_REP : 0);
+    run->io.word = (u32)(q & IO_WORD);
     if (likely(!(q & IO_QUALIFICATION_STRING)))
         return;
     u64 info = vmread(VMCS_EXIT_INSTRUCTION_INFO);
@@ -106,6 +111,7 @@ static void fail_tell(struct cpu *cpu, struct luv_run *run)
     run->fail.qualification = vmread(VMCS_EXIT_QUALIFICATION);
     run->fail.rule = checks_first();
     rule_log(cpu->vcpu, run->fail.rule);
+    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);    /* no exit has cleared it. SDM: 27.8 */
 }
 
 static void internal_tell(struct luv_run *run)
@@ -118,7 +124,6 @@ static void internal_tell(struct luv_run *run)
 static void kind_tell(struct cpu *cpu, struct luv_run *run, u32 kind)
 {
     switch (kind) {
-    case LUV_EXIT_IO: io_tell(run); break;
     case LUV_EXIT_MEMORY: memory_tell(run); break;
     case LUV_EXIT_CPUID: run->mode.cr4 = cr4_seen(); break;         /* two bits of the answer are from it */
     case LUV_EXIT_EXCEPTION: exception_tell(run); break;
@@ -148,19 +153,49 @@ static u32 event_tell(struct luv_run *run)
     return (u32)info & EVENT_BITS;
 }
 
+void event_give_back(struct luv_run *run)
+{
+    u32 event = (u32)vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO);
+    if (!(event & VM_ENTRY_INTERRUPTION_INFO_VALID))
+        event = 0;
+    run->event = event;
+    run->event_error = (u32)vmread(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE);
+    run->event_length = (u32)vmread(VMCS_VM_ENTRY_INSTRUCTION_LENGTH);
+    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
+}
+
+/* An entry that failed has delivered nothing, and no exit has cleared its event. SDM: 27.8 */
+static bool is_entry_failed(void)
+{
+    return vmread(VMCS_EXIT_REASON) & EXIT_REASON_ENTRY_FAILURE;
+}
+
+static void others_tell(struct cpu *cpu, struct luv_run *run, u32 kind)
+{
+    if (kind == LUV_EXIT_INTERRUPTED && unlikely(is_entry_failed()))
+        event_give_back(run);           /* a machine check hit it */
+    else if (kind != LUV_EXIT_FAIL_ENTRY && kind != LUV_EXIT_SHUTDOWN)
+        run->event = event_tell(run);
+    if (kind == LUV_EXIT_MEMORY || kind == LUV_EXIT_EXCEPTION)
+        guest_block_nmi_again();        /* the exits that an IRET can end with */
+    kind_tell(cpu, run, kind);
+}
+
+/* Ports first: nothing is quicker, and no event's delivery accesses one. */
 void domu_forward(struct cpu *cpu, u32 kind)
 {
     struct vcpu *vcpu = cpu->vcpu;
     struct luv_run *run = vcpu->run;
     vcpu->left = true;
     vcpu->exit = run->exit = kind;
-    run->event = kind == LUV_EXIT_FAIL_ENTRY || kind == LUV_EXIT_SHUTDOWN ? 0 : event_tell(run);
-    if (kind == LUV_EXIT_MEMORY || kind == LUV_EXIT_EXCEPTION)
-        guest_block_nmi_again();        /* the exits that an IRET can end with */
+    run->event = 0;
     run->length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
         guest_owe_no_step();
-    kind_tell(cpu, run, kind);
+    if (likely(kind == LUV_EXIT_IO))
+        io_tell(run);
+    else
+        others_tell(cpu, run, kind);
 }
 
 void domu_unforeseen(struct cpu *cpu)

@@ -64,7 +64,7 @@ struct answer frame_release(struct cpu *cpu, struct domain *domain, u64 number)
     struct frame *frame = &pool->frame[number];
     if (frame->pages || frame->blocks)
         return (struct answer){ .error = EBUSY };
-    if (!domain_is_quiet(domain, 0))
+    if (!domain_is_quiet(domain))
         return (struct answer){ .error = EAGAIN };
     give(pool, frame);
     domain->frames--;

@@ -4,15 +4,13 @@
 #include "generated/x86.h"
 #include "pool.h"
 #include "reap.h"
-#include "string.h"
 #include "tables.h"
 #include "walk.h"
 
 /* Of one call: entries looked at, ours or the caller's. */
 #define WORK_MAX 8192u
 #define WORK_OF_STEP 64u                /* a walk from the top */
-#define DIRTY_PAGES_MAX (8 * LUV_STATE_SIZE)
-#define PAGES_OF_LARGE (PAGE_2M / PAGE_SIZE)
+#define DIRTY_PAGES_MAX 64u             /* a bit each in the answer */
 
 static struct answer answer(u64 value, u32 error)
 {
@@ -77,12 +75,12 @@ struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 
     return answer(done, page_wanted(cpu, domain, error));
 }
 
-bool domain_is_quiet(const struct domain *domain, const struct vcpu *held)
+bool domain_is_quiet(const struct domain *domain)
 {
     u64 now = domain->generation;
     for (u32 i = 0; i < DOMAIN_VCPUS_MAX; i++) {
         const struct vcpu *vcpu = domain->vcpus[i];
-        if (vcpu && vcpu != held && __atomic_load_n(&vcpu->cpu, __ATOMIC_SEQ_CST) &&
+        if (vcpu && __atomic_load_n(&vcpu->cpu, __ATOMIC_SEQ_CST) &&
             __atomic_load_n(&vcpu->entered, __ATOMIC_SEQ_CST) != now)
             return false;
     }
@@ -122,67 +120,21 @@ struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u6
     u32 error = range_clear(domain, guest, size, &done, &cleared);
     if (cleared)
         __atomic_add_fetch(&domain->generation, 1, __ATOMIC_SEQ_CST);
-    if (!error && !domain_is_quiet(domain, 0))
+    if (!error && !domain_is_quiet(domain))
         error = EAGAIN;
     return answer(done, page_wanted(cpu, domain, error));
 }
 
-static void bits_set(u8 *bits, u64 from, u64 count)
-{
-    for (u64 i = from; i < from + count; i++)
-        bits[i / 8] |= (u8)(1u << i % 8);
-}
-
-/* One mark for all of its pages: it stays where not all are asked about. */
-static bool large_harvest(const struct place *place, u64 from, u64 pages, u8 *bits)
-{
-    if (!(*place->entry & EPT_ENTRY_DIRTY))
-        return false;
-    bits_set(bits, from, pages);
-    return pages == PAGES_OF_LARGE && tables_clean(place->entry);
-}
-
-/* Of the pages from `guest` on that one entry or one table is for. Whether any mark was taken. */
-static bool place_harvest(const struct place *place, u64 first, u64 guest, u64 end, u8 *bits)
-{
-    u64 from = (guest - first) / PAGE_SIZE, pages = (end - guest) / PAGE_SIZE;
-    bool found = false;
-    if (place->level > 1)
-        return large_harvest(place, from, pages, bits);
-    for (u64 i = 0; i < pages; i++) {
-        if (!tables_clean(&place->entry[i]))
-            continue;
-        bits_set(bits, from + i, 1);
-        found = true;
-    }
-    return found;
-}
-
-static bool range_harvest(struct domain *domain, u64 first, u64 end, u8 *bits)
-{
-    bool found = false;
-    for (u64 to, at = first; at < end; at = to) {
-        struct place place = tables_find(domain, at);
-        to = step_end(&place, at, end);
-        found |= place_harvest(&place, first, at, to, bits);
-    }
-    return found;
-}
-
 /* A CPU that knows a page as dirty does not mark it again before it has forgotten that: hence a new generation. */
-struct answer memory_dirty(struct cpu *cpu, struct vcpu *vcpu, u64 guest, u64 pages)
+struct answer memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages)
 {
-    (void)cpu;
-    struct domain *domain = vcpu->domain;
+    u64 dirty = 0, end = guest + pages * PAGE_SIZE;
     if (!tables_have_dirty())
         return answer(0, ENOSYS);
-    if (!pages || pages > DIRTY_PAGES_MAX || !is_range(guest, pages * PAGE_SIZE))
+    if (!pages || pages > DIRTY_PAGES_MAX || !is_range(guest, pages * PAGE_SIZE) || chunk_end(guest, end) != end)
         return answer(0, EINVAL);
-    lock_take(&domain->lock);
-    memset(vcpu->area, 0, (pages + 63) / 64 * 8);
-    if (range_harvest(domain, guest, guest + pages * PAGE_SIZE, vcpu->area))
+    u32 error = tables_harvest(domain, guest, pages, &dirty);
+    if (dirty)
         __atomic_add_fetch(&domain->generation, 1, __ATOMIC_SEQ_CST);
-    bool quiet = domain_is_quiet(domain, vcpu);
-    lock_give(&domain->lock);
-    return answer(!quiet, 0);
+    return answer(dirty, page_wanted(cpu, domain, error));
 }

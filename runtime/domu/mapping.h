@@ -3,5 +3,5 @@
 
 #include "domu.h"
 
-/* Whether no CPU uses what was taken out of the tables before; but for one vCPU, which the caller holds. */
-bool domain_is_quiet(const struct domain *domain, const struct vcpu *held);
+/* Whether no CPU uses what was taken out of the tables before. */
+bool domain_is_quiet(const struct domain *domain);

@@ -16,12 +16,11 @@
 #define EVENT_BITS (VM_ENTRY_INTERRUPTION_INFO_VALID | VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID | \
                     VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK | VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
 #define BLOCKING_BITS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)
-#define WISHES_KNOWN 0x0F00FFull         /* of luv_run.wishes: want and tpr_threshold, not finish between them */
+/* Of luv_run.wishes; what lies between is `finish`, which is not among what is remembered. */
+#define WISHES_KNOWN 0x0F0F00FFu
+#define WISHES_FINISH_SHIFT 8
 #define WISHES_THRESHOLD_SHIFT 16
-#define WANTS_TPR_SHIFT 32
-
-/* The general registers but RSP go straight from the run page to the guest, and back. */
-u32 domu_enter(struct luv_run *run, u32 launched);
+#define WISHES_TPR_SHIFT 24
 
 /* The VMM may write meanwhile: one read each. */
 #define ONCE(place) (*(const volatile typeof(place) *)&(place))
@@ -51,10 +50,10 @@ static void step_over(u64 from, u64 to, u64 rflags)
         guest_single_step();
 }
 
-static void position_take(const struct luv_run *run)
+static void position_take(const struct luv_run *run, u8 finish)
 {
     u64 rip = ONCE(run->rip), rflags = ONCE(run->rflags);
-    u32 blocking = ONCE(run->blocking) & BLOCKING_BITS, finish = ONCE(run->finish);
+    u32 blocking = ONCE(run->blocking) & BLOCKING_BITS;
     u64 next = finish == LUV_FINISH_ADVANCE ? rip + vmread(VMCS_EXIT_INSTRUCTION_LENGTH) : rip;
     vmwrite(VMCS_GUEST_RSP, run->rsp);
     vmwrite(VMCS_GUEST_RIP, next);
@@ -64,12 +63,13 @@ static void position_take(const struct luv_run *run)
         step_over(rip, next, rflags);
 }
 
+/* Without one the field says so already: the last exit has cleared it, or who took back what never went in. SDM: 27.8, 28.2 */
 static void event_take(const struct luv_run *run)
 {
     u32 event = ONCE(run->event) & EVENT_BITS;
-    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, event);
-    if (!(event & VM_ENTRY_INTERRUPTION_INFO_VALID))
+    if (likely(!(event & VM_ENTRY_INTERRUPTION_INFO_VALID)))
         return;
+    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, event);
     vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, ONCE(run->event_error));
     vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, ONCE(run->event_length));
 }
@@ -89,24 +89,23 @@ static void windows_take(u8 want)
     vmwrite(VMCS_PRIMARY_CONTROLS, word | PRIMARY_MOV_DR_EXITING);
 }
 
-/* What the VMM wishes, where it differs from the last time: a word of wishes without `finish`, and the TPR. */
-static void wishes_take(struct vcpu *vcpu)
+/* What the VMM wishes, where it differs from the last time. */
+static void wishes_take(struct vcpu *vcpu, u32 wishes)
 {
-    u64 wishes = ONCE(vcpu->run->wishes) & WISHES_KNOWN;
-    u8 tpr = ONCE(vcpu->run->tpr) & 0xF;
-    u64 wants = wishes | (u64)tpr << WANTS_TPR_SHIFT;
-    if (likely(wants == vcpu->wants))
+    wishes &= WISHES_KNOWN;
+    if (likely(wishes == vcpu->wishes))
         return;
-    vcpu->wants = wants;
-    tpr_take(vcpu, tpr, (u8)(wishes >> WISHES_THRESHOLD_SHIFT));
+    vcpu->wishes = wishes;
+    tpr_take(vcpu, (u8)(wishes >> WISHES_TPR_SHIFT), (u8)(wishes >> WISHES_THRESHOLD_SHIFT));
     windows_take((u8)wishes);
 }
 
 static void run_take(struct cpu *cpu, struct vcpu *vcpu)
 {
-    position_take(vcpu->run);
+    u32 wishes = ONCE(vcpu->run->wishes);
+    position_take(vcpu->run, (u8)(wishes >> WISHES_FINISH_SHIFT));
     event_take(vcpu->run);
-    wishes_take(vcpu);
+    wishes_take(vcpu, wishes);
     if (unlikely(vcpu->breakpoints))
         debug_load(cpu);
 }
@@ -116,8 +115,8 @@ static void tpr_give(struct vcpu *vcpu)
 {
     u8 tpr = *vcpu->tpr >> 4;
     vcpu->run->tpr = tpr;
-    if (tpr != (u8)(vcpu->wants >> WANTS_TPR_SHIFT))
-        vcpu->wants = ~0ull;
+    if (tpr != (u8)(vcpu->wishes >> WISHES_TPR_SHIFT))
+        vcpu->wishes = WISHES_NONE;
 }
 
 void run_give(struct vcpu *vcpu)
@@ -128,17 +127,6 @@ void run_give(struct vcpu *vcpu)
     vcpu->run->blocking = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
     vcpu->run->finish = LUV_FINISH_RESUME;
     tpr_give(vcpu);
-}
-
-/* What was put into the entry and did not come to it, ready to be given again. */
-static void event_give_back(struct luv_run *run)
-{
-    u32 event = (u32)vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO);
-    if (!(event & VM_ENTRY_INTERRUPTION_INFO_VALID))
-        event = 0;
-    run->event = event;
-    run->event_error = (u32)vmread(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE);
-    run->event_length = (u32)vmread(VMCS_VM_ENTRY_INSTRUCTION_LENGTH);
 }
 
 static bool has_vpid(void)
@@ -174,6 +162,18 @@ static void tables_take(const struct cpu *cpu, struct vcpu *vcpu)
 static bool must_leave(const struct cpu *cpu, const struct vcpu *vcpu)
 {
     return *vcpu->leave_now || is_owed(cpu);
+}
+
+/*
+ * The guest's registers but RSP go straight from the run page to the processor, and back. RBP is kept, and what else C has
+ * in registers it keeps itself. True after an exit; false: the processor refused the instruction.
+ */
+static inline bool enter(struct luv_run *run, u32 launched)
+{
+    u32 entered;
+    asm volatile("call domu_enter" : "=a"(entered), "+D"(run), "+S"(launched)
+                 : : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
+    return entered;
 }
 
 static void refused(struct cpu *cpu)
@@ -215,7 +215,7 @@ static void rounds(struct cpu *cpu, struct vcpu *vcpu)
             vcpu->exit = vcpu->run->exit = LUV_EXIT_INTERRUPTED;
             return;
         }
-        if (domu_enter(vcpu->run, round))
+        if (enter(vcpu->run, round))
             exit_handle(cpu, vcpu);
         else
             refused(cpu);

@@ -8,3 +8,5 @@ void registers_take(struct cpu *cpu, const struct luv_run *run);
 void registers_give(const struct cpu *cpu, struct luv_run *run);
 /* From the current VMCS into the run page: what every exit tells. */
 void run_give(struct vcpu *vcpu);
+/* What was put into the entry and did not come to it, ready to be given again. */
+void event_give_back(struct luv_run *run);

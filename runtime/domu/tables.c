@@ -184,9 +184,25 @@ u32 tables_clear(struct domain *domain, const struct place *place, u64 guest, u6
     return 0;
 }
 
-bool tables_clean(u64 *entry)
+static bool mark_take(u64 *entry)
 {
     return *entry & EPT_ENTRY_DIRTY && __atomic_fetch_and(entry, ~(u64)EPT_ENTRY_DIRTY, __ATOMIC_SEQ_CST) & EPT_ENTRY_DIRTY;
+}
+
+u32 tables_harvest(struct domain *domain, u64 guest, u32 pages, u64 *dirty)
+{
+    struct place place = tables_find(domain, guest);
+    if (place.level > 1) {
+        if (!(place.value & EPT_ENTRY_DIRTY))
+            return 0;
+        u32 error = split(domain, place.entry);
+        if (error)
+            return error;
+        place = tables_find(domain, guest);
+    }
+    for (u32 i = 0; i < pages; i++)
+        *dirty |= (u64)mark_take(&place.entry[i]) << i;
+    return 0;
 }
 
 /* What is below the entries goes first; a last level's entries lead to frames, which are not ours to give. */

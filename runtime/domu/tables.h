@@ -27,7 +27,10 @@ const void *tables_read(const struct domain *domain, u64 guest);
 u32 tables_map(struct domain *domain, u64 guest, u64 physical, u64 size, u32 rights, u64 *done);
 /* Takes out what the place maps of [guest, end), at most to the end of its 2 MiB; a large leaf of more is split. ENOMEM. */
 u32 tables_clear(struct domain *domain, const struct place *place, u64 guest, u64 end, bool *cleared);
-/* Whether the entry was dirty; no longer. */
-bool tables_clean(u64 *entry);
+/*
+ * Which of up to 64 pages of one 2 MiB of the guest's were marked dirty, a bit each; no longer. A large leaf that was becomes
+ * a table of pages first, for from then on each has a mark of its own. ENOMEM.
+ */
+u32 tables_harvest(struct domain *domain, u64 guest, u32 pages, u64 *dirty);
 /* Gives back at most so many tables; true: all are gone. No CPU uses them any more. */
 bool tables_free(struct domain *domain, u32 most);

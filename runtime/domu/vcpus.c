@@ -1,13 +1,11 @@
 #include "vcpus.h"
 
-#include "domain.h"
 #include "generated/externs.h"
 #include "layout.h"
 #include "pool.h"
 #include "reap.h"
+#include "rights.h"
 #include "string.h"
-#include "vmx.h"
-#include "walk.h"
 
 struct vcpu *vcpus;
 

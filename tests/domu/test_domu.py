@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from machine.paths import BUILD, ROOT, make_folder
+from machine.paths import BUILD, make_folder
 from machine.run import build_image
 from tests.domu.boot import run_dom0
-from tests.machine.test_boot import expect
+from tests.machine.terminal import expect, run_on_terminal
 
 pytestmark = pytest.mark.boot
 
@@ -47,12 +46,10 @@ def test_qemu_of_debian_13() -> None:
 
 
 def test_shell_of_a_guest() -> None:
-    process, terminal = pty.fork()
-    if not process:
-        os.chdir(ROOT)
-        os.execv(sys.executable, [sys.executable, "build.py", "run", "--domu", "--shell", "--timeout", "400"])
-    expect(terminal, b"/ # ", 400)
-    os.write(terminal, b"echo $((6 * 7)) $(md5sum </dev/vda); exit\r")
-    expect(terminal, b"42 f", 60)
-    expect(terminal, b"Power down", 100)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    command = [sys.executable, "build.py", "run", "--domu", "--shell", "--timeout", "400"]
+    with run_on_terminal(command) as (process, terminal):
+        expect(terminal, b"/ # ", 400)
+        os.write(terminal, b"echo $((6 * 7)) $(md5sum </dev/vda); exit\r")
+        expect(terminal, b"42 f", 60)
+        expect(terminal, b"Power down", 100)
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0

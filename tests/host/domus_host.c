@@ -2,12 +2,11 @@
  * Domains, their frames and tables on the host: physical memory and the hidden pages are arrays, a process's memory is a
  * list of frames, and there is one processor, on which a test plays all that it wants.
  */
-#include "domu/domain.h"
 #include "domu/mapping.h"
 #include "domu/pages.h"
 #include "domu/pool.h"
+#include "domu/rights.h"
 #include "domu/tables.h"
-#include "domu/walk.h"
 #include "domu/world.h"
 #include "generated/controls.h"
 #include "generated/externs.h"
@@ -166,7 +165,7 @@ u32 host_create(u32 flags, u64 address, u64 *value)
     return answer.error;
 }
 
-enum { DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP };
+enum { DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP, DIRTY };
 
 static struct answer domain_call(struct domain *domain, u32 call, u64 a, u64 b, u64 c)
 {
@@ -177,6 +176,7 @@ static struct answer domain_call(struct domain *domain, u32 call, u64 a, u64 b, 
     case CLAIM: return frame_claim(&cpu, domain, a);
     case RELEASE: return frame_release(&cpu, domain, a);
     case MAP: return memory_map(&cpu, domain, a, b, c);
+    case DIRTY: return memory_dirty(&cpu, domain, a, (u32)b);
     default: return memory_unmap(&cpu, domain, a, b);
     }
 }
@@ -190,20 +190,6 @@ u32 host_call(u64 handle, u32 who, u32 call, u64 a, u64 b, u64 c, u64 *value)
     struct answer answer = domain_call(domain, call, a, b, c);
     domain_leave(domain);
     *value = answer.value;
-    return answer.error;
-}
-
-/* The bitmap of one word, for up to 64 pages. */
-u32 host_dirty(u64 handle, u64 guest, u64 pages, u64 *bits)
-{
-    struct vcpu *vcpu;
-    u32 error = vcpu_enter(&cpu, handle, &vcpu);
-    if (error)
-        return error;
-    struct answer answer = memory_dirty(&cpu, vcpu, guest, pages);
-    for (u64 i = 0; !answer.error && i < (pages + 63) / 64; i++)
-        bits[i] = ((u64 *)vcpu->area)[i];
-    vcpu_leave(vcpu);
     return answer.error;
 }
 

@@ -1,11 +1,8 @@
 """Machines that boot: the loader, a disk of the user's, and Debian without Luvalley."""
 
 import os
-import pty
-import select
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from machine.grub import make_loader_floppy
 from machine.paths import ROOT
 from machine.prepare import prepare_machine
 from machine.request import Request
+from tests.machine.terminal import expect, run_on_terminal
 
 pytestmark = pytest.mark.boot
 BUILD = [sys.executable, "build.py", "run", "--bare"]
@@ -97,21 +95,17 @@ def test_timeout_is_said_and_shows_the_record() -> None:
     assert "timeout: the machine was stopped after 2 s; the record is in " in done.stderr
 
 
-def expect(terminal: int, wanted: bytes, seconds: float) -> bytes:
-    heard, end = b"", time.monotonic() + seconds
-    while wanted not in heard:
-        assert select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0], heard[-2000:]
-        heard += os.read(terminal, 4096)
-    return heard
-
-
 def test_shell_on_a_terminal() -> None:
-    process, terminal = pty.fork()
-    if not process:
-        os.chdir(ROOT)
-        os.execv(sys.executable, [*BUILD, "--cpus", "1"])
-    expect(terminal, b"~ # ", 120)
-    os.write(terminal, b"echo $((6 * 7)); exit 3\r")
-    expect(terminal, b"42\r\n", 30)
-    expect(terminal, b"Power down", 30)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
+    with run_on_terminal([*BUILD, "--cpus", "1"]) as (process, terminal):
+        expect(terminal, b"~ # ", 120)
+        os.write(terminal, b"echo $((6 * 7)); exit 3\r")
+        expect(terminal, b"42\r\n", 30)
+        expect(terminal, b"Power down", 30)
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
+
+
+def test_what_is_typed_ahead_is_not_lost() -> None:
+    with run_on_terminal([*BUILD, "--cpus", "1"]) as (process, terminal):
+        os.write(terminal, b"exit 4\r")
+        expect(terminal, b"Power down", 150)
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 4

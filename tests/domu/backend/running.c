@@ -30,8 +30,7 @@ static uint32_t follow(uint32_t number, struct luv_run *page)
 	if (!entries++)
 		return script(page);
 	page->io.port = 0xF4;
-	page->io.size = 1;
-	page->io.flags = 0;
+	page->io.access = 0;
 	page->length = 2;
 	return LUV_EXIT_IO;
 }
@@ -72,8 +71,7 @@ static uint8_t *get_data(void)
 static uint32_t exit_port(struct luv_run *page, uint8_t size, uint8_t flags)
 {
 	page->io.port = 0x3F8;
-	page->io.size = size;
-	page->io.flags = flags;
+	page->io.access = (uint8_t)((size - 1) | flags);
 	page->io.address_size = 4;
 	page->length = 2;
 	page->mode = (struct luv_mode){.cr0 = 1, .cs_rights = 0x409B, .ss_rights = 0x4093};

@@ -1,0 +1,39 @@
+"""A command on a terminal, as a person runs it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from machine.paths import ROOT
+
+
+@contextmanager
+def run_on_terminal(command: list[str]) -> Iterator[tuple[int, int]]:
+    """Start a command in the project's folder: its process, and our end of the terminal. A test that fails ends it."""
+    process, terminal = pty.fork()
+    if not process:
+        os.chdir(ROOT)
+        os.execv(command[0], command)
+    try:
+        yield process, terminal
+    except BaseException:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        raise
+    finally:
+        os.close(terminal)
+
+
+def expect(terminal: int, wanted: bytes, seconds: float) -> bytes:
+    """Read until it has come, and return all that has."""
+    heard, end = b"", time.monotonic() + seconds
+    while wanted not in heard:
+        assert select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0], heard[-2000:]
+        heard += os.read(terminal, 4096)
+    return heard
