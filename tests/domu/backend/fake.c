@@ -94,6 +94,20 @@ static int64_t unmap(const struct gate_call *call, uint64_t *done)
 	return -EAGAIN;
 }
 
+/* Of one 2 MiB, as there. */
+static int64_t tell_dirty(uint64_t first, uint64_t pages, uint64_t *bits)
+{
+	if (fake.has_no_marks)
+		return -ENOSYS;
+	if (!pages || pages > 64 || first / 512 != (first + pages - 1) / 512)
+		return -EINVAL;
+	for (uint64_t i = 0; i < pages; i++) {
+		*bits |= (uint64_t)fake.dirty[first + i] << i;
+		fake.dirty[first + i] = false;
+	}
+	return 0;
+}
+
 static int64_t create_vcpu(const struct gate_call *call, uint64_t *value)
 {
 	if (call->rdx % LUV_BLOCK_SIZE || find_in_pool(call->rdx) < 0)
@@ -137,6 +151,7 @@ static int64_t answer(const struct gate_call *call, uint64_t *value)
 	case LUV_HYPERCALL_frame_release: return release(call->rsi);
 	case LUV_HYPERCALL_memory_map: return map(call, value);
 	case LUV_HYPERCALL_memory_unmap: return unmap(call, value);
+	case LUV_HYPERCALL_memory_dirty: return tell_dirty(call->rsi / 4096, call->rdx, value);
 	case LUV_HYPERCALL_vcpu_run: return run(vcpu);
 	case LUV_HYPERCALL_vcpu_get:
 	case LUV_HYPERCALL_vcpu_set: return carry(vcpu, call);

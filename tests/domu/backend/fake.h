@@ -15,6 +15,8 @@ struct fake {
 	uint32_t calls[64];         /* how often, by number */
 	bool claimed[FAKE_FRAMES];
 	uint64_t pages[FAKE_PAGES]; /* by guest page: offset in the pool | rights, or 0 */
+	bool dirty[FAKE_PAGES];     /* by guest page: what the guest has written */
+	bool has_no_marks;          /* memory_dirty is not known here */
 	uint32_t unmaps_to_refuse;  /* how often memory_unmap says that a CPU is still in the guest */
 	uint8_t *blocks[8];
 	uint32_t vcpus;

@@ -143,6 +143,56 @@ static void test_busy(void)
 	CHECK(!set(0, 0, 0, NULL, 0) && !fake.unmaps_to_refuse && get_offset(3 * MIB) < 0);
 }
 
+#define LOG_PAGES 700u
+#define LOG_FIRST 0xA0u /* no multiple of 64 */
+
+static void expect_log(uint32_t slot, const unsigned *pages, unsigned count)
+{
+	uint64_t bits[(LOG_PAGES + 63) / 64 + 1], wanted[(LOG_PAGES + 63) / 64 + 1] = {0};
+	struct kvm_dirty_log log = {.slot = slot, .dirty_bitmap = bits};
+
+	memset(bits, 0xEE, sizeof bits);
+	wanted[(LOG_PAGES + 63) / 64] = 0xEEEEEEEEEEEEEEEE; /* nobody writes behind the end */
+	for (unsigned i = 0; i < count; i++)
+		wanted[pages[i] / 64] |= 1ull << pages[i] % 64;
+	CHECK(!ioctl(vm, KVM_GET_DIRTY_LOG, &log) && !memcmp(bits, wanted, sizeof bits));
+}
+
+/* What the guest has written in a slot, wherever it lies, and only once. */
+static void test_log(void)
+{
+	static const unsigned pages[] = {0, 1, 63, 64, 351, 352, 353, 699};
+	uint8_t *block = make_block(4 * MIB);
+	struct kvm_dirty_log log = {.slot = 1};
+
+	CHECK(!set(1, LOG_FIRST * PAGE_BYTES, LOG_PAGES * PAGE_BYTES, block, 0));
+	CHECK(ioctl(vm, KVM_GET_DIRTY_LOG, &log) && errno == ENOENT);
+	CHECK(!set(1, LOG_FIRST * PAGE_BYTES, LOG_PAGES * PAGE_BYTES, block, KVM_MEM_LOG_DIRTY_PAGES));
+	expect_log(1, NULL, 0);
+	for (unsigned i = 0; i < sizeof pages / sizeof *pages; i++)
+		fake.dirty[LOG_FIRST + pages[i]] = true;
+	fake.dirty[LOG_FIRST - 1] = fake.dirty[LOG_FIRST + LOG_PAGES] = true;
+	fake.unmaps_to_refuse = 2; /* CPUs that may write untold are waited for */
+	expect_log(1, pages, sizeof pages / sizeof *pages);
+	CHECK(!fake.unmaps_to_refuse && fake.dirty[LOG_FIRST - 1] && fake.dirty[LOG_FIRST + LOG_PAGES]);
+	expect_log(1, NULL, 0);
+	CHECK(!set(1, 0, 0, NULL, 0));
+	CHECK(ioctl(vm, KVM_GET_DIRTY_LOG, &log) && errno == ENOENT);
+}
+
+/* Without marks every page may have been written. */
+static void test_log_without_marks(void)
+{
+	uint64_t bits = 0;
+	struct kvm_dirty_log log = {.slot = 1, .dirty_bitmap = &bits};
+
+	CHECK(!set(1, 0, 64 * PAGE_BYTES, make_block(2 * MIB), KVM_MEM_LOG_DIRTY_PAGES));
+	fake.has_no_marks = true;
+	CHECK(!ioctl(vm, KVM_GET_DIRTY_LOG, &log) && bits == UINT64_MAX);
+	fake.has_no_marks = false;
+	CHECK(!set(1, 0, 0, NULL, 0));
+}
+
 /* The process goes on without the domain: its memory is its own again. */
 static void test_end(void)
 {
@@ -167,5 +217,7 @@ void test_memory(void)
 	test_given_up();
 	test_refusals();
 	test_busy();
+	test_log();
+	test_log_without_marks();
 	test_end();
 }

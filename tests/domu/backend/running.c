@@ -18,6 +18,7 @@
 static int vcpu;
 static struct kvm_run *run;
 static uint8_t *memory;
+static int vm;
 static struct luv_run seen;                       /* the run page when the guest was entered last */
 static uint32_t (*script)(struct luv_run *page);  /* the exit of the first entry; a later one ends by a HLT of sorts */
 static uint32_t entries;
@@ -110,6 +111,21 @@ static void test_repeated(void)
 	memcpy(get_data(), "abcdefghij", 10);
 	go_on();
 	CHECK(!memcmp(memory + 0x3000, "abcdefghij", 10) && seen.rdi == 0x300A && seen.rcx == 0 && seen.rip == START + 2);
+}
+
+/* What the library writes for the guest is in the log of written pages too. */
+static void test_log_of_own_writes(void)
+{
+	struct kvm_userspace_memory_region region = {.flags = KVM_MEM_LOG_DIRTY_PAGES, .memory_size = MEMORY, .userspace_addr = (uintptr_t)memory};
+	uint64_t bits[MEMORY / 4096 / 64];
+	struct kvm_dirty_log log = {.dirty_bitmap = bits};
+
+	CHECK(!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region));
+	test_repeated();
+	CHECK(!ioctl(vm, KVM_GET_DIRTY_LOG, &log) && bits[0] == 1 << 3);
+	CHECK(!ioctl(vm, KVM_GET_DIRTY_LOG, &log) && bits[0] == 0);
+	region.flags = 0;
+	CHECK(!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region));
 }
 
 /* A reset while the VMM answers: nothing of the old instruction is left. */
@@ -367,8 +383,8 @@ void test_running(void)
 {
 	struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {24}};
 	struct kvm_userspace_memory_region region = {.memory_size = MEMORY};
-	int vm = (int)create_vm(&backend_vmcall);
 
+	vm = (int)create_vm(&backend_vmcall);
 	fake.guest = follow;
 	memory = mmap(NULL, 2 * MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memory += -(uintptr_t)memory & (MEMORY - 1);
@@ -380,6 +396,7 @@ void test_running(void)
 	switch_on_apic();
 	test_ports();
 	test_repeated();
+	test_log_of_own_writes();
 	test_reset();
 	test_settled();
 	test_devices();

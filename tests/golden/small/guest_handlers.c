@@ -134,8 +134,10 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
 /* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
 static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
-    if (string)
-        machine_stop(cpu, "guest used a string instruction on a trapped port");
+    if (string) {
+        guest_io_string(cpu, "guest used a string instruction on a trapped port");
+        return;
+    }
     if (size == 1)
         on_io_byte(cpu, port, input);
     else

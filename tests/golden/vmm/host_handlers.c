@@ -6,7 +6,7 @@
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "runtime/domu/domu.h"
+#include "runtime/domu/rights.h"
 #include "runtime/guest.h"
 #include "runtime/host.h"
 #include "runtime/log.h"
@@ -165,8 +165,10 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
 /* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
 static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
-    if (string)
-        machine_stop(cpu, "host used a string instruction on a trapped port");
+    if (string) {
+        guest_io_string(cpu, "host used a string instruction on a trapped port");
+        return;
+    }
     if (port == LUV_ROOT_PORT)
         on_hypercall_port(cpu, port, size, input);
     else if (size == 1)
