@@ -1,29 +1,12 @@
 /* Selectors from and to a device, and what only names one. SDM: MOV, LTR, JMP; 3.4.5, 3.5, 6.15 */
 #include <string.h>
 
-#include "play.h"
+#include "segments.h"
 
 #define CR0_PE 1ull
 #define RFLAGS_VM (1ull << 17)
 #define EFER_LMA (1ull << 10)
-#define TABLE_LOCAL 4u
-#define LEVEL 3u
-#define TYPE_ACCESSED 1u
-#define TYPE_WRITABLE 2u /* of data; code: readable */
-#define TYPE_CONFORMING 4u
-#define TYPE_CODE 8u
 #define TSS_AVAILABLE 9u
-#define TSS_BUSY_BIT 2u
-#define TYPE_PLACE 5     /* of its byte in a descriptor */
-
-enum { NOT_PRESENT = 11, STACK_FAULT = 12, GENERAL_PROTECTION = 13 };
-
-/* What a selector names, and where that lies. */
-struct named {
-	struct kvm_sregs sregs;
-	struct kvm_segment segment;
-	uint64_t place;
-};
 
 /* --- Descriptors --- */
 
@@ -42,7 +25,7 @@ static unsigned get_level(struct play *play)
 	return play->emulation->mode->ss_rights >> 5 & LEVEL;
 }
 
-static void fault(struct play *play, uint8_t vector, uint16_t selector)
+void refuse_selector(struct play *play, uint8_t vector, uint16_t selector)
 {
 	stop_exception(play, vector, true, selector & ~LEVEL);
 }
@@ -59,15 +42,14 @@ static struct kvm_segment make_segment(uint64_t low, uint16_t selector)
 	return segment;
 }
 
-/* In long mode those of the system have an upper half: the rest of their base. */
-static void find_named(struct play *play, struct named *named, uint16_t selector, bool system)
+void find_named(struct play *play, struct named *named, uint16_t selector, bool system)
 {
 	uint64_t base = selector & TABLE_LOCAL ? named->sregs.ldt.base : named->sregs.gdt.base, upper = 0;
 	uint32_t limit = selector & TABLE_LOCAL ? named->sregs.ldt.limit : named->sregs.gdt.limit;
 	uint32_t offset = selector & 0xFFF8u, last = offset + (system && is_wide(play) ? 15 : 7);
 
 	if (last > limit || (selector & TABLE_LOCAL && named->sregs.ldt.unusable)) {
-		fault(play, GENERAL_PROTECTION, selector);
+		refuse_selector(play, named->refusal, selector);
 		return;
 	}
 	named->place = base + offset;
@@ -77,8 +59,7 @@ static void find_named(struct play *play, struct named *named, uint16_t selector
 	named->segment.base |= upper << 32;
 }
 
-/* The descriptor learns that it is in use. */
-static void mark(struct play *play, struct named *named, uint8_t bit)
+void mark_named(struct play *play, struct named *named, uint8_t bit)
 {
 	uint64_t place = named->place + TYPE_PLACE;
 	uint64_t byte = read_linear(play, place, 1);
@@ -107,9 +88,9 @@ static void check_stack(struct play *play, const struct kvm_segment *segment)
 	bool writable = segment->s && !(segment->type & TYPE_CODE) && segment->type & TYPE_WRITABLE;
 
 	if (!writable || (segment->selector & LEVEL) != get_level(play) || segment->dpl != get_level(play))
-		fault(play, GENERAL_PROTECTION, segment->selector);
+		refuse_selector(play, GENERAL_PROTECTION, segment->selector);
 	else if (!segment->present)
-		fault(play, STACK_FAULT, segment->selector);
+		refuse_selector(play, STACK_FAULT, segment->selector);
 }
 
 static void check_data(struct play *play, const struct kvm_segment *segment)
@@ -119,9 +100,9 @@ static void check_data(struct play *play, const struct kvm_segment *segment)
 	bool reached = segment->dpl >= get_level(play) && segment->dpl >= (segment->selector & LEVEL);
 
 	if (!segment->s || !readable || !(conforming || reached))
-		fault(play, GENERAL_PROTECTION, segment->selector);
+		refuse_selector(play, GENERAL_PROTECTION, segment->selector);
 	else if (!segment->present)
-		fault(play, NOT_PRESENT, segment->selector);
+		refuse_selector(play, NOT_PRESENT, segment->selector);
 }
 
 /* No segment: as a stack only the kernel of a 64-bit system may have it. */
@@ -130,7 +111,7 @@ static void load_null(struct play *play, struct kvm_segment *segment, bool stack
 	bool wide = play->instruction->machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
 
 	if (stack && (!wide || get_level(play) == LEVEL || (selector & LEVEL) != get_level(play)))
-		fault(play, GENERAL_PROTECTION, 0);
+		refuse_selector(play, GENERAL_PROTECTION, 0);
 	*segment = (struct kvm_segment){.base = segment->base, .selector = selector, .unusable = 1, .dpl = (uint8_t)get_level(play)};
 }
 
@@ -152,7 +133,7 @@ static void load_segment(struct play *play, struct named *named, ZydisRegister w
 	} else {
 		find_named(play, named, selector, false);
 		(stack ? check_stack : check_data)(play, &named->segment);
-		mark(play, named, TYPE_ACCESSED);
+		mark_named(play, named, TYPE_ACCESSED);
 		*segment = named->segment;
 	}
 }
@@ -162,13 +143,13 @@ static void load_segment(struct play *play, struct named *named, ZydisRegister w
 static void load_task(struct play *play, struct named *named, uint16_t selector)
 {
 	if (!(selector & ~LEVEL) || selector & TABLE_LOCAL)
-		fault(play, GENERAL_PROTECTION, selector);
+		refuse_selector(play, GENERAL_PROTECTION, selector);
 	find_named(play, named, selector, true);
-	if (named->segment.s || (named->segment.type | (is_wide(play) ? 0 : 8)) != TSS_AVAILABLE)
-		fault(play, GENERAL_PROTECTION, selector);
+	if (named->segment.s || (named->segment.type | (is_wide(play) ? 0 : TYPE_WIDE)) != TSS_AVAILABLE)
+		refuse_selector(play, GENERAL_PROTECTION, selector);
 	else if (!named->segment.present)
-		fault(play, NOT_PRESENT, selector);
-	mark(play, named, TSS_BUSY_BIT);
+		refuse_selector(play, NOT_PRESENT, selector);
+	mark_named(play, named, TYPE_BUSY);
 	named->sregs.tr = named->segment;
 }
 
@@ -183,9 +164,9 @@ static void check_code(struct play *play, const struct kvm_segment *segment)
 	if (!segment->s)
 		stop_play(play, EMULATED_UNKNOWN);
 	else if (!(segment->type & TYPE_CODE) || !reached || (is_wide(play) && segment->l && segment->db))
-		fault(play, GENERAL_PROTECTION, segment->selector);
+		refuse_selector(play, GENERAL_PROTECTION, segment->selector);
 	else if (!segment->present)
-		fault(play, NOT_PRESENT, segment->selector);
+		refuse_selector(play, NOT_PRESENT, segment->selector);
 }
 
 static void jump_far(struct play *play, struct named *named)
@@ -197,11 +178,11 @@ static void jump_far(struct play *play, struct named *named)
 	if (is_real(play)) {
 		load_real(&named->sregs.cs, selector);
 	} else if (!(selector & ~LEVEL)) {
-		fault(play, GENERAL_PROTECTION, 0);
+		refuse_selector(play, GENERAL_PROTECTION, 0);
 	} else {
 		find_named(play, named, selector, false);
 		check_code(play, &named->segment);
-		mark(play, named, TYPE_ACCESSED);
+		mark_named(play, named, TYPE_ACCESSED);
 		named->segment.selector = (uint16_t)((selector & ~LEVEL) | get_level(play));
 		named->sregs.cs = named->segment;
 	}
@@ -242,7 +223,7 @@ bool do_segment(struct play *play)
 {
 	const struct beyond *beyond = play->emulation->beyond;
 	bool stores = play->mnemonic == ZYDIS_MNEMONIC_MOV && is_segment(&play->operands[1]);
-	struct named named = {0};
+	struct named named = {.refusal = GENERAL_PROTECTION};
 
 	if (!(loads(play) || stores) || !beyond || !beyond->get_sregs(play->emulation->owner, &named.sregs))
 		return false;

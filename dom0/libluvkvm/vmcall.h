@@ -135,9 +135,14 @@ void vmcall_nmi(struct vcpu *vcpu);
 /* vmcall_access.c: ports and memory of devices. */
 enum exit_kind take_port(struct vcpu *vcpu);
 enum exit_kind take_memory(struct vcpu *vcpu);
+void begin_instruction(struct vcpu *vcpu);
+void give_fault(struct vcpu *vcpu); /* the emulation's */
 bool play_on(struct vcpu *vcpu, enum exit_kind *kind); /* what was answered; false: the guest can go on */
 void vmcall_answer_access(struct vcpu *vcpu);
 enum exit_kind report_internal(struct vcpu *vcpu, uint32_t error);
+
+/* vmcall_task.c */
+enum exit_kind take_task_switch(struct vcpu *vcpu);
 
 /* vmcall_batch.c: repeated accesses of a port. */
 bool begin_batch(struct vcpu *vcpu);

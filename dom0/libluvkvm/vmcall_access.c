@@ -55,13 +55,20 @@ static bool set_sregs(void *owner, struct kvm_sregs *sregs)
 
 static const struct beyond beyond = {get_extended, set_extended, get_sregs, set_sregs};
 
-static enum exit_kind begin(struct vcpu *vcpu)
+void begin_instruction(struct vcpu *vcpu)
 {
 	struct vmcall_vcpu *own = get_own(vcpu);
 
 	begin_emulation(&own->emulation, vcpu->vm, (struct kvm_regs *)own->run, &own->run->mode);
 	own->emulation.beyond = &beyond;
 	own->emulation.owner = vcpu;
+}
+
+static enum exit_kind begin(struct vcpu *vcpu)
+{
+	struct vmcall_vcpu *own = get_own(vcpu);
+
+	begin_instruction(vcpu);
 	if (own->run->exit == LUV_EXIT_MEMORY)
 		tell_known(&own->emulation, own->run);
 	return play(vcpu);
@@ -159,7 +166,7 @@ enum exit_kind report_internal(struct vcpu *vcpu, uint32_t error)
 	return EXIT_TO_USER;
 }
 
-static void give_fault(struct vcpu *vcpu)
+void give_fault(struct vcpu *vcpu)
 {
 	const struct emulation *emulation = &get_own(vcpu)->emulation;
 

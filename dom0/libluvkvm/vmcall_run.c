@@ -106,12 +106,6 @@ static APART enum exit_kind take_exception(struct vcpu *vcpu)
 	return EXIT_TO_USER;
 }
 
-static APART enum exit_kind take_task_switch(struct vcpu *vcpu)
-{
-	log_line("the guest switches tasks by hardware, which is not offered; RIP 0x%llx", (unsigned long long)get_own(vcpu)->run->rip);
-	return report_internal(vcpu, KVM_INTERNAL_ERROR_EMULATION);
-}
-
 static APART enum exit_kind take_refusal(struct vcpu *vcpu)
 {
 	const struct luv_run *run = get_own(vcpu)->run;
