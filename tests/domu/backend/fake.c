@@ -129,10 +129,21 @@ static int64_t run(uint32_t vcpu)
 	return 0;
 }
 
+static uint8_t states[6][LUV_STATE_SIZE];
+
+void *fake_state(uint32_t what)
+{
+	return states[what];
+}
+
 static int64_t carry(uint32_t vcpu, const struct gate_call *call)
 {
-	if ((call->rax & 0xFFFF) == LUV_HYPERCALL_vcpu_set && call->rsi == 5)
-		memcpy(fake.last_controls, fake.blocks[vcpu] + LUV_STATE_OFFSET, sizeof fake.last_controls);
+	uint8_t *area = fake.blocks[vcpu] + LUV_STATE_OFFSET, *state = states[call->rsi];
+	bool set = (uint32_t)call->rax == LUV_HYPERCALL_vcpu_set;
+
+	memcpy(set ? state : area, set ? area : state, call->rdx);
+	if (set && call->rsi == 5)
+		memcpy(fake.last_controls, area, sizeof fake.last_controls);
 	return 0;
 }
 

@@ -28,6 +28,9 @@ extern struct fake fake;
 /* Put it below the library, with a new pool in a file that LUVKVM_POOL names. */
 void start_fake(void);
 
+/* What vcpu_get and vcpu_set carry of all vCPUs, by its number (SREGS, DEBUGREGS ...). */
+void *fake_state(uint32_t what);
+
 /* What is at a guest address, as an offset in the pool; -1: nothing. */
 int64_t get_offset(uint64_t guest);
 uint8_t read_pool(uint64_t offset);

@@ -12,14 +12,13 @@
 
 #define MEMORY 0x200000u
 #define DEVICE 0xD0000000u
-#define START 0x1000u
 #define GENERAL_PROTECTION 0x80000B0Du
 
 static int vcpu;
 static struct kvm_run *run;
-static uint8_t *memory;
+uint8_t *memory;
 static int vm;
-static struct luv_run seen;                       /* the run page when the guest was entered last */
+struct luv_run seen;
 static uint32_t (*script)(struct luv_run *page);  /* the exit of the first entry; a later one ends by a HLT of sorts */
 static uint32_t entries;
 
@@ -44,7 +43,7 @@ static void set_regs(uint64_t rax, uint64_t rip, uint64_t rflags)
 }
 
 /* Run from START until the script's exit. What the last one asked is finished first, as KVM wants it. */
-static void start(uint32_t (*what)(struct luv_run *), uint64_t rax, uint64_t rflags)
+void start(uint32_t (*what)(struct luv_run *), uint64_t rax, uint64_t rflags)
 {
 	run->immediate_exit = 1;
 	CHECK(ioctl(vcpu, KVM_RUN, 0) && errno == EINTR);
@@ -341,7 +340,7 @@ static uint32_t load_vector(struct luv_run *page) { return exit_memory(page, "\x
 
 static void test_vectors(void)
 {
-	uint8_t *area = fake.blocks[0] + LUV_STATE_OFFSET, *xmm2 = area + 160 + 2 * 16;
+	uint8_t *area = fake_state(3), *xmm2 = area + 160 + 2 * 16;
 
 	memset(area, 0, 832);
 	area[512] = 3;
@@ -406,6 +405,7 @@ void test_running(void)
 	test_step();
 	CHECK(!fake.calls[LUV_HYPERCALL_vcpu_get]); /* no exit asks for more than the run page has */
 	test_vectors();
+	test_tasks();
 	test_hidden();
 	memset(fake.pages, 0, sizeof fake.pages);   /* the other test's domain begins anew */
 }
