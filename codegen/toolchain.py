@@ -14,6 +14,7 @@ from codegen.tree import Tree
 C_FLAGS = (
     "-std=gnu11", "-O2", "-g", "-ffreestanding", "-mcmodel=kernel", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
     "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
+    "-fno-jump-tables",  # where the code goes is nothing that a caller's number is looked up for
     "-falign-functions=4", "-falign-jumps=1", "-falign-loops=1", "-falign-labels=1",  # 4 KiB of the image is not air
     "-Wall", "-Wextra", "-Werror",
 )

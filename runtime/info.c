@@ -24,7 +24,7 @@ static struct answer pool_info(u32 which)
     u32 number = (which - 17) / 4;
     if (which < 17 || number >= pool_count)
         return (struct answer){ .error = EINVAL };
-    const struct pool *pool = &pools[number];
+    const struct pool *pool = &pools[checked(number, pool_count)];
     switch ((which - 17) % 4) {
     case 0: return answer(pool->base);
     case 1: return answer(pool->frames * FRAME_SIZE);
@@ -58,7 +58,7 @@ struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason)
     (void)cpu;
     if (index >= cpu_count || reason >= EXIT_COUNT)
         return (struct answer){ .error = EINVAL };
-    return answer(cpus[index]->exit_counts[reason]);
+    return answer(cpus[checked(index, cpu_count)]->exit_counts[checked(reason, EXIT_COUNT)]);
 }
 
 struct answer log_read_bytes(struct cpu *cpu, u64 offset)

@@ -57,7 +57,7 @@ FAULTS = {
     "released while in use": ("frames.c", "if (!domain_is_quiet(domain))", "if (0)"),
     "a hint that is taken": (
         "frames.c",
-        "if (hint < pool->frames && !pool->frame[hint].owner)",
+        "if (hint < pool->frames && !pool->frame[checked(hint, pool->frames)].owner)",
         "if (hint < pool->frames)",
     ),
     "the dead live": ("reap.c", "&& frame == domain->proof_frame", "|| true"),

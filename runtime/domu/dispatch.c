@@ -6,7 +6,7 @@
 static struct domain *domain_at(u64 handle)
 {
     u64 index = handle & HANDLE_INDEX_MASK;
-    return domains && index < DOMAINS_MAX ? &domains[index] : 0;
+    return domains && index < DOMAINS_MAX ? &domains[checked(index, DOMAINS_MAX)] : 0;
 }
 
 /* Who only knows the secret, and root, may also go on with the end of one. */

@@ -163,9 +163,9 @@ struct answer domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
 {
     (void)cpu;
     if (which < STAT_REASONS)
-        return (struct answer){ .value = domain->exits[which] };
+        return (struct answer){ .value = domain->exits[checked(which, STAT_REASONS)] };
     if (which - STAT_REASONS < EXIT_COUNT)
-        return (struct answer){ .value = domain->reasons[which - STAT_REASONS] };
+        return (struct answer){ .value = domain->reasons[checked(which - STAT_REASONS, EXIT_COUNT)] };
     switch (which) {
     case STAT_FRAMES: return (struct answer){ .value = domain->frames };
     case STAT_POOL: return (struct answer){ .value = domain->pool };
@@ -180,7 +180,7 @@ struct answer domain_list(struct cpu *cpu, u32 index)
     (void)cpu;
     if (index >= DOMAINS_MAX)
         return (struct answer){ .error = EINVAL };
-    u64 handle = domains ? domains[index].handle : 0;
+    u64 handle = domains ? domains[checked(index, DOMAINS_MAX)].handle : 0;
     return (struct answer){ .value = handle, .error = handle ? 0 : ENOENT };
 }
 

@@ -12,7 +12,7 @@
 /* The one that is wanted, or the next from where the last one was found; `frames` if there is none. */
 static u32 find(struct pool *pool, u64 hint)
 {
-    if (hint < pool->frames && !pool->frame[hint].owner)
+    if (hint < pool->frames && !pool->frame[checked(hint, pool->frames)].owner)
         return (u32)hint;
     for (u32 i = 0; pool->free && i < pool->frames; i++) {
         u32 number = (pool->next + i) % pool->frames;
@@ -59,9 +59,9 @@ struct answer frame_release(struct cpu *cpu, struct domain *domain, u64 number)
 {
     (void)cpu;
     struct pool *pool = &pools[domain->pool];
-    if (number >= pool->frames || pool->frame[number].owner != domain->index + 1)
+    struct frame *frame = &pool->frame[checked(number, pool->frames)];
+    if (number >= pool->frames || frame->owner != domain->index + 1)
         return (struct answer){ .error = EINVAL };
-    struct frame *frame = &pool->frame[number];
     if (frame->pages || frame->blocks)
         return (struct answer){ .error = EBUSY };
     if (!domain_is_quiet(domain))

@@ -38,7 +38,7 @@ static inline void vcpu_leave(struct vcpu *vcpu)
 static inline u32 vcpu_enter(struct cpu *cpu, u64 handle, struct vcpu **found)
 {
     u32 slot = (u32)(handle >> HANDLE_VCPU_SHIFT) - 1, none = 0;
-    struct vcpu *vcpu = *found = &vcpus[slot];
+    struct vcpu *vcpu = *found = &vcpus[slot % VCPUS_MAX];     /* wherever a processor that runs ahead may go */
     if (unlikely(!vcpus || slot >= VCPUS_MAX || !is_callers(cpu, vcpu, handle)))
         return ENOENT;
     if (unlikely(!__atomic_compare_exchange_n(&vcpu->cpu, &none, cpu->index + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))

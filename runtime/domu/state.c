@@ -29,7 +29,7 @@ static struct answer failed(u32 error)
 
 static u32 size_of(u32 what)
 {
-    return what == WHAT_XSAVE ? domu_xsave_size() : kinds[what].size;
+    return what == WHAT_XSAVE ? domu_xsave_size() : kinds[checked(what, WHATS)].size;
 }
 
 /* struct kvm_msr_entry is the processor's own form. How many were done: the first that cannot be ends it, as KVM_GET_MSRS and KVM_SET_MSRS do. */
@@ -69,7 +69,7 @@ struct answer vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
     if (what >= WHATS || size != size_of(what))
         return failed(EINVAL);
     vmcs_take(cpu, vcpu);
-    u32 error = kinds[what].get(vcpu, vcpu->area);
+    u32 error = kinds[checked(what, WHATS)].get(vcpu, vcpu->area);
     vmcs_return(cpu);
     return (struct answer){ .value = size, .error = error };
 }
@@ -82,7 +82,7 @@ struct answer vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
     if (what >= WHATS || size != size_of(what))
         return failed(EINVAL);
     vmcs_take(cpu, vcpu);
-    u32 error = kinds[what].set(vcpu, vcpu->area);
+    u32 error = kinds[checked(what, WHATS)].set(vcpu, vcpu->area);
     vmcs_return(cpu);
     vcpu->last_cpu = NO_CPU;
     return (struct answer){ .value = size, .error = error };
