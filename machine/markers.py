@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 OUTPUT = "@luv output\n"
-STATUS = re.compile(r"^@luv status (\d+)$", re.MULTILINE)
+STATUS = re.compile(r"@luv status (\d+)$", re.MULTILINE)  # output before it need not end its line
 INIT_TICK = re.compile(r"^@luv init-tick (\d+)$", re.MULTILINE)
 
 

@@ -13,6 +13,8 @@ static inline u64 vmread(u64 field)
 
 #include "generated/dom0_handlers.c"
 
+struct vcpu *vcpus;                     /* none */
+
 void host_policy(u32 leaf, u32 subleaf, u32 *registers)
 {
     struct regs4 in = { registers[0], registers[1], registers[2], registers[3] };

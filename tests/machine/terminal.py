@@ -8,7 +8,7 @@ import select
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from machine.paths import ROOT
 
@@ -23,8 +23,9 @@ def run_on_terminal(command: list[str]) -> Iterator[tuple[int, int]]:
     try:
         yield process, terminal
     except BaseException:
-        os.kill(process, signal.SIGKILL)
-        os.waitpid(process, 0)
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
         raise
     finally:
         os.close(terminal)
