@@ -17,6 +17,8 @@ LOG = """00005823557i[BIOS  ] Booting from 0000:7c00
 def test_markers() -> None:
     assert find_output(SERIAL) == "hello\nworld\n"
     assert find_status(SERIAL) == 7
+    unended = "@luv output\r\nno line end@luv status 0\r\n"
+    assert (find_output(unended), find_status(unended)) == ("no line end", 0)
     assert find_init_tick(SERIAL) == 881814309
 
 
