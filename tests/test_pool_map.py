@@ -15,6 +15,7 @@ from tests.support import ROOT, TESTS
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 PAGE, BLOCK = 4 * KIB, 2 * MIB
+GAP = BLOCK  # of usable memory on both sides of a pool
 USABLE, RESERVED, SOFT_RESERVED = 1, 2, 0xEFFFFFFF
 IMAGE = (2 * MIB, 128 * KIB)  # where it is loaded: link.ld
 LOWEST = 16 * MIB
@@ -120,8 +121,8 @@ def check(machine: Machine, placed: Placed) -> str:
     if placed.error:
         return ""
     taken.append((hidden, hidden + size))
-    for frames, at in zip(machine.pools, placed.pools, strict=True):
-        wanted = find_place(machine, taken, frames * BLOCK, LOWEST, end)
+    for frames, at in reversed(list(zip(machine.pools, placed.pools, strict=True))):
+        wanted = find_place(machine, taken, frames * BLOCK + 2 * GAP, LOWEST, end) + GAP
         if at != wanted:
             return f"a pool of {frames} frames at {at:#x}, not {wanted:#x}"
         taken.append((at, at + frames * BLOCK))
@@ -184,7 +185,7 @@ def check_refusal(machine: Machine, placed: Placed) -> str:
         return "nothing is hidden"
     taken = [(hidden, hidden + BLOCK * 8)]
     end = max(base + length for base, length, kind in machine.ranges if kind == USABLE)
-    size = sum(machine.pools) * BLOCK
+    size = sum(machine.pools) * BLOCK + 2 * GAP * len(machine.pools)
     return "there is room for all of it" if find_place(machine, taken, size, LOWEST, end) else ""
 
 
@@ -196,15 +197,16 @@ def test_a_pool_above_4_gib(library: ctypes.CDLL) -> None:
     """It goes high, and what the older calls say of low memory stays."""
     ranges = [(0, 640 * KIB, USABLE), (MIB, 511 * MIB, USABLE), (4 * GIB, GIB, USABLE)]
     placed = place(library, Machine(ranges, [], MIB, [256]))
-    assert placed.pools == [4 * GIB + 512 * MIB]
+    assert placed.pools == [4 * GIB + 512 * MIB - GAP]
     assert library.host_contiguous_end() == placed.hidden[0]
 
 
 def test_pools_leave_the_older_sizes(library: ctypes.CDLL) -> None:
     ranges = [(0, 640 * KIB, USABLE), (MIB, 1023 * MIB, USABLE)]
     placed = place(library, Machine(ranges, [], MIB, [256, 64]))
-    assert placed.pools == [placed.hidden[0] - 512 * MIB, placed.hidden[0] - 640 * MIB]
-    assert library.host_contiguous_end() == placed.pools[1]
+    assert placed.pools[1] == placed.hidden[0] - GAP - 128 * MIB
+    assert placed.pools[0] == placed.pools[1] - GAP - 512 * MIB
+    assert library.host_contiguous_end() == placed.pools[0]
 
 
 def test_without_pools_nothing_more_is_hidden(library: ctypes.CDLL) -> None:
@@ -231,7 +233,8 @@ FAULTS = {
     ),
     "of the wrong type": ("region.c", "cut_end - cut, type }", "cut_end - cut, RANGE_RESERVED }"),
     "what is left above is lost": ("region.c", "range_insert(i + 1, cut_end, end, RANGE_USABLE);", ""),
-    "not reserved": ("pool.c", "region_reserve(base, base + size, RANGE_SOFT_RESERVED);", ""),
+    "not reserved": ("pool.c", "region_reserve(pools[i].base, pools[i].base + size, RANGE_SOFT_RESERVED);", ""),
+    "side by side": ("pool.c", "#define GAP FRAME_SIZE", "#define GAP 0ull"),
     "too low": ("pool.c", "#define LOWEST MIB(16)", "#define LOWEST MIB(2)"),
 }
 

@@ -8,6 +8,7 @@
 #include "stop.h"
 
 #define LOWEST MIB(16)                  /* loaders work below */
+#define GAP FRAME_SIZE                  /* of memory that stays dom0's, on both sides of a pool */
 #define SPARE 256                       /* hidden pages of a pool besides a table for each frame: roots, VMCSs, areas */
 #define COMMON 64                       /* for the tables of domains and vCPUs, and a bitmap */
 #define AREA_MOST 2                     /* pages of a CPU's XSAVE area */
@@ -22,14 +23,18 @@ void pools_size(const u32 *frames, u32 count)
     pool_count = count;
 }
 
+/*
+ * The last one highest, so that dom0's devices are in the order of the command line; and none beside another, for of two
+ * ranges side by side dom0 makes one device, and one device is one trust domain.
+ */
 void pools_place(void)
 {
-    for (u32 i = 0; i < pool_count; i++) {
-        u64 size = pools[i].frames * FRAME_SIZE, base = region_find(size, LOWEST, region_ram_end());
-        if (!base)
-            boot_stop("pool", "there is no free memory of this size in one piece, by 2 MiB, for a pool");
-        region_reserve(base, base + size, RANGE_SOFT_RESERVED);
-        pools[i].base = base;
+    for (u32 i = pool_count; i-- > 0;) {
+        u64 size = pools[i].frames * FRAME_SIZE, found = region_find(size + 2 * GAP, LOWEST, region_ram_end());
+        if (!found)
+            boot_stop("pool", "there is no free memory of this size in one piece, by 2 MiB and with as much around it, for a pool");
+        pools[i].base = found + GAP;
+        region_reserve(pools[i].base, pools[i].base + size, RANGE_SOFT_RESERVED);
     }
 }
 

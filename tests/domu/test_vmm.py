@@ -29,6 +29,17 @@ def test_cases(cpus: int) -> None:
     assert "selfcheck: all is consistent." in output
 
 
+def test_two_pools() -> None:
+    """Two devices, in the order of the command line: who may open one has nothing of the other."""
+    assert build_image() == 0
+    command = "cd /sys/bus/dax/devices; echo *; cat dax*/size; cd /root; ./testvmm frames; ./luv info"
+    programs = [build_program("testvmm"), build_program("luv")]
+    output = run_dom0(make_folder(BUILD / "two-pools"), command, pool="pool=64M,128M", programs=programs)
+    assert output.startswith(f"dax0.0 dax1.0\n{64 << 20}\n{128 << 20}\n")
+    assert "cases: 1, failed: 0" in output
+    assert re.search(r"^pool 0: .* 64 MiB, 64 free\npool 1: .* 128 MiB, 128 free$", output, re.MULTILINE)
+
+
 def test_without_a_pool() -> None:
     assert build_image() == 0
     programs = [build_program("testvmm"), build_program("luv")]
