@@ -149,6 +149,8 @@ struct answer domain_destroy(struct cpu *cpu, struct domain *domain)
     return (struct answer){ .error = domain_end(cpu, domain) };
 }
 
+enum { STAT_COUNTS = COUNT_REASONS + EXIT_COUNT, STAT_FRAMES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
+
 static u32 vcpus_count(const struct domain *domain)
 {
     u32 count = 0;
@@ -157,15 +159,20 @@ static u32 vcpus_count(const struct domain *domain)
     return count;
 }
 
-enum { STAT_REASONS = 32, STAT_FRAMES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
+static u64 count_of(const struct domain *domain, u32 which)
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < DOMAIN_VCPUS_MAX; i++)
+        if (domain->vcpus[i])
+            sum += domain->vcpus[i]->counts[checked(which, STAT_COUNTS)];
+    return sum;
+}
 
 struct answer domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
 {
     (void)cpu;
-    if (which < STAT_REASONS)
-        return (struct answer){ .value = domain->exits[checked(which, STAT_REASONS)] };
-    if (which - STAT_REASONS < EXIT_COUNT)
-        return (struct answer){ .value = domain->reasons[checked(which - STAT_REASONS, EXIT_COUNT)] };
+    if (which < STAT_COUNTS)
+        return (struct answer){ .value = count_of(domain, which) };
     switch (which) {
     case STAT_FRAMES: return (struct answer){ .value = domain->frames };
     case STAT_POOL: return (struct answer){ .value = domain->pool };
@@ -185,4 +192,4 @@ struct answer domain_list(struct cpu *cpu, u32 index)
 }
 
 _Static_assert(offsetof(struct domain, lock) == 0, "all behind it is cleared");
-_Static_assert(STAT_REASONS + EXIT_COUNT <= STAT_FRAMES, "numbers of domain_stat");
+_Static_assert(STAT_COUNTS <= STAT_FRAMES, "numbers of domain_stat");

@@ -15,6 +15,7 @@
 #define VCPUS_MAX 64
 #define CPUS_MAX 64
 #define NO_CPU ~0u
+#define COUNT_REASONS 32
 
 enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
 enum caller { CALLER_OWNER = 1, CALLER_SECRET = 2, CALLER_ROOT = 4 };
@@ -62,6 +63,7 @@ struct vcpu {
     u64 cr4_permitted;                  /* what its CPUID table offers */
     u32 exceptions;                     /* those that its VMM wants to see */
     u32 hidden;                         /* enum luv_hide: what its CPUID table does not have */
+    u64 counts[COUNT_REASONS + EXIT_COUNT];     /* of returns by enum luv_exit, of exits by basic reason from COUNT_REASONS on */
 };
 
 struct domain {
@@ -82,8 +84,6 @@ struct domain {
     u64 tsc_offset;                     /* what the last that a VMM set made of it: its vCPUs' clocks agree */
 
     struct vcpu *vcpus[DOMAIN_VCPUS_MAX];
-    u64 exits[32];                      /* by enum luv_exit */
-    u64 reasons[EXIT_COUNT];            /* by basic exit reason */
 };
 
 /* The dispatcher's: rights are asked once something is held. 0, or the errno. */

@@ -196,7 +196,7 @@ static void exit_handle(struct cpu *cpu, struct vcpu *vcpu)
     u64 reason = vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC_MASK;
     const struct exit_choice *choice = &domu_exits[reason < EXIT_COUNT ? reason : 0];
     if (likely(reason < EXIT_COUNT))
-        __atomic_fetch_add(&vcpu->domain->reasons[reason], 1, __ATOMIC_RELAXED);
+        vcpu->counts[COUNT_REASONS + reason]++;
     if (unlikely(reason >= EXIT_COUNT))
         domu_unforeseen(cpu);
     else if (likely(choice->told))
@@ -234,6 +234,6 @@ struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
     world_leave_guest(cpu, vcpu);
     run_give(vcpu);
     vmcs_return(cpu);
-    __atomic_fetch_add(&vcpu->domain->exits[vcpu->exit], 1, __ATOMIC_RELAXED);
+    vcpu->counts[vcpu->exit]++;
     return (struct answer){ .value = vcpu->exit };
 }
