@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The guest's first process: says what it sees, reads its disk, and powers off. Lines with `@guest` are the test's.
-# With luv.shell on its kernel's command line it is a shell.
+# With luv.shell on its kernel's command line it is a shell; with luv.work it copies memory and looks at it until it is ended.
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc proc /proc
@@ -13,6 +13,16 @@ case " $(cat /proc/cmdline) " in *" luv.shell "*)
     echo "domU: Debian's Linux $(uname -r), $(nproc) CPUs. \`exit\` powers off."
     setsid cttyhack sh
     poweroff -f
+    ;;
+esac
+case " $(cat /proc/cmdline) " in *" luv.work "*)
+    mount -t tmpfs work /mnt
+    head -c 1048576 /bin/busybox >/mnt/first
+    sum=$(md5sum </mnt/first) turn=0
+    while turn=$((turn + 1)); do
+        cp /mnt/first /mnt/$((turn % 3))
+        [ "$(md5sum </mnt/$((turn % 3)))" = "$sum" ] && echo "@guest turn $turn" || echo "@guest spoiled $turn"
+    done
     ;;
 esac
 echo "@guest cpus $(grep -c ^processor /proc/cpuinfo)"

@@ -10,6 +10,8 @@
 #include "log.h"
 #include "pages.h"
 
+#define TSC_TOLERANCE 250 /* millionths */
+
 /* --- Its life --- */
 
 static long map_run(struct vcpu *vcpu)
@@ -192,9 +194,12 @@ static long get_tsc_khz(struct vcpu *vcpu)
 	return beneath(vcpu)->get_tsc_khz(vcpu);
 }
 
+/* Each process measures for itself, and guests move: what differs by no more than KVM tolerates is the same. */
 static long set_tsc_khz(struct vcpu *vcpu, unsigned long khz)
 {
-	return (long)khz == get_tsc_khz(vcpu) ? 0 : -EINVAL;
+	long own = get_tsc_khz(vcpu);
+
+	return labs((long)khz - own) <= own * TSC_TOLERANCE / 1000000 ? 0 : -EINVAL;
 }
 
 static long refuse(unsigned long request)

@@ -1,4 +1,4 @@
-"""QEMU in dom0 on Luvalley: SeaBIOS and Linux on one CPU and on two, two at once, killed, refused."""
+"""QEMU in dom0 on Luvalley: SeaBIOS and Linux on one CPU and on two, two at once, killed, refused, moved."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ CASES = {
     1: {
         "one": "sh /guest/linux.sh 1", "two-on-one-cpu": "sh /guest/linux.sh 2",
         "user": "su user -c 'PATH=$PATH NAME=user sh /guest/linux.sh 1'", "kills": "sh /root/kills.sh",
-        "sentences": "sh /root/sentences.sh", "status": "luv run -- sh -c 'exit 7'; [ $? = 7 ]",
+        "sentences": "sh /root/sentences.sh", "move": "sh /root/move.sh",
+        "status": "luv run -- sh -c 'exit 7'; [ $? = 7 ]",
     },
-    2: {"two": "sh /guest/linux.sh 2", "two-domus": "sh /root/two.sh"},
+    2: {"two": "sh /guest/linux.sh 2", "two-domus": "sh /root/two.sh", "move": "sh /root/move.sh 2"},
 }
 
 
