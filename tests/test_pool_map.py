@@ -121,11 +121,11 @@ def check(machine: Machine, placed: Placed) -> str:
     if placed.error:
         return ""
     taken.append((hidden, hidden + size))
-    for frames, at in reversed(list(zip(machine.pools, placed.pools, strict=True))):
-        wanted = find_place(machine, taken, frames * BLOCK + 2 * GAP, LOWEST, end) + GAP
-        if at != wanted:
-            return f"a pool of {frames} frames at {at:#x}, not {wanted:#x}"
+    for frames in reversed(machine.pools):
+        at = find_place(machine, taken, frames * BLOCK + 2 * GAP, LOWEST, end) + GAP
         taken.append((at, at + frames * BLOCK))
+    if placed.pools != (wanted := sorted(at for at, _ in taken[1:])):
+        return f"pools at {placed.pools}, not {wanted}"
     return check_map(machine, placed, taken)
 
 
@@ -233,7 +233,8 @@ FAULTS = {
     ),
     "of the wrong type": ("region.c", "cut_end - cut, type }", "cut_end - cut, RANGE_RESERVED }"),
     "what is left above is lost": ("region.c", "range_insert(i + 1, cut_end, end, RANGE_USABLE);", ""),
-    "not reserved": ("pool.c", "region_reserve(pools[i].base, pools[i].base + size, RANGE_SOFT_RESERVED);", ""),
+    "not reserved": ("pool.c", "region_reserve(pool->base, pool->base + size, RANGE_SOFT_RESERVED);", ""),
+    "not in order": ("pool.c", "pools[j - 1].base > pools[j].base", "false"),
     "side by side": ("pool.c", "#define GAP FRAME_SIZE", "#define GAP 0ull"),
     "too low": ("pool.c", "#define LOWEST MIB(16)", "#define LOWEST MIB(2)"),
 }

@@ -47,7 +47,7 @@ static bool take_message(struct vcpu *vcpu, const struct message *message)
 		apic_accept(vcpu, message->vector, message->level);
 		return true;
 	case DELIVER_NMI:
-		atomic_store(&vcpu->nmi, true);
+		atomic_fetch_add(&vcpu->nmis, 1);
 		break;
 	case DELIVER_INIT:
 		if (message->level && !message->assert_line)

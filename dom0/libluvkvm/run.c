@@ -7,6 +7,8 @@
 #include "startup.h"
 #include "vcpu.h"
 
+#define MOST_NMIS 2 /* one that is taken, one that waits: further ones are none. SDM: 6.7.1 */
+
 enum next { AGAIN, TO_USER };
 
 /* --- Interrupts --- */
@@ -71,7 +73,7 @@ static APART void do_work(struct vcpu *vcpu)
 	}
 	if (vcpu->state != KVM_MP_STATE_RUNNABLE && vcpu->state != KVM_MP_STATE_HALTED)
 		return;
-	if (atomic_exchange(&vcpu->nmi, false)) {
+	for (uint32_t left = atomic_exchange(&vcpu->nmis, 0), i = 0; i < left && i < MOST_NMIS; i++) {
 		vcpu->state = KVM_MP_STATE_RUNNABLE;
 		beneath(vcpu)->nmi(vcpu);
 	}

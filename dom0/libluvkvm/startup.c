@@ -59,7 +59,7 @@ static void take_init(struct vcpu *vcpu)
 	reset_rest(vcpu);
 	apic_reset(vcpu);
 	vcpu->external = -1;
-	atomic_store(&vcpu->nmi, false);
+	atomic_store(&vcpu->nmis, 0);
 	vcpu->run->if_flag = 0;
 	vcpu->state = vcpu->apic.base & APIC_BASE_BSP ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
 }

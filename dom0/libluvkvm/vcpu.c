@@ -121,7 +121,7 @@ static long get_events(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 
 	memset(events, 0, sizeof *events);
 	error = beneath(vcpu)->get_state(vcpu, STATE_EVENTS, events);
-	events->nmi.pending |= atomic_load(&vcpu->nmi);
+	events->nmi.pending |= atomic_load(&vcpu->nmis) != 0;
 	events->sipi_vector = (uint32_t)atomic_load(&vcpu->apic.sipi) & 0xFF;
 	events->flags &= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
 	return error;
@@ -133,7 +133,7 @@ static long set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *given)
 
 	events.flags &= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
 	if (events.flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
-		atomic_store(&vcpu->nmi, false);
+		atomic_store(&vcpu->nmis, 0);
 	return beneath(vcpu)->set_state(vcpu, STATE_EVENTS, &events);
 }
 
@@ -166,7 +166,7 @@ static long set_external(struct vcpu *vcpu, const struct kvm_interrupt *interrup
 
 static long set_nmi(struct vcpu *vcpu)
 {
-	atomic_store(&vcpu->nmi, true);
+	atomic_fetch_add(&vcpu->nmis, 1);
 	kick_vcpu(vcpu);
 	return 0;
 }

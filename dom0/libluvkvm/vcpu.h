@@ -54,7 +54,7 @@ struct vcpu {
 	uint32_t state;       /* KVM_MP_STATE_* */
 	bool window;          /* the VMM asked for one at the last KVM_RUN */
 	int external;         /* vector of the VMM's PIC, or -1 */
-	atomic_bool nmi;
+	_Atomic uint32_t nmis;
 	int eoi;              /* vector whose end the VMM's IOAPIC must hear, or -1 */
 	struct apic apic;
 

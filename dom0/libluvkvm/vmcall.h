@@ -49,7 +49,7 @@ struct vmcall_vcpu {
 
 	bool has_early;       /* an exit that came while something else was done: the next run's */
 	enum exit_kind early;
-	bool nmi;             /* to be given */
+	uint32_t nmis;        /* to be given: two at most, one while another is in service */
 	uint64_t xcr0;
 	struct kvm_guest_debug debug;
 	uint64_t cr4_permitted;

@@ -67,10 +67,18 @@ void vmcall_want_window(struct vcpu *vcpu, bool wanted)
 	run->tpr_threshold = find_threshold(vcpu);
 }
 
+static bool is_in_nmi(const struct luv_run *run)
+{
+	return run->blocking & BLOCKING_NMI || (run->event & EVENT_VALID && EVENT_TYPE(run->event) == TYPE_NMI);
+}
+
 void vmcall_nmi(struct vcpu *vcpu)
 {
-	get_own(vcpu)->nmi = true;
+	struct vmcall_vcpu *own = get_own(vcpu);
+
 	do_answered(vcpu);
+	if (own->nmis < (is_in_nmi(own->run) ? 1 : 2))
+		own->nmis++;
 	give_nmi(vcpu);
 }
 
@@ -79,13 +87,13 @@ void give_nmi(struct vcpu *vcpu)
 	struct vmcall_vcpu *own = get_own(vcpu);
 	struct luv_run *run = own->run;
 
-	if (!own->nmi)
+	if (!own->nmis)
 		return;
 	if (is_busy(vcpu) || get_blocking(run) & (BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)) {
 		run->want |= LUV_WANT_NMI_WINDOW;
 		return;
 	}
-	own->nmi = false;
+	own->nmis--;
 	run->want &= (uint8_t)~LUV_WANT_NMI_WINDOW;
 	run->event = EVENT_VALID | TYPE_NMI << 8 | VECTOR_NMI;
 }
@@ -147,7 +155,7 @@ void get_events_of(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	events->interrupt.shadow = (run->blocking & BLOCKING_STI ? KVM_X86_SHADOW_INT_STI : 0) |
 				   (run->blocking & BLOCKING_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
 	events->nmi.masked = !!(run->blocking & BLOCKING_NMI);
-	events->nmi.pending = get_own(vcpu)->nmi;
+	events->nmi.pending = get_own(vcpu)->nmis != 0;
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
 }
 
@@ -178,5 +186,5 @@ void set_events_of(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 				(events->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? BLOCKING_MOV_SS : 0);
 	run->blocking = (run->blocking & ~BLOCKING_NMI) | (events->nmi.masked ? BLOCKING_NMI : 0);
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
-		get_own(vcpu)->nmi = events->nmi.pending;
+		get_own(vcpu)->nmis = events->nmi.pending;
 }

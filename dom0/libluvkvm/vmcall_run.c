@@ -244,7 +244,7 @@ enum exit_kind vmcall_run(struct vcpu *vcpu)
 
 	if ((own->play != PLAY_NONE || own->has_early) && do_first(vcpu, &kind))
 		return kind;
-	if (own->nmi)
+	if (own->nmis)
 		give_nmi(vcpu);
 	if (be_reachable(vcpu) || is_exit_wanted(vcpu))
 		return own->debug.control & KVM_GUESTDBG_SINGLESTEP ? enter_stepping(vcpu) : enter(vcpu);

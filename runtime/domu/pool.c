@@ -23,19 +23,33 @@ void pools_size(const u32 *frames, u32 count)
     pool_count = count;
 }
 
-/*
- * The last one highest, so that dom0's devices are in the order of the command line; and none beside another, for of two
- * ranges side by side dom0 makes one device, and one device is one trust domain.
- */
+/* None beside another: of two ranges side by side dom0 makes one device, and one device is one trust domain. */
+static void pool_place(struct pool *pool)
+{
+    u64 size = pool->frames * FRAME_SIZE, found = region_find(size + 2 * GAP, LOWEST, region_ram_end());
+    if (!found)
+        boot_stop("pool", "there is no free memory of this size in one piece, by 2 MiB and with as much around it, for a pool");
+    pool->base = found + GAP;
+    region_reserve(pool->base, pool->base + size, RANGE_SOFT_RESERVED);
+}
+
+/* By address, as dom0 numbers its devices. */
+static void pools_sort(void)
+{
+    for (u32 i = 1; i < pool_count; i++)
+        for (u32 j = i; j && pools[j - 1].base > pools[j].base; j--) {
+            struct pool pool = pools[j];
+            pools[j] = pools[j - 1];
+            pools[j - 1] = pool;
+        }
+}
+
+/* The last one highest: where memory is in one piece, that is the order of the command line. */
 void pools_place(void)
 {
-    for (u32 i = pool_count; i-- > 0;) {
-        u64 size = pools[i].frames * FRAME_SIZE, found = region_find(size + 2 * GAP, LOWEST, region_ram_end());
-        if (!found)
-            boot_stop("pool", "there is no free memory of this size in one piece, by 2 MiB and with as much around it, for a pool");
-        pools[i].base = found + GAP;
-        region_reserve(pools[i].base, pools[i].base + size, RANGE_SOFT_RESERVED);
-    }
+    for (u32 i = pool_count; i-- > 0;)
+        pool_place(&pools[i]);
+    pools_sort();
 }
 
 static u32 books_pages(const struct pool *pool)

@@ -40,6 +40,16 @@ def test_two_pools() -> None:
     assert re.search(r"^pool 0: .* 64 MiB, 64 free\npool 1: .* 128 MiB, 128 free$", output, re.MULTILINE)
 
 
+def test_pool_above_4_gib() -> None:
+    assert build_image() == 0
+    command = "./luv info; ./testvmm reset_state first_touch frames written_pages exhaustion"
+    programs = [build_program("testvmm"), build_program("luv")]
+    folder = make_folder(BUILD / "high-pool")
+    output = run_dom0(folder, command, programs=programs, memory=5120)
+    assert re.search(r"^pool 0: at 0x1[0-9a-f]{8}, 512 MiB", output, re.MULTILINE)
+    assert "cases: 5, failed: 0" in output
+
+
 def test_without_a_pool() -> None:
     assert build_image() == 0
     programs = [build_program("testvmm"), build_program("luv")]
