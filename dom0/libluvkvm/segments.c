@@ -83,11 +83,24 @@ static struct kvm_segment *find_segment(struct kvm_sregs *sregs, ZydisRegister w
 	}
 }
 
-static void check_stack(struct play *play, const struct kvm_segment *segment)
+bool is_stack_right(const struct kvm_segment *segment, unsigned level)
 {
 	bool writable = segment->s && !(segment->type & TYPE_CODE) && segment->type & TYPE_WRITABLE;
 
-	if (!writable || (segment->selector & LEVEL) != get_level(play) || segment->dpl != get_level(play))
+	return writable && segment->dpl == level && (segment->selector & LEVEL) == level;
+}
+
+bool is_data_right(const struct kvm_segment *segment, unsigned level)
+{
+	bool code = segment->type & TYPE_CODE, conforming = code && segment->type & TYPE_CONFORMING;
+	bool reached = segment->dpl >= level && segment->dpl >= (segment->selector & LEVEL);
+
+	return segment->s && (!code || segment->type & TYPE_WRITABLE) && (conforming || reached);
+}
+
+static void check_stack(struct play *play, const struct kvm_segment *segment)
+{
+	if (!is_stack_right(segment, get_level(play)))
 		refuse_selector(play, GENERAL_PROTECTION, segment->selector);
 	else if (!segment->present)
 		refuse_selector(play, STACK_FAULT, segment->selector);
@@ -95,11 +108,7 @@ static void check_stack(struct play *play, const struct kvm_segment *segment)
 
 static void check_data(struct play *play, const struct kvm_segment *segment)
 {
-	bool code = segment->type & TYPE_CODE, readable = !code || segment->type & TYPE_WRITABLE;
-	bool conforming = code && segment->type & TYPE_CONFORMING;
-	bool reached = segment->dpl >= get_level(play) && segment->dpl >= (segment->selector & LEVEL);
-
-	if (!segment->s || !readable || !(conforming || reached))
+	if (!is_data_right(segment, get_level(play)))
 		refuse_selector(play, GENERAL_PROTECTION, segment->selector);
 	else if (!segment->present)
 		refuse_selector(play, NOT_PRESENT, segment->selector);

@@ -26,5 +26,8 @@ struct named {
 void refuse_selector(struct play *play, uint8_t vector, uint16_t selector);
 /* `system`: in long mode those of the system have an upper half, the rest of their base. */
 void find_named(struct play *play, struct named *named, uint16_t selector, bool system);
+/* Whether it may be a stack, or data, at a level of privilege. SDM: 5.5, 5.7 */
+bool is_stack_right(const struct kvm_segment *segment, unsigned level);
+bool is_data_right(const struct kvm_segment *segment, unsigned level);
 /* The descriptor learns that it is in use. */
 void mark_named(struct play *play, struct named *named, uint8_t bit);

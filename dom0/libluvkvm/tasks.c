@@ -152,21 +152,6 @@ static bool is_code_right(const struct kvm_segment *segment, unsigned level)
 	return segment->s && segment->type & TYPE_CODE && (conforming ? segment->dpl <= level : segment->dpl == level);
 }
 
-static bool is_stack_right(const struct kvm_segment *segment, unsigned level)
-{
-	bool writable = segment->s && !(segment->type & TYPE_CODE) && segment->type & TYPE_WRITABLE;
-
-	return writable && segment->dpl == level && (segment->selector & LEVEL) == level;
-}
-
-static bool is_data_right(const struct kvm_segment *segment, unsigned level)
-{
-	bool code = segment->type & TYPE_CODE, conforming = code && segment->type & TYPE_CONFORMING;
-	bool reached = segment->dpl >= level && segment->dpl >= (segment->selector & LEVEL);
-
-	return segment->s && (!code || segment->type & TYPE_WRITABLE) && (conforming || reached);
-}
-
 static bool is_right(const struct kvm_segment *segment, unsigned number, unsigned level)
 {
 	if (number == CODE_SEGMENT)
