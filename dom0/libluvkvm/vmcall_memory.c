@@ -180,7 +180,7 @@ int vmcall_get_dirty(struct vm *vm, struct kvm_dirty_log *log)
 		put_bits(log->dirty_bitmap, done, dirty);
 		any |= dirty;
 	}
-	return any ? unmap_memory(get_own_vm(vm), 0, 0) : 0;
+	return any && unmap_memory(get_own_vm(vm), 0, 0) ? -ENOSYS : 0; /* marks are taken: no error may lose them */
 }
 
 /* --- What the VMM does to its memory by itself --- */
