@@ -40,10 +40,10 @@ def test_domus(cpus: int) -> None:
 
 def test_qemu_of_debian_13() -> None:
     assert build_image() == 0
-    command = "qemu-system-x86_64 --version && sh /guest/linux.sh 1"
+    command = "qemu-system-x86_64 --version && sh /guest/linux.sh 1 && sh /guest/linux.sh 2"
     output = run_dom0(make_folder(BUILD / "domu-trixie"), command, domu=True, trixie=True, seconds=900)
     assert "QEMU emulator version 10." in output
-    assert "domU: 1 CPUs" in output
+    assert "domU: 1 CPUs" in output and "domU: 2 CPUs" in output
 
 
 def test_shell_of_a_guest() -> None:
