@@ -72,8 +72,8 @@ FAULTS = {
     "a vCPU taken twice": ("rights.h", "return EBUSY;", "none = 0;"),
     "a dying domain is entered": (
         "rights.h",
-        "domain->state == DOMAIN_ALIVE && is_owner(cpu, domain)",
-        "is_owner(cpu, domain)",
+        "domain->state == DOMAIN_ALIVE && knows_secret(cpu, domain)",
+        "knows_secret(cpu, domain)",
     ),
     "ends with a CPU inside": ("vcpus.c", "if (!vcpu_try(cpu, vcpu))\n        return false;", "vcpu_try(cpu, vcpu);"),
     "a block of another's": (

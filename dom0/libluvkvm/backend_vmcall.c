@@ -158,11 +158,8 @@ static void vmcall_destroy_vm(struct vm *vm)
 static int64_t ask_vcpu(struct vcpu *vcpu, const uint8_t *block)
 {
 	struct vmcall_vm *vm = get_own_vm(vcpu->vm);
-	struct gate_call call = make_call(LUV_HYPERCALL_vcpu_create, vm->secret);
+	struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_vcpu_create, vcpu->id, (uint64_t)block);
 
-	call.rdi = vm->handle;
-	call.rsi = vcpu->id;
-	call.rdx = (uint64_t)block;
 	return luv_gate(&call, &get_own(vcpu)->handle);
 }
 

@@ -242,7 +242,7 @@ enum emulated switch_task(struct emulation *emulation, const struct task_switch 
 {
 	const struct luv_mode *mode = emulation->mode;
 	struct switching s = {.play = {.emulation = emulation, .registers = *emulation->registers}, .named.refusal = INVALID_TSS, .mode = *mode};
-	enum emulated outcome = EMULATED_UNKNOWN;
+	enum emulated outcome;
 
 	if (!emulation->beyond->get_sregs(emulation->owner, &s.named.sregs))
 		return EMULATED_UNKNOWN;

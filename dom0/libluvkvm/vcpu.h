@@ -13,10 +13,9 @@
 #include "vm.h"
 
 #define PAGE 4096u
+#define RUN_PAGES 3 /* kvm_run, data of port accesses, ring of coalesced writes */
 /* Out of line: what a plain port access, the shortest way round, does not pay for with registers saved and stack taken. */
 #define APART __attribute__((noinline))
-
-#define RUN_PAGES 3 /* kvm_run, data of port accesses, ring of coalesced writes */
 
 /* One access to a device, by port or by address; data lies where kvm_run has it. */
 struct access {

@@ -66,6 +66,17 @@ static inline struct vmcall_vm *get_own_vm(struct vm *vm)
 	return vm->own;
 }
 
+/* A call on the VM's domain; the arguments behind its handle. */
+static inline struct gate_call make_domain_call(const struct vmcall_vm *vm, uint32_t number, uint64_t second, uint64_t third)
+{
+	struct gate_call call = make_call(number, vm->secret);
+
+	call.rdi = vm->handle;
+	call.rsi = second;
+	call.rdx = third;
+	return call;
+}
+
 /* Bytes of a port access. */
 static inline uint32_t get_io_size(const struct luv_run *run)
 {

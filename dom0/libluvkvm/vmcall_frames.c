@@ -22,10 +22,8 @@ void kick_all(void)
 
 static int64_t ask_frame(struct vmcall_vm *vm, uint64_t hint, uint64_t *frame)
 {
-	struct gate_call call = make_call(LUV_HYPERCALL_frame_claim, vm->secret);
+	struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_frame_claim, hint, 0);
 
-	call.rdi = vm->handle;
-	call.rsi = hint;
 	return call_until_done(&call, frame);
 }
 
@@ -48,12 +46,10 @@ int claim_frame(struct vmcall_vm *vm, uint64_t *frame)
 
 bool release_frame(struct vmcall_vm *vm, uint64_t frame)
 {
-	struct gate_call call = make_call(LUV_HYPERCALL_frame_release, vm->secret);
+	struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_frame_release, frame, 0);
 	uint64_t value;
 	int64_t status;
 
-	call.rdi = vm->handle;
-	call.rsi = frame;
 	for (int tries = 0; (status = luv_gate(&call, &value)) == -EAGAIN && tries < 1000; tries++)
 		kick_all();
 	return !status;
@@ -98,12 +94,11 @@ int make_block(struct vmcall_vm *vm, uint8_t **block, uint64_t *offset)
 
 void destroy_domain(struct vmcall_vm *vm)
 {
-	struct gate_call call = make_call(LUV_HYPERCALL_domain_destroy, vm->secret);
+	struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_domain_destroy, 0, 0);
 	time_t start = time(NULL);
 	uint64_t value;
 	int64_t status;
 
-	call.rdi = vm->handle;
 	while ((status = luv_gate(&call, &value)) == -EAGAIN && time(NULL) - start < PATIENCE)
 		kick_all();
 	if (status)

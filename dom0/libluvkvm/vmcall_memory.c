@@ -19,11 +19,8 @@
 
 static int64_t map_some(struct vmcall_vm *vm, uint64_t guest, uint64_t user, uint64_t size, uint64_t rights, uint64_t *done)
 {
-	struct gate_call call = make_call(LUV_HYPERCALL_memory_map, vm->secret);
+	struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_memory_map, guest, user);
 
-	call.rdi = vm->handle;
-	call.rsi = guest;
-	call.rdx = user;
 	call.r10 = size | rights;
 	*done = 0;
 	return luv_gate(&call, done);
@@ -54,11 +51,8 @@ static int map_memory(struct vmcall_vm *vm, uint64_t guest, uint64_t user, uint6
 
 static int64_t unmap_some(struct vmcall_vm *vm, uint64_t guest, uint64_t size, uint64_t *done)
 {
-	struct gate_call call = make_call(LUV_HYPERCALL_memory_unmap, vm->secret);
+	struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_memory_unmap, guest, size);
 
-	call.rdi = vm->handle;
-	call.rsi = guest;
-	call.rdx = size;
 	*done = 0;
 	return luv_gate(&call, done);
 }
@@ -146,11 +140,8 @@ static uint64_t count_asked(uint64_t guest, uint64_t left)
 
 static int64_t ask_dirty(struct vmcall_vm *vm, uint64_t guest, uint64_t pages, uint64_t *dirty)
 {
-	struct gate_call call = make_call(LUV_HYPERCALL_memory_dirty, vm->secret);
+	struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_memory_dirty, guest, pages);
 
-	call.rdi = vm->handle;
-	call.rsi = guest;
-	call.rdx = pages;
 	*dirty = 0;
 	return call_until_done(&call, dirty);
 }

@@ -13,7 +13,7 @@ static struct domain *domain_at(u64 handle)
 static bool may(const struct cpu *cpu, const struct domain *domain, u32 who)
 {
     switch (who) {
-    case CALLER_OWNER: return domain->state == DOMAIN_ALIVE && is_owner(cpu, domain);
+    case CALLER_OWNER: return is_owner(cpu, domain);
     case CALLER_SECRET: return domain->state != DOMAIN_FREE && knows_secret(cpu, domain);
     case CALLER_ROOT: return domain->state != DOMAIN_FREE;
     default: return false;

@@ -9,8 +9,6 @@
 #include "world.h"
 
 #define RULES_LOGGED 32u
-#define EVENT_BITS (VM_ENTRY_INTERRUPTION_INFO_VALID | VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID | \
-                    VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK | VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
 
 /* INS and OUTS in the instruction-information field. SDM: table 28-8 */
 #define STRING_ADDRESS_SIZE(info) (2u << ((info) >> 7 & 7))

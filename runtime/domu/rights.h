@@ -14,9 +14,10 @@ static inline bool knows_secret(const struct cpu *cpu, const struct domain *doma
     return !((cpu->guest.r8 ^ domain->secret[0]) | (cpu->guest.r9 ^ domain->secret[1]));
 }
 
+/* Of a domain that is not at its end. */
 static inline bool is_owner(const struct cpu *cpu, const struct domain *domain)
 {
-    return knows_secret(cpu, domain) && (vmread(VMCS_GUEST_CR3) & CR3_SPACE) == domain->owner;
+    return domain->state == DOMAIN_ALIVE && knows_secret(cpu, domain) && (vmread(VMCS_GUEST_CR3) & CR3_SPACE) == domain->owner;
 }
 
 /*
@@ -26,7 +27,7 @@ static inline bool is_owner(const struct cpu *cpu, const struct domain *domain)
 static inline bool is_callers(const struct cpu *cpu, const struct vcpu *vcpu, u64 handle)
 {
     const struct domain *domain = vcpu->domain;
-    return __atomic_load_n(&vcpu->handle, __ATOMIC_ACQUIRE) == handle && domain->state == DOMAIN_ALIVE && is_owner(cpu, domain);
+    return __atomic_load_n(&vcpu->handle, __ATOMIC_ACQUIRE) == handle && is_owner(cpu, domain);
 }
 
 static inline void vcpu_leave(struct vcpu *vcpu)

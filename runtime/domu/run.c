@@ -13,8 +13,6 @@
 #include "world.h"
 
 #define ROUNDS_MAX 1000u                /* exits answered here before dom0 is looked at again */
-#define EVENT_BITS (VM_ENTRY_INTERRUPTION_INFO_VALID | VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID | \
-                    VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK | VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
 #define BLOCKING_BITS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)
 /* Of luv_run.wishes; what lies between is `finish`, which is not among what is remembered. */
 #define WISHES_KNOWN 0x0F0F00FFu
