@@ -16,43 +16,43 @@ enum { INFO_CPUS = 1 };
 /* Call Luvalley; return its status (0 or -errno) and store its value. */
 static int64_t call(uint32_t number, uint64_t first, uint64_t second, uint64_t *value)
 {
-	uint64_t status = ((uint64_t)LUV_HYPERCALL_MAGIC << 32) | number;
-	uint64_t result = 0;
+    uint64_t status = ((uint64_t)LUV_HYPERCALL_MAGIC << 32) | number;
+    uint64_t result = 0;
 
-	__asm__ volatile("vmcall" : "+a"(status), "+d"(result) : "D"(first), "S"(second) : "memory");
-	*value = result;
-	return (int64_t)status;
+    __asm__ volatile("vmcall" : "+a"(status), "+d"(result) : "D"(first), "S"(second) : "memory");
+    *value = result;
+    return (int64_t)status;
 }
 
 static void print_exits(uint64_t cpu)
 {
-	uint64_t count;
+    uint64_t count;
 
-	for (uint64_t reason = 0; !call(LUV_HYPERCALL_exit_count, cpu, reason, &count); reason++)
-		if (count)
-			printf("@luv exits %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", cpu, reason, count);
+    for (uint64_t reason = 0; !call(LUV_HYPERCALL_exit_count, cpu, reason, &count); reason++)
+        if (count)
+            printf("@luv exits %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", cpu, reason, count);
 }
 
 static void print_arms(void)
 {
 #ifdef LUV_HYPERCALL_arm_count
-	uint64_t count;
+    uint64_t count;
 
-	for (uint64_t arm = 0; !call(LUV_HYPERCALL_arm_count, arm, 0, &count); arm++)
-		if (count)
-			printf("@luv arm %" PRIu64 " %" PRIu64 "\n", arm, count);
+    for (uint64_t arm = 0; !call(LUV_HYPERCALL_arm_count, arm, 0, &count); arm++)
+        if (count)
+            printf("@luv arm %" PRIu64 " %" PRIu64 "\n", arm, count);
 #endif
 }
 
 int main(void)
 {
-	uint64_t cpus;
+    uint64_t cpus;
 
-	if (call(LUV_HYPERCALL_info, INFO_CPUS, 0, &cpus))
-		return 1;
-	for (uint64_t cpu = 0; cpu < cpus; cpu++)
-		print_exits(cpu);
-	print_arms();
-	puts("@luv counted");
-	return 0;
+    if (call(LUV_HYPERCALL_info, INFO_CPUS, 0, &cpus))
+        return 1;
+    for (uint64_t cpu = 0; cpu < cpus; cpu++)
+        print_exits(cpu);
+    print_arms();
+    puts("@luv counted");
+    return 0;
 }

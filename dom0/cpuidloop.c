@@ -9,26 +9,26 @@
 
 static uint64_t run_batch(void)
 {
-	uint64_t start = __rdtsc();
+    uint64_t start = __rdtsc();
 
-	for (int turn = 0; turn < TURNS; turn++) {
-		uint32_t leaf = 0, subleaf = 0;
+    for (int turn = 0; turn < TURNS; turn++) {
+        uint32_t leaf = 0, subleaf = 0;
 
-		__asm__ volatile("cpuid" : "+a"(leaf), "+c"(subleaf) : : "rbx", "rdx");
-	}
-	return __rdtsc() - start;
+        __asm__ volatile("cpuid" : "+a"(leaf), "+c"(subleaf) : : "rbx", "rdx");
+    }
+    return __rdtsc() - start;
 }
 
 int main(void)
 {
-	uint64_t best = UINT64_MAX;
+    uint64_t best = UINT64_MAX;
 
-	for (int batch = 0; batch < BATCHES; batch++) {
-		uint64_t ticks = run_batch();
+    for (int batch = 0; batch < BATCHES; batch++) {
+        uint64_t ticks = run_batch();
 
-		if (ticks < best)
-			best = ticks;
-	}
-	printf("cpuid ticks: %" PRIu64 "\n", best / TURNS);
-	return 0;
+        if (ticks < best)
+            best = ticks;
+    }
+    printf("cpuid ticks: %" PRIu64 "\n", best / TURNS);
+    return 0;
 }

@@ -37,9 +37,18 @@ struct table {
 
 /* ACPI: 5.2.12.2, 5.2.12.12 */
 union madt_entry {
-    struct { u8 type, length; };
-    struct { u8 head[2], processor, id; u32 flags; } __attribute__((packed)) apic;
-    struct { u8 head[2]; u16 reserved; u32 id, flags; } __attribute__((packed)) x2apic;
+    struct {
+        u8 type, length;
+    };
+    struct {
+        u8 head[2], processor, id;
+        u32 flags;
+    } __attribute__((packed)) apic;
+    struct {
+        u8 head[2];
+        u16 reserved;
+        u32 id, flags;
+    } __attribute__((packed)) x2apic;
 };
 
 static bool sums_to_zero(const void *bytes, u32 count)
@@ -62,7 +71,7 @@ static const struct root_pointer *root_search(u64 start, u64 end)
 
 static const struct root_pointer *root_find(void)
 {
-    u64 ebda = (u64)*(u16 *)phys(BDA_EBDA) << 4;
+    u64 ebda = (u64) * (u16 *)phys(BDA_EBDA) << 4;
     const struct root_pointer *root = ebda ? root_search(ebda, ebda + EBDA_SEARCHED) : 0;
     return root ? root : root_search(BIOS_START, BIOS_END);
 }

@@ -78,8 +78,8 @@ void apic_send(u32 apic_id, u32 command)
 /* In the order in which versions of the APIC got them. SDM: 11.5.1 */
 static void lvts_mask(void)
 {
-    static const u16 lvts[] = { APIC_LVT_TIMER, APIC_LVT_LINT0, APIC_LVT_LINT1, APIC_LVT_ERROR,
-                                APIC_LVT_COUNTERS, APIC_LVT_THERMAL, APIC_LVT_CMCI };
+    static const u16 lvts[] = {APIC_LVT_TIMER,    APIC_LVT_LINT0,   APIC_LVT_LINT1, APIC_LVT_ERROR,
+                               APIC_LVT_COUNTERS, APIC_LVT_THERMAL, APIC_LVT_CMCI};
     u32 last = apic_read(APIC_VERSION) >> VERSION_LAST_LVT_SHIFT & 0xFF;
     for (u32 i = 0; i < COUNT_OF(lvts) && i <= last; i++)
         apic_write(lvts[i], LVT_MASKED);

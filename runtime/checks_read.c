@@ -22,12 +22,12 @@ bool feature_read(u32 leaf, u32 subleaf, u32 reg, u32 bit)
     if (host_cpuid(leaf & 0x80000000u, 0).eax < leaf)
         return false;
     struct regs4 r = host_cpuid(leaf, subleaf);
-    u32 values[] = { r.eax, r.ebx, r.ecx, r.edx };
+    u32 values[] = {r.eax, r.ebx, r.ecx, r.edx};
     return values[reg] >> bit & 1;
 }
 
 struct widths address_widths(void)
 {
     u32 sizes = host_cpuid(LEAF_ADDRESS_SIZES, 0).eax;
-    return (struct widths){ .physical = (u8)sizes, .linear = (u8)(sizes >> 8) };
+    return (struct widths){.physical = (u8)sizes, .linear = (u8)(sizes >> 8)};
 }

@@ -30,7 +30,10 @@ static void stacks_set(struct cpu *cpu)
 
 static void tables_load(struct cpu *cpu)
 {
-    struct { u16 limit; u64 base; } __attribute__((packed)) pointer = { sizeof(cpu->gdt) - 1, (u64)cpu->gdt };
+    struct {
+        u16 limit;
+        u64 base;
+    } __attribute__((packed)) pointer = {sizeof(cpu->gdt) - 1, (u64)cpu->gdt};
     asm volatile("lgdt %0\n\t"
                  "pushq %1\n\t"
                  "leaq 1f(%%rip), %%rax\n\t"
@@ -40,7 +43,9 @@ static void tables_load(struct cpu *cpu)
                  "movl %2, %%ds\n\t"
                  "movl %2, %%es\n\t"
                  "ltr %w3"
-                 : : "m"(pointer), "i"(HOST_CODE), "r"(HOST_DATA), "r"(HOST_TSS) : "rax", "memory");
+                 :
+                 : "m"(pointer), "i"(HOST_CODE), "r"(HOST_DATA), "r"(HOST_TSS)
+                 : "rax", "memory");
     traps_load();
 }
 

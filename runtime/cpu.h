@@ -51,7 +51,9 @@ struct cpu {
 
     /* An NMI or machine check that hit us, or an INIT that a domU left for, and is dom0's; see nmi.c. */
     union {
-        struct { volatile bool nmi_owed, mc_owed, init_owed; };
+        struct {
+            volatile bool nmi_owed, mc_owed, init_owed;
+        };
         volatile u32 owed;              /* any of them */
     };
 
@@ -73,7 +75,10 @@ _Static_assert(offsetof(struct cpu, last_index) == offsetof(struct cpu, last_exi
 /* The pages of one CPU. A guard page is not mapped: a stack that runs over hits it. */
 struct cpu_block {
     u8 guard[PAGE_SIZE], stack[2 * PAGE_SIZE];
-    union { struct cpu cpu; u8 cpu_page[PAGE_SIZE]; };
+    union {
+        struct cpu cpu;
+        u8 cpu_page[PAGE_SIZE];
+    };
     u8 nmi_guard[PAGE_SIZE], nmi_stack[PAGE_SIZE];
     u8 mc_guard[PAGE_SIZE], mc_stack[PAGE_SIZE];
     u8 df_guard[PAGE_SIZE], df_stack[PAGE_SIZE];

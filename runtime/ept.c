@@ -35,7 +35,7 @@ static const struct memory_rule *rule_find(const struct memory_map *map, u64 gpa
 
 struct ept_range ept_range(const struct memory_map *map, u64 gpa)
 {
-    struct ept_range r = { .lo = 0, .hi = ADDRESS_END };
+    struct ept_range r = {.lo = 0, .hi = ADDRESS_END};
     const struct memory_rule *rule = rule_find(map, gpa, &r);
     r.what = rule ? rule->what : MEMORY_HIDE;
     r.rights = rule ? rule->rights : 0;

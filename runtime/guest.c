@@ -122,10 +122,8 @@ void guest_redeliver(void)
     if (event_type(info) >= EVENT_SOFTWARE_INTERRUPT)
         vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
     if (event_type(info) == EVENT_NMI)  /* its entry wants NMIs open. SDM: 27.3.1.5 */
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-                vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_NMI);
-    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO,
-            info & (EVENT_VALID | EVENT_ERROR_CODE | EVENT_TYPE_MASK | EVENT_VECTOR_MASK));
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_NMI);
+    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, info & (EVENT_VALID | EVENT_ERROR_CODE | EVENT_TYPE_MASK | EVENT_VECTOR_MASK));
 }
 
 /* Where this exit says whether an IRET had unblocked NMIs; undefined in delivery and for #DF. SDM: 28.2.1, 28.2.2 */
@@ -133,12 +131,10 @@ static bool nmi_unblocked_by_iret(void)
 {
     u64 info = vmread(VMCS_EXIT_INTERRUPTION_INFO);
     switch (vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC_MASK) {
-    case EXIT_REASON_EPT_VIOLATION:
-        return vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_NMI_UNBLOCKING_DUE_TO_IRET;
+    case EXIT_REASON_EPT_VIOLATION: return vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_NMI_UNBLOCKING_DUE_TO_IRET;
     case EXIT_REASON_EXCEPTION_OR_NMI:
         return event_vector(info) != VECTOR_DF && info & EXIT_INTERRUPTION_INFO_NMI_UNBLOCKING_DUE_TO_IRET;
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -146,6 +142,5 @@ void guest_block_nmi_again(void)
 {
     bool delivering = vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID;
     if (!delivering && nmi_unblocked_by_iret())
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-                vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
 }

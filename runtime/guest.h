@@ -38,8 +38,7 @@ static inline void guest_advance_by(struct cpu *cpu, u64 length)
         guest_wrap();
     u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
     if (unlikely(blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-                blocking & ~(u64)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~(u64)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
     if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
         guest_single_step();
 }

@@ -67,21 +67,29 @@ static inline void host_pause(void)
 }
 
 /* host_read_cr0() and so on. */
-#define HOST_READ(name) \
-    static inline u64 host_read_##name(void) \
-    { \
-        u64 value; \
+#define HOST_READ(name)                                                 \
+    static inline u64 host_read_##name(void)                            \
+    {                                                                   \
+        u64 value;                                                      \
         asm volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
-        return value; \
+        return value;                                                   \
     }
-#define HOST_WRITE(name) \
-    static inline void host_write_##name(u64 value) \
-    { \
+#define HOST_WRITE(name)                                            \
+    static inline void host_write_##name(u64 value)                 \
+    {                                                               \
         asm volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
     }
 
-HOST_READ(cr0) HOST_READ(cr2) HOST_READ(cr3) HOST_READ(cr4) HOST_READ(dr6)
-HOST_WRITE(cr0) HOST_WRITE(cr2) HOST_WRITE(cr3) HOST_WRITE(cr4) HOST_WRITE(dr6)
+HOST_READ(cr0)
+HOST_READ(cr2)
+HOST_READ(cr3)
+HOST_READ(cr4)
+HOST_READ(dr6)
+HOST_WRITE(cr0)
+HOST_WRITE(cr2)
+HOST_WRITE(cr3)
+HOST_WRITE(cr4)
+HOST_WRITE(dr6)
 
 static inline void host_clear_breakpoints(void)
 {

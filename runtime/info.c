@@ -10,11 +10,17 @@
 
 static struct answer answer(u64 value)
 {
-    return (struct answer){ .value = value };
+    return (struct answer){.value = value};
 }
 
 /* A counter of struct cpu, summed over all CPUs. */
-#define SUM(counter) ({ u64 sum = 0; for (u32 i = 0; i < cpu_count; i++) sum += cpus[i]->counter; sum; })
+#define SUM(counter)                        \
+    ({                                      \
+        u64 sum = 0;                        \
+        for (u32 i = 0; i < cpu_count; i++) \
+            sum += cpus[i]->counter;        \
+        sum;                                \
+    })
 
 /* From 16 on: how many pools, then four numbers of each. */
 static struct answer pool_info(u32 which)
@@ -23,7 +29,7 @@ static struct answer pool_info(u32 which)
         return answer(pool_count);
     u32 number = (which - 17) / 4;
     if (which < 17 || number >= pool_count)
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     const struct pool *pool = &pools[checked(number, pool_count)];
     switch ((which - 17) % 4) {
     case 0: return answer(pool->base);
@@ -57,7 +63,7 @@ struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason)
 {
     (void)cpu;
     if (index >= cpu_count || reason >= EXIT_COUNT)
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     return answer(cpus[checked(index, cpu_count)]->exit_counts[checked(reason, EXIT_COUNT)]);
 }
 

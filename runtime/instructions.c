@@ -33,9 +33,10 @@ u64 guest_register(struct cpu *cpu, u8 index)
 {
     const u64 *saved = &cpu->guest.rax;
     u64 value = index == 4 ? vmread(VMCS_GUEST_RSP)
-              : index == 5 ? cpu->guest.rbp
-              : index < 4 ? saved[index]
-              : index < 12 ? saved[index - 2] : saved[index - 1];
+        : index == 5       ? cpu->guest.rbp
+        : index < 4        ? saved[index]
+        : index < 12       ? saved[index - 2]
+                           : saved[index - 1];
     return guest_is_64bit() ? value : (u32)value;
 }
 

@@ -28,8 +28,8 @@ static u32 lists_fill(struct lists *lists)
         struct msr_value now = host_rdmsr_try(*msr);
         if (!now.ok)
             continue;
-        lists->guest[count] = (struct list_entry){ .msr = *msr, .value = now.value };
-        lists->host[count++] = (struct list_entry){ .msr = *msr };
+        lists->guest[count] = (struct list_entry){.msr = *msr, .value = now.value};
+        lists->host[count++] = (struct list_entry){.msr = *msr};
     }
     return count;
 }

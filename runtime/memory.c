@@ -35,10 +35,10 @@ void memory_init(struct cpu *cpu, u64 pool, u32 pages)
     struct memory_map *map = &cpu->map;
     map->rules = dom0_memory;
     map->rule_count = DOM0_MEMORY_RULES;
-    map->regions[REGION_HYPERVISOR] = (struct region){ hv_base, hv_base + hv_size };
+    map->regions[REGION_HYPERVISOR] = (struct region){hv_base, hv_base + hv_size};
     map->ones_page = ones_page;
     map->page_1g = has_1g();
-    cpu->ept = (struct ept){ .pool = pool, .pages = pages };
+    cpu->ept = (struct ept){.pool = pool, .pages = pages};
     cpu->eptp = pool | TYPE_WB | 3 << 3;        /* WB, 4 levels. SDM: 25.6.11 */
     ept_reset(&cpu->ept);
 }
@@ -96,7 +96,7 @@ void mtrr_changed(struct cpu *cpu)
 
 void memory_a20(struct cpu *cpu, bool on)
 {
-    struct region window = { A20_WINDOW_BASE, A20_WINDOW_BASE + A20_WINDOW_SIZE };
-    cpu->map.regions[REGION_A20_WINDOW] = on ? (struct region){ 0, 0 } : window;
+    struct region window = {A20_WINDOW_BASE, A20_WINDOW_BASE + A20_WINDOW_SIZE};
+    cpu->map.regions[REGION_A20_WINDOW] = on ? (struct region){0, 0} : window;
     memory_reset(cpu);
 }

@@ -6,10 +6,13 @@
 #define STRETCHES 128
 
 /* The fixed ranges: how many registers, what each of their eight bytes covers. SDM: table 12-9 */
-static const struct fixed_range { u64 lo, hi, unit; u32 first; } fixed_ranges[] = {
-    { 0, KIB(512), KIB(64), 0 },
-    { KIB(512), KIB(768), KIB(16), 1 },
-    { KIB(768), MIB(1), KIB(4), 3 },
+static const struct fixed_range {
+    u64 lo, hi, unit;
+    u32 first;
+} fixed_ranges[] = {
+    {0, KIB(512), KIB(64), 0},
+    {KIB(512), KIB(768), KIB(16), 1},
+    {KIB(768), MIB(1), KIB(4), 3},
 };
 
 static struct typed_range fixed_stretch(const struct mtrrs *m, u64 address)
@@ -19,7 +22,7 @@ static struct typed_range fixed_stretch(const struct mtrrs *m, u64 address)
         r++;
     u64 unit = (address - r->lo) / r->unit, lo = r->lo + unit * r->unit;
     u8 type = (u8)(m->fixed[r->first + unit / 8] >> unit % 8 * 8);
-    return (struct typed_range){ lo, lo + r->unit, type };
+    return (struct typed_range){lo, lo + r->unit, type};
 }
 
 /* Which of two types wins; anything undefined is UC. SDM: 12.11.4.1 */
@@ -51,7 +54,7 @@ static bool variable_covers(u64 base, u64 mask, u64 end, u64 address, struct typ
 
 static struct typed_range variable_stretch(const struct mtrrs *m, u64 address)
 {
-    struct typed_range s = { 0, m->address_end, m->default_type & MTRR_DEF_TYPE_TYPE_MASK };
+    struct typed_range s = {0, m->address_end, m->default_type & MTRR_DEF_TYPE_TYPE_MASK};
     bool any = false;
     for (u32 i = 0; i < m->variable_count; i++) {
         u64 mask = m->mask[i] & (m->address_end - 1) & ~PAGE_MASK;
@@ -69,9 +72,9 @@ static struct typed_range variable_stretch(const struct mtrrs *m, u64 address)
 static struct typed_range stretch(const struct mtrrs *m, u64 address)
 {
     if (address >= m->address_end)
-        return (struct typed_range){ m->address_end, ~0ull, TYPE_UC };
+        return (struct typed_range){m->address_end, ~0ull, TYPE_UC};
     if (!(m->default_type & MTRR_DEF_TYPE_ENABLE))
-        return (struct typed_range){ 0, m->address_end, TYPE_UC };
+        return (struct typed_range){0, m->address_end, TYPE_UC};
     bool fixed = m->default_type & MTRR_DEF_TYPE_FIXED_ENABLE;
     if (fixed && address < MIB(1))
         return fixed_stretch(m, address);

@@ -10,13 +10,13 @@
 #include "stop.h"
 #include "vcpu.h"
 
-#define EVENT_NMI (VM_ENTRY_INTERRUPTION_INFO_VALID | VECTOR_NMI | \
-                   VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI << VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT)
+#define EVENT_NMI                                    \
+    (VM_ENTRY_INTERRUPTION_INFO_VALID | VECTOR_NMI | \
+     VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI << VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT)
 
 static void window_open(void)
 {
-    vmwrite(VMCS_PIN_BASED_CONTROLS,
-            controls_word(VMCS_PIN_BASED_CONTROLS) | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
+    vmwrite(VMCS_PIN_BASED_CONTROLS, controls_word(VMCS_PIN_BASED_CONTROLS) | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS) | PRIMARY_NMI_WINDOW_EXITING);
 }
 
@@ -75,8 +75,7 @@ static void machine_check_hand_on(struct cpu *cpu)
 static void nmi_hand_on(struct cpu *cpu)
 {
     cpu->nmi_owed = false;
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-            vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_STI);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_STI);
     vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, EVENT_NMI);
 }
 

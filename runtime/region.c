@@ -73,7 +73,7 @@ static void range_insert(u32 at, u64 lo, u64 hi, u32 type)
     if (machine.range_count == RANGES_MAX)
         boot_stop("memory-map", "the memory map has too many ranges");
     memmove(&machine.ranges[at + 1], &machine.ranges[at], (machine.range_count - at) * sizeof(struct range));
-    machine.ranges[at] = (struct range){ lo, hi - lo, type };
+    machine.ranges[at] = (struct range){lo, hi - lo, type};
     machine.range_count++;
 }
 
@@ -85,7 +85,7 @@ void region_reserve(u64 lo, u64 hi, u32 type)
         u64 start = r->base, end = range_end(r), cut = larger(lo, start), cut_end = smaller(hi, end);
         if (r->type != RANGE_USABLE || cut >= cut_end)
             continue;
-        *r = (struct range){ cut, cut_end - cut, type };
+        *r = (struct range){cut, cut_end - cut, type};
         range_insert(i + 1, cut_end, end, RANGE_USABLE);
         range_insert(i, start, cut, RANGE_USABLE);
     }

@@ -61,7 +61,7 @@ static void page_note(struct cpu *cpu, u64 gpa, bool apic)
             return;
     if (step->pages == STEP_PAGES)
         machine_stop(cpu, "one instruction writes to too many hidden pages");
-    step->page[step->pages++] = (struct step_page){ round_down(gpa, PAGE_SIZE), apic };
+    step->page[step->pages++] = (struct step_page){round_down(gpa, PAGE_SIZE), apic};
     if (apic)
         step->apic_offset = gpa & PAGE_MASK & ~3ull;
 }

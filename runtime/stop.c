@@ -45,8 +45,8 @@ static void exits_show(const struct cpu *cpu)
 
 static void registers_show(const struct cpu *cpu)
 {
-    static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "rbp",
-                                         "r12", "r13", "r14", "r15" };
+    static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9",
+                                        "r10", "r11", "rbp", "r12", "r13", "r14", "r15"};
     for (u32 i = 0; i < COUNT_OF(names); i++)
         show(names[i], (&cpu->guest.rax)[i]);
 }
@@ -127,7 +127,10 @@ void machine_stop(struct cpu *cpu, const char *why)
 /* The reset control register, the keyboard controller, and a triple fault: one of them works. */
 void machine_reset(const char *why)
 {
-    struct { u16 limit; u64 base; } __attribute__((packed)) nothing = { 0, 0 };
+    struct {
+        u16 limit;
+        u64 base;
+    } __attribute__((packed)) nothing = {0, 0};
     log_line(why, 0, 0);
     host_out8(PORT_RESET_CONTROL, 2);
     host_out8(PORT_RESET_CONTROL, 6);

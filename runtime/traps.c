@@ -39,7 +39,7 @@ static struct gate idt[VECTORS];
 static void gate_set(u32 vector, u8 ist)
 {
     u64 to = (u64)trap_stubs + vector * STUB_SIZE;
-    idt[vector] = (struct gate){ (u16)to, HOST_CODE, ist, GATE_INTERRUPT, (u16)(to >> 16), (u32)(to >> 32), 0 };
+    idt[vector] = (struct gate){(u16)to, HOST_CODE, ist, GATE_INTERRUPT, (u16)(to >> 16), (u32)(to >> 32), 0};
 }
 
 void traps_init(void)
@@ -53,7 +53,10 @@ void traps_init(void)
 
 void traps_load(void)
 {
-    struct { u16 limit; u64 base; } __attribute__((packed)) pointer = { sizeof(idt) - 1, traps_base() };
+    struct {
+        u16 limit;
+        u64 base;
+    } __attribute__((packed)) pointer = {sizeof(idt) - 1, traps_base()};
     asm volatile("lidt %0" : : "m"(pointer));
 }
 

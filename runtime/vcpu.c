@@ -126,8 +126,7 @@ static u8 vector_take(struct cpu *cpu)
             host_halt();
         if (!(start & START_VECTOR))
             start_wait(cpu);
-        else if (__atomic_compare_exchange_n(&cpu->start, &start, START_RUNNING, false, __ATOMIC_SEQ_CST,
-                                             __ATOMIC_SEQ_CST))
+        else if (__atomic_compare_exchange_n(&cpu->start, &start, START_RUNNING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             return (u8)start;
     }
 }
@@ -155,8 +154,7 @@ bool vcpu_init_send(struct cpu *target)
             return true;
         if (old == START_RUNNING && !watch_keep())
             return false;
-    } while (!__atomic_compare_exchange_n(&target->start, &old, START_WAITING, false, __ATOMIC_SEQ_CST,
-                                          __ATOMIC_SEQ_CST));
+    } while (!__atomic_compare_exchange_n(&target->start, &old, START_WAITING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     if (old == START_RUNNING)
         apic_send(target->apic_id, APIC_SEND(NMI));
     return true;
@@ -166,6 +164,5 @@ bool vcpu_init_send(struct cpu *target)
 void vcpu_sipi_send(struct cpu *target, u8 vector)
 {
     u32 waiting = START_WAITING;
-    __atomic_compare_exchange_n(&target->start, &waiting, START_VECTOR | vector, false, __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
+    __atomic_compare_exchange_n(&target->start, &waiting, START_VECTOR | vector, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }

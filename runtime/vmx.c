@@ -21,7 +21,7 @@ static struct allowed allowed_read(const struct control_choice *c)
 {
     bool use_true = c->true_msr && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS;
     u64 value = host_rdmsr_try(use_true ? c->true_msr : c->msr).value;
-    return c->allowed1_only ? (struct allowed){ value, 0 } : (struct allowed){ value >> 32, (u32)value };
+    return c->allowed1_only ? (struct allowed){value, 0} : (struct allowed){value >> 32, (u32)value};
 }
 
 static void control_refuse(const struct control_choice *c, const char *why, u64 bits)

@@ -74,13 +74,17 @@ static inline bool vmptrld(u64 address)
 
 static inline void invept_single(u64 eptp)
 {
-    struct { u64 eptp, zero; } descriptor = { eptp, 0 };
+    struct {
+        u64 eptp, zero;
+    } descriptor = {eptp, 0};
     asm volatile("invept %1, %0" : : "r"(INVALIDATE_SINGLE), "m"(descriptor) : "cc", "memory");
 }
 
 static inline void invvpid_single(u16 vpid)
 {
-    struct { u64 vpid, zero; } descriptor = { vpid, 0 };
+    struct {
+        u64 vpid, zero;
+    } descriptor = {vpid, 0};
     asm volatile("invvpid %1, %0" : : "r"(INVALIDATE_SINGLE), "m"(descriptor) : "cc", "memory");
 }
 

@@ -28,7 +28,7 @@ static bool is_on(void)
 
 static void icr_open(void)
 {
-    dom0_msr_bitmap[BITMAP_WRITES_LOW + IA32_X2APIC_ICR / 8] &= (u8)~(1u << IA32_X2APIC_ICR % 8);
+    dom0_msr_bitmap[BITMAP_WRITES_LOW + IA32_X2APIC_ICR / 8] &= (u8) ~(1u << IA32_X2APIC_ICR % 8);
 }
 
 void watch_begin(u32 to_start, bool always)
@@ -57,7 +57,7 @@ void watch_apply(struct cpu *cpu)
     u64 page = apic_page();
     bool by_page = (host_rdmsr(IA32_APIC_BASE) & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE;
     cpu->watching = is_on();
-    *region = cpu->watching && by_page ? (struct region){ page, page + PAGE_SIZE } : (struct region){ 0, 0 };
+    *region = cpu->watching && by_page ? (struct region){page, page + PAGE_SIZE} : (struct region){0, 0};
     if (region->lo != old.lo)
         memory_reset(cpu);
     nmi_controls(cpu);

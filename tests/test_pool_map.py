@@ -231,7 +231,7 @@ FAULTS = {
         "else if (overlaps(lo, hi, r->base, range_end(r)))",
         "else if (false)",
     ),
-    "of the wrong type": ("region.c", "cut_end - cut, type }", "cut_end - cut, RANGE_RESERVED }"),
+    "of the wrong type": ("region.c", "cut_end - cut, type}", "cut_end - cut, RANGE_RESERVED}"),
     "what is left above is lost": ("region.c", "range_insert(i + 1, cut_end, end, RANGE_USABLE);", ""),
     "not reserved": ("pool.c", "region_reserve(pool->base, pool->base + size, RANGE_SOFT_RESERVED);", ""),
     "not in order": ("pool.c", "pools[j - 1].base > pools[j].base", "false"),

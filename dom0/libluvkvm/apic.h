@@ -10,11 +10,30 @@ struct vcpu;
 
 /* Offsets in the page. */
 enum {
-	APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_TPR = 0x80, APIC_PPR = 0xA0, APIC_EOI = 0xB0, APIC_LDR = 0xD0, APIC_DFR = 0xE0,
-	APIC_SPIV = 0xF0, APIC_ISR = 0x100, APIC_TMR = 0x180, APIC_IRR = 0x200, APIC_ESR = 0x280,
-	APIC_ICR = 0x300, APIC_ICR_HIGH = 0x310, APIC_LVT_TIMER = 0x320, APIC_LVT_THERMAL = 0x330, APIC_LVT_COUNTER = 0x340,
-	APIC_LVT0 = 0x350, APIC_LVT1 = 0x360, APIC_LVT_ERROR = 0x370, APIC_TIMER_FIRST = 0x380, APIC_TIMER_NOW = 0x390,
-	APIC_TIMER_DIVIDE = 0x3E0, APIC_SELF = 0x3F0
+    APIC_ID = 0x20,
+    APIC_VERSION = 0x30,
+    APIC_TPR = 0x80,
+    APIC_PPR = 0xA0,
+    APIC_EOI = 0xB0,
+    APIC_LDR = 0xD0,
+    APIC_DFR = 0xE0,
+    APIC_SPIV = 0xF0,
+    APIC_ISR = 0x100,
+    APIC_TMR = 0x180,
+    APIC_IRR = 0x200,
+    APIC_ESR = 0x280,
+    APIC_ICR = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_COUNTER = 0x340,
+    APIC_LVT0 = 0x350,
+    APIC_LVT1 = 0x360,
+    APIC_LVT_ERROR = 0x370,
+    APIC_TIMER_FIRST = 0x380,
+    APIC_TIMER_NOW = 0x390,
+    APIC_TIMER_DIVIDE = 0x3E0,
+    APIC_SELF = 0x3F0
 };
 
 #define APIC_BASE_BSP 0x100u
@@ -29,34 +48,34 @@ enum {
 enum delivery { DELIVER_FIXED, DELIVER_LOWEST, DELIVER_SMI, DELIVER_NMI = 4, DELIVER_INIT, DELIVER_SIPI, DELIVER_EXTERNAL };
 
 struct apic {
-	pthread_mutex_t lock; /* of the registers, against other processors and devices */
-	uint32_t registers[APIC_REGISTERS / 4];
-	uint64_t base;
-	uint32_t id; /* all 32 bits of x2APIC */
+    pthread_mutex_t lock; /* of the registers, against other processors and devices */
+    uint32_t registers[APIC_REGISTERS / 4];
+    uint64_t base;
+    uint32_t id; /* all 32 bits of x2APIC */
 
-	/* The timer, by CLOCK_MONOTONIC; 0 where it does not run. */
-	int64_t started, period, due;
-	uint64_t tsc_due;
-	bool armed_late; /* set from another thread: the processor's own arms it */
+        /* The timer, by CLOCK_MONOTONIC; 0 where it does not run. */
+    int64_t started, period, due;
+    uint64_t tsc_due;
+    bool armed_late; /* set from another thread: the processor's own arms it */
 
-	/* From other processors, looked at by the run loop. */
-	atomic_bool init;
-	atomic_int sipi; /* vector, or -1 */
+        /* From other processors, looked at by the run loop. */
+    atomic_bool init;
+    atomic_int sipi; /* vector, or -1 */
 };
 
 static inline uint32_t *apic_register(struct apic *apic, uint32_t offset)
 {
-	return &apic->registers[offset / 4];
+    return &apic->registers[offset / 4];
 }
 
 static inline bool apic_is_on(const struct apic *apic)
 {
-	return apic->base & APIC_BASE_ON;
+    return apic->base & APIC_BASE_ON;
 }
 
 static inline bool apic_is_x2(const struct apic *apic)
 {
-	return (apic->base & (APIC_BASE_ON | APIC_BASE_X2)) == (APIC_BASE_ON | APIC_BASE_X2);
+    return (apic->base & (APIC_BASE_ON | APIC_BASE_X2)) == (APIC_BASE_ON | APIC_BASE_X2);
 }
 
 /* apic.c: state and priorities. Those that take a vcpu take the lock themselves. */

@@ -16,57 +16,57 @@ struct vcpu;
 
 /* Why the guest left. */
 enum exit_kind {
-	EXIT_INTERRUPTED,  /* a signal, or work for the library; nothing happened in the guest */
-	EXIT_ACCESS,       /* vcpu.access is filled: port or memory of a device; answer_access completes it */
-	EXIT_CPUID,        /* vcpu.leaf, vcpu.subleaf; answer_cpuid */
-	EXIT_MSR_READ,     /* vcpu.msr.index; answer_msr */
-	EXIT_MSR_WRITE,    /* vcpu.msr.index and .data; answer_msr */
-	EXIT_HALT,         /* behind the HLT */
-	EXIT_WINDOW,       /* can_interrupt has become true, or the guest's TPR fell */
-	EXIT_SHUTDOWN,
-	EXIT_TO_USER,      /* kvm_run is filled as it stands: fail entry, debug, internal error */
-	EXIT_ERROR         /* vcpu.error: what KVM_RUN returns */
+    EXIT_INTERRUPTED,  /* a signal, or work for the library; nothing happened in the guest */
+    EXIT_ACCESS,       /* vcpu.access is filled: port or memory of a device; answer_access completes it */
+    EXIT_CPUID,        /* vcpu.leaf, vcpu.subleaf; answer_cpuid */
+    EXIT_MSR_READ,     /* vcpu.msr.index; answer_msr */
+    EXIT_MSR_WRITE,    /* vcpu.msr.index and .data; answer_msr */
+    EXIT_HALT,         /* behind the HLT */
+    EXIT_WINDOW,       /* can_interrupt has become true, or the guest's TPR fell */
+    EXIT_SHUTDOWN,
+    EXIT_TO_USER,      /* kvm_run is filled as it stands: fail entry, debug, internal error */
+    EXIT_ERROR         /* vcpu.error: what KVM_RUN returns */
 };
 
 /* What can be read and written as a whole, in the form of linux/kvm.h. */
 enum state { STATE_REGS, STATE_SREGS, STATE_DEBUGREGS, STATE_XSAVE, STATE_FPU, STATE_XCRS, STATE_EVENTS, STATES };
 
 struct backend {
-	const char *name;
+    const char *name;
 
-	/* The machine. */
-	int (*open)(void);
-	int (*get_cpuid)(struct kvm_cpuid_entry2 *entries, int most); /* what a guest may see; returns how many */
-	int (*get_tsc_khz)(struct vcpu *vcpu);
+        /* The machine. */
+    int (*open)(void);
+    int (*get_cpuid)(struct kvm_cpuid_entry2 *entries, int most); /* what a guest may see; returns how many */
+    int (*get_tsc_khz)(struct vcpu *vcpu);
 
-	/* Domains and their memory; a size of 0 unmaps. */
-	int (*create_vm)(struct vm *vm);
-	void (*destroy_vm)(struct vm *vm);
-	int (*set_slot)(struct vm *vm, const struct kvm_userspace_memory_region *region);
-	int (*get_dirty)(struct vm *vm, struct kvm_dirty_log *log); /* -ENOSYS: all is to be taken as dirty */
+        /* Domains and their memory; a size of 0 unmaps. */
+    int (*create_vm)(struct vm *vm);
+    void (*destroy_vm)(struct vm *vm);
+    int (*set_slot)(struct vm *vm, const struct kvm_userspace_memory_region *region);
+    int (*get_dirty)(struct vm *vm, struct kvm_dirty_log *log); /* -ENOSYS: all is to be taken as dirty */
 
-	/* Processors. */
-	int (*create_vcpu)(struct vcpu *vcpu);
-	void (*destroy_vcpu)(struct vcpu *vcpu);
-	/* Where the VMM maps the processor's pages: as mmap. No function, or NULL: what its descriptor has. */
-	void *(*map_vcpu)(struct vcpu *vcpu, void *address, size_t size, int protection, int flags);
-	int (*set_cpuid)(struct vcpu *vcpu, const struct kvm_cpuid2 *table);
-	int (*get_state)(struct vcpu *vcpu, enum state what, void *data);
-	int (*set_state)(struct vcpu *vcpu, enum state what, void *data);
-	int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value); /* only those that is_machine_msr names */
-	int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
-	int (*set_debug)(struct vcpu *vcpu, struct kvm_guest_debug *debug);
+        /* Processors. */
+    int (*create_vcpu)(struct vcpu *vcpu);
+    void (*destroy_vcpu)(struct vcpu *vcpu);
+        /* Where the VMM maps the processor's pages: as mmap. No function, or NULL: what its descriptor has. */
+    void *(*map_vcpu)(struct vcpu *vcpu, void *address, size_t size, int protection, int flags);
+    int (*set_cpuid)(struct vcpu *vcpu, const struct kvm_cpuid2 *table);
+    int (*get_state)(struct vcpu *vcpu, enum state what, void *data);
+    int (*set_state)(struct vcpu *vcpu, enum state what, void *data);
+    int (*get_msr)(struct vcpu *vcpu, uint32_t index, uint64_t *value); /* only those that is_machine_msr names */
+    int (*set_msr)(struct vcpu *vcpu, uint32_t index, uint64_t value);
+    int (*set_debug)(struct vcpu *vcpu, struct kvm_guest_debug *debug);
 
-	/* Running: everything that is owed to the guest is done before the next instruction of it. */
-	enum exit_kind (*run)(struct vcpu *vcpu);
-	void (*settle)(struct vcpu *vcpu); /* make the registers those behind an answered access, without running on */
-	void (*answer_access)(struct vcpu *vcpu);
-	void (*answer_msr)(struct vcpu *vcpu, uint64_t value, bool fault);
-	void (*answer_cpuid)(struct vcpu *vcpu, const uint32_t registers[4]);
-	bool (*can_interrupt)(struct vcpu *vcpu);  /* IF, shadows and events in flight permit one now */
-	void (*interrupt)(struct vcpu *vcpu, uint8_t vector);
-	void (*want_window)(struct vcpu *vcpu, bool wanted);
-	void (*nmi)(struct vcpu *vcpu);
+        /* Running: everything that is owed to the guest is done before the next instruction of it. */
+    enum exit_kind (*run)(struct vcpu *vcpu);
+    void (*settle)(struct vcpu *vcpu); /* make the registers those behind an answered access, without running on */
+    void (*answer_access)(struct vcpu *vcpu);
+    void (*answer_msr)(struct vcpu *vcpu, uint64_t value, bool fault);
+    void (*answer_cpuid)(struct vcpu *vcpu, const uint32_t registers[4]);
+    bool (*can_interrupt)(struct vcpu *vcpu);  /* IF, shadows and events in flight permit one now */
+    void (*interrupt)(struct vcpu *vcpu, uint8_t vector);
+    void (*want_window)(struct vcpu *vcpu, bool wanted);
+    void (*nmi)(struct vcpu *vcpu);
 };
 
 extern const struct backend backend_kvm, backend_vmcall;

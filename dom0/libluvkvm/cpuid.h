@@ -10,8 +10,8 @@ struct vcpu;
 #define MOST_LEAVES 256
 
 struct cpuid_table {
-	uint32_t count;
-	struct kvm_cpuid_entry2 entries[MOST_LEAVES];
+    uint32_t count;
+    struct kvm_cpuid_entry2 entries[MOST_LEAVES];
 };
 
 /* KVM_GET_SUPPORTED_CPUID. */

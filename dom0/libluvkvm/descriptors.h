@@ -5,8 +5,8 @@
 enum object_kind { OBJECT_NONE, OBJECT_SYSTEM, OBJECT_VM, OBJECT_VCPU };
 
 struct object {
-	enum object_kind kind;
-	void *self; /* struct vm or struct vcpu */
+    enum object_kind kind;
+    void *self; /* struct vm or struct vcpu */
 };
 
 /* Make a descriptor of `size` bytes for an object; returns it, or -errno. */

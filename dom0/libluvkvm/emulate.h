@@ -16,45 +16,54 @@ struct vm;
 #define MOST_ANSWERS 12 /* a vector of 32 bytes, over two pages */
 
 enum emulated {
-	EMULATED_DONE,    /* registers and RIP are behind it */
-	EMULATED_AGAIN,   /* one round of a repeated one is done: registers are, RIP is not */
-	EMULATED_ACCESS,  /* `access` is to be answered */
-	EMULATED_FAULT,   /* an exception: `fault` */
-	EMULATED_UNKNOWN  /* no instruction that is known here; `bytes` has it */
+    EMULATED_DONE,    /* registers and RIP are behind it */
+    EMULATED_AGAIN,   /* one round of a repeated one is done: registers are, RIP is not */
+    EMULATED_ACCESS,  /* `access` is to be answered */
+    EMULATED_FAULT,   /* an exception: `fault` */
+    EMULATED_UNKNOWN  /* no instruction that is known here; `bytes` has it */
 };
 
 struct device_access {
-	bool memory, write;
-	uint64_t address;
-	uint32_t size;
-	uint64_t value;
+    bool memory, write;
+    uint64_t address;
+    uint32_t size;
+    uint64_t value;
 };
 
 /* The state of `owner` beyond the general registers. */
 struct beyond {
-	uint8_t *(*get_extended)(void *owner); /* XSAVE's area in its standard form, to be read and changed in place; NULL: there is none */
-	void (*set_extended)(void *owner);     /* as it is now */
-	bool (*get_sregs)(void *owner, struct kvm_sregs *sregs);
-	bool (*set_sregs)(void *owner, struct kvm_sregs *sregs);
+    uint8_t *(*get_extended)(
+        void *owner); /* XSAVE's area in its standard form, to be read and changed in place; NULL: there is none */
+    void (*set_extended)(void *owner);     /* as it is now */
+    bool (*get_sregs)(void *owner, struct kvm_sregs *sregs);
+    bool (*set_sregs)(void *owner, struct kvm_sregs *sregs);
 };
 
 struct emulation {
-	struct vm *vm;
-	const struct beyond *beyond; /* NULL: nothing of it can be had */
-	void *owner;
-	struct kvm_regs *registers;
-	const struct luv_mode *mode;
+    struct vm *vm;
+    const struct beyond *beyond; /* NULL: nothing of it can be had */
+    void *owner;
+    struct kvm_regs *registers;
+    const struct luv_mode *mode;
 
-	struct device_access access;            /* the one that waits */
-	struct device_access answers[MOST_ANSWERS];
-	uint32_t count;
+    struct device_access access;            /* the one that waits */
+    struct device_access answers[MOST_ANSWERS];
+    uint32_t count;
 
-	/* What the processor itself has said: a page of a device, and which accesses to it are allowed there. */
-	struct { bool read, write; uint64_t page, guest; } known;
+        /* What the processor itself has said: a page of a device, and which accesses to it are allowed there. */
+    struct {
+        bool read, write;
+        uint64_t page, guest;
+    } known;
 
-	struct { uint8_t vector; bool has_code; uint32_t code; uint64_t linear; } fault;
-	uint8_t bytes[15];
-	uint32_t length;
+    struct {
+        uint8_t vector;
+        bool has_code;
+        uint32_t code;
+        uint64_t linear;
+    } fault;
+    uint8_t bytes[15];
+    uint32_t length;
 };
 
 /* Begin with the instruction at RIP. */

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 struct gate_call {
-	uint64_t rax, rdi, rsi, rdx, r10, secret[2]; /* magic and number; arguments */
+    uint64_t rax, rdi, rsi, rdx, r10, secret[2]; /* magic and number; arguments */
 };
 
 /* 0 or -errno; `value` is what RDX has. A test puts its own hypervisor here. */

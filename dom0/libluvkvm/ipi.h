@@ -9,14 +9,14 @@ struct vm;
 struct vcpu;
 
 struct message {
-	uint8_t vector;
-	enum delivery mode;
-	bool level;       /* level triggered */
-	bool assert_line; /* false only for the old INIT de-assert */
-	bool logical;
-	bool one;         /* to one of those addressed: lowest priority */
-	bool x2;          /* the destination has 32 bits */
-	uint32_t destination;
+    uint8_t vector;
+    enum delivery mode;
+    bool level;       /* level triggered */
+    bool assert_line; /* false only for the old INIT de-assert */
+    bool logical;
+    bool one;         /* to one of those addressed: lowest priority */
+    bool x2;          /* the destination has 32 bits */
+    uint32_t destination;
 };
 
 /* Returns how many took it. */

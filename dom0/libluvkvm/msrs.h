@@ -15,8 +15,8 @@ struct vcpu;
 #define MSR_X2APIC_LAST 0x8FFu
 
 struct msr_store {
-	uint32_t count;
-	struct kvm_msr_entry entries[MOST_MSRS];
+    uint32_t count;
+    struct kvm_msr_entry entries[MOST_MSRS];
 };
 
 /* Those that the backend keeps in or switches with the processor. */

@@ -16,8 +16,8 @@ void find_present(const void *address, unsigned count, uint64_t bits[8]);
 
 /* What a range of addresses is; false where a part of it is nothing, or parts differ. */
 struct mapping {
-	int protection;
-	bool shared, anonymous;
-	char name[128];
+    int protection;
+    bool shared, anonymous;
+    char name[128];
 };
 bool find_mapping(uint64_t address, uint64_t size, struct mapping *mapping);

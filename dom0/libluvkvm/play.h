@@ -5,49 +5,49 @@
 #include "emulate.h"
 
 struct play {
-	struct emulation *emulation;
-	struct kvm_regs registers;  /* a copy: kept only if nothing stops the play */
-	uint32_t used;              /* answers so far */
-	bool stopped;               /* it cannot go on: reads give 0 and writes do nothing from here */
-	enum emulated outcome;
-	const ZydisDecodedInstruction *instruction;
-	const ZydisDecodedOperand *operands;
-	ZydisMnemonic mnemonic;     /* what is done: the instruction's, or a part of it */
-	int64_t shift;              /* of its memory operand, beside what its encoding says */
-	bool jumped;                /* it goes on at `target` */
-	uint64_t target;
+    struct emulation *emulation;
+    struct kvm_regs registers;  /* a copy: kept only if nothing stops the play */
+    uint32_t used;              /* answers so far */
+    bool stopped;               /* it cannot go on: reads give 0 and writes do nothing from here */
+    enum emulated outcome;
+    const ZydisDecodedInstruction *instruction;
+    const ZydisDecodedOperand *operands;
+    ZydisMnemonic mnemonic;     /* what is done: the instruction's, or a part of it */
+    int64_t shift;              /* of its memory operand, beside what its encoding says */
+    bool jumped;                /* it goes on at `target` */
+    uint64_t target;
 };
 
 /* Stop the play; the first reason stands. */
 static inline void stop_play(struct play *play, enum emulated outcome)
 {
-	if (!play->stopped)
-		play->outcome = outcome;
-	play->stopped = true;
+    if (!play->stopped)
+        play->outcome = outcome;
+    play->stopped = true;
 }
 
 /* The play ends in an exception. */
 static inline void stop_exception(struct play *play, uint8_t vector, bool has_code, uint32_t code)
 {
-	if (play->stopped)
-		return;
-	play->emulation->fault.vector = vector;
-	play->emulation->fault.has_code = has_code;
-	play->emulation->fault.code = code;
-	stop_play(play, EMULATED_FAULT);
+    if (play->stopped)
+        return;
+    play->emulation->fault.vector = vector;
+    play->emulation->fault.has_code = has_code;
+    play->emulation->fault.code = code;
+    stop_play(play, EMULATED_FAULT);
 }
 
 /* Values of 1, 2, 4 or 8 bytes. */
 static inline uint64_t cut(uint64_t value, unsigned size)
 {
-	return size >= 8 ? value : value & ((1ull << size * 8) - 1);
+    return size >= 8 ? value : value & ((1ull << size * 8) - 1);
 }
 
 static inline int64_t extend(uint64_t value, unsigned size)
 {
-	unsigned unused = 64 - size * 8;
+    unsigned unused = 64 - size * 8;
 
-	return (int64_t)(value << unused) >> unused;
+    return (int64_t)(value << unused) >> unused;
 }
 
 /* operands.c: registers and memory as operands; sizes in bytes. */

@@ -16,10 +16,10 @@ enum { INVALID_TSS = 10, NOT_PRESENT = 11, STACK_FAULT = 12, GENERAL_PROTECTION 
 
 /* What a selector names, and where that lies. */
 struct named {
-	struct kvm_sregs sregs; /* with the tables; what is loaded goes here */
-	struct kvm_segment segment;
-	uint64_t place;
-	uint8_t refusal;        /* the exception where a table has no such descriptor */
+    struct kvm_sregs sregs; /* with the tables; what is loaded goes here */
+    struct kvm_segment segment;
+    uint64_t place;
+    uint8_t refusal;        /* the exception where a table has no such descriptor */
 };
 
 /* An exception about a selector; those who end in one of an external event add that. */

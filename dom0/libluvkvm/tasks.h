@@ -6,12 +6,12 @@
 enum task_source { TASK_CALL, TASK_IRET, TASK_JUMP, TASK_GATE };
 
 struct task_switch {
-	uint16_t selector;      /* of the new task */
-	enum task_source source;
-	uint32_t length;        /* of the instruction that the old task goes on behind; 0: it does it again, or was interrupted */
-	bool external;          /* an event, and none of the guest's own instructions, has led through the gate */
-	bool has_code;
-	uint32_t code;          /* that event's error code, for the new task's stack */
+    uint16_t selector;      /* of the new task */
+    enum task_source source;
+    uint32_t length;        /* of the instruction that the old task goes on behind; 0: it does it again, or was interrupted */
+    bool external;          /* an event, and none of the guest's own instructions, has led through the gate */
+    bool has_code;
+    uint32_t code;          /* that event's error code, for the new task's stack */
 };
 
 /*

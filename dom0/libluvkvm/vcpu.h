@@ -19,47 +19,50 @@
 
 /* One access to a device, by port or by address; data lies where kvm_run has it. */
 struct access {
-	bool memory, write;
-	bool asked; /* the VMM has it: its answer is there at the next KVM_RUN */
-	uint64_t address;
-	uint32_t size, count;
-	uint8_t *data;
+    bool memory, write;
+    bool asked; /* the VMM has it: its answer is there at the next KVM_RUN */
+    uint64_t address;
+    uint32_t size, count;
+    uint8_t *data;
 };
 
 struct vcpu {
-	struct vm *vm;
-	void *own; /* the backend's */
-	int fd;
-	uint32_t id; /* of its APIC */
+    struct vm *vm;
+    void *own; /* the backend's */
+    int fd;
+    uint32_t id; /* of its APIC */
 
-	struct kvm_run *run;
-	uint8_t *port_data;
-	struct kvm_coalesced_mmio_ring *ring;
+    struct kvm_run *run;
+    uint8_t *port_data;
+    struct kvm_coalesced_mmio_ring *ring;
 
-	/* Its thread, and how others reach it: kick.h. */
-	bool adopted;
-	pthread_t thread;
-	timer_t timer;
-	atomic_bool reachable; /* in the guest, or waiting */
-	atomic_bool work;      /* something has changed that the run loop must look at */
+        /* Its thread, and how others reach it: kick.h. */
+    bool adopted;
+    pthread_t thread;
+    timer_t timer;
+    atomic_bool reachable; /* in the guest, or waiting */
+    atomic_bool work;      /* something has changed that the run loop must look at */
 
-	/* What the last exit asks. */
-	struct access access;
-	struct { uint32_t index; uint64_t data; } msr;
-	uint32_t leaf, subleaf;
-	long error;
+        /* What the last exit asks. */
+    struct access access;
+    struct {
+        uint32_t index;
+        uint64_t data;
+    } msr;
+    uint32_t leaf, subleaf;
+    long error;
 
-	/* What the processor waits for, and what waits for it. */
-	uint32_t state;       /* KVM_MP_STATE_* */
-	bool window;          /* the VMM asked for one at the last KVM_RUN */
-	int external;         /* vector of the VMM's PIC, or -1 */
-	_Atomic uint32_t nmis;
-	int eoi;              /* vector whose end the VMM's IOAPIC must hear, or -1 */
-	struct apic apic;
+        /* What the processor waits for, and what waits for it. */
+    uint32_t state;       /* KVM_MP_STATE_* */
+    bool window;          /* the VMM asked for one at the last KVM_RUN */
+    int external;         /* vector of the VMM's PIC, or -1 */
+    _Atomic uint32_t nmis;
+    int eoi;              /* vector whose end the VMM's IOAPIC must hear, or -1 */
+    struct apic apic;
 
-	struct cpuid_table cpuid;
-	struct msr_store msrs;
-	uint64_t mcg_cap;
+    struct cpuid_table cpuid;
+    struct msr_store msrs;
+    uint64_t mcg_cap;
 };
 
 long create_vcpu(struct vm *vm, uint32_t id);
@@ -72,5 +75,5 @@ long run_vcpu(struct vcpu *vcpu);
 /* The backend's functions, without the chain of arrows. */
 static inline const struct backend *beneath(const struct vcpu *vcpu)
 {
-	return vcpu->vm->backend;
+    return vcpu->vm->backend;
 }

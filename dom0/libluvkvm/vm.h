@@ -15,46 +15,46 @@
 #define MOST_ZONES 64
 
 struct slot {
-	uint64_t guest, size, user;
-	uint32_t flags;
-	uint64_t *written; /* a bit for each page, where a log is kept */
+    uint64_t guest, size, user;
+    uint32_t flags;
+    uint64_t *written; /* a bit for each page, where a log is kept */
 };
 
 struct ioeventfd {
-	struct kvm_ioeventfd request;
-	int event; /* a duplicate: the VMM may close its own first */
+    struct kvm_ioeventfd request;
+    int event; /* a duplicate: the VMM may close its own first */
 };
 
 struct irqfd {
-	int event;
-	uint32_t gsi;
+    int event;
+    uint32_t gsi;
 };
 
 struct vm {
-	const struct backend *backend;
-	void *own; /* the backend's */
-	int fd;
-	bool split; /* PIC and IOAPIC in the VMM, the local APIC here */
+    const struct backend *backend;
+    void *own; /* the backend's */
+    int fd;
+    bool split; /* PIC and IOAPIC in the VMM, the local APIC here */
 
-	struct vcpu *vcpus[MOST_VCPUS];
-	_Atomic uint32_t vcpu_count;
+    struct vcpu *vcpus[MOST_VCPUS];
+    _Atomic uint32_t vcpu_count;
 
-	pthread_rwlock_t lock; /* of all below */
-	struct slot slots[MOST_SLOTS];
-	_Atomic uint32_t slots_version;
-	uint32_t slot_end; /* behind the last that has ever been used */
-	uint32_t logged;   /* slots with a log */
-	struct ioeventfd ioeventfds[MOST_IOEVENTFDS];
-	uint32_t ioeventfd_count;
-	struct kvm_coalesced_mmio_zone zones[MOST_ZONES];
-	uint32_t zone_count;
-	struct kvm_irq_routing_entry *routes;
-	uint32_t route_count;
-	struct irqfd irqfds[MOST_IRQFDS];
-	uint32_t irqfd_count;
-	int irqfd_epoll; /* -1 until the first */
-	pthread_t irqfd_thread;
-	int64_t clock_offset; /* of its clock, against CLOCK_MONOTONIC */
+    pthread_rwlock_t lock; /* of all below */
+    struct slot slots[MOST_SLOTS];
+    _Atomic uint32_t slots_version;
+    uint32_t slot_end; /* behind the last that has ever been used */
+    uint32_t logged;   /* slots with a log */
+    struct ioeventfd ioeventfds[MOST_IOEVENTFDS];
+    uint32_t ioeventfd_count;
+    struct kvm_coalesced_mmio_zone zones[MOST_ZONES];
+    uint32_t zone_count;
+    struct kvm_irq_routing_entry *routes;
+    uint32_t route_count;
+    struct irqfd irqfds[MOST_IRQFDS];
+    uint32_t irqfd_count;
+    int irqfd_epoll; /* -1 until the first */
+    pthread_t irqfd_thread;
+    int64_t clock_offset; /* of its clock, against CLOCK_MONOTONIC */
 };
 
 long create_vm(const struct backend *backend);

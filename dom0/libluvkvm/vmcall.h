@@ -12,81 +12,88 @@
 #define BLOCKS_PER_FRAME (FRAME_BYTES / LUV_BLOCK_SIZE)
 
 struct vmcall_vm {
-	struct vmcall_vm *next; /* of all in this process */
-	struct pool pool;
-	uint64_t handle, secret[2];
-	pthread_mutex_t lock; /* of all below: the VMM may unmap memory from any thread */
-	struct windows windows;
-	uint64_t last_frame;  /* the next one is wanted behind it */
-	bool has_empty;       /* windows whose memory the VMM has given up */
+    struct vmcall_vm *next; /* of all in this process */
+    struct pool pool;
+    uint64_t handle, secret[2];
+    pthread_mutex_t lock; /* of all below: the VMM may unmap memory from any thread */
+    struct windows windows;
+    uint64_t last_frame;  /* the next one is wanted behind it */
+    bool has_empty;       /* windows whose memory the VMM has given up */
 
-	/* The vCPUs' blocks. */
-	uint64_t block_frame;
-	uint8_t *blocks;
-	uint32_t block_count;
+        /* The vCPUs' blocks. */
+    uint64_t block_frame;
+    uint8_t *blocks;
+    uint32_t block_count;
 };
 
 /* An access that an exit asks for, from its exit to the end of its instruction. */
 enum play_state {
-	PLAY_NONE,
-	PLAY_ASKED,    /* vcpu.access waits for its answer */
-	PLAY_ANSWERED, /* the instruction is to be played on */
-	PLAY_REPEATED  /* a round of it is done: the next may be played, or an interrupt come first */
+    PLAY_NONE,
+    PLAY_ASKED,    /* vcpu.access waits for its answer */
+    PLAY_ANSWERED, /* the instruction is to be played on */
+    PLAY_REPEATED  /* a round of it is done: the next may be played, or an interrupt come first */
 };
 
 struct vmcall_vcpu {
-	uint64_t handle;
-	struct gate_call enter; /* vcpu_run, ready to go */
-	struct luv_run *run;    /* in the block, as is the state's area */
-	uint8_t *area;
-	uint64_t block_offset;  /* in the pool's device */
+    uint64_t handle;
+    struct gate_call enter; /* vcpu_run, ready to go */
+    struct luv_run *run;    /* in the block, as is the state's area */
+    uint8_t *area;
+    uint64_t block_offset;  /* in the pool's device */
 
-	enum play_state play;
-	bool instruction; /* the access is the emulator's; else a port's */
-	uint64_t rip;     /* where it was asked for: who sets another RIP gives it up */
-	uint32_t batch;   /* rounds of a repeated port access that are asked at once, 0: none */
-	struct emulation emulation;
+    enum play_state play;
+    bool instruction; /* the access is the emulator's; else a port's */
+    uint64_t rip;     /* where it was asked for: who sets another RIP gives it up */
+    uint32_t batch;   /* rounds of a repeated port access that are asked at once, 0: none */
+    struct emulation emulation;
 
-	bool has_early;       /* an exit that came while something else was done: the next run's */
-	enum exit_kind early;
-	uint32_t nmis;        /* to be given: two at most, one while another is in service */
-	uint64_t xcr0;
-	struct kvm_guest_debug debug;
-	uint64_t cr4_permitted;
-	uint32_t hidden; /* enum luv_hide */
+    bool has_early;       /* an exit that came while something else was done: the next run's */
+    enum exit_kind early;
+    uint32_t nmis;        /* to be given: two at most, one while another is in service */
+    uint64_t xcr0;
+    struct kvm_guest_debug debug;
+    uint64_t cr4_permitted;
+    uint32_t hidden; /* enum luv_hide */
 };
 
 static inline struct vmcall_vcpu *get_own(struct vcpu *vcpu)
 {
-	return vcpu->own;
+    return vcpu->own;
 }
 
 static inline struct vmcall_vm *get_own_vm(struct vm *vm)
 {
-	return vm->own;
+    return vm->own;
 }
 
 /* A call on the VM's domain; the arguments behind its handle. */
 static inline struct gate_call make_domain_call(const struct vmcall_vm *vm, uint32_t number, uint64_t second, uint64_t third)
 {
-	struct gate_call call = make_call(number, vm->secret);
+    struct gate_call call = make_call(number, vm->secret);
 
-	call.rdi = vm->handle;
-	call.rsi = second;
-	call.rdx = third;
-	return call;
+    call.rdi = vm->handle;
+    call.rsi = second;
+    call.rdx = third;
+    return call;
 }
 
 /* Bytes of a port access. */
 static inline uint32_t get_io_size(const struct luv_run *run)
 {
-	return (run->io.access & LUV_IO_SIZE_MINUS_ONE) + 1u;
+    return (run->io.access & LUV_IO_SIZE_MINUS_ONE) + 1u;
 }
 
 #define EVENT_VALID 0x80000000u
 #define EVENT_CODE 0x800u
 #define EVENT_TYPE(event) ((event) >> 8 & 7)
-enum { TYPE_EXTERNAL = 0, TYPE_NMI = 2, TYPE_HARDWARE = 3, TYPE_SOFT_INTERRUPT = 4, TYPE_PRIVILEGED = 5, TYPE_SOFT_EXCEPTION = 6 };
+enum {
+    TYPE_EXTERNAL = 0,
+    TYPE_NMI = 2,
+    TYPE_HARDWARE = 3,
+    TYPE_SOFT_INTERRUPT = 4,
+    TYPE_PRIVILEGED = 5,
+    TYPE_SOFT_EXCEPTION = 6
+};
 enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_GP = 13, VECTOR_PF = 14 };
 #define BLOCKING_STI 1u
 #define BLOCKING_MOV_SS 2u

@@ -15,14 +15,17 @@ bool walk(struct vm *vm, const struct luv_mode *mode, uint64_t linear, bool writ
 
 /* The same for a page, from what was walked lately where that still holds; NULL: a fault. Until this thread's next call. */
 struct walked {
-	struct vm *vm;
-	uint64_t page, cr3;
-	uint32_t key, version;
-	unsigned levels;
-	bool wide; /* entries of 8 bytes */
-	struct { const void *place; uint64_t value; } entries[5];
-	uint64_t guest;
-	uint8_t *memory; /* in this process; NULL: a device's, or read-only and to be written */
+    struct vm *vm;
+    uint64_t page, cr3;
+    uint32_t key, version;
+    unsigned levels;
+    bool wide; /* entries of 8 bytes */
+    struct {
+        const void *place;
+        uint64_t value;
+    } entries[5];
+    uint64_t guest;
+    uint8_t *memory; /* in this process; NULL: a device's, or read-only and to be written */
 };
 const struct walked *walk_page(struct vm *vm, const struct luv_mode *mode, uint64_t linear, bool write, uint32_t *error);
 

@@ -11,15 +11,15 @@
 #define WINDOW_PAGES 512u
 
 struct window {
-	uint64_t number; /* address >> 21 */
-	uint64_t frame;
-	uint64_t moved[8]; /* pages that are the frame's now */
-	uint64_t used[8];  /* pages that have ever been: they are not zero in the frame */
+    uint64_t number; /* address >> 21 */
+    uint64_t frame;
+    uint64_t moved[8]; /* pages that are the frame's now */
+    uint64_t used[8];  /* pages that have ever been: they are not zero in the frame */
 };
 
 struct windows {
-	struct window *all; /* sorted by number */
-	uint32_t count, room;
+    struct window *all; /* sorted by number */
+    uint32_t count, room;
 };
 
 /* NULL if there is none. Pointers hold until the next addition or removal. */

@@ -10,31 +10,32 @@ static const char *const facts[] = {"interface", "CPUs started", "hidden memory 
 
 static void print_pools(void)
 {
-	uint64_t pools = 0, facts[4];
+    uint64_t pools = 0, facts[4];
 
-	call_luvalley(LUV_HYPERCALL_info, POOLS, 0, &pools);
-	for (uint64_t pool = 0; pool < pools; pool++) {
-		for (unsigned i = 0; i < 4; i++)
-			call_luvalley(LUV_HYPERCALL_info, POOLS + 1 + 4 * pool + i, 0, &facts[i]);
-		printf("pool %" PRIu64 ": at 0x%" PRIx64 ", %" PRIu64 " MiB, %" PRIu64 " free\n", pool, facts[0], facts[1] >> 20, facts[2] * 2);
-	}
-	if (!pools)
-		printf("pool: none; pool=512M on Luvalley's command line keeps memory for guests\n");
+    call_luvalley(LUV_HYPERCALL_info, POOLS, 0, &pools);
+    for (uint64_t pool = 0; pool < pools; pool++) {
+        for (unsigned i = 0; i < 4; i++)
+            call_luvalley(LUV_HYPERCALL_info, POOLS + 1 + 4 * pool + i, 0, &facts[i]);
+        printf("pool %" PRIu64 ": at 0x%" PRIx64 ", %" PRIu64 " MiB, %" PRIu64 " free\n", pool, facts[0], facts[1] >> 20,
+               facts[2] * 2);
+    }
+    if (!pools)
+        printf("pool: none; pool=512M on Luvalley's command line keeps memory for guests\n");
 }
 
 int print_info(int count, char **arguments)
 {
-	(void)arguments;
-	if (!is_ready("info", count, 0, false))
-		return LUV_FAILED;
-	for (unsigned which = 0; which < sizeof facts / sizeof *facts; which++) {
-		uint64_t value;
-		int64_t status = call_luvalley(LUV_HYPERCALL_info, which, 0, &value);
+    (void)arguments;
+    if (!is_ready("info", count, 0, false))
+        return LUV_FAILED;
+    for (unsigned which = 0; which < sizeof facts / sizeof *facts; which++) {
+        uint64_t value;
+        int64_t status = call_luvalley(LUV_HYPERCALL_info, which, 0, &value);
 
-		if (status)
-			return complain("the hypercall info(%u) failed with %" PRId64 ".", which, status);
-		printf("%s: %s%" PRIx64 "\n", facts[which], "0x", value);
-	}
-	print_pools();
-	return 0;
+        if (status)
+            return complain("the hypercall info(%u) failed with %" PRId64 ".", which, status);
+        printf("%s: %s%" PRIx64 "\n", facts[which], "0x", value);
+    }
+    print_pools();
+    return 0;
 }

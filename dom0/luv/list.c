@@ -13,8 +13,8 @@ enum { STAT_FRAMES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
 #define FRAME_MIB 2
 
 static const char *const kinds[] = {
-	"interrupted", "io", "memory", "cpuid", "msr-read", "msr-write", "halt", "xsetbv", "window", "nmi-window", "tpr", "shutdown",
-	"fail-entry", "exception", "hypercall", "task-switch", "internal",
+    "interrupted", "io",  "memory",   "cpuid",      "msr-read",  "msr-write", "halt",        "xsetbv",   "window",
+    "nmi-window",  "tpr", "shutdown", "fail-entry", "exception", "hypercall", "task-switch", "internal",
 };
 
 #define KINDS (sizeof kinds / sizeof *kinds)
@@ -22,96 +22,96 @@ _Static_assert(KINDS == LUV_EXIT_INTERNAL + 1, "a name for each kind");
 
 static uint64_t get_stat(uint64_t domain, uint32_t which)
 {
-	uint64_t value = 0;
+    uint64_t value = 0;
 
-	return call_as_root(LUV_HYPERCALL_domain_stat, domain, which, &value) ? 0 : value;
+    return call_as_root(LUV_HYPERCALL_domain_stat, domain, which, &value) ? 0 : value;
 }
 
 /* For each that is there now; its number is its place. */
 static void visit_domains(void (*visit)(uint32_t number, uint64_t domain))
 {
-	uint64_t domain;
-	int64_t status = 0;
+    uint64_t domain;
+    int64_t status = 0;
 
-	for (uint32_t number = 0; status != -EINVAL; number++) {
-		status = call_as_root(LUV_HYPERCALL_domain_list, number, 0, &domain);
-		if (!status)
-			visit(number, domain);
-	}
+    for (uint32_t number = 0; status != -EINVAL; number++) {
+        status = call_as_root(LUV_HYPERCALL_domain_list, number, 0, &domain);
+        if (!status)
+            visit(number, domain);
+    }
 }
 
 /* --- list --- */
 
 static void print_domain(uint32_t number, uint64_t domain)
 {
-	printf("%-6" PRIu32 " 0x%-14" PRIx64 " %5" PRIu64 " %11" PRIu64 " %5" PRIu64 "%s\n", number, domain, get_stat(domain, STAT_VCPUS),
-	       get_stat(domain, STAT_FRAMES) * FRAME_MIB, get_stat(domain, STAT_POOL),
-	       get_stat(domain, STAT_STATE) == STATE_DYING ? "  ending" : "");
+    printf("%-6" PRIu32 " 0x%-14" PRIx64 " %5" PRIu64 " %11" PRIu64 " %5" PRIu64 "%s\n", number, domain,
+           get_stat(domain, STAT_VCPUS), get_stat(domain, STAT_FRAMES) * FRAME_MIB, get_stat(domain, STAT_POOL),
+           get_stat(domain, STAT_STATE) == STATE_DYING ? "  ending" : "");
 }
 
 int print_list(int count, char **arguments)
 {
-	(void)arguments;
-	if (!is_ready("list", count, 0, true))
-		return LUV_FAILED;
-	printf("%-6s %-16s %5s %11s %5s\n", "domain", "handle", "vCPUs", "memory, MiB", "pool");
-	visit_domains(print_domain);
-	return 0;
+    (void)arguments;
+    if (!is_ready("list", count, 0, true))
+        return LUV_FAILED;
+    printf("%-6s %-16s %5s %11s %5s\n", "domain", "handle", "vCPUs", "memory, MiB", "pool");
+    visit_domains(print_domain);
+    return 0;
 }
 
 /* --- stat: one line per domain, a column per kind of exit --- */
 
 static void print_head(void)
 {
-	printf("%-6s", "domain");
-	for (unsigned kind = 0; kind < KINDS; kind++)
-		printf(" %*s", (int)(strlen(kinds[kind]) < 9 ? 9 : strlen(kinds[kind])), kinds[kind]);
-	putchar('\n');
+    printf("%-6s", "domain");
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        printf(" %*s", (int)(strlen(kinds[kind]) < 9 ? 9 : strlen(kinds[kind])), kinds[kind]);
+    putchar('\n');
 }
 
 static void print_exits(uint32_t number, uint64_t domain)
 {
-	printf("%-6" PRIu32, number);
-	for (unsigned kind = 0; kind < KINDS; kind++)
-		printf(" %*" PRIu64, (int)(strlen(kinds[kind]) < 9 ? 9 : strlen(kinds[kind])), get_stat(domain, kind));
-	putchar('\n');
+    printf("%-6" PRIu32, number);
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        printf(" %*" PRIu64, (int)(strlen(kinds[kind]) < 9 ? 9 : strlen(kinds[kind])), get_stat(domain, kind));
+    putchar('\n');
 }
 
 int print_stat(int count, char **arguments)
 {
-	uint64_t domain;
+    uint64_t domain;
 
-	if (!is_ready("stat", count, 1, true))
-		return LUV_FAILED;
-	domain = count ? find_domain(arguments[0]) : 0;
-	if (count && !domain)
-		return LUV_FAILED;
-	print_head();
-	if (count)
-		print_exits((uint32_t)(domain & 0xFFFF), domain);
-	else
-		visit_domains(print_exits);
-	return 0;
+    if (!is_ready("stat", count, 1, true))
+        return LUV_FAILED;
+    domain = count ? find_domain(arguments[0]) : 0;
+    if (count && !domain)
+        return LUV_FAILED;
+    print_head();
+    if (count)
+        print_exits((uint32_t)(domain & 0xFFFF), domain);
+    else
+        visit_domains(print_exits);
+    return 0;
 }
 
 /* --- destroy --- */
 
 int destroy_command(int count, char **arguments)
 {
-	uint64_t domain;
-	int64_t status;
+    uint64_t domain;
+    int64_t status;
 
-	if (!count) {
-		complain("destroy needs a domain: `luv list` shows them.");
-		return LUV_USAGE;
-	}
-	if (!is_ready("destroy", count, 1, true))
-		return LUV_FAILED;
-	domain = find_domain(arguments[0]);
-	if (!domain)
-		return LUV_FAILED;
-	status = destroy_domain(NULL, domain);
-	if (status == -ENOENT)
-		return complain("there is no domain %s.", arguments[0]);
-	return status ? complain("the domain does not end: error %" PRId64 ".", -status) : 0;
+    if (!count) {
+        complain("destroy needs a domain: `luv list` shows them.");
+        return LUV_USAGE;
+    }
+    if (!is_ready("destroy", count, 1, true))
+        return LUV_FAILED;
+    domain = find_domain(arguments[0]);
+    if (!domain)
+        return LUV_FAILED;
+    status = destroy_domain(NULL, domain);
+    if (status == -ENOENT)
+        return complain("there is no domain %s.", arguments[0]);
+    return status ? complain("the domain does not end: error %" PRId64 ".", -status) : 0;
 }

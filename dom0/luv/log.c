@@ -8,19 +8,19 @@
 
 int print_log(int count, char **arguments)
 {
-	(void)arguments;
-	if (!is_ready("log", count, 0, false))
-		return LUV_FAILED;
-	for (uint64_t offset = 0;; offset += 8) {
-		uint64_t bytes;
-		int64_t status = call_luvalley(LUV_HYPERCALL_log_read, offset, 0, &bytes);
-		size_t length;
+    (void)arguments;
+    if (!is_ready("log", count, 0, false))
+        return LUV_FAILED;
+    for (uint64_t offset = 0;; offset += 8) {
+        uint64_t bytes;
+        int64_t status = call_luvalley(LUV_HYPERCALL_log_read, offset, 0, &bytes);
+        size_t length;
 
-		if (status)
-			return complain("the log cannot be read: error %" PRId64 ".", -status);
-		length = strnlen((const char *)&bytes, sizeof bytes);
-		fwrite(&bytes, 1, length, stdout);
-		if (length < sizeof bytes)
-			return 0;
-	}
+        if (status)
+            return complain("the log cannot be read: error %" PRId64 ".", -status);
+        length = strnlen((const char *)&bytes, sizeof bytes);
+        fwrite(&bytes, 1, length, stdout);
+        if (length < sizeof bytes)
+            return 0;
+    }
 }

@@ -15,43 +15,43 @@
 #include <string.h>
 
 static const struct command {
-	const char *name;
-	int (*run)(int count, char **arguments);
-	const char *usage;
+    const char *name;
+    int (*run)(int count, char **arguments);
+    const char *usage;
 } commands[] = {
-	{"run", run_command, "run -- COMMAND ...   run a user of /dev/kvm on Luvalley"},
-	{"info", print_info, "info                 say what is beneath"},
-	{"list", print_list, "list                 show the domains (root)"},
-	{"stat", print_stat, "stat [DOMAIN]        count the exits of guests by kind (root)"},
-	{"log", print_log, "log                  print Luvalley's log"},
-	{"destroy", destroy_command, "destroy DOMAIN       end a domain (root)"},
+    {"run", run_command, "run -- COMMAND ...   run a user of /dev/kvm on Luvalley"},
+    {"info", print_info, "info                 say what is beneath"},
+    {"list", print_list, "list                 show the domains (root)"},
+    {"stat", print_stat, "stat [DOMAIN]        count the exits of guests by kind (root)"},
+    {"log", print_log, "log                  print Luvalley's log"},
+    {"destroy", destroy_command, "destroy DOMAIN       end a domain (root)"},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 int complain(const char *format, ...)
 {
-	va_list arguments;
+    va_list arguments;
 
-	va_start(arguments, format);
-	fputs("luv: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
-	va_end(arguments);
-	return LUV_FAILED;
+    va_start(arguments, format);
+    fputs("luv: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return LUV_FAILED;
 }
 
 static int print_usage(void)
 {
-	for (unsigned i = 0; i < COMMANDS; i++)
-		fprintf(stderr, "%s luv %s\n", i ? "      " : "usage:", commands[i].usage);
-	return LUV_USAGE;
+    for (unsigned i = 0; i < COMMANDS; i++)
+        fprintf(stderr, "%s luv %s\n", i ? "      " : "usage:", commands[i].usage);
+    return LUV_USAGE;
 }
 
 int main(int count, char **arguments)
 {
-	for (unsigned i = 0; count > 1 && i < COMMANDS; i++)
-		if (!strcmp(arguments[1], commands[i].name))
-			return commands[i].run(count - 2, arguments + 2);
-	return print_usage();
+    for (unsigned i = 0; count > 1 && i < COMMANDS; i++)
+        if (!strcmp(arguments[1], commands[i].name))
+            return commands[i].run(count - 2, arguments + 2);
+    return print_usage();
 }

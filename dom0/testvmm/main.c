@@ -16,8 +16,8 @@
 #define SECONDS 30 /* for a case, by dom0's clock */
 
 struct test {
-	const char *name;
-	void (*run)(void);
+    const char *name;
+    void (*run)(void);
 };
 
 #define LIST(name) {#name, case_##name},
@@ -26,47 +26,47 @@ static const struct test tests[] = {CASES(LIST)};
 
 static bool run_test(const struct test *test)
 {
-	int status;
-	pid_t child;
+    int status;
+    pid_t child;
 
-	printf("case %s:", test->name);
-	fflush(stdout);
-	child = fork();
-	if (child == 0) {
-		alarm(SECONDS);
-		test->run();
-		fflush(stdout);
-		_exit(0);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child)
-		puts(" FAILED: no process for it");
-	else if (WIFSIGNALED(status))
-		printf(" FAILED: %s\n", WTERMSIG(status) == SIGALRM ? "no end" : strsignal(WTERMSIG(status)));
-	else if (!WEXITSTATUS(status))
-		puts(" ok");
-	fflush(stdout);
-	return status == 0;
+    printf("case %s:", test->name);
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        alarm(SECONDS);
+        test->run();
+        fflush(stdout);
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        puts(" FAILED: no process for it");
+    else if (WIFSIGNALED(status))
+        printf(" FAILED: %s\n", WTERMSIG(status) == SIGALRM ? "no end" : strsignal(WTERMSIG(status)));
+    else if (!WEXITSTATUS(status))
+        puts(" ok");
+    fflush(stdout);
+    return status == 0;
 }
 
 static bool is_wanted(const char *name, char **names)
 {
-	bool wanted = !*names;
+    bool wanted = !*names;
 
-	for (; *names; names++)
-		wanted |= !strcmp(*names, name);
-	return wanted;
+    for (; *names; names++)
+        wanted |= !strcmp(*names, name);
+    return wanted;
 }
 
 int main(int count, char **arguments)
 {
-	unsigned run = 0, failed = 0;
+    unsigned run = 0, failed = 0;
 
-	(void)count;
-	for (unsigned i = 0; i < sizeof tests / sizeof *tests; i++)
-		if (is_wanted(tests[i].name, arguments + 1)) {
-			run++;
-			failed += !run_test(&tests[i]);
-		}
-	printf("cases: %u, failed: %u\n", run, failed);
-	return failed || !run;
+    (void)count;
+    for (unsigned i = 0; i < sizeof tests / sizeof *tests; i++)
+        if (is_wanted(tests[i].name, arguments + 1)) {
+            run++;
+            failed += !run_test(&tests[i]);
+        }
+    printf("cases: %u, failed: %u\n", run, failed);
+    return failed || !run;
 }

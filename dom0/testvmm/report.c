@@ -8,26 +8,26 @@
 
 void fail(const char *file, int line, const char *format, ...)
 {
-	const char *name = strrchr(file, '/');
-	va_list arguments;
+    const char *name = strrchr(file, '/');
+    va_list arguments;
 
-	printf(" FAILED at %s:%d: ", name ? name + 1 : file, line);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-	fflush(stdout);
-	_exit(1);
+    printf(" FAILED at %s:%d: ", name ? name + 1 : file, line);
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+    fflush(stdout);
+    _exit(1);
 }
 
 void check_equal(const char *file, int line, const char *what, uint64_t value, uint64_t wanted)
 {
-	if (value != wanted)
-		fail(file, line, "%s is %#" PRIx64 ", not %#" PRIx64, what, value, wanted);
+    if (value != wanted)
+        fail(file, line, "%s is %#" PRIx64 ", not %#" PRIx64, what, value, wanted);
 }
 
 void check_status(const char *file, int line, const char *what, int64_t status, int64_t wanted)
 {
-	if (status != wanted)
-		fail(file, line, "%s gives %" PRId64 ", not %" PRId64, what, status, wanted);
+    if (status != wanted)
+        fail(file, line, "%s gives %" PRId64 ", not %" PRId64, what, status, wanted);
 }

@@ -103,14 +103,14 @@ static u32 domain_fill(struct cpu *cpu, struct domain *domain, u32 pool, u64 add
 static struct answer slot_take(struct cpu *cpu, u32 pool, u64 address, u64 frame)
 {
     if (!secret_is_usable(cpu->guest.r8, cpu->guest.r9))
-        return (struct answer){ .error = EEXIST };
+        return (struct answer){.error = EEXIST};
     struct domain *domain = free_find(pool);
     if (!domain)
-        return (struct answer){ .error = reap(cpu, pool, 0) };
+        return (struct answer){.error = reap(cpu, pool, 0)};
     lock_take(&domain->lock);
     u32 error = domain_fill(cpu, domain, pool, address, frame);
     lock_give(&domain->lock);
-    return (struct answer){ .value = error ? 0 : domain->handle, .error = error };
+    return (struct answer){.value = error ? 0 : domain->handle, .error = error};
 }
 
 /* A page of the device that the caller could write itself is the proof that it may have frames of it. */
@@ -118,15 +118,15 @@ struct answer domain_create(struct cpu *cpu, u32 flags, u64 address)
 {
     u64 page = round_down(address, PAGE_SIZE), frame;
     if (!domains)
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     if (flags)
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     struct walk walk = walk_caller(true);
     if (!walk_span(&walk, page, PAGE_SIZE, &frame))
-        return (struct answer){ .error = EFAULT };
+        return (struct answer){.error = EFAULT};
     u32 pool = pool_at(frame);
     if (pool == POOLS_MAX)
-        return (struct answer){ .error = EPERM };
+        return (struct answer){.error = EPERM};
     lock_take(&lock);
     struct answer answer = slot_take(cpu, pool, page, frame);
     lock_give(&lock);
@@ -146,7 +146,7 @@ u32 domain_end(struct cpu *cpu, struct domain *domain)
 
 struct answer domain_destroy(struct cpu *cpu, struct domain *domain)
 {
-    return (struct answer){ .error = domain_end(cpu, domain) };
+    return (struct answer){.error = domain_end(cpu, domain)};
 }
 
 enum { STAT_COUNTS = COUNT_REASONS + EXIT_COUNT, STAT_FRAMES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
@@ -172,13 +172,13 @@ struct answer domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
 {
     (void)cpu;
     if (which < STAT_COUNTS)
-        return (struct answer){ .value = count_of(domain, which) };
+        return (struct answer){.value = count_of(domain, which)};
     switch (which) {
-    case STAT_FRAMES: return (struct answer){ .value = domain->frames };
-    case STAT_POOL: return (struct answer){ .value = domain->pool };
-    case STAT_VCPUS: return (struct answer){ .value = vcpus_count(domain) };
-    case STAT_STATE: return (struct answer){ .value = domain->state };
-    default: return (struct answer){ .error = EINVAL };
+    case STAT_FRAMES: return (struct answer){.value = domain->frames};
+    case STAT_POOL: return (struct answer){.value = domain->pool};
+    case STAT_VCPUS: return (struct answer){.value = vcpus_count(domain)};
+    case STAT_STATE: return (struct answer){.value = domain->state};
+    default: return (struct answer){.error = EINVAL};
     }
 }
 
@@ -186,9 +186,9 @@ struct answer domain_list(struct cpu *cpu, u32 index)
 {
     (void)cpu;
     if (index >= DOMAINS_MAX)
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     u64 handle = domains ? domains[checked(index, DOMAINS_MAX)].handle : 0;
-    return (struct answer){ .value = handle, .error = handle ? 0 : ENOENT };
+    return (struct answer){.value = handle, .error = handle ? 0 : ENOENT};
 }
 
 _Static_assert(offsetof(struct domain, lock) == 0, "all behind it is cleared");

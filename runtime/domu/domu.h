@@ -42,46 +42,46 @@ struct vcpu {
     u32 xsave_pages;
     struct domain *domain;              /* the last one's until a new one has it: who looks before taking it finds one */
 
-    volatile u64 entered;               /* its domain's generation when a CPU last went in. Cleared from here on for a new one */
-    u64 handle;                         /* 0: free */
-    u32 index, apic_id;                 /* within its domain */
-    u32 last_cpu;                       /* where translations of it may be cached; NO_CPU: nowhere that counts */
+    volatile u64 entered; /* its domain's generation when a CPU last went in. Cleared from here on for a new one */
+    u64 handle; /* 0: free */
+    u32 index, apic_id; /* within its domain */
+    u32 last_cpu; /* where translations of it may be cached; NO_CPU: nowhere that counts */
 
-    u64 block;                          /* physical address of 32 KiB in the pool */
-    struct luv_run *run;                /* in it, in the direct map */
-    volatile u8 *leave_now;             /* kvm_run.immediate_exit */
-    u8 *area;                           /* LUV_STATE_SIZE bytes for get and set */
+    u64 block; /* physical address of 32 KiB in the pool */
+    struct luv_run *run; /* in it, in the direct map */
+    volatile u8 *leave_now; /* kvm_run.immediate_exit */
+    u8 *area; /* LUV_STATE_SIZE bytes for get and set */
 
-    u8 *tpr, *extended;                 /* in them: the TPR's byte, the XSAVE area */
-    u32 wishes;                         /* the run page's, as they were last taken */
-    bool left;                          /* the handler of this exit has forwarded it */
-    u32 exit;                           /* as what: enum luv_exit */
+    u8 *tpr, *extended; /* in them: the TPR's byte, the XSAVE area */
+    u32 wishes; /* the run page's, as they were last taken */
+    bool left; /* the handler of this exit has forwarded it */
+    u32 exit; /* as what: enum luv_exit */
     struct switched state;
-    bool breakpoints;                   /* its DR7 has some: then they are its from the start of each run */
-    bool debug_loaded;                  /* the guest has the debug registers in this run */
+    bool breakpoints; /* its DR7 has some: then they are its from the start of each run */
+    bool debug_loaded; /* the guest has the debug registers in this run */
     u64 tsc_adjust;
-    u64 cr4_permitted;                  /* what its CPUID table offers */
-    u32 exceptions;                     /* those that its VMM wants to see */
-    u32 hidden;                         /* enum luv_hide: what its CPUID table does not have */
-    u64 counts[COUNT_REASONS + EXIT_COUNT];     /* of returns by enum luv_exit, of exits by basic reason from COUNT_REASONS on */
+    u64 cr4_permitted; /* what its CPUID table offers */
+    u32 exceptions; /* those that its VMM wants to see */
+    u32 hidden; /* enum luv_hide: what its CPUID table does not have */
+    u64 counts[COUNT_REASONS + EXIT_COUNT]; /* of returns by enum luv_exit, of exits by basic reason from COUNT_REASONS on */
 };
 
 struct domain {
-    struct lock lock;                   /* for all but what vcpu_run has to do with */
-    volatile u32 state;                 /* enum domain_state */
-    u32 index, uses;                    /* how often the slot was used: the handle's upper half */
+    struct lock lock; /* for all but what vcpu_run has to do with */
+    volatile u32 state; /* enum domain_state */
+    u32 index, uses; /* how often the slot was used: the handle's upper half */
     u64 handle;
-    u64 owner;                          /* CR3[51:12] of who made it; see walk.h */
+    u64 owner; /* CR3[51:12] of who made it; see walk.h */
     u64 secret[2];
-    u64 proof_address, proof_frame;     /* the owner lives while its tables lead from one to the other */
+    u64 proof_address, proof_frame; /* the owner lives while its tables lead from one to the other */
     u32 pool;
 
-    u64 root, eptp;                     /* tables of all its vCPUs */
-    volatile u64 generation;            /* of the tables: grows when something was taken out of them */
-    u64 seen[CPUS_MAX];                 /* up to where each CPU has thrown away what it had cached */
-    u32 frames;                         /* owned now */
-    u32 freed;                          /* of its pool's: how far its end has come */
-    u64 tsc_offset;                     /* what the last that a VMM set made of it: its vCPUs' clocks agree */
+    u64 root, eptp; /* tables of all its vCPUs */
+    volatile u64 generation; /* of the tables: grows when something was taken out of them */
+    u64 seen[CPUS_MAX]; /* up to where each CPU has thrown away what it had cached */
+    u32 frames; /* owned now */
+    u32 freed; /* of its pool's: how far its end has come */
+    u64 tsc_offset; /* what the last that a VMM set made of it: its vCPUs' clocks agree */
 
     struct vcpu *vcpus[DOMAIN_VCPUS_MAX];
 };

@@ -25,7 +25,7 @@ struct controls {
 
 u32 debugregs_get(struct vcpu *vcpu, u8 *area)
 {
-    struct debugregs d = { .dr6 = vcpu->state.dr6, .dr7 = vmread(VMCS_GUEST_DR7) };
+    struct debugregs d = {.dr6 = vcpu->state.dr6, .dr7 = vmread(VMCS_GUEST_DR7)};
     memcpy(d.db, vcpu->state.dr, sizeof(d.db));
     memcpy(area, &d, sizeof(d));
     return 0;
@@ -101,7 +101,7 @@ u32 xcr0_set(struct vcpu *vcpu, const u8 *area)
 
 u32 controls_get(struct vcpu *vcpu, u8 *area)
 {
-    struct controls c = { .exceptions = vcpu->exceptions, .flags = vcpu->hidden, .cr4 = vcpu->cr4_permitted };
+    struct controls c = {.exceptions = vcpu->exceptions, .flags = vcpu->hidden, .cr4 = vcpu->cr4_permitted};
     memcpy(area, &c, sizeof(c));
     return 0;
 }
@@ -109,8 +109,8 @@ u32 controls_get(struct vcpu *vcpu, u8 *area)
 /* Each instruction is #UD where its control is off. SDM: 26.3 */
 static void features_hide(struct vcpu *vcpu, u32 which)
 {
-    u64 off = (which & LUV_HIDE_INVPCID ? SECONDARY_ENABLE_INVPCID : 0) | (which & LUV_HIDE_RDTSCP ? SECONDARY_ENABLE_RDTSCP : 0) |
-              (which & LUV_HIDE_XSAVES ? SECONDARY_ENABLE_XSAVES : 0);
+    u64 off = (which & LUV_HIDE_INVPCID ? SECONDARY_ENABLE_INVPCID : 0) |
+        (which & LUV_HIDE_RDTSCP ? SECONDARY_ENABLE_RDTSCP : 0) | (which & LUV_HIDE_XSAVES ? SECONDARY_ENABLE_XSAVES : 0);
     vcpu->hidden = which;
     vmwrite(VMCS_SECONDARY_CONTROLS, domu_control_word[DOMU_WORD_SECONDARY] & ~off);
     bitmap_choose(!(which & LUV_HIDE_SPECULATION));

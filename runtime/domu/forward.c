@@ -49,10 +49,12 @@ static void mode_tell(struct luv_run *run)
 }
 
 /* The word that VMMs see has the layout of VMX's own. */
-#define IO_WORD (IO_QUALIFICATION_SIZE_MINUS_ONE_MASK | IO_QUALIFICATION_INPUT | IO_QUALIFICATION_STRING | \
-                 IO_QUALIFICATION_REP | IO_QUALIFICATION_PORT_MASK)
+#define IO_WORD                                                                                                       \
+    (IO_QUALIFICATION_SIZE_MINUS_ONE_MASK | IO_QUALIFICATION_INPUT | IO_QUALIFICATION_STRING | IO_QUALIFICATION_REP | \
+     IO_QUALIFICATION_PORT_MASK)
 _Static_assert(IO_QUALIFICATION_SIZE_MINUS_ONE_MASK == LUV_IO_SIZE_MINUS_ONE && IO_QUALIFICATION_INPUT == LUV_IO_IN &&
-               IO_QUALIFICATION_STRING == LUV_IO_STRING && IO_QUALIFICATION_REP == LUV_IO_REP, "enum luv_io");
+                   IO_QUALIFICATION_STRING == LUV_IO_STRING && IO_QUALIFICATION_REP == LUV_IO_REP,
+               "enum luv_io");
 _Static_assert(offsetof(struct luv_run, io.port) - offsetof(struct luv_run, io.word) == IO_QUALIFICATION_PORT_SHIFT / 8, "");
 
 static void io_tell(struct luv_run *run)
@@ -72,8 +74,8 @@ static u32 access_of(u64 q)
     u32 mapped = EPT_QUALIFICATION_READABLE | EPT_QUALIFICATION_WRITABLE | EPT_QUALIFICATION_EXECUTABLE;
     bool linear = q & EPT_QUALIFICATION_LINEAR_VALID && q & EPT_QUALIFICATION_TRANSLATED;
     return (q & EPT_QUALIFICATION_READ ? LUV_MEMORY_READ : 0) | (q & EPT_QUALIFICATION_WRITE ? LUV_MEMORY_WRITE : 0) |
-           (q & EPT_QUALIFICATION_EXECUTE ? LUV_MEMORY_FETCH : 0) | (linear ? LUV_MEMORY_LINEAR : 0) |
-           (q & mapped ? LUV_MEMORY_MAPPED : 0);
+        (q & EPT_QUALIFICATION_EXECUTE ? LUV_MEMORY_FETCH : 0) | (linear ? LUV_MEMORY_LINEAR : 0) |
+        (q & mapped ? LUV_MEMORY_MAPPED : 0);
 }
 
 static void memory_tell(struct luv_run *run)
@@ -145,9 +147,8 @@ static u32 event_tell(struct luv_run *run)
     run->event_error = (u32)vmread(VMCS_IDT_VECTORING_ERROR_CODE);
     run->event_length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     if ((info & VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK) >> VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT ==
-            VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI)
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-                vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_NMI);
+        VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_NMI);
     return (u32)info & EVENT_BITS;
 }
 

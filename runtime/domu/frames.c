@@ -37,7 +37,7 @@ static u32 take(struct pool *pool, u64 hint, u32 domain)
 static void give(struct pool *pool, struct frame *frame)
 {
     lock_take(&pool->lock);
-    *frame = (struct frame){ .dirty = true };
+    *frame = (struct frame){.dirty = true};
     pool->free++;
     lock_give(&pool->lock);
 }
@@ -48,11 +48,11 @@ struct answer frame_claim(struct cpu *cpu, struct domain *domain, u64 hint)
     struct pool *pool = &pools[domain->pool];
     u32 number = take(pool, hint, domain->index);
     if (number == pool->frames)
-        return (struct answer){ .error = reap(cpu, domain->pool, domain) };
+        return (struct answer){.error = reap(cpu, domain->pool, domain)};
     if (pool->frame[number].dirty)
         memset(phys(pool->base + number * FRAME_SIZE), 0, FRAME_SIZE);
     domain->frames++;
-    return (struct answer){ .value = number };
+    return (struct answer){.value = number};
 }
 
 struct answer frame_release(struct cpu *cpu, struct domain *domain, u64 number)
@@ -61,14 +61,14 @@ struct answer frame_release(struct cpu *cpu, struct domain *domain, u64 number)
     struct pool *pool = &pools[domain->pool];
     struct frame *frame = &pool->frame[checked(number, pool->frames)];
     if (number >= pool->frames || frame->owner != domain->index + 1)
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     if (frame->pages || frame->blocks)
-        return (struct answer){ .error = EBUSY };
+        return (struct answer){.error = EBUSY};
     if (!domain_is_quiet(domain))
-        return (struct answer){ .error = EAGAIN };
+        return (struct answer){.error = EAGAIN};
     give(pool, frame);
     domain->frames--;
-    return (struct answer){ .error = 0 };
+    return (struct answer){.error = 0};
 }
 
 bool frames_free(struct domain *domain)

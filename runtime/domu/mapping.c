@@ -14,7 +14,7 @@
 
 static struct answer answer(u64 value, u32 error)
 {
-    return (struct answer){ .value = value, .error = error };
+    return (struct answer){.value = value, .error = error};
 }
 
 static u64 chunk_end(u64 guest, u64 end)
@@ -80,8 +80,7 @@ bool domain_is_quiet(const struct domain *domain)
     u64 now = domain->generation;
     for (u32 i = 0; i < DOMAIN_VCPUS_MAX; i++) {
         const struct vcpu *vcpu = domain->vcpus[i];
-        if (vcpu && __atomic_load_n(&vcpu->cpu, __ATOMIC_SEQ_CST) &&
-            __atomic_load_n(&vcpu->entered, __ATOMIC_SEQ_CST) != now)
+        if (vcpu && __atomic_load_n(&vcpu->cpu, __ATOMIC_SEQ_CST) && __atomic_load_n(&vcpu->entered, __ATOMIC_SEQ_CST) != now)
             return false;
     }
     return true;

@@ -9,14 +9,18 @@
 
 #define CLOCK_NEAR (1ull << 31)         /* ticks: about a second. VMMs set the clocks of all vCPUs one after the other */
 
-static const struct { u32 msr; u16 field; bool is_address; } fields[] = {
-    { IA32_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_CS, false },
-    { IA32_SYSENTER_ESP, VMCS_GUEST_IA32_SYSENTER_ESP, true },
-    { IA32_SYSENTER_EIP, VMCS_GUEST_IA32_SYSENTER_EIP, true },
-    { IA32_PAT, VMCS_GUEST_IA32_PAT, false },
-    { IA32_EFER, VMCS_GUEST_IA32_EFER, false },
-    { IA32_FS_BASE, VMCS_GUEST_FS_BASE, true },
-    { IA32_GS_BASE, VMCS_GUEST_GS_BASE, true },
+static const struct {
+    u32 msr;
+    u16 field;
+    bool is_address;
+} fields[] = {
+    {IA32_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_CS, false},
+    {IA32_SYSENTER_ESP, VMCS_GUEST_IA32_SYSENTER_ESP, true},
+    {IA32_SYSENTER_EIP, VMCS_GUEST_IA32_SYSENTER_EIP, true},
+    {IA32_PAT, VMCS_GUEST_IA32_PAT, false},
+    {IA32_EFER, VMCS_GUEST_IA32_EFER, false},
+    {IA32_FS_BASE, VMCS_GUEST_FS_BASE, true},
+    {IA32_GS_BASE, VMCS_GUEST_GS_BASE, true},
 };
 
 static int field_index(u32 msr)

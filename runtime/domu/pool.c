@@ -19,7 +19,7 @@ u32 pool_count;
 void pools_size(const u32 *frames, u32 count)
 {
     for (u32 i = 0; i < count; i++)
-        pools[i] = (struct pool){ .frames = frames[i], .free = frames[i], .pages = (i64)frames[i] + SPARE };
+        pools[i] = (struct pool){.frames = frames[i], .free = frames[i], .pages = (i64)frames[i] + SPARE};
     pool_count = count;
 }
 

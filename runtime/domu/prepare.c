@@ -43,7 +43,7 @@ static void choices_write(struct cpu *cpu, struct vcpu *vcpu)
 static void state_reset(struct cpu *cpu)
 {
     domu_reset_state(cpu);
-    cpu->guest = (struct registers){ 0 };
+    cpu->guest = (struct registers){0};
     cpu->guest.rdx = host_cpuid(1, 0).eax;
     cr0_set(CR0_CD | CR0_NW | CR0_ET);
     cr4_set(0);

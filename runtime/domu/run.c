@@ -169,8 +169,10 @@ static bool must_leave(const struct cpu *cpu, const struct vcpu *vcpu)
 static inline bool enter(struct luv_run *run, u32 launched)
 {
     u32 entered;
-    asm volatile("call domu_enter" : "=a"(entered), "+D"(run), "+S"(launched)
-                 : : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
+    asm volatile("call domu_enter"
+                 : "=a"(entered), "+D"(run), "+S"(launched)
+                 :
+                 : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
     return entered;
 }
 
@@ -233,5 +235,5 @@ struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
     run_give(vcpu);
     vmcs_return(cpu);
     vcpu->counts[vcpu->exit]++;
-    return (struct answer){ .value = vcpu->exit };
+    return (struct answer){.value = vcpu->exit};
 }

@@ -5,8 +5,9 @@
 #include "generated/vmcs.h"
 
 /* What of an event's word is the event: the fields that have one share their layout. SDM: 25.8.3, 25.9.3 */
-#define EVENT_BITS (VM_ENTRY_INTERRUPTION_INFO_VALID | VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID | \
-                    VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK | VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
+#define EVENT_BITS                                                                                                           \
+    (VM_ENTRY_INTERRUPTION_INFO_VALID | VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID | VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK | \
+     VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
 
 /* General registers but RSP, between the run page and struct cpu, where handlers look for them. */
 void registers_take(struct cpu *cpu, const struct luv_run *run);

@@ -30,9 +30,11 @@ _Static_assert(sizeof(struct sregs) == 312, "as linux/kvm.h has it");
 
 #define LDT 7
 /* The four fields of a segment are apart by the same number for all: SDM appendix B. */
-static const struct { u16 selector, base, limit, rights; } fields[8] = {
-#define SEGMENT(name) { VMCS_GUEST_##name##_SELECTOR, VMCS_GUEST_##name##_BASE, VMCS_GUEST_##name##_LIMIT, \
-                        VMCS_GUEST_##name##_ACCESS_RIGHTS }
+static const struct {
+    u16 selector, base, limit, rights;
+} fields[8] = {
+#define SEGMENT(name) \
+    {VMCS_GUEST_##name##_SELECTOR, VMCS_GUEST_##name##_BASE, VMCS_GUEST_##name##_LIMIT, VMCS_GUEST_##name##_ACCESS_RIGHTS}
     SEGMENT(CS), SEGMENT(DS), SEGMENT(ES), SEGMENT(FS), SEGMENT(GS), SEGMENT(SS), SEGMENT(TR), SEGMENT(LDTR),
 };
 
@@ -67,7 +69,7 @@ void cr4_set(u64 value)
 }
 
 /* Those that work with registers that are switched. What is not known here may well need some that are not. */
-#define CR4_SWITCHED \
+#define CR4_SWITCHED                                                                                                        \
     (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | \
      CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_LASS | CR4_LAM_SUP)
 
@@ -93,9 +95,18 @@ static struct segment segment_get(u32 i)
 {
     u32 r = (u32)vmread(fields[i].rights);
     return (struct segment){
-        .base = vmread(fields[i].base), .limit = (u32)vmread(fields[i].limit), .selector = (u16)vmread(fields[i].selector),
-        .type = r & ACCESS_RIGHTS_TYPE_MASK, .s = r >> 4 & 1, .dpl = r >> 5 & 3, .avl = r >> 12 & 1, .l = r >> 13 & 1,
-        .db = r >> 14 & 1, .g = r >> 15 & 1, .unusable = r >> 16 & 1, .present = !(r >> 16 & 1),
+        .base = vmread(fields[i].base),
+        .limit = (u32)vmread(fields[i].limit),
+        .selector = (u16)vmread(fields[i].selector),
+        .type = r & ACCESS_RIGHTS_TYPE_MASK,
+        .s = r >> 4 & 1,
+        .dpl = r >> 5 & 3,
+        .avl = r >> 12 & 1,
+        .l = r >> 13 & 1,
+        .db = r >> 14 & 1,
+        .g = r >> 15 & 1,
+        .unusable = r >> 16 & 1,
+        .present = !(r >> 16 & 1),
     };
 }
 
@@ -105,7 +116,7 @@ static u32 rights_of(const struct segment *s, u32 i)
     if (s->unusable || !s->present)
         return ACCESS_RIGHTS_UNUSABLE;
     return (s->type & 15u) | (i != LDT) | (s->s & 1u) << 4 | (s->dpl & 3u) << 5 | 1u << 7 | (s->avl & 1u) << 12 |
-           (s->l & 1u) << 13 | (s->db & 1u) << 14 | (s->g & 1u) << 15;
+        (s->l & 1u) << 13 | (s->db & 1u) << 14 | (s->g & 1u) << 15;
 }
 
 static void segment_set(u32 i, const struct segment *s)
@@ -119,9 +130,12 @@ static void segment_set(u32 i, const struct segment *s)
 u32 sregs_get(struct vcpu *vcpu, u8 *area)
 {
     struct sregs s = {
-        .gdt = { .base = vmread(VMCS_GUEST_GDTR_BASE), .limit = (u16)vmread(VMCS_GUEST_GDTR_LIMIT) },
-        .idt = { .base = vmread(VMCS_GUEST_IDTR_BASE), .limit = (u16)vmread(VMCS_GUEST_IDTR_LIMIT) },
-        .cr0 = cr0_get(), .cr2 = vcpu->state.cr2, .cr3 = vmread(VMCS_GUEST_CR3), .cr4 = cr4_get(),
+        .gdt = {.base = vmread(VMCS_GUEST_GDTR_BASE), .limit = (u16)vmread(VMCS_GUEST_GDTR_LIMIT)},
+        .idt = {.base = vmread(VMCS_GUEST_IDTR_BASE), .limit = (u16)vmread(VMCS_GUEST_IDTR_LIMIT)},
+        .cr0 = cr0_get(),
+        .cr2 = vcpu->state.cr2,
+        .cr3 = vmread(VMCS_GUEST_CR3),
+        .cr4 = cr4_get(),
         .efer = vmread(VMCS_GUEST_IA32_EFER),
     };
     for (u32 i = 0; i < COUNT_OF(s.segments); i++)
@@ -154,7 +168,7 @@ static const u64 *guest_read(const struct domain *domain, u64 guest)
 /* The processor took them when CR3 was written; now they are as memory has them. SDM: 5.4.1, 27.3.1.6 */
 static void pointers_load(const struct vcpu *vcpu, const struct sregs *s)
 {
-    static const u16 entries[] = { VMCS_GUEST_PDPTE0, VMCS_GUEST_PDPTE1, VMCS_GUEST_PDPTE2, VMCS_GUEST_PDPTE3 };
+    static const u16 entries[] = {VMCS_GUEST_PDPTE0, VMCS_GUEST_PDPTE1, VMCS_GUEST_PDPTE2, VMCS_GUEST_PDPTE3};
     if (!(s->cr0 & CR0_PG) || !(s->cr4 & CR4_PAE) || s->efer & EFER_LMA)
         return;
     const u64 *table = guest_read(vcpu->domain, s->cr3 & 0xFFFFFFE0);

@@ -15,16 +15,16 @@ static const struct {
     u32 (*get)(struct vcpu *vcpu, u8 *area);
     u32 (*set)(struct vcpu *vcpu, const u8 *area);
 } kinds[WHATS] = {
-    [WHAT_SREGS] = { SREGS_SIZE, sregs_get, sregs_set },
-    [WHAT_DEBUGREGS] = { DEBUGREGS_SIZE, debugregs_get, debugregs_set },
-    [WHAT_XSAVE] = { 0, extended_get, extended_set },
-    [WHAT_XCR0] = { sizeof(u64), xcr0_get, xcr0_set },
-    [WHAT_CONTROLS] = { CONTROLS_SIZE, controls_get, controls_set },
+    [WHAT_SREGS] = {SREGS_SIZE, sregs_get, sregs_set},
+    [WHAT_DEBUGREGS] = {DEBUGREGS_SIZE, debugregs_get, debugregs_set},
+    [WHAT_XSAVE] = {0, extended_get, extended_set},
+    [WHAT_XCR0] = {sizeof(u64), xcr0_get, xcr0_set},
+    [WHAT_CONTROLS] = {CONTROLS_SIZE, controls_get, controls_set},
 };
 
 static struct answer failed(u32 error)
 {
-    return (struct answer){ .error = error };
+    return (struct answer){.error = error};
 }
 
 static u32 size_of(u32 what)
@@ -59,7 +59,7 @@ static struct answer msrs_do(struct cpu *cpu, struct vcpu *vcpu, u32 size, bool 
     vmcs_take(cpu, vcpu);
     u64 done = set ? msrs_set(vcpu, count) : msrs_get(vcpu, count);
     vmcs_return(cpu);
-    return (struct answer){ .value = done };
+    return (struct answer){.value = done};
 }
 
 struct answer vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
@@ -71,7 +71,7 @@ struct answer vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
     vmcs_take(cpu, vcpu);
     u32 error = kinds[checked(what, WHATS)].get(vcpu, vcpu->area);
     vmcs_return(cpu);
-    return (struct answer){ .value = size, .error = error };
+    return (struct answer){.value = size, .error = error};
 }
 
 /* What was cached of the vCPU's translations may be of its old state. */
@@ -85,5 +85,5 @@ struct answer vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
     u32 error = kinds[checked(what, WHATS)].set(vcpu, vcpu->area);
     vmcs_return(cpu);
     vcpu->last_cpu = NO_CPU;
-    return (struct answer){ .value = size, .error = error };
+    return (struct answer){.value = size, .error = error};
 }

@@ -43,7 +43,7 @@ void swapped_find(void)
 static void list_name(struct switched *side)
 {
     for (u32 i = 0; i < count; i++)
-        side->msrs[i] = (struct msr_entry){ .msr = msrs[i] };
+        side->msrs[i] = (struct msr_entry){.msr = msrs[i]};
 }
 
 void swapped_prepare(struct vcpu *vcpu)

@@ -57,7 +57,7 @@ struct place tables_find(const struct domain *domain, u64 guest)
     for (u32 level = LEVELS;; level--) {
         u64 *entry = entry_at(table, guest, level), value = __atomic_load_n(entry, __ATOMIC_RELAXED);
         if (!value || is_leaf(value, level))
-            return (struct place){ entry, value, level, level_size(level) };
+            return (struct place){entry, value, level, level_size(level)};
         table = table_of(value);
     }
 }
@@ -210,8 +210,7 @@ static bool table_free(struct domain *domain, u64 page, u32 level, u32 *most)
 {
     u64 *table = hv_virt(page);
     for (u32 i = 0; level > 1 && i < ENTRIES; i++) {
-        if (table[i] && !(table[i] & EPT_ENTRY_PAGE) &&
-            !table_free(domain, table[i] & EPT_ENTRY_FRAME_MASK, level - 1, most))
+        if (table[i] && !(table[i] & EPT_ENTRY_PAGE) && !table_free(domain, table[i] & EPT_ENTRY_FRAME_MASK, level - 1, most))
             return false;
         table[i] = 0;
     }

@@ -150,19 +150,19 @@ struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u
     u64 block;
     u32 error = id_is_used(domain, apic_id) ? EEXIST : block_find(domain, address, &block);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     if (index_find(domain) == DOMAIN_VCPUS_MAX)
-        return (struct answer){ .error = ENOMEM };
+        return (struct answer){.error = ENOMEM};
     struct vcpu *vcpu = slot_take(cpu, pool_of(domain));
     if (!vcpu)
-        return (struct answer){ .error = reap(cpu, domain->pool, domain) };
+        return (struct answer){.error = reap(cpu, domain->pool, domain)};
     if (!pages_take(domain, vcpu)) {
         slot_give(pool_of(domain), vcpu);
-        return (struct answer){ .error = reap(cpu, domain->pool, domain) };
+        return (struct answer){.error = reap(cpu, domain->pool, domain)};
     }
     vcpu_make(cpu, domain, vcpu, apic_id, block);
     proof_renew(domain, address, block);
-    struct answer answer = { .value = vcpu->handle };
+    struct answer answer = {.value = vcpu->handle};
     vcpu_leave(vcpu);
     return answer;
 }

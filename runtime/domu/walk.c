@@ -12,22 +12,27 @@
 #define TRIES 16                        /* dom0's other CPUs may change an entry under us */
 
 /* Bits in which neighbours of one piece must agree. The rest is caching, and the kernel's own. */
-#define SAME (PAGE_ENTRY_PRESENT | PAGE_ENTRY_USER | PAGE_ENTRY_WRITE | PAGE_ENTRY_ACCESSED | PAGE_ENTRY_FRAME_MASK | \
-              PAGE_ENTRY_PROTECTION_KEY_MASK)
+#define SAME                                                                                                 \
+    (PAGE_ENTRY_PRESENT | PAGE_ENTRY_USER | PAGE_ENTRY_WRITE | PAGE_ENTRY_ACCESSED | PAGE_ENTRY_FRAME_MASK | \
+     PAGE_ENTRY_PROTECTION_KEY_MASK)
 
 struct walk walk_caller(bool write)
 {
     u64 cr4 = vmread(VMCS_GUEST_CR4);
     bool keys = cr4 & CR4_PKE;
     return (struct walk){
-        .root = vmread(VMCS_GUEST_CR3) & CR3_SPACE, .levels = cr4 & CR4_LA57 ? 5 : 4,
-        .write = write, .keys = keys, .mark = true, .pkru = keys ? host_rdpkru() : 0,
+        .root = vmread(VMCS_GUEST_CR3) & CR3_SPACE,
+        .levels = cr4 & CR4_LA57 ? 5 : 4,
+        .write = write,
+        .keys = keys,
+        .mark = true,
+        .pkru = keys ? host_rdpkru() : 0,
     };
 }
 
 struct walk walk_other(u64 cr3)
 {
-    return (struct walk){ .root = cr3 & CR3_SPACE, .levels = vmread(VMCS_GUEST_CR4) & CR4_LA57 ? 5 : 4 };
+    return (struct walk){.root = cr3 & CR3_SPACE, .levels = vmread(VMCS_GUEST_CR4) & CR4_LA57 ? 5 : 4};
 }
 
 static u64 level_size(u32 level)
@@ -88,8 +93,7 @@ static u64 entry_use(const struct walk *walk, u64 *entry, u32 level)
         if (!permits(walk, value) || !is_sound(value, level) || (is_leaf(value, level) && !key_permits(walk, value)))
             return 0;
         u64 marked = value | marks_of(walk, value, level);
-        if (marked == value ||
-            __atomic_compare_exchange_n(entry, &value, marked, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        if (marked == value || __atomic_compare_exchange_n(entry, &value, marked, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
             return marked;
     }
     return 0;

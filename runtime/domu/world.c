@@ -102,7 +102,8 @@ bool domu_init(void)
     bool has_xsave = host_cpuid(1, 0).ecx & CPUID_XSAVE;
     if (!has_xsave || !controls_grant(domu_controls, domu_control_word, DOMU_CONTROL_WORDS)) {
         log_line(has_xsave ? "luvalley: this processor cannot run domUs; dom0 runs without"
-                           : "luvalley: without XSAVE there are no domUs; dom0 runs without", 0, 0);
+                           : "luvalley: without XSAVE there are no domUs; dom0 runs without",
+                 0, 0);
         return false;
     }
     vpid_check();
@@ -118,10 +119,10 @@ bool domu_init(void)
     return true;
 }
 
-#define SWAP_REGISTER(name, leave, enter) \
-    do { \
-        asm volatile("mov %%" name ", %0" : "=r"(leave)); \
-        if (leave != enter) \
+#define SWAP_REGISTER(name, leave, enter)                              \
+    do {                                                               \
+        asm volatile("mov %%" name ", %0" : "=r"(leave));              \
+        if (leave != enter)                                            \
             asm volatile("mov %0, %%" name : : "r"(enter) : "memory"); \
     } while (0)
 

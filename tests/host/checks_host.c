@@ -41,7 +41,7 @@ bool feature_read(u32 leaf, u32 subleaf, u32 reg, u32 bit)
 
 struct widths address_widths(void)
 {
-    return (struct widths){ host_widths[0], host_widths[1] };
+    return (struct widths){host_widths[0], host_widths[1]};
 }
 
 void loud_text(const char *text, u64 a, u64 b)

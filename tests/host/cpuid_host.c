@@ -17,7 +17,7 @@ struct vcpu *vcpus;                     /* none */
 
 void host_policy(u32 leaf, u32 subleaf, u32 *registers)
 {
-    struct regs4 in = { registers[0], registers[1], registers[2], registers[3] };
+    struct regs4 in = {registers[0], registers[1], registers[2], registers[3]};
     struct regs4 out = policy_cpuid(0, leaf, subleaf, in);
     registers[0] = out.eax;
     registers[1] = out.ebx;

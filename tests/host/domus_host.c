@@ -106,12 +106,12 @@ u64 region_ram_end(void)
 
 struct walk walk_caller(bool write)
 {
-    return (struct walk){ .root = process * PAGE_SIZE, .write = write };
+    return (struct walk){.root = process * PAGE_SIZE, .write = write};
 }
 
 struct walk walk_other(u64 cr3)
 {
-    return (struct walk){ .root = cr3 };
+    return (struct walk){.root = cr3};
 }
 
 u64 walk_span(struct walk *walk, u64 address, u64 size, u64 *physical)
@@ -132,7 +132,7 @@ u64 walk_span(struct walk *walk, u64 address, u64 size, u64 *physical)
 
 void host_begin(u32 pool_frames, u32 other_frames, bool dirty)
 {
-    u32 frames[] = { pool_frames, other_frames };
+    u32 frames[] = {pool_frames, other_frames};
     static struct cpu *one = &cpu;
     hv_base = HV_VA + HIDDEN_BASE - (u64)host_hidden;
     direct_map = (u64)host_ram;

@@ -6,7 +6,7 @@
 
 u64 host_tables[POOL_PAGES][512];
 static struct memory_rule rules[8];
-static struct memory_map map = { .rules = rules };
+static struct memory_map map = {.rules = rules};
 static struct ept ept;
 
 u64 *ept_table(u64 physical)
@@ -16,19 +16,19 @@ u64 *ept_table(u64 physical)
 
 void host_reset(u32 pages, u64 ones_page, bool page_1g)
 {
-    map = (struct memory_map){ .rules = rules, .ones_page = ones_page, .page_1g = page_1g };
-    ept = (struct ept){ .pool = POOL, .pages = pages };
+    map = (struct memory_map){.rules = rules, .ones_page = ones_page, .page_1g = page_1g};
+    ept = (struct ept){.pool = POOL, .pages = pages};
     ept_reset(&ept);
 }
 
 void host_rule(u32 what, u32 rights, u32 region)
 {
-    rules[map.rule_count++] = (struct memory_rule){ .what = (u8)what, .rights = (u8)rights, .region = (u8)region };
+    rules[map.rule_count++] = (struct memory_rule){.what = (u8)what, .rights = (u8)rights, .region = (u8)region};
 }
 
 void host_region(u32 region, u64 lo, u64 hi)
 {
-    map.regions[region] = (struct region){ lo, hi };
+    map.regions[region] = (struct region){lo, hi};
 }
 
 void host_mtrr(u64 default_type, u64 address_end)

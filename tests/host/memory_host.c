@@ -22,7 +22,7 @@ u64 *ept_table(u64 physical)
 
 void host_rule(u32 what, u32 rights, u32 region)
 {
-    rules[rule_count++] = (struct memory_rule){ .what = (u8)what, .rights = (u8)rights, .region = (u8)region };
+    rules[rule_count++] = (struct memory_rule){.what = (u8)what, .rights = (u8)rights, .region = (u8)region};
 }
 
 /* xorshift64* */
@@ -42,16 +42,17 @@ static u64 draw_below(u64 end)
 /* A range of 2^n bytes, mostly a good one. */
 static void mtrr_draw(struct mtrrs *m, u32 i, u32 width)
 {
-    static const u8 types[] = { TYPE_UC, TYPE_WC, TYPE_WT, TYPE_WP, TYPE_WB };
+    static const u8 types[] = {TYPE_UC, TYPE_WC, TYPE_WT, TYPE_WP, TYPE_WB};
     u64 size = PAGE_SIZE << draw_below(width - 12);
     m->base[i] = (draw_below(1ull << width) & -size) | types[draw_below(5)];
-    m->mask[i] = (((1ull << width) - size) & ~(draw_below(8) ? 0 : PAGE_SIZE << draw_below(width - 12))) | (draw_below(8) ? 0x800 : 0);
+    m->mask[i] = (((1ull << width) - size) & ~(draw_below(8) ? 0 : PAGE_SIZE << draw_below(width - 12))) |
+        (draw_below(8) ? 0x800 : 0);
 }
 
 static void mtrrs_draw(struct mtrrs *m)
 {
     u32 width = draw_below(2) ? 36 : 39;
-    *m = (struct mtrrs){ .default_type = draw_below(4) ? 0xC00 : 0, .address_end = 1ull << width };
+    *m = (struct mtrrs){.default_type = draw_below(4) ? 0xC00 : 0, .address_end = 1ull << width};
     m->default_type |= draw_below(2) ? TYPE_WB : TYPE_UC;
     for (u32 i = 0; i < MTRR_FIXED; i++)
         m->fixed[i] = draw_below(2) ? 0x0606060606060606ull : 0x0006000000060606ull;
@@ -63,7 +64,7 @@ static void mtrrs_draw(struct mtrrs *m)
 /* Half of all addresses are near an edge. */
 static u64 address_draw(const struct memory_map *map)
 {
-    u64 edges[] = { map->regions[REGION_HYPERVISOR].lo, map->regions[REGION_HYPERVISOR].hi, 0xFEE00000, MIB(1), MIB(2) };
+    u64 edges[] = {map->regions[REGION_HYPERVISOR].lo, map->regions[REGION_HYPERVISOR].hi, 0xFEE00000, MIB(1), MIB(2)};
     if (draw_below(2))
         return draw_below(map->mtrrs.address_end * 2);
     u64 beside = PAGE_SIZE << draw_below(19);
@@ -74,11 +75,11 @@ static u64 address_draw(const struct memory_map *map)
 static void regions_draw(struct memory_map *map)
 {
     u64 hv = MIB(2) * (1 + draw_below(1ull << (5 + draw_below(15))));
-    map->regions[REGION_HYPERVISOR] = (struct region){ hv, hv + MIB(2) * (1 + draw_below(4)) };
+    map->regions[REGION_HYPERVISOR] = (struct region){hv, hv + MIB(2) * (1 + draw_below(4))};
     if (draw_below(4))
-        map->regions[REGION_LOCAL_APIC] = (struct region){ 0xFEE00000, 0xFEE01000 };
+        map->regions[REGION_LOCAL_APIC] = (struct region){0xFEE00000, 0xFEE01000};
     if (draw_below(2))
-        map->regions[REGION_A20_WINDOW] = (struct region){ MIB(1), MIB(2) };
+        map->regions[REGION_A20_WINDOW] = (struct region){MIB(1), MIB(2)};
     map->ones_page = hv + PAGE_SIZE * draw_below(512);
     map->page_1g = draw_below(2);
 }
@@ -105,8 +106,8 @@ static void leaf_read(const struct ept *ept, struct record *r)
 
 static void record_make(struct record *r)
 {
-    struct memory_map map = { .rules = rules, .rule_count = rule_count };
-    struct ept ept = { .pool = POOL, .pages = POOL_PAGES };
+    struct memory_map map = {.rules = rules, .rule_count = rule_count};
+    struct ept ept = {.pool = POOL, .pages = POOL_PAGES};
     mtrrs_draw(&map.mtrrs);
     regions_draw(&map);
     r->gpa = address_draw(&map);
@@ -118,10 +119,26 @@ static void record_make(struct record *r)
     ept_reset(&ept);
     ept_fill(&ept, &map, r->gpa);
     *r = (struct record){
-        regions[REGION_HYPERVISOR].lo, regions[REGION_HYPERVISOR].hi, regions[REGION_LOCAL_APIC].lo,
-        regions[REGION_LOCAL_APIC].hi, regions[REGION_A20_WINDOW].lo, regions[REGION_A20_WINDOW].hi,
-        typed.lo, smaller(typed.hi, 1ull << 49), map.page_1g, map.ones_page, r->gpa,
-        range.lo, range.hi, range.what, range.rights, 0, 0, 0, 0, 0,
+        regions[REGION_HYPERVISOR].lo,
+        regions[REGION_HYPERVISOR].hi,
+        regions[REGION_LOCAL_APIC].lo,
+        regions[REGION_LOCAL_APIC].hi,
+        regions[REGION_A20_WINDOW].lo,
+        regions[REGION_A20_WINDOW].hi,
+        typed.lo,
+        smaller(typed.hi, 1ull << 49),
+        map.page_1g,
+        map.ones_page,
+        r->gpa,
+        range.lo,
+        range.hi,
+        range.what,
+        range.rights,
+        0,
+        0,
+        0,
+        0,
+        0,
     };
     leaf_read(&ept, r);
 }

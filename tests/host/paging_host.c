@@ -14,7 +14,7 @@ static struct regs4 host_cpuid(u32 leaf, u32 subleaf)
 {
     (void)leaf;
     (void)subleaf;
-    return (struct regs4){ .edx = page_1g ? 1u << 26 : 0 };
+    return (struct regs4){.edx = page_1g ? 1u << 26 : 0};
 }
 
 #include "runtime/paging.c"

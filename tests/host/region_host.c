@@ -45,17 +45,17 @@ void page_give(u64 physical, u32 count)
 
 void host_clear(void)
 {
-    machine = (struct machine){ 0 };
+    machine = (struct machine){0};
 }
 
 void host_range(u64 base, u64 length, u32 type)
 {
-    machine.ranges[machine.range_count++] = (struct range){ base, length, type };
+    machine.ranges[machine.range_count++] = (struct range){base, length, type};
 }
 
 void host_module(u64 start, u64 end)
 {
-    machine.modules[machine.module_count++] = (struct module){ .start = start, .end = end };
+    machine.modules[machine.module_count++] = (struct module){.start = start, .end = end};
 }
 
 /* What boot() does with the map. The error's name, or nothing; `hidden` is where the hypervisor is. */

@@ -4,9 +4,9 @@
 
 int main(void)
 {
-	start_fake();
-	test_running();
-	test_memory();
-	puts("all is well");
-	return 0;
+    start_fake();
+    test_running();
+    test_memory();
+    puts("all is well");
+    return 0;
 }

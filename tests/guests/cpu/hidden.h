@@ -12,14 +12,14 @@ static u64 base, size;
 
 static inline void check_ones(const char *name, u64 at)
 {
-	check(name, READ(u64, at), ONES);
+    check(name, READ(u64, at), ONES);
 }
 
 static inline bool begin(void)
 {
-	if (!is_hypervised())
-		return false;
-	base = hidden_base();
-	size = hidden_size();
-	return true;
+    if (!is_hypervised())
+        return false;
+    base = hidden_base();
+    size = hidden_size();
+    return true;
 }

@@ -14,103 +14,103 @@ static u64 kept_def;
 
 static void open_mtrrs(void)
 {
-	write_cr0((read_cr0() | CD) & ~NW);
-	__asm__ volatile("wbinvd");
-	kept_def = rdmsr(MSR_MTRR_DEF_TYPE);
-	wrmsr(MSR_MTRR_DEF_TYPE, kept_def & ~ENABLE);
+    write_cr0((read_cr0() | CD) & ~NW);
+    __asm__ volatile("wbinvd");
+    kept_def = rdmsr(MSR_MTRR_DEF_TYPE);
+    wrmsr(MSR_MTRR_DEF_TYPE, kept_def & ~ENABLE);
 }
 
 static void close_mtrrs(u64 def)
 {
-	wrmsr(MSR_MTRR_DEF_TYPE, def);
-	__asm__ volatile("wbinvd");
-	write_cr0(read_cr0() & ~(CD | NW));
+    wrmsr(MSR_MTRR_DEF_TYPE, def);
+    __asm__ volatile("wbinvd");
+    write_cr0(read_cr0() & ~(CD | NW));
 }
 
 static void check_memory(const char *name)
 {
-	static volatile u64 here;
-	volatile u64 *there = (volatile u64 *)PROBE_AT, *low = (volatile u64 *)0x50000;
+    static volatile u64 here;
+    volatile u64 *there = (volatile u64 *)PROBE_AT, *low = (volatile u64 *)0x50000;
 
-	here = *there = *low = 0xA5A5;
-	cpuid(0, 0);
-	check(name, here + *there + *low, 3 * 0xA5A5);
+    here = *there = *low = 0xA5A5;
+    cpuid(0, 0);
+    check(name, here + *there + *low, 3 * 0xA5A5);
 }
 
 CASE(mtrr_variable)
 {
-	u32 last_range = (rdmsr(MSR_MTRR_CAP) & 0xFF) - 1;
-	u64 base = rdmsr(VARIABLE_BASE(last_range)), mask = rdmsr(VARIABLE_MASK(last_range));
-	u64 bits = (1ull << (cpuid(0x80000008, 0).eax & 0xFF)) - 1;
+    u32 last_range = (rdmsr(MSR_MTRR_CAP) & 0xFF) - 1;
+    u64 base = rdmsr(VARIABLE_BASE(last_range)), mask = rdmsr(VARIABLE_MASK(last_range));
+    u64 bits = (1ull << (cpuid(0x80000008, 0).eax & 0xFF)) - 1;
 
-	open_mtrrs();
-	check_memory("memory while MTRRs are off");
-	wrmsr(VARIABLE_BASE(last_range), PROBE_AT | 0);
-	wrmsr(VARIABLE_MASK(last_range), (bits & ~0xFFFFFFull) | ENABLE);
-	close_mtrrs(kept_def);
-	check("variable range base", rdmsr(VARIABLE_BASE(last_range)), PROBE_AT);
-	check("variable range mask", rdmsr(VARIABLE_MASK(last_range)), (bits & ~0xFFFFFFull) | ENABLE);
-	check_memory("memory with another range");
-	check("MTRR default type register", rdmsr(MSR_MTRR_DEF_TYPE), kept_def);
-	open_mtrrs();
-	wrmsr(VARIABLE_MASK(last_range), mask);
-	wrmsr(VARIABLE_BASE(last_range), base);
-	close_mtrrs(kept_def);
-	check_memory("memory with the range as it was");
+    open_mtrrs();
+    check_memory("memory while MTRRs are off");
+    wrmsr(VARIABLE_BASE(last_range), PROBE_AT | 0);
+    wrmsr(VARIABLE_MASK(last_range), (bits & ~0xFFFFFFull) | ENABLE);
+    close_mtrrs(kept_def);
+    check("variable range base", rdmsr(VARIABLE_BASE(last_range)), PROBE_AT);
+    check("variable range mask", rdmsr(VARIABLE_MASK(last_range)), (bits & ~0xFFFFFFull) | ENABLE);
+    check_memory("memory with another range");
+    check("MTRR default type register", rdmsr(MSR_MTRR_DEF_TYPE), kept_def);
+    open_mtrrs();
+    wrmsr(VARIABLE_MASK(last_range), mask);
+    wrmsr(VARIABLE_BASE(last_range), base);
+    close_mtrrs(kept_def);
+    check_memory("memory with the range as it was");
 }
 
 CASE(mtrr_fixed)
 {
-	u64 first = rdmsr(FIXED_64K), rom = rdmsr(FIXED_C000);
+    u64 first = rdmsr(FIXED_64K), rom = rdmsr(FIXED_C000);
 
-	open_mtrrs();
-	wrmsr(FIXED_64K, 0x0006060606060606);
-	wrmsr(FIXED_C000, 0x0505050505050505);
-	close_mtrrs(kept_def | 0x400);
-	check("fixed range of low memory", rdmsr(FIXED_64K), 0x0006060606060606);
-	check("fixed range of ROM", rdmsr(FIXED_C000), 0x0505050505050505);
-	check_memory("memory with other fixed ranges");
-	open_mtrrs();
-	wrmsr(FIXED_64K, first);
-	wrmsr(FIXED_C000, rom);
-	close_mtrrs(kept_def & ~0x400ull);
-	check_memory("memory without fixed ranges");
-	open_mtrrs();
-	close_mtrrs(kept_def | 0x400);
-	check_memory("memory with fixed ranges");
+    open_mtrrs();
+    wrmsr(FIXED_64K, 0x0006060606060606);
+    wrmsr(FIXED_C000, 0x0505050505050505);
+    close_mtrrs(kept_def | 0x400);
+    check("fixed range of low memory", rdmsr(FIXED_64K), 0x0006060606060606);
+    check("fixed range of ROM", rdmsr(FIXED_C000), 0x0505050505050505);
+    check_memory("memory with other fixed ranges");
+    open_mtrrs();
+    wrmsr(FIXED_64K, first);
+    wrmsr(FIXED_C000, rom);
+    close_mtrrs(kept_def & ~0x400ull);
+    check_memory("memory without fixed ranges");
+    open_mtrrs();
+    close_mtrrs(kept_def | 0x400);
+    check_memory("memory with fixed ranges");
 }
 
 CASE(mtrr_default)
 {
-	u64 before = rdmsr(MSR_MTRR_DEF_TYPE);
+    u64 before = rdmsr(MSR_MTRR_DEF_TYPE);
 
-	open_mtrrs();
-	close_mtrrs((before & ~0xFFull) | 6);
-	check_memory("memory with default type WB");
-	open_mtrrs();
-	close_mtrrs((before & ~0xFFull) | 0);
-	check_memory("memory with default type UC");
-	wrmsr(MSR_MTRR_DEF_TYPE, before);
-	check("default type as it was", rdmsr(MSR_MTRR_DEF_TYPE), before);
-	if (is_hypervised())
-		check("hidden memory after all this", *(volatile u64 *)hidden_base(), ~0ull);
+    open_mtrrs();
+    close_mtrrs((before & ~0xFFull) | 6);
+    check_memory("memory with default type WB");
+    open_mtrrs();
+    close_mtrrs((before & ~0xFFull) | 0);
+    check_memory("memory with default type UC");
+    wrmsr(MSR_MTRR_DEF_TYPE, before);
+    check("default type as it was", rdmsr(MSR_MTRR_DEF_TYPE), before);
+    if (is_hypervised())
+        check("hidden memory after all this", *(volatile u64 *)hidden_base(), ~0ull);
 }
 
 /* Without the ceremony, many times: the tables do not run out. */
 CASE(mtrr_often)
 {
-	u64 base = rdmsr(VARIABLE_BASE(1)), mask = rdmsr(VARIABLE_MASK(1));
+    u64 base = rdmsr(VARIABLE_BASE(1)), mask = rdmsr(VARIABLE_MASK(1));
 
-	for (u32 i = 0; i < 300; i++) {
-		wrmsr(VARIABLE_BASE(1), 0x8000000 + (u64)i * 0x1000);
-		wrmsr(VARIABLE_MASK(1), 0xFFFFFF000ull | ENABLE);
-		*(volatile u32 *)(u64)(0x8000000 + i * 0x1000) = i;
-	}
-	u64 differing = 0;
-	for (u32 i = 0; i < 300; i++)
-		differing += *(volatile u32 *)(u64)(0x8000000 + i * 0x1000) != i;
-	check("pages that lost what was written among 300 changes", differing, 0);
-	wrmsr(VARIABLE_MASK(1), mask);
-	wrmsr(VARIABLE_BASE(1), base);
-	check_memory("memory after 300 changes");
+    for (u32 i = 0; i < 300; i++) {
+        wrmsr(VARIABLE_BASE(1), 0x8000000 + (u64)i * 0x1000);
+        wrmsr(VARIABLE_MASK(1), 0xFFFFFF000ull | ENABLE);
+        *(volatile u32 *)(u64)(0x8000000 + i * 0x1000) = i;
+    }
+    u64 differing = 0;
+    for (u32 i = 0; i < 300; i++)
+        differing += *(volatile u32 *)(u64)(0x8000000 + i * 0x1000) != i;
+    check("pages that lost what was written among 300 changes", differing, 0);
+    wrmsr(VARIABLE_MASK(1), mask);
+    wrmsr(VARIABLE_BASE(1), base);
+    check_memory("memory after 300 changes");
 }

@@ -9,10 +9,21 @@
 #define VMCALL 0xC1010Fu
 
 enum {
-	FIELD_ERROR = 0x4400, FIELD_REASON = 0x4402, FIELD_QUALIFICATION = 0x6400,
-	HOST_TR_SELECTOR = 0x0C0C, HOST_CS_SELECTOR = 0x0C02, HOST_CR0 = 0x6C00, HOST_CR3 = 0x6C02, HOST_CR4 = 0x6C04,
-	HOST_TR_BASE = 0x6C0A, HOST_GDTR_BASE = 0x6C0C, HOST_IDTR_BASE = 0x6C0E, HOST_RIP = 0x6C16,
-	MSR_CR0_FIXED0 = 0x486, MSR_CR4_FIXED0 = 0x488, LEAF_SIZES = 0x80000008,
+    FIELD_ERROR = 0x4400,
+    FIELD_REASON = 0x4402,
+    FIELD_QUALIFICATION = 0x6400,
+    HOST_TR_SELECTOR = 0x0C0C,
+    HOST_CS_SELECTOR = 0x0C02,
+    HOST_CR0 = 0x6C00,
+    HOST_CR3 = 0x6C02,
+    HOST_CR4 = 0x6C04,
+    HOST_TR_BASE = 0x6C0A,
+    HOST_GDTR_BASE = 0x6C0C,
+    HOST_IDTR_BASE = 0x6C0E,
+    HOST_RIP = 0x6C16,
+    MSR_CR0_FIXED0 = 0x486,
+    MSR_CR4_FIXED0 = 0x488,
+    LEAF_SIZES = 0x80000008,
 };
 
 u32 vm_enter(void);
@@ -20,102 +31,105 @@ extern u8 vm_exit[];
 
 static u64 vmread(u64 field)
 {
-	u64 value;
-	__asm__ volatile("vmread %1, %0" : "=r"(value) : "r"(field) : "cc");
-	return value;
+    u64 value;
+    __asm__ volatile("vmread %1, %0" : "=r"(value) : "r"(field) : "cc");
+    return value;
 }
 
 static void vmwrite(u64 field, u64 value)
 {
-	__asm__ volatile("vmwrite %1, %0" : : "r"(field), "r"(value) : "cc", "memory");
+    __asm__ volatile("vmwrite %1, %0" : : "r"(field), "r"(value) : "cc", "memory");
 }
 
 static void operation_enter(void)
 {
-	u64 revision = (u32)rdmsr(MSR_VMX_BASIC), address = REGION_VMXON;
-	write_cr0(read_cr0() | rdmsr(MSR_CR0_FIXED0));
-	write_cr4(read_cr4() | rdmsr(MSR_CR4_FIXED0));
-	*(volatile u32 *)REGION_VMXON = (u32)revision;
-	*(volatile u32 *)REGION_VMCS = (u32)revision;
-	__asm__ volatile("vmxon %0" : : "m"(address) : "cc", "memory");
+    u64 revision = (u32)rdmsr(MSR_VMX_BASIC), address = REGION_VMXON;
+    write_cr0(read_cr0() | rdmsr(MSR_CR0_FIXED0));
+    write_cr4(read_cr4() | rdmsr(MSR_CR4_FIXED0));
+    *(volatile u32 *)REGION_VMXON = (u32)revision;
+    *(volatile u32 *)REGION_VMCS = (u32)revision;
+    __asm__ volatile("vmxon %0" : : "m"(address) : "cc", "memory");
 }
 
 static void vmcs_clear(void)
 {
-	u64 address = REGION_VMCS;
-	__asm__ volatile("vmclear %0; vmptrld %0" : : "m"(address) : "cc", "memory");
-	for (u32 i = 0; i < field_count; i++)
-		vmwrite(fields[i], 0);
+    u64 address = REGION_VMCS;
+    __asm__ volatile("vmclear %0; vmptrld %0" : : "m"(address) : "cc", "memory");
+    for (u32 i = 0; i < field_count; i++)
+        vmwrite(fields[i], 0);
 }
 
 /* Four identical GiB, writeback. */
 static void ept_make(void)
 {
-	EPT_TABLES[0] = (u64)(EPT_TABLES + 512) | 7;
-	for (u64 i = 0; i < 4; i++)
-		EPT_TABLES[512 + i] = i << 30 | 0xB7;
+    EPT_TABLES[0] = (u64)(EPT_TABLES + 512) | 7;
+    for (u64 i = 0; i < 4; i++)
+        EPT_TABLES[512 + i] = i << 30 | 0xB7;
 }
 
 /* Without these the exit would lead nowhere. */
 static void host_write(void)
 {
-	struct { u16 limit; u64 base; } __attribute__((packed)) table;
-	__asm__ volatile("sgdt %0" : "=m"(table));
-	vmwrite(HOST_GDTR_BASE, table.base);
-	__asm__ volatile("sidt %0" : "=m"(table));
-	vmwrite(HOST_IDTR_BASE, table.base);
-	vmwrite(HOST_TR_BASE, (u64)&tss);
-	vmwrite(HOST_TR_SELECTOR, TSS);
-	vmwrite(HOST_CS_SELECTOR, CODE64);
-	vmwrite(HOST_CR0, read_cr0());
-	vmwrite(HOST_CR3, read_cr3());
-	vmwrite(HOST_CR4, read_cr4());
-	vmwrite(HOST_RIP, (u64)vm_exit);
+    struct {
+        u16 limit;
+        u64 base;
+    } __attribute__((packed)) table;
+    __asm__ volatile("sgdt %0" : "=m"(table));
+    vmwrite(HOST_GDTR_BASE, table.base);
+    __asm__ volatile("sidt %0" : "=m"(table));
+    vmwrite(HOST_IDTR_BASE, table.base);
+    vmwrite(HOST_TR_BASE, (u64)&tss);
+    vmwrite(HOST_TR_SELECTOR, TSS);
+    vmwrite(HOST_CS_SELECTOR, CODE64);
+    vmwrite(HOST_CR0, read_cr0());
+    vmwrite(HOST_CR3, read_cr3());
+    vmwrite(HOST_CR4, read_cr4());
+    vmwrite(HOST_RIP, (u64)vm_exit);
 }
 
 static void apply(struct span span)
 {
-	for (u32 i = span.first; i < span.first + span.count; i++)
-		vmwrite(changes[i].field, changes[i].value);
+    for (u32 i = span.first; i < span.first + span.count; i++)
+        vmwrite(changes[i].field, changes[i].value);
 }
 
 static void state_try(u32 index)
 {
-	const struct state *state = &states[index];
-	vmcs_clear();
-	apply(bases[state->base]);
-	host_write();
-	apply(state->span);
-	if (state->enters)
-		host_write();
-	u32 failed = vm_enter();
-	if (failed)
-		print("entry %u error %u\n", (u64)index, failed == 2 ? vmread(FIELD_ERROR) : 0);
-	else
-		print("entry %u exit %x %x\n", (u64)index, vmread(FIELD_REASON), vmread(FIELD_QUALIFICATION));
+    const struct state *state = &states[index];
+    vmcs_clear();
+    apply(bases[state->base]);
+    host_write();
+    apply(state->span);
+    if (state->enters)
+        host_write();
+    u32 failed = vm_enter();
+    if (failed)
+        print("entry %u error %u\n", (u64)index, failed == 2 ? vmread(FIELD_ERROR) : 0);
+    else
+        print("entry %u exit %x %x\n", (u64)index, vmread(FIELD_REASON), vmread(FIELD_QUALIFICATION));
 }
 
 static void processor_show(void)
 {
-	for (u32 i = 0; i < msr_count; i++)
-		print("msr %x %x\n", (u64)msrs[i], rdmsr(msrs[i]));
-	print("sizes %x\n", (u64)cpuid(LEAF_SIZES, 0).eax & 0xFFFF);
-	struct regs4 features = cpuid(7, 0);
-	print("features %x %x\n", (u64)features.ebx, (u64)features.ecx);
+    for (u32 i = 0; i < msr_count; i++)
+        print("msr %x %x\n", (u64)msrs[i], rdmsr(msrs[i]));
+    print("sizes %x\n", (u64)cpuid(LEAF_SIZES, 0).eax & 0xFFFF);
+    struct regs4 features = cpuid(7, 0);
+    print("features %x %x\n", (u64)features.ebx, (u64)features.ecx);
 }
 
 CASE(entries)
 {
-	processor_show();
-	operation_enter();
-	ept_make();
-	*(volatile u32 *)0x100000 = VMCALL;
-	*VIRTUAL_TPR = 0xFF;            /* above every threshold */
-	u64 cr0 = read_cr0(), cr4 = read_cr4();
-	for (u32 i = 0; i < state_count; i++) {
-		state_try(i);
-		write_cr0(cr0);
-		write_cr4(cr4);
-	}
-	__asm__ volatile("vmxoff");
+    processor_show();
+    operation_enter();
+    ept_make();
+    *(volatile u32 *)0x100000 = VMCALL;
+    *VIRTUAL_TPR = 0xFF;            /* above every threshold */
+    u64 cr0 = read_cr0(), cr4 = read_cr4();
+    for (u32 i = 0; i < state_count; i++) {
+        state_try(i);
+        write_cr0(cr0);
+        write_cr4(cr4);
+    }
+    __asm__ volatile("vmxoff");
 }

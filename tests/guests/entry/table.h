@@ -2,11 +2,18 @@
 #pragma once
 #include "kit.h"
 
-struct change { u64 field, value; };
+struct change {
+    u64 field, value;
+};
 
 /* Changes first..first+count of a base's state; `enters`: what is predicted. */
-struct span { u32 first, count; };
-struct state { struct span span; u16 base, enters; };
+struct span {
+    u32 first, count;
+};
+struct state {
+    struct span span;
+    u16 base, enters;
+};
 
 extern const struct change changes[];
 extern const struct span bases[];

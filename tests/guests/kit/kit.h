@@ -16,7 +16,7 @@ void check(const char *name, u64 got, u64 wanted);
 void check_true(const char *name, bool right);
 /* A line that must be the same bare and under a hypervisor: `record NAME: VALUES`. */
 void record(const char *name, u32 count, const u64 *values);
-#define RECORD(name, ...) record(name, sizeof((u64[]){ __VA_ARGS__ }) / 8, (u64[]){ __VA_ARGS__ })
+#define RECORD(name, ...) record(name, sizeof((u64[]){__VA_ARGS__}) / 8, (u64[]){__VA_ARGS__})
 /* Bits that a hypervisor may take away but not add: `subset NAME: VALUE`. */
 void subset(const char *name, u64 value);
 /* `figure NAME VALUE`: printed, and held against a bound by pytest. */
@@ -28,26 +28,38 @@ void finish(void) __attribute__((noreturn));
 
 /* A case: runs in the order of the linker, between a line `case NAME` and its end. */
 struct guest_case {
-	const char *name;
-	void (*run)(void);
+    const char *name;
+    void (*run)(void);
 };
-#define CASE(identifier)                                                                            \
-	static void case_##identifier(void);                                                        \
-	static const struct guest_case entry_##identifier                                           \
-		__attribute__((used, section(".cases"))) = { #identifier, case_##identifier };       \
-	static void case_##identifier(void)
+#define CASE(identifier)                                                             \
+    static void case_##identifier(void);                                             \
+    static const struct guest_case entry_##identifier                                \
+        __attribute__((used, section(".cases"))) = {#identifier, case_##identifier}; \
+    static void case_##identifier(void)
 
 /* --- Traps in long mode --- */
 
 enum {
-	VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_DF = 8, VECTOR_TS = 10,
-	VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_TIMER = 0x30, VECTOR_IPI = 0x31,
-	VECTOR_USER_EXIT = 0x80, VECTOR_SOFT = 0x81,
+    VECTOR_DB = 1,
+    VECTOR_NMI = 2,
+    VECTOR_BP = 3,
+    VECTOR_UD = 6,
+    VECTOR_NM = 7,
+    VECTOR_DF = 8,
+    VECTOR_TS = 10,
+    VECTOR_NP = 11,
+    VECTOR_SS = 12,
+    VECTOR_GP = 13,
+    VECTOR_PF = 14,
+    VECTOR_TIMER = 0x30,
+    VECTOR_IPI = 0x31,
+    VECTOR_USER_EXIT = 0x80,
+    VECTOR_SOFT = 0x81,
 };
 
 struct frame {
-	u64 r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
-	u64 vector, error, rip, cs, rflags, rsp, ss;
+    u64 r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+    u64 vector, error, rip, cs, rflags, rsp, ss;
 };
 
 extern struct frame last;               /* the frame of the last trap that ended an attempt */
@@ -65,9 +77,19 @@ void trap(struct frame *frame);
 void traps_init(void);
 void traps_load(void);
 void set_ist(int vector, int index);    /* 0: none */
-extern struct tss { u32 reserved; u64 rsp[3], zero, ist[7]; u8 rest[20]; } __attribute__((packed)) tss;
+extern struct tss {
+    u32 reserved;
+    u64 rsp[3], zero, ist[7];
+    u8 rest[20];
+} __attribute__((packed)) tss;
 
-struct gate { u16 low; u16 selector; u8 ist, type; u16 middle; u32 high, zero; };
+struct gate {
+    u16 low;
+    u16 selector;
+    u8 ist, type;
+    u16 middle;
+    u32 high, zero;
+};
 extern struct gate idt[256];
 extern u64 gdt[];
 enum { CODE64 = 0x08, DATA = 0x10, CODE32 = 0x18, WRAP32 = 0x48, TSS = 0x50 };
@@ -76,12 +98,14 @@ enum { CODE64 = 0x08, DATA = 0x10, CODE32 = 0x18, WRAP32 = 0x48, TSS = 0x50 };
 
 /* --- Real mode, and protected mode without paging --- */
 
-struct entry { u16 dx, ip, cs, ss, sp; };
+struct entry {
+    u16 dx, ip, cs, ss, sp;
+};
 #define ENTRY ((volatile struct entry *)0x600)
 
 struct probe {
-	u32 vector, pushed, error, ip, flags, eax, ebx, ecx, edx, esi, edi;
-	u16 es;
+    u32 vector, pushed, error, ip, flags, eax, ebx, ecx, edx, esi, edi;
+    u16 es;
 };
 #define PROBE ((volatile struct probe *)0x640)
 #define NO_TRAP 0xFFFFFFFFu
@@ -104,14 +128,23 @@ u64 *page_directory(void);
 #define PTE_U 4u
 #define PTE_DEFAULT 7u
 
-struct range { u64 base, length; u32 type, attributes; };
-struct memory_map { u32 count; struct range range[64]; };
+struct range {
+    u64 base, length;
+    u32 type, attributes;
+};
+struct memory_map {
+    u32 count;
+    struct range range[64];
+};
 const struct memory_map *read_e820(void);
 
 /* --- The hypervisor beneath, if any --- */
 
 bool is_hypervised(void);
-struct hypercall_result { int64_t status; u64 value; };
+struct hypercall_result {
+    int64_t status;
+    u64 value;
+};
 struct hypercall_result hypercall(u32 number, u64 a, u64 b, u64 c);  /* from ring 3 */
 u64 hypervisor_info(u32 which);
 u64 hidden_base(void);
@@ -126,53 +159,58 @@ void start_cpu(u32 apic_id, u32 shorthand);
 
 /* --- Instructions --- */
 
-struct regs4 { u32 eax, ebx, ecx, edx; };
+struct regs4 {
+    u32 eax, ebx, ecx, edx;
+};
 
 static inline struct regs4 cpuid(u32 leaf, u32 subleaf)
 {
-	struct regs4 r;
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "0"(leaf), "2"(subleaf));
-	return r;
+    struct regs4 r;
+    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "0"(leaf), "2"(subleaf));
+    return r;
 }
 
 static inline u64 rdtsc(void)
 {
-	u32 low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (u64)high << 32 | low;
+    u32 low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (u64)high << 32 | low;
 }
 
 static inline u64 rdmsr(u32 msr)
 {
-	u32 low, high;
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-	return (u64)high << 32 | low;
+    u32 low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+    return (u64)high << 32 | low;
 }
 
 static inline void wrmsr(u32 msr, u64 value)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-static inline void out8(u16 port, u8 value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
+static inline void out8(u16 port, u8 value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
 static inline u8 in8(u16 port)
 {
-	u8 value;
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
+    u8 value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
 }
 
-#define READ_REGISTER(name)                                                                         \
-	static inline u64 read_##name(void)                                                         \
-	{                                                                                           \
-		u64 value;                                                                          \
-		__asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                 \
-		return value;                                                                       \
-	}                                                                                           \
-	static inline void write_##name(u64 value)                                                  \
-	{                                                                                           \
-		__asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                     \
-	}
+#define READ_REGISTER(name)                                                 \
+    static inline u64 read_##name(void)                                     \
+    {                                                                       \
+        u64 value;                                                          \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
+        return value;                                                       \
+    }                                                                       \
+    static inline void write_##name(u64 value)                              \
+    {                                                                       \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");     \
+    }
 READ_REGISTER(cr0)
 READ_REGISTER(cr2)
 READ_REGISTER(cr3)
@@ -184,33 +222,61 @@ READ_REGISTER(dr7)
 
 static inline u64 read_flags(void)
 {
-	u64 flags;
-	__asm__ volatile("pushfq; pop %0" : "=r"(flags));
-	return flags;
+    u64 flags;
+    __asm__ volatile("pushfq; pop %0" : "=r"(flags));
+    return flags;
 }
 
-static inline void pause(void) { __asm__ volatile("pause"); }
+static inline void pause(void)
+{
+    __asm__ volatile("pause");
+}
 
 enum {
-	MSR_APIC_BASE = 0x1B, MSR_FEATURE_CONTROL = 0x3A, MSR_EFER = 0xC0000080, MSR_PAT = 0x277, MSR_TSC = 0x10,
-	MSR_MTRR_CAP = 0xFE, MSR_MTRR_DEF_TYPE = 0x2FF, MSR_DEBUGCTL = 0x1D9, MSR_VMX_BASIC = 0x480,
-	MSR_MISC_ENABLE = 0x1A0, MSR_XSS = 0xDA0,
+    MSR_APIC_BASE = 0x1B,
+    MSR_FEATURE_CONTROL = 0x3A,
+    MSR_EFER = 0xC0000080,
+    MSR_PAT = 0x277,
+    MSR_TSC = 0x10,
+    MSR_MTRR_CAP = 0xFE,
+    MSR_MTRR_DEF_TYPE = 0x2FF,
+    MSR_DEBUGCTL = 0x1D9,
+    MSR_VMX_BASIC = 0x480,
+    MSR_MISC_ENABLE = 0x1A0,
+    MSR_XSS = 0xDA0,
 };
 
 /* --- The local APIC, by its page --- */
 
 #define APIC ((volatile u8 *)0xFEE00000)
-enum { APIC_ID = 0x20, APIC_TPR = 0x80, APIC_EOI = 0xB0, APIC_SVR = 0xF0, APIC_ICR = 0x300, APIC_ICR_HIGH = 0x310,
-       APIC_TIMER = 0x320, APIC_LVT0 = 0x350, APIC_TIMER_COUNT = 0x380, APIC_TIMER_NOW = 0x390, APIC_TIMER_DIVIDE = 0x3E0,
-       APIC_ISR = 0x100 };
+enum {
+    APIC_ID = 0x20,
+    APIC_TPR = 0x80,
+    APIC_EOI = 0xB0,
+    APIC_SVR = 0xF0,
+    APIC_ICR = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_TIMER = 0x320,
+    APIC_LVT0 = 0x350,
+    APIC_TIMER_COUNT = 0x380,
+    APIC_TIMER_NOW = 0x390,
+    APIC_TIMER_DIVIDE = 0x3E0,
+    APIC_ISR = 0x100
+};
 #define ICR_FIXED 0x4000u
 #define ICR_NMI 0x4400u
 #define ICR_INIT 0x4500u
 #define ICR_STARTUP 0x4600u
 #define ICR_SELF 0x40000u
 #define ICR_OTHERS 0xC0000u
-static inline u32 apic_read(u32 offset) { return *(volatile u32 *)(APIC + offset); }
-static inline void apic_write(u32 offset, u32 value) { *(volatile u32 *)(APIC + offset) = value; }
+static inline u32 apic_read(u32 offset)
+{
+    return *(volatile u32 *)(APIC + offset);
+}
+static inline void apic_write(u32 offset, u32 value)
+{
+    *(volatile u32 *)(APIC + offset) = value;
+}
 void apic_init(void);                   /* on, the PIC's interrupts masked */
 void apic_rest(void);                   /* the PIC's interrupts as the BIOS has them */
 void apic_send(u32 apic_id, u32 command);

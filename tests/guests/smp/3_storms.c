@@ -4,116 +4,116 @@
 /* NMIs spaced so that each is taken, then back to back: these may collapse, but one at least comes, and the last is not lost. */
 static void storm(const char *what, u32 id, enum duty duty)
 {
-	struct processor *p = &processors[id];
+    struct processor *p = &processors[id];
 
-	print("storm: %s\n", what);
-	set_duty(id, duty);
-	delay(SETTLE);
-	p->nmis = p->wrong = p->nmi_deepest = 0;
-	for (u32 n = 1; n <= 50; n++) {
-		apic_send(id, ICR_NMI);
-		wait_for(&p->nmis, n, SETTLE * 4);
-	}
-	check("NMIs that wait for each other", p->nmis, 50);
-	p->nmis = 0;
-	for (u32 n = 0; n < 200; n++)
-		apic_send(id, ICR_NMI);
-	delay(SETTLE);
-	check_true("NMIs back to back: some arrive", p->nmis >= 2);
-	check_true("NMIs back to back: no more than were sent", p->nmis <= 200);
-	print("of 200 back to back: %u\n", (u64)p->nmis);
-	p->nmis = 0;
-	for (u32 n = 0; n < 200; n++) {
-		apic_send(id, ICR_NMI);
-		delay(37 * (n % 50));
-	}
-	delay(SETTLE);
-	p->nmis = 0;
-	apic_send(id, ICR_NMI);
-	check_true("an NMI after the storm", wait_for(&p->nmis, 1, WAIT));
-	delay(SETTLE);
-	check("and no more than that", p->nmis, 1);
-	check("NMIs in NMIs", p->nmi_deepest, 1);
-	check("CPUIDs that were wrong in the storm", p->wrong, 0);
-	u32 counter = p->counter;
-	check_true("it goes on", duty == HALT_DEAF || wait_for(&p->counter, counter + 100, WAIT));
+    print("storm: %s\n", what);
+    set_duty(id, duty);
+    delay(SETTLE);
+    p->nmis = p->wrong = p->nmi_deepest = 0;
+    for (u32 n = 1; n <= 50; n++) {
+        apic_send(id, ICR_NMI);
+        wait_for(&p->nmis, n, SETTLE * 4);
+    }
+    check("NMIs that wait for each other", p->nmis, 50);
+    p->nmis = 0;
+    for (u32 n = 0; n < 200; n++)
+        apic_send(id, ICR_NMI);
+    delay(SETTLE);
+    check_true("NMIs back to back: some arrive", p->nmis >= 2);
+    check_true("NMIs back to back: no more than were sent", p->nmis <= 200);
+    print("of 200 back to back: %u\n", (u64)p->nmis);
+    p->nmis = 0;
+    for (u32 n = 0; n < 200; n++) {
+        apic_send(id, ICR_NMI);
+        delay(37 * (n % 50));
+    }
+    delay(SETTLE);
+    p->nmis = 0;
+    apic_send(id, ICR_NMI);
+    check_true("an NMI after the storm", wait_for(&p->nmis, 1, WAIT));
+    delay(SETTLE);
+    check("and no more than that", p->nmis, 1);
+    check("NMIs in NMIs", p->nmi_deepest, 1);
+    check("CPUIDs that were wrong in the storm", p->wrong, 0);
+    u32 counter = p->counter;
+    check_true("it goes on", duty == HALT_DEAF || wait_for(&p->counter, counter + 100, WAIT));
 }
 
 CASE(nmi_storm)
 {
-	begin();
-	for (u32 i = 0; i < others; i++) {
-		storm("CPUID, interrupts off", ids[i], SPIN_CPUID);
-		storm("CPUID, interrupts on", ids[i], OPEN_CPUID);
-		storm("counting", ids[i], COUNT);
-		storm("halted, interrupts off", ids[i], HALT_DEAF);
-	}
+    begin();
+    for (u32 i = 0; i < others; i++) {
+        storm("CPUID, interrupts off", ids[i], SPIN_CPUID);
+        storm("CPUID, interrupts on", ids[i], OPEN_CPUID);
+        storm("counting", ids[i], COUNT);
+        storm("halted, interrupts off", ids[i], HALT_DEAF);
+    }
 }
 
 CASE(nmi_storm_here)
 {
-	begin();
-	if (!others)
-		return;
-	processors[0].nmis = processors[0].wrong = processors[0].nmi_deepest = 0;
-	processors[0].signature = cpuid(1, 0).eax;
-	processors[ids[0]].counter = 0;
-	set_duty(ids[0], STORM);
-	u64 end = rdtsc() + WAIT;
-	while (processors[ids[0]].counter < 100 && rdtsc() < end)
-		cpuid(0, 0);
-	delay(SETTLE);
-	set_duty(ids[0], IDLE);
-	check("NMIs sent here", processors[ids[0]].counter, 100);
-	check("NMIs taken here", processors[0].nmis, 100);
-	check("NMIs in NMIs here", processors[0].nmi_deepest, 1);
+    begin();
+    if (!others)
+        return;
+    processors[0].nmis = processors[0].wrong = processors[0].nmi_deepest = 0;
+    processors[0].signature = cpuid(1, 0).eax;
+    processors[ids[0]].counter = 0;
+    set_duty(ids[0], STORM);
+    u64 end = rdtsc() + WAIT;
+    while (processors[ids[0]].counter < 100 && rdtsc() < end)
+        cpuid(0, 0);
+    delay(SETTLE);
+    set_duty(ids[0], IDLE);
+    check("NMIs sent here", processors[ids[0]].counter, 100);
+    check("NMIs taken here", processors[0].nmis, 100);
+    check("NMIs in NMIs here", processors[0].nmi_deepest, 1);
 }
 
 /* Restarted in the middle of a storm of NMIs. */
 CASE(restart_in_storm)
 {
-	begin();
-	for (u32 i = 0; i < others; i++) {
-		set_duty(ids[i], SPIN_CPUID);
-		for (u32 n = 0; n < 20; n++)
-			apic_send(ids[i], ICR_NMI);
-		restart("it runs in the storm", ids[i], SPIN_CPUID);
-		processors[ids[i]].nmis = 0;
-		apic_send(ids[i], ICR_NMI);
-		check_true("an NMI after the restart", wait_for(&processors[ids[i]].nmis, 1, WAIT));
-	}
+    begin();
+    for (u32 i = 0; i < others; i++) {
+        set_duty(ids[i], SPIN_CPUID);
+        for (u32 n = 0; n < 20; n++)
+            apic_send(ids[i], ICR_NMI);
+        restart("it runs in the storm", ids[i], SPIN_CPUID);
+        processors[ids[i]].nmis = 0;
+        apic_send(ids[i], ICR_NMI);
+        check_true("an NMI after the restart", wait_for(&processors[ids[i]].nmis, 1, WAIT));
+    }
 }
 
 /* All write to hidden memory at once, while NMIs come; what one has lent must not be seen by another. */
 CASE(hidden_from_all)
 {
-	begin();
-	if (!is_hypervised())
-		return;
-	u64 base = hidden_base(), differing = 0;
-	extern u64 hidden_target;
-	hidden_target = base;
-	for (u32 i = 0; i < others; i++) {
-		processors[ids[i]].counter = processors[ids[i]].nmis = 0;
-		set_duty(ids[i], WRITE_HIDDEN);
-	}
-	for (u32 n = 0; n < 300; n++) {
-		for (u64 at = 0; at < 8; at++)
-			differing += *(volatile u64 *)(base + at * 0x1000) != ~0ull;
-		*(volatile u64 *)base = n;
-		if (n % 10 == 0 && others)
-			apic_send(ids[0], ICR_NMI);
-	}
-	check("hidden quadwords that showed something", differing, 0);
-	for (u32 i = 0; i < others; i++) {
-		check_true("writes from another processor go on", wait_for(&processors[ids[i]].counter, 100, WAIT));
-		restart("it writes before INIT", ids[i], WRITE_HIDDEN);
-	}
-	check_true("an NMI came among the writes", !others || processors[ids[0]].nmis);
-	differing = 0;
-	for (u64 at = 0; at < hidden_size(); at += 8)
-		differing += *(volatile u64 *)(base + at) != ~0ull;
-	check("hidden quadwords that show something at the end", differing, 0);
+    begin();
+    if (!is_hypervised())
+        return;
+    u64 base = hidden_base(), differing = 0;
+    extern u64 hidden_target;
+    hidden_target = base;
+    for (u32 i = 0; i < others; i++) {
+        processors[ids[i]].counter = processors[ids[i]].nmis = 0;
+        set_duty(ids[i], WRITE_HIDDEN);
+    }
+    for (u32 n = 0; n < 300; n++) {
+        for (u64 at = 0; at < 8; at++)
+            differing += *(volatile u64 *)(base + at * 0x1000) != ~0ull;
+        *(volatile u64 *)base = n;
+        if (n % 10 == 0 && others)
+            apic_send(ids[0], ICR_NMI);
+    }
+    check("hidden quadwords that showed something", differing, 0);
+    for (u32 i = 0; i < others; i++) {
+        check_true("writes from another processor go on", wait_for(&processors[ids[i]].counter, 100, WAIT));
+        restart("it writes before INIT", ids[i], WRITE_HIDDEN);
+    }
+    check_true("an NMI came among the writes", !others || processors[ids[0]].nmis);
+    differing = 0;
+    for (u64 at = 0; at < hidden_size(); at += 8)
+        differing += *(volatile u64 *)(base + at) != ~0ull;
+    check("hidden quadwords that show something at the end", differing, 0);
 }
 
 /* The same IPIs by x2APIC's register, where there is one. Last: there is no way back without a reset. */
@@ -122,42 +122,42 @@ CASE(hidden_from_all)
 
 static void send_x2(u32 id, u32 command)
 {
-	wrmsr(MSR_X2APIC_ICR, (u64)id << 32 | command);
+    wrmsr(MSR_X2APIC_ICR, (u64)id << 32 | command);
 }
 
 static void send_nowhere(void *argument)
 {
-	(void)argument;
-	send_x2(0, ICR_FIXED | VECTOR_IPI);
+    (void)argument;
+    send_x2(0, ICR_FIXED | VECTOR_IPI);
 }
 
 CASE(x2apic)
 {
-	begin();
-	if (!(cpuid(1, 0).ecx & X2APIC))
-		return;
-	check("x2APIC's ICR before it is on", outcome(attempt(send_nowhere, 0)), (u64)VECTOR_GP << 32);
-	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
-	check("x2APIC's ID", rdmsr(0x802), 0);
-	for (u32 i = 0; i < others; i++) {
-		struct processor *p = &processors[ids[i]];
-		p->duty = SPIN_CPUID;
-		u32 arrivals = p->arrivals;
-		send_x2(ids[i], ICR_INIT);
-		delay(SETTLE);
-		u32 counter = p->counter;
-		delay(SETTLE);
-		check("after x2APIC's INIT it does nothing", p->counter, counter);
-		send_x2(ids[i], ICR_STARTUP | 6);
-		delay(20000);
-		send_x2(ids[i], ICR_STARTUP | 6);
-		check_true("x2APIC: it arrives again", wait_for(&p->arrivals, arrivals + 1, WAIT));
-		p->nmis = 0;
-		send_x2(ids[i], ICR_NMI);
-		check_true("x2APIC: NMI", wait_for(&p->nmis, 1, WAIT));
-	}
-	processors[0].nmis = 0;
-	send_x2(0, ICR_NMI);
-	delay(1000);
-	check("x2APIC: NMI to itself", processors[0].nmis, 1);
+    begin();
+    if (!(cpuid(1, 0).ecx & X2APIC))
+        return;
+    check("x2APIC's ICR before it is on", outcome(attempt(send_nowhere, 0)), (u64)VECTOR_GP << 32);
+    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
+    check("x2APIC's ID", rdmsr(0x802), 0);
+    for (u32 i = 0; i < others; i++) {
+        struct processor *p = &processors[ids[i]];
+        p->duty = SPIN_CPUID;
+        u32 arrivals = p->arrivals;
+        send_x2(ids[i], ICR_INIT);
+        delay(SETTLE);
+        u32 counter = p->counter;
+        delay(SETTLE);
+        check("after x2APIC's INIT it does nothing", p->counter, counter);
+        send_x2(ids[i], ICR_STARTUP | 6);
+        delay(20000);
+        send_x2(ids[i], ICR_STARTUP | 6);
+        check_true("x2APIC: it arrives again", wait_for(&p->arrivals, arrivals + 1, WAIT));
+        p->nmis = 0;
+        send_x2(ids[i], ICR_NMI);
+        check_true("x2APIC: NMI", wait_for(&p->nmis, 1, WAIT));
+    }
+    processors[0].nmis = 0;
+    send_x2(0, ICR_NMI);
+    delay(1000);
+    check("x2APIC: NMI to itself", processors[0].nmis, 1);
 }

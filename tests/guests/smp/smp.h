@@ -7,7 +7,7 @@
 enum duty { IDLE, COUNT, SPIN_CPUID, HALT_DEAF, HALT_OPEN, OPEN_CPUID, WRITE_HIDDEN, RUN_TIMER, STORM };
 
 struct processor {
-	volatile u32 arrivals, duty, counter, wrong, nmis, nmi_depth, nmi_deepest, ipis, timers, signature;
+    volatile u32 arrivals, duty, counter, wrong, nmis, nmi_depth, nmi_deepest, ipis, timers, signature;
 };
 extern struct processor processors[CPUS];
 
