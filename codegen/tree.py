@@ -38,7 +38,8 @@ class Tree:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Where sources are."""
-        return self.root / "runtime", self.root / "runtime" / "domu", self.generated
+        runtime = self.root / "runtime"
+        return *sorted(path for path in runtime.rglob("*") if path.is_dir()), self.generated
 
     @property
     def image(self) -> Path:

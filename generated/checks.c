@@ -3,7 +3,7 @@
 
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "runtime/checks.h"
+#include "vmx/entry_checks.h"
 
 /* None of this runs while all is well: small is better than fast. */
 #pragma GCC optimize("Os")

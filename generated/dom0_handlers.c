@@ -6,11 +6,11 @@
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "runtime/domu/rights.h"
-#include "runtime/guest.h"
-#include "runtime/host.h"
-#include "runtime/log.h"
-#include "runtime/stop.h"
+#include "domu/rights.h"
+#include "vmx/events.h"
+#include "core/host.h"
+#include "core/log.h"
+#include "core/panic.h"
 
 /* Whether this processor was given a control. */
 #define granted(word, bit) ((dom0_control_word[DOM0_WORD_##word] & word##_##bit) != 0)

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "generated/vmcs.h"
-#include "runtime/cpu.h"
-#include "runtime/vmx.h"
+#include "core/cpu.h"
+#include "vmx/vmx.h"
 
 /* One vCPU of a domain that a VMM has made. It owns nothing of the machine but the memory that its VMM has given it. */
 

@@ -6,10 +6,10 @@
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "runtime/domu/domu.h"
-#include "runtime/guest.h"
-#include "runtime/host.h"
-#include "runtime/log.h"
+#include "domu/domu.h"
+#include "vmx/events.h"
+#include "core/host.h"
+#include "core/log.h"
 
 /* Whether this processor was given a control. */
 #define granted(word, bit) ((domu_control_word[DOMU_WORD_##word] & word##_##bit) != 0)

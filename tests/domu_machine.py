@@ -51,7 +51,7 @@ def build(folder: Path, name: str = "", text: str = "") -> Path:
              "-include", TESTS / "host" / "processor_host.h",
              "-I", folder, "-I", code, "-I", ROOT, "-I", ROOT / "runtime"]
     path = folder / "domus.so"
-    rest = [TESTS / "host" / "domus_host.c", ROOT / "runtime" / "string.c", *sources]
+    rest = [TESTS / "host" / "domus_host.c", ROOT / "runtime" / "core" / "string.c", *sources]
     subprocess.run(["gcc", *map(str, [*flags, "-o", path, *rest])], check=True)
     return path
 

@@ -114,12 +114,12 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """A function for each expression; the sanitizer's traps stop at what C leaves undefined."""
     folder = tmp_path_factory.mktemp("expressions")
     parameters = ", ".join(f"{type.name} {name}" for name, type in LOCALS.items())
-    lines = ['#include "runtime/types.h"']
+    lines = ['#include "core/types.h"']
     for index, one in enumerate(draw_cases()):
         lines.append(f"u64 f{index}({parameters}) {{ {c_type(one.type)} x = {expression(one)}; return x; }}")
     (folder / "all.c").write_text("\n".join(lines) + "\n")
     checked = ["-fsanitize=shift-exponent", "-fsanitize-undefined-trap-on-error"]
-    flags = ["-shared", "-fPIC", "-O1", "-w", *checked, "-I", str(ROOT)]
+    flags = ["-shared", "-fPIC", "-O1", "-w", *checked, "-I", str(ROOT / "runtime")]
     subprocess.run(["gcc", *flags, "-o", str(folder / "all.so"), str(folder / "all.c")], check=True)
     return ctypes.CDLL(str(folder / "all.so"))
 

@@ -36,7 +36,8 @@ def facts() -> Facts:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     path = tmp_path_factory.mktemp("checks") / "checks.so"
-    sources = [TESTS / "host" / "checks_host.c", ROOT / "runtime" / "checks.c", ROOT / "generated" / "checks.c"]
+    checks = ROOT / "runtime" / "vmx" / "entry_checks.c"
+    sources = [TESTS / "host" / "checks_host.c", checks, ROOT / "generated" / "checks.c"]
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-I", str(ROOT), "-I", str(ROOT / "runtime")]
     subprocess.run(["gcc", *flags, "-o", str(path), *map(str, sources)], check=True)
     made = ctypes.CDLL(str(path))

@@ -1,4 +1,4 @@
-"""The tables that runtime/ept.c and mtrr.c fill, on the host, against a slow and obvious oracle."""
+"""The tables that runtime/vmx/nested_paging.c and mtrr.c fill, on the host, against a slow and obvious oracle."""
 
 from __future__ import annotations
 
@@ -129,7 +129,8 @@ PLAIN = [rule for rule, _ in RULES]
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     path = tmp_path_factory.mktemp("ept") / "ept.so"
-    sources = [TESTS / "host" / "ept_host.c", ROOT / "runtime" / "ept.c", ROOT / "runtime" / "mtrr.c"]
+    runtime = ROOT / "runtime"
+    sources = [TESTS / "host" / "ept_host.c", runtime / "vmx" / "nested_paging.c", runtime / "core" / "mtrr.c"]
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-I", ROOT, "-I", ROOT / "runtime"]
     subprocess.run(["gcc", *map(str, [*flags, "-o", path, *sources])], check=True)
     made = ctypes.CDLL(str(path))

@@ -83,7 +83,7 @@ def test_faulty_semantics_are_refuted() -> None:
 def build(folder: Path, ept: Path) -> ctypes.CDLL:
     """The library, with one or another ept.c."""
     path = folder / "memory.so"
-    sources = [TESTS / "host" / "memory_host.c", ept, ROOT / "runtime" / "mtrr.c"]
+    sources = [TESTS / "host" / "memory_host.c", ept, ROOT / "runtime" / "core" / "mtrr.c"]
     flags = ["-shared", "-fPIC", "-O2", "-I", str(ROOT), "-I", str(ROOT / "runtime")]
     subprocess.run(["gcc", *flags, "-o", str(path), *map(str, sources)], check=True)
     library = ctypes.CDLL(str(path))
@@ -118,7 +118,7 @@ def find_difference(record: tuple[int, ...], rules: Sequence[MemoryRule]) -> str
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return build(tmp_path_factory.mktemp("memory"), ROOT / "runtime" / "ept.c")
+    return build(tmp_path_factory.mktemp("memory"), ROOT / "runtime" / "vmx" / "nested_paging.c")
 
 
 def check_maps(library: ctypes.CDLL, seed: int, count: int) -> None:
@@ -150,7 +150,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_the_code_is_found(tmp_path: Path, fault: str) -> None:
-    text = (ROOT / "runtime" / "ept.c").read_text()
+    text = (ROOT / "runtime" / "vmx" / "nested_paging.c").read_text()
     good, bad = FAULTS[fault]
     assert good in text
     ept = tmp_path / "ept.c"

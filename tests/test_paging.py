@@ -1,4 +1,4 @@
-"""The tables of runtime/paging.c, on the host: exact rights, and no second way to a page of the hypervisor."""
+"""The tables of runtime/core/paging.c, on the host: exact rights, and no second way to a page of the hypervisor."""
 
 from __future__ import annotations
 

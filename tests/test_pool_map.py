@@ -50,7 +50,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 def build(folder: Path, *changed: Path) -> ctypes.CDLL:
     """The library, with some of its modules replaced."""
-    modules = [ROOT / "runtime" / "region.c", ROOT / "runtime" / "domu" / "pool.c", ROOT / "runtime" / "string.c"]
+    modules = [ROOT / "runtime" / name for name in ("boot/region.c", "domu/pool.c", "core/string.c")]
     names = {one.name: one for one in changed}
     sources = [TESTS / "host" / "region_host.c", *(names.get(one.name, one) for one in modules)]
     flags = ["-shared", "-fPIC", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover", "-Wall", "-Wextra",

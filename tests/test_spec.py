@@ -108,7 +108,7 @@ def test_a_turned_control_is_noticed(name: str, control: str) -> None:
 def test_generated_c_compiles(name: str) -> None:
     """A header too, by itself behind the words that everything is written in."""
     flags = ["-std=gnu11", "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-mno-sse"]
-    text = f'#include "runtime/types.h"\n#include "generated/{name}"\n'
+    text = f'#include "core/types.h"\n#include "generated/{name}"\n'
     result = subprocess.run(
         ["gcc", *flags, "-I", ".", "-I", "runtime", "-x", "c", "-"],
         input=text, cwd=ROOT, capture_output=True, text=True, check=False,
@@ -121,7 +121,7 @@ def test_generated_assembly_assembles(name: str) -> None:
     """An .inc defines constants and tables; the .asm makes code of its own."""
     text = f'%include "generated/{name}"\n' if name.endswith(".inc") else (ROOT / "generated" / name).read_text()
     if name == "requirements.inc":
-        pytest.skip("a table of macros that runtime/requirements.asm defines; the image build assembles it")
+        pytest.skip("a table of macros that requirements.asm defines; the image build assembles it")
     result = subprocess.run(
         ["nasm", "-f", "elf64", "-w+error", "-I", f"{ROOT}/", "-o", "/dev/null", "/dev/stdin"],
         input=text, cwd=ROOT, capture_output=True, text=True, check=False,

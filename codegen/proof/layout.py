@@ -1,4 +1,4 @@
-"""What runtime/ept.c does for one guest-physical address, over numbers or over z3's bit vectors alike.
+"""What runtime/vmx/nested_paging.c does for one guest-physical address, over numbers or over z3's bit vectors alike.
 
 Addresses stay below 2^49, so that signed and unsigned comparisons of 64 bits agree.
 """

@@ -1,4 +1,4 @@
-"""No layout shows the hypervisor's memory to a domain: proven by z3 over what runtime/ept.c does.
+"""No layout shows the hypervisor's memory to a domain: proven by z3 over what runtime/vmx/nested_paging.c does.
 
 For every placement of the hypervisor, every state of the other regions, every stretch that any MTRRs could make, every
 address below 2^48 and every leaf that a violation there can fill. One page of the hypervisor is meant to be seen:
@@ -54,7 +54,7 @@ def prove_memory(domain: Domain, list_choices: Chooser = layout.list_choices) ->
 
 
 def make_machine(rules: Sequence[MemoryRule]) -> tuple[Machine, list[Value]]:
-    """Anything that could be, and what is known of it: what runtime/region.c and the spec promise."""
+    """Anything that could be, and what is known of it: what runtime/boot/region.c and the spec promise."""
     names = {rule.region.name: rule.region for rule in rules if rule.region.kind != "all"}
     regions = {name: Range(*z3.BitVecs(f"{name}.lo {name}.hi", 64)) for name in names}
     regions.setdefault("hypervisor", Range(*z3.BitVecs("hypervisor.lo hypervisor.hi", 64)))

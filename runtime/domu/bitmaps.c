@@ -1,12 +1,12 @@
-#include "bitmaps.h"
+#include "domu/bitmaps.h"
 
 #include "generated/domu.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "host.h"
-#include "pages.h"
-#include "string.h"
-#include "vmx.h"
+#include "core/host.h"
+#include "domu/pages.h"
+#include "core/string.h"
+#include "vmx/vmx.h"
 
 #define WRITES BITMAP_WRITES_LOW        /* both MSRs are among the low ones. SDM: 25.6.9 */
 

@@ -1,7 +1,7 @@
 /* Which of the two MSR bitmaps a guest has: the spec's, or the one without speculation controls. */
 #pragma once
 
-#include "types.h"
+#include "core/types.h"
 
 /* Once; false: there is no page for it. */
 bool bitmaps_init(void);

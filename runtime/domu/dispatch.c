@@ -1,5 +1,5 @@
 /* From the handles of domains to what they stand for, with the caller's right to it, under their locks. */
-#include "rights.h"
+#include "domu/rights.h"
 
 #include "generated/externs.h"
 

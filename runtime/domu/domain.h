@@ -1,7 +1,7 @@
 /* Domains: made, ended, listed. */
 #pragma once
 
-#include "domu.h"
+#include "domu/domu.h"
 
 /* A vCPU's handle is its domain's with its own index above. */
 #define HANDLE_INDEX_MASK 0xFFFFull

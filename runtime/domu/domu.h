@@ -4,11 +4,11 @@
  */
 #pragma once
 
-#include "cpu.h"
+#include "core/cpu.h"
 #include "dom0/libluvkvm/luv_run.h"
 #include "generated/domu.h"
 #include "generated/luvalley_abi.h"
-#include "lock.h"
+#include "domu/lock.h"
 
 #define DOMAINS_MAX 16
 #define DOMAIN_VCPUS_MAX 16

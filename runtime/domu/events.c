@@ -1,10 +1,10 @@
 /* Exceptions, NMIs and INITs that a domU left for, and the clock that it sees. */
 #include "generated/externs.h"
 #include "generated/x86.h"
-#include "guest.h"
-#include "host.h"
-#include "nmi.h"
-#include "world.h"
+#include "vmx/events.h"
+#include "core/host.h"
+#include "vmx/nmi.h"
+#include "domu/switch.h"
 
 #define TYPE_OF(info) (((info) & EXIT_INTERRUPTION_INFO_TYPE_MASK) >> EXIT_INTERRUPTION_INFO_TYPE_SHIFT)
 #define TYPE_PRIVILEGED_SOFTWARE 5u     /* INT1. SDM: table 25-18 */

@@ -1,11 +1,11 @@
-#include "frames.h"
+#include "domu/frames.h"
 
 #include "generated/externs.h"
-#include "layout.h"
-#include "mapping.h"
-#include "pool.h"
-#include "reap.h"
-#include "string.h"
+#include "core/layout.h"
+#include "domu/mapping.h"
+#include "domu/pool.h"
+#include "domu/reap.h"
+#include "core/string.h"
 
 #define FREED_AT_ONCE 32768u
 

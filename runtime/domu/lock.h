@@ -1,9 +1,9 @@
 /* A lock by tickets: who comes first is served first. Held for bounded work only, and never taken by a trap. */
 #pragma once
 
-#include "host.h"
-#include "stop.h"
-#include "types.h"
+#include "core/host.h"
+#include "core/panic.h"
+#include "core/types.h"
 
 struct lock {
     volatile u32 next, serving;

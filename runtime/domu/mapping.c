@@ -1,11 +1,11 @@
-#include "mapping.h"
+#include "domu/mapping.h"
 
 #include "generated/externs.h"
 #include "generated/x86.h"
-#include "pool.h"
-#include "reap.h"
-#include "tables.h"
-#include "walk.h"
+#include "domu/pool.h"
+#include "domu/reap.h"
+#include "domu/tables.h"
+#include "domu/walk.h"
 
 /* Of one call: entries looked at, ours or the caller's. */
 #define WORK_MAX 8192u

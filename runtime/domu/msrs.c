@@ -1,11 +1,11 @@
 /* The machine's MSRs of a vCPU: those of its VMCS, those that are switched, and the clock. */
 #include "generated/x86.h"
-#include "checks.h"
-#include "host.h"
-#include "registers.h"
-#include "swapped.h"
-#include "vmx.h"
-#include "world.h"
+#include "vmx/entry_checks.h"
+#include "core/host.h"
+#include "domu/registers.h"
+#include "domu/switch_msrs.h"
+#include "vmx/vmx.h"
+#include "domu/switch.h"
 
 #define CLOCK_NEAR (1ull << 31)         /* ticks: about a second. VMMs set the clocks of all vCPUs one after the other */
 

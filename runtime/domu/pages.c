@@ -1,8 +1,8 @@
-#include "pages.h"
+#include "domu/pages.h"
 
-#include "layout.h"
-#include "lock.h"
-#include "string.h"
+#include "core/layout.h"
+#include "domu/lock.h"
+#include "core/string.h"
 
 #define WORD 64
 

@@ -1,7 +1,7 @@
 /* Hidden pages for what domUs need: VMCSs, tables, areas. There are none without a pool. */
 #pragma once
 
-#include "types.h"
+#include "core/types.h"
 
 /* `count` pages from `physical` on; the first ones keep the books. */
 void pages_init(u64 physical, u32 count);

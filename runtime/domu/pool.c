@@ -1,11 +1,11 @@
-#include "pool.h"
+#include "domu/pool.h"
 
-#include "cpu.h"
-#include "layout.h"
-#include "multiboot.h"
-#include "pages.h"
-#include "region.h"
-#include "stop.h"
+#include "core/cpu.h"
+#include "core/layout.h"
+#include "boot/multiboot/multiboot.h"
+#include "domu/pages.h"
+#include "boot/region.h"
+#include "core/panic.h"
 
 #define LOWEST MIB(16)                  /* loaders work below */
 #define GAP FRAME_SIZE                  /* of memory that stays dom0's, on both sides of a pool */

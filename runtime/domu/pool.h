@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "lock.h"
-#include "types.h"
+#include "domu/lock.h"
+#include "core/types.h"
 
 #define POOLS_MAX 8                     /* option_pool.asm has it too */
 #define FRAME_SIZE PAGE_2M

@@ -1,13 +1,13 @@
 /* A vCPU's VMCS, in the state after RESET. */
 #include "generated/controls.h"
 #include "generated/x86.h"
-#include "host.h"
-#include "registers.h"
-#include "run.h"
-#include "string.h"
-#include "swapped.h"
-#include "vmx.h"
-#include "world.h"
+#include "core/host.h"
+#include "domu/registers.h"
+#include "domu/run.h"
+#include "core/string.h"
+#include "domu/switch_msrs.h"
+#include "vmx/vmx.h"
+#include "domu/switch.h"
 
 #define DR6_AFTER_RESET 0xFFFF0FF0u     /* SDM: table 10-1 */
 #define TPR_OFFSET 0x80                 /* in the virtual-APIC page. SDM: 30.1.1 */

@@ -1,8 +1,8 @@
-#include "reap.h"
+#include "domu/reap.h"
 
-#include "domain.h"
+#include "domu/domain.h"
 #include "generated/externs.h"
-#include "walk.h"
+#include "domu/walk.h"
 
 /* Its tables may be anything by now: only one that is alive still has the page of the device there. */
 static bool owner_lives(const struct domain *domain)

@@ -1,7 +1,7 @@
 /* Domains whose owner has died: found when something runs short. */
 #pragma once
 
-#include "domu.h"
+#include "domu/domu.h"
 
 /*
  * Ends some of those of a pool. EAGAIN: there may be more to gain, come again; ENOMEM: there is none. `held` is the domain

@@ -1,7 +1,7 @@
 /* State of a vCPU as its VMM reads and sets it, in the form of Linux's KVM. The vCPU's VMCS is current. */
 #pragma once
 
-#include "domu.h"
+#include "domu/domu.h"
 
 #define XSAVE_HEADER 512                /* SDM: 14.4.2 */
 #define XSAVE_LEGACY 3ull               /* x87 and SSE, in XSTATE_BV */

@@ -4,10 +4,10 @@
  */
 #pragma once
 
-#include "domain.h"
+#include "domu/domain.h"
 #include "generated/luvalley_abi.h"
-#include "vmx.h"
-#include "walk.h"
+#include "vmx/vmx.h"
+#include "domu/walk.h"
 
 static inline bool knows_secret(const struct cpu *cpu, const struct domain *domain)
 {

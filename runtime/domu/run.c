@@ -2,15 +2,15 @@
  * Running a vCPU: one hypercall, from dom0's VMCALL to the first exit that is not ours to answer. Interrupts stay off in
  * root mode, so what reads the VMM's "leave now" last loses no wake-up: a later one is an interrupt, and ends the entry.
  */
-#include "run.h"
+#include "domu/run.h"
 
 #include "generated/controls.h"
 #include "generated/externs.h"
 #include "generated/x86.h"
-#include "guest.h"
-#include "host.h"
-#include "swapped.h"
-#include "world.h"
+#include "vmx/events.h"
+#include "core/host.h"
+#include "domu/switch_msrs.h"
+#include "domu/switch.h"
 
 #define ROUNDS_MAX 1000u                /* exits answered here before dom0 is looked at again */
 #define BLOCKING_BITS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)

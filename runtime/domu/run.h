@@ -1,7 +1,7 @@
 /* A vCPU's registers between its VMM and the processor. */
 #pragma once
 
-#include "domu.h"
+#include "domu/domu.h"
 #include "generated/vmcs.h"
 
 /* What of an event's word is the event: the fields that have one share their layout. SDM: 25.8.3, 25.9.3 */

@@ -1,11 +1,11 @@
 /* Segments, tables and control registers: struct kvm_sregs. */
 #include "generated/controls.h"
 #include "generated/x86.h"
-#include "guest.h"
-#include "host.h"
-#include "registers.h"
-#include "string.h"
-#include "tables.h"
+#include "vmx/events.h"
+#include "core/host.h"
+#include "domu/registers.h"
+#include "core/string.h"
+#include "domu/tables.h"
 
 /* struct kvm_segment, struct kvm_dtable, struct kvm_sregs */
 struct segment {

@@ -1,7 +1,7 @@
 /* vcpu_get and vcpu_set: what, how long, and who does it. */
 #include "generated/externs.h"
-#include "registers.h"
-#include "world.h"
+#include "domu/registers.h"
+#include "domu/switch.h"
 
 #define SREGS_SIZE 312
 #define DEBUGREGS_SIZE 128

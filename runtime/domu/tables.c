@@ -1,10 +1,10 @@
-#include "tables.h"
+#include "domu/tables.h"
 
 #include "generated/controls.h"
 #include "generated/x86.h"
-#include "host.h"
-#include "layout.h"
-#include "pool.h"
+#include "core/host.h"
+#include "core/layout.h"
+#include "domu/pool.h"
 
 #define ENTRIES 512
 #define LEVELS 4

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "domu.h"
+#include "domu/domu.h"
 
 #define GUEST_END (1ull << 48)          /* four levels */
 

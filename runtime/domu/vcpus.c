@@ -1,11 +1,11 @@
-#include "vcpus.h"
+#include "domu/vcpus.h"
 
 #include "generated/externs.h"
-#include "layout.h"
-#include "pool.h"
-#include "reap.h"
-#include "rights.h"
-#include "string.h"
+#include "core/layout.h"
+#include "domu/pool.h"
+#include "domu/reap.h"
+#include "domu/rights.h"
+#include "core/string.h"
 
 struct vcpu *vcpus;
 

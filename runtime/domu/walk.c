@@ -1,12 +1,12 @@
-#include "walk.h"
+#include "domu/walk.h"
 
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "host.h"
-#include "layout.h"
-#include "pool.h"
-#include "region.h"
-#include "vmx.h"
+#include "core/host.h"
+#include "core/layout.h"
+#include "domu/pool.h"
+#include "boot/region.h"
+#include "vmx/vmx.h"
 
 #define ENTRIES 512
 #define TRIES 16                        /* dom0's other CPUs may change an entry under us */

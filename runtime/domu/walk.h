@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "types.h"
+#include "core/types.h"
 
 #define CR3_SPACE 0x000FFFFFFFFFF000ull     /* what tells processes apart. With KPTI, ring 3 has bit 12 set in all of them */
 

@@ -1,8 +1,8 @@
-/* generated/checks.c and runtime/checks.c on the host: the VMCS and the processor are arrays that Python fills. */
-#include "checks.h"
+/* generated/checks.c and runtime/vmx/entry_checks.c on the host: the VMCS and the processor are arrays that Python fills. */
+#include "vmx/entry_checks.h"
 
 #include "generated/checks.h"
-#include "log.h"
+#include "core/log.h"
 
 #define MSRS 64
 #define FEATURES 64

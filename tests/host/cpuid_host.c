@@ -1,6 +1,6 @@
 /* dom0's CPUID policy on the host; guest state comes from one word that Python sets. */
 #define vmread vmread_of_the_processor
-#include "runtime/vmx.h"
+#include "vmx/vmx.h"
 #undef vmread
 
 u64 host_state;

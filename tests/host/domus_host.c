@@ -7,13 +7,13 @@
 #include "domu/pool.h"
 #include "domu/rights.h"
 #include "domu/tables.h"
-#include "domu/world.h"
+#include "domu/switch.h"
 #include "generated/controls.h"
 #include "generated/externs.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "multiboot.h"
-#include "region.h"
+#include "boot/multiboot/multiboot.h"
+#include "boot/region.h"
 
 #define HIDDEN_BASE GIB(1)
 #define HIDDEN_PAGES 2048

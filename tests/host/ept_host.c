@@ -1,5 +1,5 @@
 /* ept.c and mtrr.c on the host: tables in an array, everything set by small calls that Python makes. */
-#include "ept.h"
+#include "vmx/nested_paging.h"
 
 #define POOL 0x100000000000ull          /* a physical address that no map has */
 #define POOL_PAGES 8192

@@ -1,5 +1,5 @@
 /* ept.c and mtrr.c on random maps: what they did, for each map a record that Python holds against the semantics. */
-#include "ept.h"
+#include "vmx/nested_paging.h"
 
 #define POOL 0x100000000000ull          /* a physical address that no map has */
 #define POOL_PAGES 8

@@ -1,8 +1,8 @@
 /* paging.c on the host: physical memory is an array, and CPUID answers what the test wants. */
 #define host_cpuid processor_cpuid
-#include "runtime/host.h"
+#include "core/host.h"
 #undef host_cpuid
-#include "layout.h"
+#include "core/layout.h"
 
 #define POOL_PAGES 1024
 #define text_end ((char *)HV_VA + 6 * PAGE_SIZE)
@@ -17,7 +17,7 @@ static struct regs4 host_cpuid(u32 leaf, u32 subleaf)
     return (struct regs4){.edx = page_1g ? 1u << 26 : 0};
 }
 
-#include "runtime/paging.c"
+#include "runtime/core/paging.c"
 
 u64 hv_base, hv_size, direct_map;
 u64 host_tables[POOL_PAGES][ENTRIES];

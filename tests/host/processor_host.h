@@ -4,8 +4,8 @@
 #define host_rdmsr processor_rdmsr
 #define vmread processor_vmread
 #define vmclear processor_vmclear
-#include "runtime/host.h"
-#include "runtime/vmx.h"
+#include "core/host.h"
+#include "vmx/vmx.h"
 #undef host_rdmsr
 #undef vmread
 #undef vmclear

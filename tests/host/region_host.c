@@ -3,9 +3,9 @@
 
 #include "domu/pages.h"
 #include "domu/pool.h"
-#include "multiboot.h"
-#include "region.h"
-#include "stop.h"
+#include "boot/multiboot/multiboot.h"
+#include "boot/region.h"
+#include "core/panic.h"
 
 struct machine machine;
 u32 cpu_count = 1;

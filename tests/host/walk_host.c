@@ -3,13 +3,13 @@
 #define vmread processor_vmread
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "runtime/host.h"
-#include "runtime/vmx.h"
+#include "core/host.h"
+#include "vmx/vmx.h"
 #undef host_rdpkru
 #undef vmread
 
 #include "domu/pool.h"
-#include "region.h"
+#include "boot/region.h"
 
 static u64 cr3, cr4;
 static u32 pkru;

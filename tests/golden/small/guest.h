@@ -2,9 +2,9 @@
 #pragma once
 
 #include "generated/vmcs.h"
-#include "runtime/cpu.h"
-#include "runtime/ept.h"
-#include "runtime/vmx.h"
+#include "core/cpu.h"
+#include "vmx/nested_paging.h"
+#include "vmx/vmx.h"
 
 /* A small guest. */
 

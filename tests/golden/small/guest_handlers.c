@@ -6,10 +6,10 @@
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "runtime/guest.h"
-#include "runtime/host.h"
-#include "runtime/log.h"
-#include "runtime/stop.h"
+#include "vmx/events.h"
+#include "core/host.h"
+#include "core/log.h"
+#include "core/panic.h"
 
 /* Whether this processor was given a control. */
 #define granted(word, bit) ((guest_control_word[GUEST_WORD_##word] & word##_##bit) != 0)

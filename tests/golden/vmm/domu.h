@@ -2,8 +2,8 @@
 #pragma once
 
 #include "generated/vmcs.h"
-#include "runtime/cpu.h"
-#include "runtime/vmx.h"
+#include "core/cpu.h"
+#include "vmx/vmx.h"
 
 /* Is run. */
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "generated/vmcs.h"
-#include "runtime/types.h"
+#include "core/types.h"
 
 /* Names of basic exit reasons; null where the manual has none. */
 extern const char *const exit_names[EXIT_COUNT];

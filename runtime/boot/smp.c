@@ -1,0 +1,156 @@
+#include "boot/smp.h"
+
+#include "boot/acpi.h"
+#include "core/apic.h"
+#include "core/cpu.h"
+#include "core/host.h"
+#include "core/layout.h"
+#include "core/log.h"
+#include "boot/bios/low.h"
+#include "dom0/memory.h"
+#include "core/paging.h"
+#include "boot/region.h"
+#include "dom0/cpus.h"
+#include "vmx/vmx.h"
+#include "dom0/apic_watch.h"
+
+#define BLOCK_PAGES (sizeof(struct cpu_block) / PAGE_SIZE)
+#define CPUS_MAX 64
+
+/*
+ * In cycles, for which 5 GHz is taken: after INIT, after the first start-up IPI, and until a CPU is given up. Processors
+ * with unrestricted guests need none of the milliseconds that SDM 10.4.4.1 grants the old ones.
+ */
+#define CYCLES_INIT 1000000ull          /* 200 us */
+#define CYCLES_FIRST 1000000ull
+#define CYCLES_LAST 1000000000ull       /* 200 ms */
+
+/* The low page's labels are offsets in it; entry.asm's stack is for whoever comes first. */
+extern char ap_entry[];
+extern struct cpu *ap_stack;
+
+static u32 apic_ids[CPUS_MAX];
+static u32 left_out;
+
+__attribute__((noreturn)) void cpu_main_ap(struct cpu *cpu);
+
+static void id_add(u32 id)
+{
+    for (u32 i = 0; i < cpu_count; i++)
+        if (apic_ids[i] == id)
+            return;
+    if (cpu_count < CPUS_MAX) {
+        apic_ids[cpu_count++] = id;
+        return;
+    }
+    left_out++;
+    log_line("luvalley: no room for the CPU with APIC id %; dom0 cannot start it", id, 0);
+}
+
+void smp_count(void)
+{
+    apic_ids[0] = apic_own_id();
+    acpi_cpus(id_add);
+}
+
+u32 smp_pages(u64 ram_end)
+{
+    return 1 + cpu_count * (BLOCK_PAGES + memory_pool_pages(ram_end));
+}
+
+static void guards_set(struct cpu_block *block)
+{
+    paging_guard(block->guard);
+    paging_guard(block->nmi_guard);
+    paging_guard(block->mc_guard);
+    paging_guard(block->df_guard);
+}
+
+static struct cpu *cpu_make(u32 index, u32 pool_pages)
+{
+    struct cpu_block *block = hv_virt(region_take(BLOCK_PAGES));
+    guards_set(block);
+    block->cpu.index = index;
+    block->cpu.apic_id = apic_ids[index];
+    block->cpu.start = index ? START_ABSENT : START_RUNNING;
+    memory_init(&block->cpu, region_take(pool_pages), pool_pages);
+    return &block->cpu;
+}
+
+void smp_allocate(u64 ram_end)
+{
+    u32 pool_pages = memory_pool_pages(ram_end);
+    cpus = hv_virt(region_take(1));
+    for (u32 i = 0; i < cpu_count; i++)
+        cpus[i] = cpu_make(i, pool_pages);
+}
+
+void cpu_main_ap(struct cpu *cpu)
+{
+    cpu_setup(cpu);
+    vmx_start(cpu);
+    __atomic_store_n(&cpu->start, START_WAITING, __ATOMIC_SEQ_CST);
+    vcpu_park(cpu);
+}
+
+static bool is_absent(const struct cpu *cpu)
+{
+    return cpu->start == START_ABSENT;
+}
+
+/* Waits for so long, or until the CPU has come. Whether it has. */
+static bool comes(const struct cpu *cpu, u64 cycles)
+{
+    u64 start = host_rdtsc();
+    while (is_absent(cpu) && host_rdtsc() - start < cycles)
+        host_pause();
+    return !is_absent(cpu);
+}
+
+/*
+ * Back to where only a start-up IPI wakes it, and nobody will send one. One that has taken its stack is on its way, and
+ * may still come: it finds all that it needs, and dom0's start-up IPI when that is sent.
+ */
+static void give_up(struct cpu *cpu)
+{
+    if (__atomic_exchange_n(&ap_stack, 0, __ATOMIC_SEQ_CST)) {
+        apic_send(cpu->apic_id, APIC_SEND(INIT));
+        comes(cpu, CYCLES_INIT);
+    }
+    log_line("luvalley: the CPU with APIC id % did not start; dom0 cannot start it either", cpu->apic_id, 0);
+}
+
+/* SDM: 10.4.4.1. A CPU that has come waits in root mode, which takes no notice of a second IPI. */
+static void cpu_start(struct cpu *cpu)
+{
+    u32 start_up = APIC_SEND(STARTUP) | (u32)(low_address / PAGE_SIZE);
+    __atomic_store_n(&ap_stack, cpu, __ATOMIC_SEQ_CST);
+    apic_send(cpu->apic_id, APIC_SEND(INIT));
+    comes(cpu, CYCLES_INIT);
+    apic_send(cpu->apic_id, start_up);
+    if (comes(cpu, CYCLES_FIRST))
+        return;
+    apic_send(cpu->apic_id, start_up);
+    if (!comes(cpu, CYCLES_LAST))
+        give_up(cpu);
+}
+
+void smp_start(bool watch_always)
+{
+    watch_begin(cpu_count - 1 + left_out, watch_always);
+    if (cpu_count == 1)
+        return;
+    paging_identity(low_address);
+    low_aim(host_read_cr3(), ap_entry);
+    for (u32 i = 1; i < cpu_count; i++)
+        cpu_start(cpus[i]);
+    paging_identity_end();
+}
+
+u32 smp_started(void)
+{
+    u32 count = 0;
+    for (u32 i = 0; i < cpu_count; i++)
+        count += !is_absent(cpus[i]);
+    return count;
+}

@@ -1,0 +1,113 @@
+/* What the hypervisor knows of one CPU. */
+#pragma once
+
+#include "vmx/nested_paging.h"
+#include "generated/vmcs.h"
+#include "core/layout.h"
+#include "dom0/step.h"
+#include "core/types.h"
+
+/* In the order of the instruction set's numbers, without RSP, which the VMCS has. */
+struct registers {
+    u64 rax, rcx, rdx, rbx, rsi, rdi, r8, r9, r10, r11, rbp, r12, r13, r14, r15;
+};
+
+/* SDM: 8.7 */
+struct tss {
+    u32 reserved0;
+    u64 rsp[3], reserved1, ist[7], reserved2;
+    u16 reserved3, io_map;
+} __attribute__((packed));
+
+/* Which of the TSS's stacks a trap takes. */
+enum { IST_NMI = 1, IST_MACHINE_CHECK = 2, IST_DOUBLE_FAULT = 3 };
+
+struct vcpu;
+struct switched;
+
+/* Lies directly above its stack: at a VM exit RSP points here. */
+struct cpu {
+    struct registers guest;             /* offsets 0 to 120: the exit path knows them */
+    u64 exit_counts[EXIT_COUNT];
+    u8 last_exits[256], last_index;     /* a circle of exit reasons */
+
+    struct cpu *self;                   /* GS points here */
+    u32 index, apic_id;
+    bool vmx_on;                        /* there is a current VMCS */
+
+    struct ept ept;
+    struct memory_map map;
+    u64 eptp;
+    struct step step;
+    u32 hidden_reads, hidden_writes, apic_writes;
+
+    /* Started and stopped by other CPUs; see vcpu.h. */
+    volatile u32 start;
+    bool started;                       /* once at least */
+
+    /* Its local APIC; see watch.h. */
+    bool watching;
+    u32 logical_id, logical_format;     /* the page's LDR and DFR */
+
+    /* An NMI or machine check that hit us, or an INIT that a domU left for, and is dom0's; see nmi.c. */
+    union {
+        struct {
+            volatile bool nmi_owed, mc_owed, init_owed;
+        };
+        volatile u32 owed;              /* any of them */
+    };
+
+    /* The vCPU of a domU whose VMCS is current here, or 0; and what is dom0's meanwhile. See domu/world.c. */
+    struct vcpu *volatile vcpu;
+    struct switched *own;
+    u8 *own_area;
+    bool own_known;
+    u64 last_vcpu;                      /* the handle of who ran here last */
+
+    u64 gdt[5];
+    struct tss tss;
+};
+
+_Static_assert(offsetof(struct cpu, exit_counts) == 15 * 8, "the exit path counts here");
+_Static_assert(offsetof(struct cpu, last_exits) == 15 * 8 + EXIT_COUNT * 8, "and notes here");
+_Static_assert(offsetof(struct cpu, last_index) == offsetof(struct cpu, last_exits) + 256, "and here");
+
+/* The pages of one CPU. A guard page is not mapped: a stack that runs over hits it. */
+struct cpu_block {
+    u8 guard[PAGE_SIZE], stack[2 * PAGE_SIZE];
+    union {
+        struct cpu cpu;
+        u8 cpu_page[PAGE_SIZE];
+    };
+    u8 nmi_guard[PAGE_SIZE], nmi_stack[PAGE_SIZE];
+    u8 mc_guard[PAGE_SIZE], mc_stack[PAGE_SIZE];
+    u8 df_guard[PAGE_SIZE], df_stack[PAGE_SIZE];
+    u8 vmxon[PAGE_SIZE], vmcs[PAGE_SIZE];
+    u8 scratch[PAGE_SIZE];              /* stands in for the local APIC in a step */
+    u8 lists[PAGE_SIZE];                /* MSRs that every exit and entry switches; see lists.c */
+};
+
+_Static_assert(sizeof(struct cpu) <= PAGE_SIZE, "struct cpu fits its page");
+
+static inline struct cpu_block *cpu_block(struct cpu *cpu)
+{
+    return (struct cpu_block *)((u8 *)cpu - offsetof(struct cpu_block, cpu));
+}
+
+static inline bool is_owed(const struct cpu *cpu)
+{
+    return cpu->owed;
+}
+
+extern struct cpu **cpus;
+extern u32 cpu_count;
+
+static inline struct cpu *cpu_current(void)
+{
+    struct cpu *cpu;
+    asm volatile("movq %%gs:0, %0" : "=r"(cpu));
+    return cpu;
+}
+
+/* Own descriptor tables, CR0 and CR4: the CPU as the hypervisor wants it. IA32_PAT comes with the first exit. */
+void cpu_setup(struct cpu *cpu);

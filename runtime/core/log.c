@@ -1,0 +1,134 @@
+#include "core/log.h"
+
+#include "generated/x86.h"
+#include "core/host.h"
+#include "core/layout.h"
+
+#define SCREEN 0xB8000
+#define COLUMNS 80
+#define ROWS 25
+#define BLANK 0x0720
+#define COM1 0x3F8
+#define COM1_EMPTY 0x20
+#define COM1_WAIT 100000
+
+bool log_serial;
+
+static char ring[LOG_SIZE];
+static u64 ring_end;
+static bool loud;
+static u32 cursor = (ROWS - 1) * COLUMNS;
+static volatile u8 lock;
+
+/* 115200 baud, 8 bits, no parity: nobody may have set it before us, or a guest to something else. */
+static void serial_setup(void)
+{
+    host_out8(COM1 + 3, 0x83);          /* the divisor's registers */
+    host_out8(COM1, 1);
+    host_out8(COM1 + 1, 0);
+    host_out8(COM1 + 3, 3);
+}
+
+static void serial_put(char c)
+{
+    for (u32 tries = COM1_WAIT; tries && !(host_in8(COM1 + 5) & COM1_EMPTY); tries--)
+        ;
+    host_out8(COM1, c);
+}
+
+static void screen_scroll(volatile u16 *screen)
+{
+    for (u32 i = 0; i < (ROWS - 1) * COLUMNS; i++)
+        screen[i] = screen[i + COLUMNS];
+    for (u32 i = (ROWS - 1) * COLUMNS; i < ROWS * COLUMNS; i++)
+        screen[i] = BLANK;
+    cursor = (ROWS - 1) * COLUMNS;
+}
+
+static void screen_put(char c)
+{
+    volatile u16 *screen = phys(SCREEN);
+    if (c == '\n' || cursor == ROWS * COLUMNS)
+        screen_scroll(screen);
+    if (c != '\n')
+        screen[cursor++] = (u16)(0x0700 | (u8)c);
+}
+
+static void put(char c)
+{
+    static bool serial_ready;
+    ring[ring_end++ % LOG_SIZE] = c;
+    if (loud)
+        screen_put(c);
+    if (!loud && !log_serial)
+        return;
+    if (!serial_ready)
+        serial_setup();
+    serial_ready = true;
+    if (c == '\n')
+        serial_put('\r');
+    serial_put(c);
+}
+
+static void put_hex(u64 value)
+{
+    u32 shift = 60;
+    while (shift && !(value >> shift))
+        shift -= 4;
+    for (;; shift -= 4) {
+        put("0123456789abcdef"[value >> shift & 15]);
+        if (!shift)
+            return;
+    }
+}
+
+/* Bounded, so that a CPU that stops in the middle of a line does not keep the others quiet. */
+static void lock_take(void)
+{
+    for (u32 tries = 1000000; tries && __atomic_test_and_set(&lock, __ATOMIC_ACQUIRE); tries--)
+        host_pause();
+}
+
+static void lock_give(void)
+{
+    __atomic_clear(&lock, __ATOMIC_RELEASE);
+}
+
+static void put_text(const char *text, u64 a, u64 b)
+{
+    for (; *text; text++) {
+        if (*text == '%') {
+            put_hex(a);
+            a = b;
+        } else {
+            put(*text);
+        }
+    }
+}
+
+void log_line(const char *text, u64 a, u64 b)
+{
+    lock_take();
+    put_text(text, a, b);
+    put('\n');
+    lock_give();
+}
+
+void loud_text(const char *text, u64 a, u64 b)
+{
+    if (!loud)
+        serial_setup();
+    loud = true;
+    put_text(text, a, b);
+}
+
+u64 log_end(void)
+{
+    return ring_end;
+}
+
+u8 log_byte(u64 at)
+{
+    bool kept = at < ring_end && ring_end - at <= LOG_SIZE;
+    return kept ? ring[at % LOG_SIZE] : 0;
+}

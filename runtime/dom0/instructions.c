@@ -1,0 +1,83 @@
+/* Instructions that the guest left for and that we carry out for it. */
+#include "generated/externs.h"
+#include "vmx/events.h"
+#include "core/host.h"
+#include "core/panic.h"
+
+void guest_msr_answer(struct cpu *cpu, u64 value)
+{
+    cpu->guest.rax = (u32)value;
+    cpu->guest.rdx = value >> 32;
+    guest_advance(cpu);
+}
+
+void guest_msr_read_try(struct cpu *cpu, u32 msr)
+{
+    struct msr_value answer = host_rdmsr_try(msr);
+    if (answer.ok)
+        guest_msr_answer(cpu, answer.value);
+    else
+        guest_inject_error(cpu, VECTOR_GP, 0);
+}
+
+void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value)
+{
+    if (host_wrmsr_try(msr, value))
+        guest_advance(cpu);
+    else
+        guest_inject_error(cpu, VECTOR_GP, 0);
+}
+
+/* In the order of the instruction set's numbers; RSP is the VMCS's. SDM: table 28-3 */
+u64 guest_register(struct cpu *cpu, u8 index)
+{
+    const u64 *saved = &cpu->guest.rax;
+    u64 value = index == 4 ? vmread(VMCS_GUEST_RSP)
+        : index == 5       ? cpu->guest.rbp
+        : index < 4        ? saved[index]
+        : index < 12       ? saved[index - 2]
+                           : saved[index - 1];
+    return guest_is_64bit() ? value : (u32)value;
+}
+
+/* Each byte is an access of its own to the next port; the instruction is over once. */
+void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)(struct cpu *, u16, bool))
+{
+    u64 rip = vmread(VMCS_GUEST_RIP), rax = cpu->guest.rax, mask = size == 4 ? 0xFFFFFFFF : 0xFFFF, read = 0;
+    for (u8 i = 0; i < size; i++) {
+        cpu->guest.rax = rax >> 8 * i & 0xFF;
+        byte(cpu, port + i, input);
+        read |= (cpu->guest.rax & 0xFF) << 8 * i;
+        vmwrite(VMCS_GUEST_RIP, rip);
+    }
+    u64 kept = size == 4 ? 0 : rax & ~mask;
+    cpu->guest.rax = input ? kept | read : rax;
+    guest_advance(cpu);
+}
+
+/* The DPL of SS is the CPL. SDM: 25.4.1 */
+void guest_io_string(struct cpu *cpu, const char *why)
+{
+    if (!(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL_MASK))
+        machine_stop(cpu, why);
+    guest_inject_error(cpu, VECTOR_GP, 0);
+}
+
+/* The upper half of RAX is kept by narrow reads and cleared by 32-bit ones, as always. */
+void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input)
+{
+    u64 *rax = &cpu->guest.rax;
+    if (input && size == 1)
+        asm volatile("inb %1, %b0" : "+a"(*rax) : "d"(port));
+    else if (input && size == 2)
+        asm volatile("inw %1, %w0" : "+a"(*rax) : "d"(port));
+    else if (input)
+        asm volatile("inl %1, %k0" : "+a"(*rax) : "d"(port));
+    else if (size == 1)
+        asm volatile("outb %b0, %1" : : "a"(*rax), "d"(port));
+    else if (size == 2)
+        asm volatile("outw %w0, %1" : : "a"(*rax), "d"(port));
+    else
+        asm volatile("outl %k0, %1" : : "a"(*rax), "d"(port));
+    guest_advance(cpu);
+}

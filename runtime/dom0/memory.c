@@ -1,0 +1,102 @@
+#include "dom0/memory.h"
+
+#include "core/cpu.h"
+#include "generated/controls.h"
+#include "generated/dom0.h"
+#include "generated/x86.h"
+#include "vmx/vmx.h"
+#include "core/host.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "dom0/apic_watch.h"
+
+/* Tables that everything but plain RAM wants: root, directories of mixed GiBs, page tables of mixed 2 MiB. */
+#define POOL_PAGES 24
+
+u64 ones_page;
+
+static bool has_1g(void)
+{
+    return host_rdmsr(IA32_VMX_EPT_VPID_CAP) & EPT_PAGE_1G;
+}
+
+u32 memory_pool_pages(u64 ram_end)
+{
+    return POOL_PAGES + (has_1g() ? 0 : (u32)(round_up(ram_end, PAGE_1G) / PAGE_1G));
+}
+
+u64 *ept_table(u64 physical)
+{
+    return hv_virt(physical);
+}
+
+void memory_init(struct cpu *cpu, u64 pool, u32 pages)
+{
+    struct memory_map *map = &cpu->map;
+    map->rules = dom0_memory;
+    map->rule_count = DOM0_MEMORY_RULES;
+    map->regions[REGION_HYPERVISOR] = (struct region){hv_base, hv_base + hv_size};
+    map->ones_page = ones_page;
+    map->page_1g = has_1g();
+    cpu->ept = (struct ept){.pool = pool, .pages = pages};
+    cpu->eptp = pool | TYPE_WB | 3 << 3;        /* WB, 4 levels. SDM: 25.6.11 */
+    ept_reset(&cpu->ept);
+}
+
+void memory_flush(struct cpu *cpu)
+{
+    invept_single(cpu->eptp);
+}
+
+void memory_reset(struct cpu *cpu)
+{
+    ept_reset(&cpu->ept);
+    memory_flush(cpu);
+}
+
+void memory_fill(struct cpu *cpu, u64 gpa)
+{
+    if (ept_fill(&cpu->ept, &cpu->map, gpa))
+        return;
+    memory_reset(cpu);
+    if (!ept_fill(&cpu->ept, &cpu->map, gpa))
+        machine_stop(cpu, "dom0 uses a physical address that its tables cannot map");
+}
+
+/* Reads: the first one of each 2 MiB, for then the tables are filled. Writes: all; the log has the 1st, 2nd, 4th ... */
+static void hidden_note(struct cpu *cpu, u64 gpa, bool write)
+{
+    u32 count = write ? cpu->hidden_writes + 1 : ++cpu->hidden_reads;
+    if (!(count & (count - 1)))
+        log_line(write ? "luvalley: dom0 writes hidden memory at %" : "luvalley: dom0 reads hidden memory at %", gpa, 0);
+}
+
+void memory_fault(struct cpu *cpu, u64 gpa, bool write)
+{
+    watch_update(cpu);
+    if (write && watch_covers(cpu, gpa)) {
+        step_begin(cpu, gpa, true);
+        return;
+    }
+    struct ept_range range = ept_range(&cpu->map, gpa);
+    memory_fill(cpu, gpa);
+    if (range.what == MEMORY_HIDE)
+        hidden_note(cpu, gpa, write);
+    if (write && !(range.rights & EPT_WRITE))
+        step_begin(cpu, gpa, false);
+}
+
+void mtrr_changed(struct cpu *cpu)
+{
+    if (!(host_rdmsr(IA32_MTRR_DEF_TYPE) & MTRR_DEF_TYPE_ENABLE))
+        return;
+    mtrr_read(&cpu->map.mtrrs);
+    memory_reset(cpu);
+}
+
+void memory_a20(struct cpu *cpu, bool on)
+{
+    struct region window = {A20_WINDOW_BASE, A20_WINDOW_BASE + A20_WINDOW_SIZE};
+    cpu->map.regions[REGION_A20_WINDOW] = on ? (struct region){0, 0} : window;
+    memory_reset(cpu);
+}

@@ -1,0 +1,203 @@
+/* What a VMM is told of an exit: the kind, and what the VMCS says that this kind needs. */
+#include "generated/checks.h"
+#include "generated/controls.h"
+#include "generated/x86.h"
+#include "vmx/entry_checks.h"
+#include "vmx/events.h"
+#include "core/log.h"
+#include "domu/run.h"
+#include "domu/switch.h"
+
+#define RULES_LOGGED 32u
+
+/* INS and OUTS in the instruction-information field. SDM: table 28-8 */
+#define STRING_ADDRESS_SIZE(info) (2u << ((info) >> 7 & 7))
+#define STRING_SEGMENT(info) ((info) >> 15 & 7)
+
+static u64 cr0_seen(void)
+{
+    u64 mask = vmread(VMCS_CR0_GUEST_HOST_MASK);
+    return (vmread(VMCS_GUEST_CR0) & ~mask) | (vmread(VMCS_CR0_READ_SHADOW) & mask);
+}
+
+static u64 cr4_seen(void)
+{
+    u64 mask = vmread(VMCS_CR4_GUEST_HOST_MASK);
+    return (vmread(VMCS_GUEST_CR4) & ~mask) | (vmread(VMCS_CR4_READ_SHADOW) & mask);
+}
+
+static void segments_tell(struct luv_mode *mode)
+{
+    mode->es_base = vmread(VMCS_GUEST_ES_BASE), mode->cs_base = vmread(VMCS_GUEST_CS_BASE);
+    mode->ss_base = vmread(VMCS_GUEST_SS_BASE), mode->ds_base = vmread(VMCS_GUEST_DS_BASE);
+    mode->fs_base = vmread(VMCS_GUEST_FS_BASE), mode->gs_base = vmread(VMCS_GUEST_GS_BASE);
+    mode->es_limit = (u32)vmread(VMCS_GUEST_ES_LIMIT), mode->cs_limit = (u32)vmread(VMCS_GUEST_CS_LIMIT);
+    mode->ss_limit = (u32)vmread(VMCS_GUEST_SS_LIMIT), mode->ds_limit = (u32)vmread(VMCS_GUEST_DS_LIMIT);
+    mode->fs_limit = (u32)vmread(VMCS_GUEST_FS_LIMIT), mode->gs_limit = (u32)vmread(VMCS_GUEST_GS_LIMIT);
+    mode->es_rights = (u32)vmread(VMCS_GUEST_ES_ACCESS_RIGHTS), mode->cs_rights = (u32)vmread(VMCS_GUEST_CS_ACCESS_RIGHTS);
+    mode->ss_rights = (u32)vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), mode->ds_rights = (u32)vmread(VMCS_GUEST_DS_ACCESS_RIGHTS);
+    mode->fs_rights = (u32)vmread(VMCS_GUEST_FS_ACCESS_RIGHTS), mode->gs_rights = (u32)vmread(VMCS_GUEST_GS_ACCESS_RIGHTS);
+}
+
+static void mode_tell(struct luv_run *run)
+{
+    run->mode.cr0 = cr0_seen();
+    run->mode.cr3 = vmread(VMCS_GUEST_CR3);
+    run->mode.cr4 = cr4_seen();
+    run->mode.efer = vmread(VMCS_GUEST_IA32_EFER);
+    segments_tell(&run->mode);
+}
+
+/* The word that VMMs see has the layout of VMX's own. */
+#define IO_WORD                                                                                                       \
+    (IO_QUALIFICATION_SIZE_MINUS_ONE_MASK | IO_QUALIFICATION_INPUT | IO_QUALIFICATION_STRING | IO_QUALIFICATION_REP | \
+     IO_QUALIFICATION_PORT_MASK)
+_Static_assert(IO_QUALIFICATION_SIZE_MINUS_ONE_MASK == LUV_IO_SIZE_MINUS_ONE && IO_QUALIFICATION_INPUT == LUV_IO_IN &&
+                   IO_QUALIFICATION_STRING == LUV_IO_STRING && IO_QUALIFICATION_REP == LUV_IO_REP,
+               "enum luv_io");
+_Static_assert(offsetof(struct luv_run, io.port) - offsetof(struct luv_run, io.word) == IO_QUALIFICATION_PORT_SHIFT / 8, "");
+
+static void io_tell(struct luv_run *run)
+{
+    u64 q = vmread(VMCS_EXIT_QUALIFICATION);
+    run->io.word = (u32)(q & IO_WORD);
+    if (likely(!(q & IO_QUALIFICATION_STRING)))
+        return;
+    u64 info = vmread(VMCS_EXIT_INSTRUCTION_INFO);
+    run->io.address_size = (u8)STRING_ADDRESS_SIZE(info);
+    run->io.segment = (u8)STRING_SEGMENT(info);
+    mode_tell(run);
+}
+
+static u32 access_of(u64 q)
+{
+    u32 mapped = EPT_QUALIFICATION_READABLE | EPT_QUALIFICATION_WRITABLE | EPT_QUALIFICATION_EXECUTABLE;
+    bool linear = q & EPT_QUALIFICATION_LINEAR_VALID && q & EPT_QUALIFICATION_TRANSLATED;
+    return (q & EPT_QUALIFICATION_READ ? LUV_MEMORY_READ : 0) | (q & EPT_QUALIFICATION_WRITE ? LUV_MEMORY_WRITE : 0) |
+        (q & EPT_QUALIFICATION_EXECUTE ? LUV_MEMORY_FETCH : 0) | (linear ? LUV_MEMORY_LINEAR : 0) |
+        (q & mapped ? LUV_MEMORY_MAPPED : 0);
+}
+
+static void memory_tell(struct luv_run *run)
+{
+    run->memory.physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    run->memory.linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
+    run->memory.flags = access_of(vmread(VMCS_EXIT_QUALIFICATION));
+    mode_tell(run);
+}
+
+static void exception_tell(struct luv_run *run)
+{
+    run->exception.info = (u32)vmread(VMCS_EXIT_INTERRUPTION_INFO);
+    run->exception.error = (u32)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
+    run->exception.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+}
+
+/* The log names the rule of the first failures, then of the 64th, 128th ...: who fails on purpose shall not flood it. */
+static void rule_log(const struct vcpu *vcpu, u32 rule)
+{
+    static u32 failures;
+    u32 before = __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
+    if (before >= RULES_LOGGED && before & (before + 1))
+        return;
+    log_line(rule < CHECK_RULES ? check_rules[rule].name : "VM entry refused, and no rule says why", 0, 0);
+    log_line("luvalley: that rule refused the state of a vCPU: domain %, vCPU %", vcpu->domain->index, vcpu->index);
+}
+
+static void fail_tell(struct cpu *cpu, struct luv_run *run)
+{
+    u64 reason = vmread(VMCS_EXIT_REASON), error = vmread(VMCS_VM_INSTRUCTION_ERROR);
+    run->fail.reason = (u32)(reason & EXIT_REASON_ENTRY_FAILURE ? reason & EXIT_REASON_BASIC_MASK : error);
+    run->fail.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    run->fail.rule = checks_first();
+    rule_log(cpu->vcpu, run->fail.rule);
+    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);    /* no exit has cleared it. SDM: 27.8 */
+}
+
+static void internal_tell(struct luv_run *run)
+{
+    run->fail.reason = (u32)vmread(VMCS_EXIT_REASON);
+    run->fail.rule = CHECK_RULES;
+    run->fail.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+}
+
+static void kind_tell(struct cpu *cpu, struct luv_run *run, u32 kind)
+{
+    switch (kind) {
+    case LUV_EXIT_MEMORY: memory_tell(run); break;
+    case LUV_EXIT_CPUID: run->mode.cr4 = cr4_seen(); break;         /* two bits of the answer are from it */
+    case LUV_EXIT_EXCEPTION: exception_tell(run); break;
+    case LUV_EXIT_FAIL_ENTRY: fail_tell(cpu, run); break;
+    case LUV_EXIT_INTERNAL: internal_tell(run); break;
+    case LUV_EXIT_HYPERCALL: mode_tell(run); break;
+    case LUV_EXIT_TASK_SWITCH:
+        run->task_switch.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+        mode_tell(run);
+        break;
+    default: break;
+    }
+}
+
+/* Its delivery was broken off: it is given again at the next entry, unless the VMM puts another in its place. */
+static u32 event_tell(struct luv_run *run)
+{
+    u64 info = vmread(VMCS_IDT_VECTORING_INFO);
+    if (likely(!(info & IDT_VECTORING_INFO_VALID)))
+        return 0;
+    run->event_error = (u32)vmread(VMCS_IDT_VECTORING_ERROR_CODE);
+    run->event_length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    if ((info & VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK) >> VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT ==
+        VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_NMI);
+    return (u32)info & EVENT_BITS;
+}
+
+void event_give_back(struct luv_run *run)
+{
+    u32 event = (u32)vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO);
+    if (!(event & VM_ENTRY_INTERRUPTION_INFO_VALID))
+        event = 0;
+    run->event = event;
+    run->event_error = (u32)vmread(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE);
+    run->event_length = (u32)vmread(VMCS_VM_ENTRY_INSTRUCTION_LENGTH);
+    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
+}
+
+/* An entry that failed has delivered nothing, and no exit has cleared its event. SDM: 27.8 */
+static bool is_entry_failed(void)
+{
+    return vmread(VMCS_EXIT_REASON) & EXIT_REASON_ENTRY_FAILURE;
+}
+
+static void others_tell(struct cpu *cpu, struct luv_run *run, u32 kind)
+{
+    if (kind == LUV_EXIT_INTERRUPTED && unlikely(is_entry_failed()))
+        event_give_back(run);           /* a machine check hit it */
+    else if (kind != LUV_EXIT_FAIL_ENTRY && kind != LUV_EXIT_SHUTDOWN)
+        run->event = event_tell(run);
+    if (kind == LUV_EXIT_MEMORY || kind == LUV_EXIT_EXCEPTION)
+        guest_block_nmi_again();        /* the exits that an IRET can end with */
+    kind_tell(cpu, run, kind);
+}
+
+/* Ports first: nothing is quicker, and no event's delivery accesses one. */
+void domu_forward(struct cpu *cpu, u32 kind)
+{
+    struct vcpu *vcpu = cpu->vcpu;
+    struct luv_run *run = vcpu->run;
+    vcpu->left = true;
+    vcpu->exit = run->exit = kind;
+    run->event = 0;
+    run->length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+        guest_owe_no_step();
+    if (likely(kind == LUV_EXIT_IO))
+        io_tell(run);
+    else
+        others_tell(cpu, run, kind);
+}
+
+void domu_unforeseen(struct cpu *cpu)
+{
+    domu_forward(cpu, LUV_EXIT_INTERNAL);
+}

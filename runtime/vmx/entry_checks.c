@@ -1,0 +1,74 @@
+/* Why a VM entry failed: the rules of the manual, asked one by one. Also compiles for a test on the host. */
+#include "vmx/entry_checks.h"
+
+#include "generated/checks.h"
+#include "generated/controls.h"
+#include "generated/x86.h"
+#include "core/log.h"
+
+#define MEMORY_TYPES 0xF3u              /* a bit for each type that IA32_PAT may hold. SDM: 12.12 */
+
+static bool is_alike(u64 address, u32 lowest)
+{
+    u64 above = address >> lowest;
+    return above == 0 || above == ~0ull >> lowest;
+}
+
+bool is_canonical(u64 address)
+{
+    return is_alike(address, address_widths().linear - 1);
+}
+
+bool is_linear(u64 address)
+{
+    return is_alike(address, address_widths().linear);
+}
+
+bool is_physical(u64 address)
+{
+    return address >> address_widths().physical == 0;
+}
+
+bool is_structure(u64 address)
+{
+    return is_physical(address) && !(msr_read(IA32_VMX_BASIC) & BASIC_PHYSICAL_32_BIT && address >> 32);
+}
+
+bool is_allowed(u64 word, u64 capability)
+{
+    return !((u32)capability & ~word) && !(word & ~(capability >> 32));
+}
+
+bool is_allowed_ones(u64 word, u64 capability)
+{
+    return !(word & ~capability);
+}
+
+bool is_memory_types(u64 value)
+{
+    for (u32 i = 0; i < 64; i += 8)
+        if ((value >> i & 0xFF) > 7 || !(MEMORY_TYPES >> (value >> i & 0xFF) & 1))
+            return false;
+    return true;
+}
+
+void checks_show(void)
+{
+    for (u32 i = 0; i < CHECK_RULES; i++) {
+        if (check_rules[i].holds())
+            continue;
+        loud_text("VM entry breaks the rule ", 0, 0);
+        loud_text(check_rules[i].name, 0, 0);
+        loud_text(", SDM ", 0, 0);
+        loud_text(check_rules[i].section, 0, 0);
+        loud_text("\n", 0, 0);
+    }
+}
+
+u32 checks_first(void)
+{
+    u32 rule = 0;
+    while (rule < CHECK_RULES && check_rules[rule].holds())
+        rule++;
+    return rule;
+}

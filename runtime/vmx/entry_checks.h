@@ -1,0 +1,33 @@
+/* What the rules of generated/checks.c ask, and who asks the rules. */
+#pragma once
+
+#include "core/types.h"
+
+/* A VMCS field, an MSR: 0 where the processor has none. */
+u64 field_read(u16 field);
+u64 msr_read(u32 msr);
+/* A bit of CPUID; registers are counted EAX, EBX, ECX, EDX. */
+bool feature_read(u32 leaf, u32 subleaf, u32 reg, u32 bit);
+
+/* Bits of a physical and of a linear address. */
+struct widths {
+    u8 physical, linear;
+};
+struct widths address_widths(void);
+
+/* All bits from the highest linear-address bit on are alike; all bits above it are. */
+bool is_canonical(u64 address);
+bool is_linear(u64 address);
+/* No bit is set that physical addresses do not have; a structure of VMX may have to be below 4 GiB. SDM: A.1 */
+bool is_physical(u64 address);
+bool is_structure(u64 address);
+/* A control word against its capability MSR. SDM: A.2 */
+bool is_allowed(u64 word, u64 capability);
+bool is_allowed_ones(u64 word, u64 capability);
+/* Eight bytes of IA32_PAT. SDM: 12.12 */
+bool is_memory_types(u64 value);
+
+/* Names every rule that the current VMCS breaks. */
+void checks_show(void);
+/* The number of the first of them, or CHECK_RULES. */
+u32 checks_first(void);

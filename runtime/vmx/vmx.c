@@ -1,0 +1,156 @@
+#include "vmx/vmx.h"
+
+#include "core/cpu.h"
+#include "generated/controls.h"
+#include "generated/dom0.h"
+#include "generated/x86.h"
+#include "core/host.h"
+#include "vmx/msr_areas.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/traps.h"
+
+#define PAT_AT_RESET 0x0007040600070406ull      /* SDM: 12.12.4 */
+
+/* What the processor allows: bits that may be 1, and bits that must be. SDM: A.2 */
+struct allowed {
+    u64 one, must;
+};
+
+static struct allowed allowed_read(const struct control_choice *c)
+{
+    bool use_true = c->true_msr && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS;
+    u64 value = host_rdmsr_try(use_true ? c->true_msr : c->msr).value;
+    return c->allowed1_only ? (struct allowed){value, 0} : (struct allowed){value >> 32, (u32)value};
+}
+
+static void control_refuse(const struct control_choice *c, const char *why, u64 bits)
+{
+    if (!bits)
+        return;
+    loud_text("luvalley: error[control]: ", 0, 0);
+    loud_text(c->name, 0, 0);
+    loud_text(why, bits, 0);
+}
+
+static bool control_grant(const struct control_choice *c, u64 *word)
+{
+    struct allowed a = allowed_read(c);
+    u64 wanted = c->on | (c->prefer & a.one);
+    u64 missing = (c->on | c->switched) & ~a.one, forced = a.must & ~(wanted | c->switched | c->default1);
+    control_refuse(c, " lacks bits %\n", missing);
+    control_refuse(c, " has forced bits %\n", forced);
+    *word = wanted | a.must;
+    return !missing && !forced;
+}
+
+bool controls_grant(const struct control_choice *choices, u64 *words, u32 count)
+{
+    bool all = true;
+    for (u32 i = 0; i < count; i++)
+        all &= control_grant(&choices[i], &words[i]);
+    return all;
+}
+
+u64 controls_word(u16 field)
+{
+    for (u32 i = 0; i < DOM0_CONTROL_WORDS; i++)
+        if (dom0_controls[i].field == field)
+            return dom0_control_word[i];
+    return 0;
+}
+
+/* SDM: 24.7 */
+static void operation_enter(struct cpu *cpu)
+{
+    u64 feature = host_rdmsr(IA32_FEATURE_CONTROL);
+    if (!(feature & FEATURE_CONTROL_LOCK))
+        host_wrmsr(IA32_FEATURE_CONTROL, feature | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
+    host_write_cr0(host_read_cr0() | host_rdmsr(IA32_VMX_CR0_FIXED0));
+    host_write_cr4(host_read_cr4() | host_rdmsr(IA32_VMX_CR4_FIXED0));
+
+    struct cpu_block *block = cpu_block(cpu);
+    u32 revision = host_rdmsr(IA32_VMX_BASIC) & BASIC_REVISION_MASK;
+    *(u32 *)block->vmxon = revision;
+    *(u32 *)block->vmcs = revision;
+    u64 vmcs = hv_phys(block->vmcs);
+    if (!vmxon(hv_phys(block->vmxon)) || !vmclear(vmcs) || !vmptrld(vmcs))
+        machine_stop(0, "VMXON or VMPTRLD failed");
+    cpu->vmx_on = true;
+}
+
+void controls_write(const struct control_choice *choices, const u64 *words, u32 count)
+{
+    for (u32 i = 0; i < count; i++)
+        if (words[i])
+            vmwrite(choices[i].field, words[i]);
+}
+
+void host_place_write(struct cpu *cpu)
+{
+    vmwrite(VMCS_HOST_GS_BASE, (u64)&cpu->self);
+    vmwrite(VMCS_HOST_TR_BASE, (u64)&cpu->tss);
+    vmwrite(VMCS_HOST_GDTR_BASE, (u64)cpu->gdt);
+}
+
+void host_state_write(struct cpu *cpu, void (*arrive)(void))
+{
+    vmwrite(VMCS_HOST_CR0, host_read_cr0());
+    vmwrite(VMCS_HOST_CR3, host_read_cr3());
+    vmwrite(VMCS_HOST_CR4, host_read_cr4());
+    vmwrite(VMCS_HOST_CS_SELECTOR, HOST_CODE);
+    vmwrite(VMCS_HOST_SS_SELECTOR, HOST_DATA);
+    vmwrite(VMCS_HOST_DS_SELECTOR, HOST_DATA);
+    vmwrite(VMCS_HOST_ES_SELECTOR, HOST_DATA);
+    vmwrite(VMCS_HOST_FS_SELECTOR, 0);
+    vmwrite(VMCS_HOST_GS_SELECTOR, 0);
+    vmwrite(VMCS_HOST_TR_SELECTOR, HOST_TSS);
+    vmwrite(VMCS_HOST_FS_BASE, 0);
+    host_place_write(cpu);
+    vmwrite(VMCS_HOST_IDTR_BASE, traps_base());
+    vmwrite(VMCS_HOST_IA32_SYSENTER_CS, 0);
+    vmwrite(VMCS_HOST_IA32_SYSENTER_ESP, 0);
+    vmwrite(VMCS_HOST_IA32_SYSENTER_EIP, 0);
+    vmwrite(VMCS_HOST_IA32_PAT, PAT_AT_RESET);
+    vmwrite(VMCS_HOST_IA32_EFER, EFER_LME | EFER_LMA | EFER_NXE);
+    vmwrite(VMCS_HOST_RSP, (u64)cpu);
+    vmwrite(VMCS_HOST_RIP, (u64)arrive);
+}
+
+void zeros_write(u64 secondary)
+{
+    vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
+    vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
+    vmwrite(VMCS_CR3_TARGET_COUNT, 0);
+    if (secondary & SECONDARY_ENABLE_XSAVES)
+        vmwrite(VMCS_XSS_EXITING_BITMAP, 0);
+}
+
+static void execution_write(struct cpu *cpu)
+{
+    vmwrite(VMCS_VMCS_LINK_POINTER, ~0ull);
+    vmwrite(VMCS_MSR_BITMAP_ADDRESS, hv_phys(dom0_msr_bitmap));
+    vmwrite(VMCS_IO_BITMAP_A_ADDRESS, hv_phys(dom0_io_bitmap));
+    vmwrite(VMCS_IO_BITMAP_B_ADDRESS, hv_phys(dom0_io_bitmap + PAGE_SIZE));
+    vmwrite(VMCS_EXCEPTION_BITMAP, DOM0_EXCEPTION_BITMAP);
+    vmwrite(VMCS_CR0_GUEST_HOST_MASK, DOM0_CR0_OWNED);
+    vmwrite(VMCS_CR4_GUEST_HOST_MASK, DOM0_CR4_OWNED);
+    vmwrite(VMCS_EPT_POINTER, cpu->eptp);
+    if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID)
+        vmwrite(VMCS_VPID, cpu->index + 1);
+    zeros_write(controls_word(VMCS_SECONDARY_CONTROLS));
+}
+
+void vmx_start(struct cpu *cpu)
+{
+    operation_enter(cpu);
+    controls_write(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS);
+    host_state_write(cpu, dom0_exit);
+    execution_write(cpu);
+    lists_write(cpu);
+}
+
+void vmresume_failed(struct cpu *cpu)
+{
+    machine_stop_at(cpu, "VM entry refused with VM-instruction error %", vmread(VMCS_VM_INSTRUCTION_ERROR), 0);
+}
