@@ -292,16 +292,16 @@ static struct answer hypercall_vcpu_create(struct cpu *cpu, struct domain *domai
 
 /* A frame (2 MiB) of the pool for this domain, zeroed: its number within the pool. `hint`: the one wanted,
  * or all ones. */
-static struct answer hypercall_frame_claim(struct cpu *cpu, struct domain *domain, u64 hint)
+static struct answer hypercall_superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint)
 {
-    return frame_claim(cpu, domain, hint);
+    return superpage_claim(cpu, domain, hint);
 }
 
 /* A frame back into the pool. EBUSY while the guest has some of it or a block is in it,
  * EAGAIN while a CPU may still use it. */
-static struct answer hypercall_frame_release(struct cpu *cpu, struct domain *domain, u64 frame)
+static struct answer hypercall_superpage_release(struct cpu *cpu, struct domain *domain, u64 frame)
 {
-    return frame_release(cpu, domain, frame);
+    return superpage_release(cpu, domain, frame);
 }
 
 /* The guest sees at `guest` what the caller has at `address`: `size` bytes, whole pages, in bits 2:0 rights (read,
@@ -383,25 +383,25 @@ static struct answer hold_vcpu_create(struct cpu *cpu, u32 callers)
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_frame_claim(struct cpu *cpu, u32 callers)
+static struct answer hold_superpage_claim(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
     u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
-    struct answer answer = hypercall_frame_claim(cpu, domain, (u64)cpu->guest.rsi);
+    struct answer answer = hypercall_superpage_claim(cpu, domain, (u64)cpu->guest.rsi);
     domain_leave(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_frame_release(struct cpu *cpu, u32 callers)
+static struct answer hold_superpage_release(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
     u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
-    struct answer answer = hypercall_frame_release(cpu, domain, (u64)cpu->guest.rsi);
+    struct answer answer = hypercall_superpage_release(cpu, domain, (u64)cpu->guest.rsi);
     domain_leave(domain);
     return answer;
 }
@@ -517,9 +517,9 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
             break;
         return hold_vcpu_create(cpu, CALLER_OWNER);
     case 19:
-        return hold_frame_claim(cpu, CALLER_OWNER);
+        return hold_superpage_claim(cpu, CALLER_OWNER);
     case 20:
-        return hold_frame_release(cpu, CALLER_OWNER);
+        return hold_superpage_release(cpu, CALLER_OWNER);
     case 21:
         return hold_memory_map(cpu, CALLER_OWNER);
     case 22:

@@ -98,10 +98,10 @@ struct answer domain_list(struct cpu *cpu, u32 index);
 struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address);
 
 /* A frame of the pool for a domain, zeroed. */
-struct answer frame_claim(struct cpu *cpu, struct domain *domain, u64 hint);
+struct answer superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint);
 
 /* A domain's frame back into the pool. */
-struct answer frame_release(struct cpu *cpu, struct domain *domain, u64 frame);
+struct answer superpage_release(struct cpu *cpu, struct domain *domain, u64 frame);
 
 /* Guest-physical addresses show what the caller has at its own. */
 struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size);

@@ -29,10 +29,10 @@
 #define LUV_HYPERCALL_vcpu_create 18
 /* A frame (2 MiB) of the pool for this domain, zeroed: its number within the pool. `hint`: the one wanted,
  * or all ones. */
-#define LUV_HYPERCALL_frame_claim 19
+#define LUV_HYPERCALL_superpage_claim 19
 /* A frame back into the pool. EBUSY while the guest has some of it or a block is in it,
  * EAGAIN while a CPU may still use it. */
-#define LUV_HYPERCALL_frame_release 20
+#define LUV_HYPERCALL_superpage_release 20
 /* The guest sees at `guest` what the caller has at `address`: `size` bytes, whole pages, in bits 2:0 rights (read,
  * write, execute). Back: bytes done, also with EAGAIN. */
 #define LUV_HYPERCALL_memory_map 21

@@ -49,8 +49,8 @@ FAULTS = {
     ),
     "not zeroed": (
         "frames.c",
-        "*frame = (struct frame){ .dirty = true };",
-        "*frame = (struct frame){ .dirty = false };",
+        "*frame = (struct frame){.dirty = true};",
+        "*frame = (struct frame){.dirty = false};",
     ),
     "released while mapped": ("frames.c", "if (frame->pages || frame->blocks)", "if (frame->blocks)"),
     "released with a block": ("frames.c", "if (frame->pages || frame->blocks)", "if (frame->pages)"),

@@ -22,7 +22,7 @@ void kick_all(void)
 
 static int64_t ask_frame(struct vmcall_vm *vm, uint64_t hint, uint64_t *frame)
 {
-    struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_frame_claim, hint, 0);
+    struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_superpage_claim, hint, 0);
 
     return call_until_done(&call, frame);
 }
@@ -47,7 +47,7 @@ int claim_frame(struct vmcall_vm *vm, uint64_t *frame)
 
 bool release_frame(struct vmcall_vm *vm, uint64_t frame)
 {
-    struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_frame_release, frame, 0);
+    struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_superpage_release, frame, 0);
     uint64_t value;
     int64_t status;
 

@@ -32,7 +32,7 @@ struct switched {
     u64 cr2, dr[4], dr6, xcr0;
 };
 
-#define WISHES_NONE ~0u                 /* none that a VMM can have: the next run takes them all */
+#define REQUESTS_NONE ~0u                 /* none that a VMM can have: the next run takes them all */
 
 /* In a table that is never freed: who finds one by an old handle finds out after taking it. */
 struct vcpu {
@@ -53,7 +53,7 @@ struct vcpu {
     u8 *area; /* LUV_STATE_SIZE bytes for get and set */
 
     u8 *tpr, *extended; /* in them: the TPR's byte, the XSAVE area */
-    u32 wishes; /* the run page's, as they were last taken */
+    u32 requests; /* the run page's, as they were last taken */
     bool left; /* the handler of this exit has forwarded it */
     u32 exit; /* as what: enum luv_exit */
     struct switched state;

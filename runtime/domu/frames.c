@@ -42,7 +42,7 @@ static void give(struct pool *pool, struct frame *frame)
     lock_give(&pool->lock);
 }
 
-struct answer frame_claim(struct cpu *cpu, struct domain *domain, u64 hint)
+struct answer superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint)
 {
     (void)cpu;
     struct pool *pool = &pools[domain->pool];
@@ -55,7 +55,7 @@ struct answer frame_claim(struct cpu *cpu, struct domain *domain, u64 hint)
     return (struct answer){.value = number};
 }
 
-struct answer frame_release(struct cpu *cpu, struct domain *domain, u64 number)
+struct answer superpage_release(struct cpu *cpu, struct domain *domain, u64 number)
 {
     (void)cpu;
     struct pool *pool = &pools[domain->pool];

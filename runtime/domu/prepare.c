@@ -74,6 +74,6 @@ void vcpu_prepare(struct cpu *cpu, struct vcpu *vcpu)
     run_give(vcpu);
     vmcs_return(cpu);
     vcpu->last_cpu = NO_CPU;
-    vcpu->wishes = WISHES_NONE;
+    vcpu->requests = REQUESTS_NONE;
     cpu->guest = own;
 }

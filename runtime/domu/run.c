@@ -14,11 +14,11 @@
 
 #define ROUNDS_MAX 1000u                /* exits answered here before dom0 is looked at again */
 #define BLOCKING_BITS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)
-/* Of luv_run.wishes; what lies between is `finish`, which is not among what is remembered. */
-#define WISHES_KNOWN 0x0F0F00FFu
-#define WISHES_FINISH_SHIFT 8
-#define WISHES_THRESHOLD_SHIFT 16
-#define WISHES_TPR_SHIFT 24
+/* Of luv_run.requests; what lies between is `finish`, which is not among what is remembered. */
+#define REQUESTS_KNOWN 0x0F0F00FFu
+#define REQUESTS_FINISH_SHIFT 8
+#define REQUESTS_THRESHOLD_SHIFT 16
+#define REQUESTS_TPR_SHIFT 24
 
 /* The VMM may write meanwhile: one read each. */
 #define ONCE(place) (*(const volatile typeof(place) *)&(place))
@@ -87,23 +87,23 @@ static void windows_take(u8 want)
     vmwrite(VMCS_PRIMARY_CONTROLS, word | PRIMARY_MOV_DR_EXITING);
 }
 
-/* What the VMM wishes, where it differs from the last time. */
-static void wishes_take(struct vcpu *vcpu, u32 wishes)
+/* What the VMM requests, where it differs from the last time. */
+static void load_requests(struct vcpu *vcpu, u32 requests)
 {
-    wishes &= WISHES_KNOWN;
-    if (likely(wishes == vcpu->wishes))
+    requests &= REQUESTS_KNOWN;
+    if (likely(requests == vcpu->requests))
         return;
-    vcpu->wishes = wishes;
-    tpr_take(vcpu, (u8)(wishes >> WISHES_TPR_SHIFT), (u8)(wishes >> WISHES_THRESHOLD_SHIFT));
-    windows_take((u8)wishes);
+    vcpu->requests = requests;
+    tpr_take(vcpu, (u8)(requests >> REQUESTS_TPR_SHIFT), (u8)(requests >> REQUESTS_THRESHOLD_SHIFT));
+    windows_take((u8)requests);
 }
 
 static void run_take(struct cpu *cpu, struct vcpu *vcpu)
 {
-    u32 wishes = ONCE(vcpu->run->wishes);
-    position_take(vcpu->run, (u8)(wishes >> WISHES_FINISH_SHIFT));
+    u32 requests = ONCE(vcpu->run->requests);
+    position_take(vcpu->run, (u8)(requests >> REQUESTS_FINISH_SHIFT));
     event_take(vcpu->run);
-    wishes_take(vcpu, wishes);
+    load_requests(vcpu, requests);
     if (unlikely(vcpu->breakpoints))
         debug_load(cpu);
 }
@@ -113,8 +113,8 @@ static void tpr_give(struct vcpu *vcpu)
 {
     u8 tpr = *vcpu->tpr >> 4;
     vcpu->run->tpr = tpr;
-    if (tpr != (u8)(vcpu->wishes >> WISHES_TPR_SHIFT))
-        vcpu->wishes = WISHES_NONE;
+    if (tpr != (u8)(vcpu->requests >> REQUESTS_TPR_SHIFT))
+        vcpu->requests = REQUESTS_NONE;
 }
 
 void run_give(struct vcpu *vcpu)

@@ -155,7 +155,7 @@ void debug_load(struct cpu *cpu)
     vcpu->debug_loaded = true;
     debug_swap(cpu->own, &vcpu->state);
     vmwrite(VMCS_PRIMARY_CONTROLS, vmread(VMCS_PRIMARY_CONTROLS) & ~(u64)PRIMARY_MOV_DR_EXITING);
-    vcpu->wishes = WISHES_NONE;         /* the next run begins with the control set again */
+    vcpu->requests = REQUESTS_NONE;         /* the next run begins with the control set again */
 }
 
 void world_barrier(struct cpu *cpu, const struct vcpu *vcpu)

@@ -173,8 +173,8 @@ static struct answer domain_call(struct domain *domain, u32 call, u64 a, u64 b, 
     case DESTROY: return domain_destroy(&cpu, domain);
     case STAT: return domain_stat(&cpu, domain, (u32)a);
     case VCPU: return vcpu_create(&cpu, domain, (u32)a, b);
-    case CLAIM: return frame_claim(&cpu, domain, a);
-    case RELEASE: return frame_release(&cpu, domain, a);
+    case CLAIM: return superpage_claim(&cpu, domain, a);
+    case RELEASE: return superpage_release(&cpu, domain, a);
     case MAP: return memory_map(&cpu, domain, a, b, c);
     case DIRTY: return memory_dirty(&cpu, domain, a, (u32)b);
     default: return memory_unmap(&cpu, domain, a, b);
