@@ -26,7 +26,7 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
         return out;
     case 0x1:
         out.ecx &= 0xf7fef78b;
-        out.ecx |= (u32)(vmread(VMCS_GUEST_CR4) >> 18 & 1) << 27;
+        out.ecx |= (u32)(guest_cr4() >> 18 & 1) << 27;
         out.ecx |= 0x80000000;
         out.edx &= 0xbfcffbff;
         return out;
@@ -46,7 +46,7 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
         if (subleaf == 0) {
             out.ebx &= dom0_cpuid_7_0_ebx;
             out.ecx &= dom0_cpuid_7_0_ecx;
-            out.ecx |= (u32)(vmread(VMCS_GUEST_CR4) >> 22 & 1) << 4;
+            out.ecx |= (u32)(guest_cr4() >> 22 & 1) << 4;
             out.edx &= 0xffd9cf3e;
             return out;
         }
@@ -359,135 +359,135 @@ static struct answer hypercall_domain_list(struct cpu *cpu, u32 index)
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_domain_destroy(struct cpu *cpu, u32 callers)
+static struct answer acquire_domain_destroy(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_domain_destroy(cpu, domain);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_vcpu_create(struct cpu *cpu, u32 callers)
+static struct answer acquire_vcpu_create(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_vcpu_create(cpu, domain, (u32)cpu->guest.rsi, (u64)cpu->guest.rdx);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_superpage_claim(struct cpu *cpu, u32 callers)
+static struct answer acquire_superpage_claim(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_superpage_claim(cpu, domain, (u64)cpu->guest.rsi);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_superpage_release(struct cpu *cpu, u32 callers)
+static struct answer acquire_superpage_release(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_superpage_release(cpu, domain, (u64)cpu->guest.rsi);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_memory_map(struct cpu *cpu, u32 callers)
+static struct answer acquire_memory_map(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_memory_map(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx,
             (u64)cpu->guest.r10);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_memory_unmap(struct cpu *cpu, u32 callers)
+static struct answer acquire_memory_unmap(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_memory_unmap(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_memory_dirty(struct cpu *cpu, u32 callers)
+static struct answer acquire_memory_dirty(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_memory_dirty(cpu, domain, (u64)cpu->guest.rsi, (u32)cpu->guest.rdx);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_vcpu_run(struct cpu *cpu)
+static struct answer acquire_vcpu_run(struct cpu *cpu)
 {
     struct vcpu *vcpu;
-    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_vcpu_run(cpu, vcpu);
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_vcpu_get(struct cpu *cpu)
+static struct answer acquire_vcpu_get(struct cpu *cpu)
 {
     struct vcpu *vcpu;
-    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_vcpu_get(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_vcpu_set(struct cpu *cpu)
+static struct answer acquire_vcpu_set(struct cpu *cpu)
 {
     struct vcpu *vcpu;
-    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_vcpu_set(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_domain_stat(struct cpu *cpu, u32 callers)
+static struct answer acquire_domain_stat(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_domain_stat(cpu, domain, (u32)cpu->guest.rsi);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
@@ -511,41 +511,41 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
             break;
         return hypercall_domain_create(cpu, (u32)cpu->guest.rdi, (u64)cpu->guest.rsi);
     case 17:
-        return hold_domain_destroy(cpu, CALLER_SECRET);
+        return acquire_domain_destroy(cpu, CALLER_SECRET);
     case 18:
         if (cpu->guest.rsi >> 32)
             break;
-        return hold_vcpu_create(cpu, CALLER_OWNER);
+        return acquire_vcpu_create(cpu, CALLER_OWNER);
     case 19:
-        return hold_superpage_claim(cpu, CALLER_OWNER);
+        return acquire_superpage_claim(cpu, CALLER_OWNER);
     case 20:
-        return hold_superpage_release(cpu, CALLER_OWNER);
+        return acquire_superpage_release(cpu, CALLER_OWNER);
     case 21:
-        return hold_memory_map(cpu, CALLER_OWNER);
+        return acquire_memory_map(cpu, CALLER_OWNER);
     case 22:
-        return hold_memory_unmap(cpu, CALLER_OWNER);
+        return acquire_memory_unmap(cpu, CALLER_OWNER);
     case 23:
         if (cpu->guest.rdx >> 32)
             break;
-        return hold_memory_dirty(cpu, CALLER_OWNER);
+        return acquire_memory_dirty(cpu, CALLER_OWNER);
     case 24:
-        return hold_vcpu_run(cpu);
+        return acquire_vcpu_run(cpu);
     case 25:
         if (cpu->guest.rsi >> 32)
             break;
         if (cpu->guest.rdx >> 32)
             break;
-        return hold_vcpu_get(cpu);
+        return acquire_vcpu_get(cpu);
     case 26:
         if (cpu->guest.rsi >> 32)
             break;
         if (cpu->guest.rdx >> 32)
             break;
-        return hold_vcpu_set(cpu);
+        return acquire_vcpu_set(cpu);
     case 27:
         if (cpu->guest.rsi >> 32)
             break;
-        return hold_domain_stat(cpu, CALLER_SECRET);
+        return acquire_domain_stat(cpu, CALLER_SECRET);
     default:
         return (struct answer){ .error = ENOSYS };
     }
@@ -571,11 +571,11 @@ static struct answer hypercall_dispatch_root(struct cpu *cpu)
 {
     switch ((u32)cpu->guest.rax) {
     case 17:
-        return hold_domain_destroy(cpu, CALLER_ROOT);
+        return acquire_domain_destroy(cpu, CALLER_ROOT);
     case 27:
         if (cpu->guest.rsi >> 32)
             break;
-        return hold_domain_stat(cpu, CALLER_ROOT);
+        return acquire_domain_stat(cpu, CALLER_ROOT);
     case 28:
         if (cpu->guest.rdi >> 32)
             break;
@@ -703,7 +703,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
                 guest_inject_error(cpu, VECTOR_GP, 0);
                 return;
             }
-            if (kept_msr_write(cpu, msr, value)) {
+            if (switched_msr_write(cpu, msr, value)) {
                 guest_advance(cpu);
                 return;
             }
@@ -712,7 +712,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         }
     case 0xc0000081 ... 0xc0000084 /* IA32_STAR */:
         {
-            if (kept_msr_write(cpu, msr, value)) {
+            if (switched_msr_write(cpu, msr, value)) {
                 guest_advance(cpu);
                 return;
             }
@@ -721,7 +721,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         }
     case 0xc0000103 /* IA32_TSC_AUX */:
         {
-            if (kept_msr_write(cpu, msr, value)) {
+            if (switched_msr_write(cpu, msr, value)) {
                 guest_advance(cpu);
                 return;
             }
@@ -805,7 +805,7 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
 /* XCR0 stays loaded: the hypervisor does not touch what it governs. */
 static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
 {
-    if (((u8)((vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
+    if (((u8)((guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -854,7 +854,7 @@ static inline void on_vmcall(struct cpu *cpu)
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
     if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) {
-        machine_stop(cpu, "dom0 left for a control register it owns");
+        panic(cpu, "dom0 left for a control register it owns");
     }
     if (number != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
@@ -862,7 +862,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     }
     u64 value = guest_register(cpu, gpr);
     bool paging = (value >> 31 & 1);
-    bool paged = !!(vmread(VMCS_GUEST_CR0) & CR0_PG);
+    bool paged = !!(guest_cr0() & CR0_PG);
     if (((u32)((value >> 32) & 0xffffffff)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
@@ -871,17 +871,17 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (((paging && !paged) && (vmread(VMCS_GUEST_IA32_EFER) & EFER_LME)) &&
-            ((vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) || !(vmread(VMCS_GUEST_CR4) & CR4_PAE))) {
+    if (((paging && !paged) && (guest_efer() & EFER_LME)) && ((guest_cs_access() & ACCESS_RIGHTS_L) ||
+            !(guest_cr4() & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && (((vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA) &&
-            (vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L)) || (vmread(VMCS_GUEST_CR4) & CR4_PCIDE))) {
+    if ((paged && !paging) && (((guest_efer() & EFER_LMA) && (guest_cs_access() & ACCESS_RIGHTS_L)) ||
+            (guest_cr4() & CR4_PCIDE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((vmread(VMCS_GUEST_CR4) & CR4_CET) && !(value >> 16 & 1)) {
+    if ((guest_cr4() & CR4_CET) && !(value >> 16 & 1)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -900,7 +900,7 @@ static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 
 static inline void on_nested_page_misconfig(struct cpu *cpu)
 {
-    machine_stop(cpu, "an EPT entry of ours is malformed");
+    panic(cpu, "an EPT entry of ours is malformed");
 }
 
 /* Exceptions leave only while one instruction is stepped. */
@@ -910,33 +910,33 @@ static inline void on_exception(struct cpu *cpu)
         guest_resume(cpu);
         return;
     }
-    machine_stop(cpu, "an exception left dom0, and no step was on");
+    panic(cpu, "an exception left dom0, and no step was on");
 }
 
 static inline void on_nmi(struct cpu *cpu)
 {
-    nmi_arrived(cpu);
+    handle_dom0_nmi(cpu);
     guest_resume(cpu);
     return;
 }
 
 static inline void on_nmi_window(struct cpu *cpu)
 {
-    nmi_window(cpu);
+    handle_nmi_window(cpu);
     guest_resume(cpu);
     return;
 }
 
 static inline void on_init(struct cpu *cpu)
 {
-    vcpu_init(cpu);
+    cpu_init(cpu);
     guest_resume(cpu);
     return;
 }
 
 static inline void on_sipi(struct cpu *cpu, u8 vector)
 {
-    vcpu_sipi(cpu, vector);
+    cpu_sipi(cpu, vector);
     guest_resume(cpu);
     return;
 }
@@ -949,17 +949,17 @@ static inline void on_triple_fault(struct cpu *cpu)
 
 static inline void on_task_switch(struct cpu *cpu)
 {
-    machine_stop(cpu, "dom0 switched tasks by hardware");
+    panic(cpu, "dom0 switched tasks by hardware");
 }
 
 static inline void on_xsaves(struct cpu *cpu)
 {
-    machine_stop(cpu, "XSAVES left dom0 with an empty bitmap");
+    panic(cpu, "XSAVES left dom0 with an empty bitmap");
 }
 
 static inline void on_xrstors(struct cpu *cpu)
 {
-    machine_stop(cpu, "XRSTORS left dom0 with an empty bitmap");
+    panic(cpu, "XRSTORS left dom0 with an empty bitmap");
 }
 
 static inline void on_seamcall(struct cpu *cpu)
@@ -976,12 +976,12 @@ static inline void on_tdcall(struct cpu *cpu)
 
 static inline void on_machine_check_on_entry(struct cpu *cpu)
 {
-    machine_stop(cpu, "a machine check hit the entry of dom0");
+    panic(cpu, "a machine check hit the entry of dom0");
 }
 
 static inline void on_entry_failure(struct cpu *cpu)
 {
-    machine_stop(cpu, "the processor refused the state of dom0");
+    panic(cpu, "the processor refused the state of dom0");
 }
 
 /* ---- Exits: number by number, to their events. */
@@ -1200,7 +1200,7 @@ void dom0_exit_tdcall(struct cpu *cpu)
 }
 
 /* An exit that cannot happen in dom0, or that no manual names. */
-void dom0_exit_impossible(struct cpu *cpu)
+void dom0_exit_unexpected(struct cpu *cpu)
 {
-    machine_stop(cpu, "dom0 left for a reason that its controls exclude");
+    panic(cpu, "dom0 exited for a reason that its controls exclude");
 }

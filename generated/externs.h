@@ -8,10 +8,10 @@ struct domain;
 struct vcpu;
 
 /* WRMSR in root mode of an MSR that the runtime swaps, which notes the value; false where the processor says #GP. */
-bool kept_msr_write(struct cpu *cpu, u32 msr, u64 value);
+bool switched_msr_write(struct cpu *cpu, u32 msr, u64 value);
 
 /* A domU uses the debug registers: they change sides. */
-void dr_left(struct cpu *cpu);
+void handle_dr_access(struct cpu *cpu);
 
 /* The MTRRs of this CPU were written: its EPT takes their types anew. */
 void mtrr_changed(struct cpu *cpu);
@@ -38,16 +38,16 @@ u64 guest_register(struct cpu *cpu, u8 index);
 bool step_finish(struct cpu *cpu);
 
 /* An NMI left the guest: a kick of ours, or the guest's own and owed to it. */
-void nmi_arrived(struct cpu *cpu);
+void handle_dom0_nmi(struct cpu *cpu);
 
 /* The guest can take an NMI or a machine check that is owed to it. */
-void nmi_window(struct cpu *cpu);
+void handle_nmi_window(struct cpu *cpu);
 
 /* INIT: the registers as after it, and waiting for a start-up IPI. */
-void vcpu_init(struct cpu *cpu);
+void cpu_init(struct cpu *cpu);
 
 /* A start-up IPI: the CPU runs from that page. */
-void vcpu_sipi(struct cpu *cpu, u8 vector);
+void cpu_sipi(struct cpu *cpu, u8 vector);
 
 /* Answers `info`. */
 struct answer info_read(struct cpu *cpu, u32 which);
@@ -59,16 +59,16 @@ struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason);
 struct answer log_read_bytes(struct cpu *cpu, u64 offset);
 
 /* An NMI left a guest of a VMM: a kick of ours, or dom0's and owed to it. */
-void nmi_left(struct cpu *cpu);
+void handle_nmi(struct cpu *cpu);
 
 /* INIT left a guest of a VMM: it is dom0's on this CPU, once it is back there. */
-void init_left(struct cpu *cpu);
+void handle_init(struct cpu *cpu);
 
 /* A machine check hit the entry of a guest: it is dom0's. */
-void machine_check_left(struct cpu *cpu);
+void handle_machine_check(struct cpu *cpu);
 
 /* An exception left a guest of a VMM: whose it is, by the constants above. */
-u8 exception_left(struct cpu *cpu);
+u8 handle_exception(struct cpu *cpu);
 
 /* Bits of CR4 that the VMM lets its guest set; never VMXE or SMXE. */
 u64 cr4_permitted(struct cpu *cpu);

@@ -13,6 +13,7 @@ from codegen.generate.handlers import make_handlers
 from codegen.generate.names import make_names
 from codegen.generate.regions import make_regions
 from codegen.generate.requirements import make_requirements
+from codegen.generate.state import make_state
 from codegen.generate.tables import make_tables
 from codegen.model.choices import Model
 from codegen.output import Output
@@ -21,7 +22,7 @@ from codegen.output import Output
 def generate(model: Model) -> list[Output]:
     """Every generated file, in order of name."""
     outputs = [*make_constants(model), *make_names(model), *make_externs(model), make_abi(model), make_calls(model)]
-    outputs += [make_regions(model), *make_entry_checks(model)]
+    outputs += [make_regions(model), make_state(model), *make_entry_checks(model)]
     for domain in model.domains.values():
         outputs += [*make_tables(model, domain), make_bitmaps(domain), make_handlers(model, domain)]
         if not domain.under:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from codegen.generate.state import read_state, write_state
 from codegen.model import ir
 from codegen.model.choices import Body
-from codegen.model.facts import StateField
 from codegen.model.types import HandleType, StructType, Type
 
 INDENT = "    "
@@ -149,20 +149,6 @@ def named_bits(base: str, name: str, width: int, type: str) -> str:
     return f"({type})(({base} & {name}_MASK) >> {name}_SHIFT)"
 
 
-def read_state(field: StateField) -> str:
-    """Guest state by VMREAD, or from the frame."""
-    if field.field is not None:
-        return f"vmread(VMCS_{field.field.upper()})"
-    return f"cpu->guest.{field.name}"
-
-
-def write_state(field: StateField, value: str) -> str:
-    """Guest state by VMWRITE, or into the frame."""
-    if field.field is not None:
-        return f"vmwrite(VMCS_{field.field.upper()}, {value});"
-    return f"cpu->guest.{field.name} = {value};"
-
-
 def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
     """Statements as indented lines."""
     lines: list[str] = []
@@ -223,10 +209,10 @@ def outcome(item: ir.End) -> list[str]:
         case "reset":
             return [f'machine_reset("{item.text}");']
         case "stop":
-            return [f'machine_stop(cpu, "{item.text}");']
+            return [f'panic(cpu, "{item.text}");']
         case "forward":
             assert isinstance(item.value, ir.Constant)
-            return [f"{item.text}_forward(cpu, LUV_EXIT_{item.value.name.upper()});", "return;"]
+            return [f"exit_to_vmm(cpu, LUV_EXIT_{item.value.name.upper()});", "return;"]
         case "return":
             return [f"return {result(item.value)};"]
         case _:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.checks.evaluate import setting_of
-from codegen.generate.c_body import expression, write_state
+from codegen.generate.c_body import expression
 from codegen.generate.cpuid import make_views
+from codegen.generate.state import write_state
 from codegen.model.choices import Domain, MemoryRule, Model
 from codegen.model.facts import ControlWord
 from codegen.output import Output

@@ -52,16 +52,16 @@ struct cpu {
     /* An NMI or machine check that hit us, or an INIT that a domU left for, and is dom0's; see nmi.c. */
     union {
         struct {
-            volatile bool nmi_owed, mc_owed, init_owed;
+            volatile bool nmi_pending, mc_pending, init_pending;
         };
-        volatile u32 owed;              /* any of them */
+        volatile u32 pending;              /* any of them */
     };
 
     /* The vCPU of a domU whose VMCS is current here, or 0; and what is dom0's meanwhile. See domu/world.c. */
     struct vcpu *volatile vcpu;
     struct switched *own;
-    u8 *own_area;
-    bool own_known;
+    u8 *dom0_xsave;
+    bool dom0_state_known;
     u64 last_vcpu;                      /* the handle of who ran here last */
 
     u64 gdt[5];
@@ -84,7 +84,7 @@ struct cpu_block {
     u8 df_guard[PAGE_SIZE], df_stack[PAGE_SIZE];
     u8 vmxon[PAGE_SIZE], vmcs[PAGE_SIZE];
     u8 scratch[PAGE_SIZE];              /* stands in for the local APIC in a step */
-    u8 lists[PAGE_SIZE];                /* MSRs that every exit and entry switches; see lists.c */
+    u8 msr_areas[PAGE_SIZE];                /* MSRs that every exit and entry switches; see lists.c */
 };
 
 _Static_assert(sizeof(struct cpu) <= PAGE_SIZE, "struct cpu fits its page");
@@ -94,9 +94,9 @@ static inline struct cpu_block *cpu_block(struct cpu *cpu)
     return (struct cpu_block *)((u8 *)cpu - offsetof(struct cpu_block, cpu));
 }
 
-static inline bool is_owed(const struct cpu *cpu)
+static inline bool has_pending(const struct cpu *cpu)
 {
-    return cpu->owed;
+    return cpu->pending;
 }
 
 extern struct cpu **cpus;

@@ -30,10 +30,10 @@ static struct answer pool_info(u32 which)
     u32 number = (which - 17) / 4;
     if (which < 17 || number >= pool_count)
         return (struct answer){.error = EINVAL};
-    const struct pool *pool = &pools[checked(number, pool_count)];
+    const struct pool *pool = &pools[index_nospec(number, pool_count)];
     switch ((which - 17) % 4) {
     case 0: return answer(pool->base);
-    case 1: return answer(pool->frames * FRAME_SIZE);
+    case 1: return answer(pool->frames * SUPERPAGE_SIZE);
     case 2: return answer(pool->free);
     default: return answer(pool->frames);
     }
@@ -64,7 +64,7 @@ struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason)
     (void)cpu;
     if (index >= cpu_count || reason >= EXIT_COUNT)
         return (struct answer){.error = EINVAL};
-    return answer(cpus[checked(index, cpu_count)]->exit_counts[checked(reason, EXIT_COUNT)]);
+    return answer(cpus[index_nospec(index, cpu_count)]->exit_counts[index_nospec(reason, EXIT_COUNT)]);
 }
 
 struct answer log_read_bytes(struct cpu *cpu, u64 offset)

@@ -83,13 +83,13 @@ static void put_hex(u64 value)
 }
 
 /* Bounded, so that a CPU that stops in the middle of a line does not keep the others quiet. */
-static void lock_take(void)
+static void lock_acquire(void)
 {
     for (u32 tries = 1000000; tries && __atomic_test_and_set(&lock, __ATOMIC_ACQUIRE); tries--)
         host_pause();
 }
 
-static void lock_give(void)
+static void lock_release(void)
 {
     __atomic_clear(&lock, __ATOMIC_RELEASE);
 }
@@ -108,13 +108,13 @@ static void put_text(const char *text, u64 a, u64 b)
 
 void log_line(const char *text, u64 a, u64 b)
 {
-    lock_take();
+    lock_acquire();
     put_text(text, a, b);
     put('\n');
-    lock_give();
+    lock_release();
 }
 
-void loud_text(const char *text, u64 a, u64 b)
+void panic_print(const char *text, u64 a, u64 b)
 {
     if (!loud)
         serial_setup();

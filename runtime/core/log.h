@@ -9,7 +9,7 @@
 void log_line(const char *text, u64 a, u64 b);
 
 /* The same to the ring, COM1 and the screen, without a line's end of its own. */
-void loud_text(const char *text, u64 a, u64 b);
+void panic_print(const char *text, u64 a, u64 b);
 
 /* The byte of the ring that was written as number `at`; 0 for one that is gone or not yet there. */
 u8 log_byte(u64 at);

@@ -42,12 +42,12 @@ static bool variable_covers(u64 base, u64 mask, u64 end, u64 address, struct typ
     bool contiguous = mask + size == end, inside = (address & mask) == (base & mask);
     u64 lo = inside || !contiguous ? round_down(address, size) : base & mask, hi = lo + size;
     if (inside || !contiguous) {
-        s->lo = larger(s->lo, lo);
-        s->hi = smaller(s->hi, hi);
+        s->lo = max(s->lo, lo);
+        s->hi = min(s->hi, hi);
     } else if (address < lo) {
-        s->hi = smaller(s->hi, lo);
+        s->hi = min(s->hi, lo);
     } else {
-        s->lo = larger(s->lo, hi);
+        s->lo = max(s->lo, hi);
     }
     return inside;
 }
@@ -80,7 +80,7 @@ static struct typed_range stretch(const struct mtrrs *m, u64 address)
         return fixed_stretch(m, address);
     struct typed_range s = variable_stretch(m, address);
     if (fixed)
-        s.lo = larger(s.lo, MIB(1));
+        s.lo = max(s.lo, MIB(1));
     return s;
 }
 

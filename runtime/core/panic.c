@@ -12,7 +12,7 @@
 
 #define EXITS_SHOWN 16
 
-volatile bool machine_stopping;
+volatile bool panicking;
 
 static const char *exit_name(u64 reason)
 {
@@ -21,13 +21,13 @@ static const char *exit_name(u64 reason)
 
 static void say(const char *text)
 {
-    loud_text(text, 0, 0);
+    panic_print(text, 0, 0);
 }
 
 static void show(const char *name, u64 value)
 {
     say(name);
-    loud_text(" %\n", value, 0);
+    panic_print(" %\n", value, 0);
 }
 
 static void exits_show(const struct cpu *cpu)
@@ -36,7 +36,7 @@ static void exits_show(const struct cpu *cpu)
     for (u32 i = 0; i < EXIT_COUNT; i++)
         exits += cpu->exit_counts[i];
     say("last exits, newest first:");
-    for (u32 i = 1; i <= smaller(exits, EXITS_SHOWN); i++) {
+    for (u32 i = 1; i <= min(exits, EXITS_SHOWN); i++) {
         say(" ");
         say(exit_name(cpu->last_exits[(u8)(cpu->last_index - i)]));
     }
@@ -74,12 +74,12 @@ static void exit_show(const struct cpu *cpu)
     say(exit_name(reason & EXIT_REASON_BASIC_MASK));
     say(reason & EXIT_REASON_ENTRY_FAILURE ? ", VM entry failed\n" : "\n");
     show("exit_qualification", vmread(VMCS_EXIT_QUALIFICATION));
-    show("guest_rip", vmread(VMCS_GUEST_RIP));
+    show("guest_rip", guest_rip());
     if (reason & EXIT_REASON_ENTRY_FAILURE || check_error(error))
         checks_show();
 }
 
-/* INIT is the one signal that no guest can hold back; its exit sees machine_stopping. */
+/* INIT is the one signal that no guest can hold back; its exit sees panicking. */
 static void others_halt(const struct cpu *own)
 {
     for (u32 i = 0; i < cpu_count; i++)
@@ -92,7 +92,7 @@ static __attribute__((noreturn)) void end(const char *error, const char *why, u6
     say("luvalley: error[");
     say(error);
     say("]: ");
-    loud_text(why, a, b);
+    panic_print(why, a, b);
     say("\n");
     host_halt();
 }
@@ -102,10 +102,10 @@ void boot_stop(const char *error, const char *why)
     end(error, why, 0, 0);
 }
 
-void machine_stop_at(struct cpu *cpu, const char *why, u64 a, u64 b)
+void panic_at(struct cpu *cpu, const char *why, u64 a, u64 b)
 {
     static struct cpu *stopper;
-    if (__atomic_exchange_n(&machine_stopping, true, __ATOMIC_SEQ_CST)) {
+    if (__atomic_exchange_n(&panicking, true, __ATOMIC_SEQ_CST)) {
         if (cpu && cpu == stopper)
             end("stopped", why, a, b);  /* in the middle of its own dump */
         host_halt();
@@ -119,9 +119,9 @@ void machine_stop_at(struct cpu *cpu, const char *why, u64 a, u64 b)
     end("stopped", why, a, b);
 }
 
-void machine_stop(struct cpu *cpu, const char *why)
+void panic(struct cpu *cpu, const char *why)
 {
-    machine_stop_at(cpu, why, 0, 0);
+    panic_at(cpu, why, 0, 0);
 }
 
 /* The reset control register, the keyboard controller, and a triple fault: one of them works. */

@@ -46,7 +46,7 @@ trap_common:
         call trap_handle
         pop rsp
         cmp qword [rsp + FRAME_VECTOR], VECTOR_MC
-        je machine_check_leave
+        je machine_check_return
         pop rax
         pop rcx
         pop rdx
@@ -61,7 +61,7 @@ trap_common:
 
 ; Back without IRET, which would let in an NMI while an earlier one, that the machine check hit, still has the NMI's
 ; stack. SDM: 6.7.1
-machine_check_leave:
+machine_check_return:
         mov rax, [rsp + FRAME_RSP]
         sub rax, 16
         mov rcx, [rsp + FRAME_RFLAGS]

@@ -60,7 +60,7 @@ void watch_apply(struct cpu *cpu)
     *region = cpu->watching && by_page ? (struct region){page, page + PAGE_SIZE} : (struct region){0, 0};
     if (region->lo != old.lo)
         memory_reset(cpu);
-    nmi_controls(cpu);
+    nmi_update_controls(cpu);
 }
 
 /* Not while a page is lent, whose write is still to come. */
@@ -76,10 +76,10 @@ bool watch_covers(const struct cpu *cpu, u64 gpa)
     return gpa >= region->lo && gpa < region->hi;
 }
 
-void watch_written(struct cpu *cpu, u32 offset, u32 value)
+void watch_apic_write(struct cpu *cpu, u32 offset, u32 value)
 {
     u32 destination = apic_read(APIC_ICR_HIGH) >> XAPIC_DESTINATION_SHIFT;
-    if (offset == APIC_ICR_LOW && is_on() && ipi_take(cpu, destination, value))
+    if (offset == APIC_ICR_LOW && is_on() && ipi_emulate(cpu, destination, value))
         return;
     if (offset == APIC_LDR)
         cpu->logical_id = value;
@@ -92,7 +92,7 @@ bool apic_icr_write(struct cpu *cpu, u64 value)
 {
     if (!apic_is_x2())
         return false;
-    if (is_on() && ipi_take(cpu, (u32)(value >> 32), (u32)value))
+    if (is_on() && ipi_emulate(cpu, (u32)(value >> 32), (u32)value))
         return true;
     return host_wrmsr_try(IA32_X2APIC_ICR, value);
 }

@@ -23,4 +23,4 @@ void watch_update(struct cpu *cpu);
 /* Whether a write to gpa is to be looked at. */
 bool watch_covers(const struct cpu *cpu, u64 gpa);
 /* The guest has written `value` to the register of the page at `offset`. */
-void watch_written(struct cpu *cpu, u32 offset, u32 value);
+void watch_apic_write(struct cpu *cpu, u32 offset, u32 value);

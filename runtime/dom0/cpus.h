@@ -11,13 +11,13 @@
 enum vcpu_start { START_RUNNING, START_WAITING, START_ABSENT, START_VECTOR = 0x100 };
 
 /* The first CPU starts at the low page's boot stub. */
-__attribute__((noreturn)) void vcpu_start_disk(struct cpu *cpu);
+__attribute__((noreturn)) void cpu_start_disk(struct cpu *cpu);
 /* Waits in root mode until another CPU of dom0 sends a start-up IPI, and starts there. */
-__attribute__((noreturn)) void vcpu_park(struct cpu *cpu);
+__attribute__((noreturn)) void cpu_park(struct cpu *cpu);
 
 /* A start-up IPI enters the guest anew. SDM: 26.2 */
-__attribute__((noreturn)) void vcpu_sipi(struct cpu *cpu, u8 vector);
+__attribute__((noreturn)) void cpu_sipi(struct cpu *cpu, u8 vector);
 
 /* The same as the sender means them, while its APIC is watched. False: the processor does INIT by itself by now. */
-bool vcpu_init_send(struct cpu *target);
-void vcpu_sipi_send(struct cpu *target, u8 vector);
+bool cpu_init_send(struct cpu *target);
+void cpu_sipi_send(struct cpu *target, u8 vector);

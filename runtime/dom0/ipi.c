@@ -47,12 +47,12 @@ static bool is_addressed(const struct cpu *from, const struct cpu *target, u32 d
 static bool deliver(struct cpu *target, u32 delivery, u8 vector)
 {
     if (delivery == APIC_ICR_DELIVERY_INIT)
-        return vcpu_init_send(target);
-    vcpu_sipi_send(target, vector);
+        return cpu_init_send(target);
+    cpu_sipi_send(target, vector);
     return true;
 }
 
-bool ipi_take(struct cpu *cpu, u32 destination, u32 command)
+bool ipi_emulate(struct cpu *cpu, u32 destination, u32 command)
 {
     u32 delivery = (command & APIC_ICR_DELIVERY_MASK) >> APIC_ICR_DELIVERY_SHIFT;
     if (delivery != APIC_ICR_DELIVERY_INIT && delivery != APIC_ICR_DELIVERY_STARTUP)

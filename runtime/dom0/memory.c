@@ -60,11 +60,11 @@ void memory_fill(struct cpu *cpu, u64 gpa)
         return;
     memory_reset(cpu);
     if (!ept_fill(&cpu->ept, &cpu->map, gpa))
-        machine_stop(cpu, "dom0 uses a physical address that its tables cannot map");
+        panic(cpu, "dom0 uses a physical address that its tables cannot map");
 }
 
 /* Reads: the first one of each 2 MiB, for then the tables are filled. Writes: all; the log has the 1st, 2nd, 4th ... */
-static void hidden_note(struct cpu *cpu, u64 gpa, bool write)
+static void hidden_access_log(struct cpu *cpu, u64 gpa, bool write)
 {
     u32 count = write ? cpu->hidden_writes + 1 : ++cpu->hidden_reads;
     if (!(count & (count - 1)))
@@ -81,7 +81,7 @@ void memory_fault(struct cpu *cpu, u64 gpa, bool write)
     struct ept_range range = ept_range(&cpu->map, gpa);
     memory_fill(cpu, gpa);
     if (range.what == MEMORY_HIDE)
-        hidden_note(cpu, gpa, write);
+        hidden_access_log(cpu, gpa, write);
     if (write && !(range.rights & EPT_WRITE))
         step_begin(cpu, gpa, false);
 }

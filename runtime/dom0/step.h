@@ -28,7 +28,7 @@ struct step {
 void step_begin(struct cpu *cpu, u64 gpa, bool apic);
 
 /* The event is delivered: what was lent for it goes back. */
-void step_delivered(struct cpu *cpu);
+void step_end_delivery(struct cpu *cpu);
 
 /* INIT arrives, or the tables are emptied: nothing is lent any more. */
 void step_cancel(struct cpu *cpu);

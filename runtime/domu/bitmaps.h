@@ -4,6 +4,6 @@
 #include "core/types.h"
 
 /* Once; false: there is no page for it. */
-bool bitmaps_init(void);
+bool msr_bitmaps_init(void);
 /* For the current VMCS: its guest's CPUID has the controls, or not. */
-void bitmap_choose(bool has_controls);
+void msr_bitmap_select(bool has_controls);

@@ -6,7 +6,7 @@
 static struct domain *domain_at(u64 handle)
 {
     u64 index = handle & HANDLE_INDEX_MASK;
-    return domains && index < DOMAINS_MAX ? &domains[checked(index, DOMAINS_MAX)] : 0;
+    return domains && index < DOMAINS_MAX ? &domains[index_nospec(index, DOMAINS_MAX)] : 0;
 }
 
 /* Who only knows the secret, and root, may also go on with the end of one. */
@@ -35,22 +35,22 @@ static bool is_for(const struct cpu *cpu, const struct domain *domain, u64 handl
 }
 
 /* Asked before too: a stranger waits for nobody's lock, nor does anybody for a stranger. */
-u32 domain_enter(struct cpu *cpu, u64 handle, u32 who, struct domain **found)
+u32 domain_acquire(struct cpu *cpu, u64 handle, u32 who, struct domain **found)
 {
     handle = handle_resolve(cpu, handle, who);
     struct domain *domain = domain_at(handle);
     if (!domain || !is_for(cpu, domain, handle, who))
         return ENOENT;
-    lock_take(&domain->lock);
+    lock_acquire(&domain->lock);
     if (is_for(cpu, domain, handle, who)) {
         *found = domain;
         return 0;
     }
-    lock_give(&domain->lock);
+    lock_release(&domain->lock);
     return ENOENT;
 }
 
-void domain_leave(struct domain *domain)
+void domain_release(struct domain *domain)
 {
-    lock_give(&domain->lock);
+    lock_release(&domain->lock);
 }

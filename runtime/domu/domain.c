@@ -16,7 +16,7 @@
 #include "domu/walk.h"
 #include "domu/switch.h"
 
-#define TABLES_AT_ONCE 64u
+#define TABLES_PER_CALL 64u
 
 struct domain *domains;
 
@@ -31,8 +31,8 @@ void domains_init(void)
 {
     u32 pages = pools_pages();
     pages_init(region_take(pages), pages);
-    u64 domain_pages = page_take(pages_for(DOMAINS_MAX * sizeof(struct domain)));
-    u64 vcpu_pages = page_take(pages_for(VCPUS_MAX * sizeof(struct vcpu)));
+    u64 domain_pages = page_alloc(pages_for(DOMAINS_MAX * sizeof(struct domain)));
+    u64 vcpu_pages = page_alloc(pages_for(VCPUS_MAX * sizeof(struct vcpu)));
     if (!domain_pages || !vcpu_pages || !pools_init() || !domu_init())
         return;
     vcpus = hv_virt(vcpu_pages);
@@ -85,7 +85,7 @@ static u32 domain_fill(struct cpu *cpu, struct domain *domain, u32 pool, u64 add
 {
     domain_clear(domain);
     domain->pool = pool;
-    domain->owner = vmread(VMCS_GUEST_CR3) & CR3_SPACE;
+    domain->owner = guest_cr3() & CR3_SPACE;
     domain->secret[0] = cpu->guest.r8;
     domain->secret[1] = cpu->guest.r9;
     domain->proof_address = address;
@@ -107,9 +107,9 @@ static struct answer slot_take(struct cpu *cpu, u32 pool, u64 address, u64 frame
     struct domain *domain = free_find(pool);
     if (!domain)
         return (struct answer){.error = reap(cpu, pool, 0)};
-    lock_take(&domain->lock);
+    lock_acquire(&domain->lock);
     u32 error = domain_fill(cpu, domain, pool, address, frame);
-    lock_give(&domain->lock);
+    lock_release(&domain->lock);
     return (struct answer){.value = error ? 0 : domain->handle, .error = error};
 }
 
@@ -127,9 +127,9 @@ struct answer domain_create(struct cpu *cpu, u32 flags, u64 address)
     u32 pool = pool_at(frame);
     if (pool == POOLS_MAX)
         return (struct answer){.error = EPERM};
-    lock_take(&lock);
+    lock_acquire(&lock);
     struct answer answer = slot_take(cpu, pool, page, frame);
-    lock_give(&lock);
+    lock_release(&lock);
     return answer;
 }
 
@@ -137,7 +137,7 @@ struct answer domain_create(struct cpu *cpu, u32 flags, u64 address)
 u32 domain_end(struct cpu *cpu, struct domain *domain)
 {
     __atomic_store_n(&domain->state, DOMAIN_DYING, __ATOMIC_SEQ_CST);
-    if (!vcpus_free(cpu, domain) || !tables_free(domain, TABLES_AT_ONCE) || !frames_free(domain))
+    if (!vcpus_free(cpu, domain) || !tables_free(domain, TABLES_PER_CALL) || !superpages_free(domain))
         return EAGAIN;
     domain->handle = 0;
     __atomic_store_n(&domain->state, DOMAIN_FREE, __ATOMIC_RELEASE);
@@ -149,7 +149,7 @@ struct answer domain_destroy(struct cpu *cpu, struct domain *domain)
     return (struct answer){.error = domain_end(cpu, domain)};
 }
 
-enum { STAT_COUNTS = COUNT_REASONS + EXIT_COUNT, STAT_FRAMES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
+enum { STAT_COUNTS = COUNT_REASONS + EXIT_COUNT, STAT_SUPERPAGES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
 
 static u32 vcpus_count(const struct domain *domain)
 {
@@ -164,7 +164,7 @@ static u64 count_of(const struct domain *domain, u32 which)
     u64 sum = 0;
     for (u32 i = 0; i < DOMAIN_VCPUS_MAX; i++)
         if (domain->vcpus[i])
-            sum += domain->vcpus[i]->counts[checked(which, STAT_COUNTS)];
+            sum += domain->vcpus[i]->counts[index_nospec(which, STAT_COUNTS)];
     return sum;
 }
 
@@ -174,7 +174,7 @@ struct answer domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
     if (which < STAT_COUNTS)
         return (struct answer){.value = count_of(domain, which)};
     switch (which) {
-    case STAT_FRAMES: return (struct answer){.value = domain->frames};
+    case STAT_SUPERPAGES: return (struct answer){.value = domain->frames};
     case STAT_POOL: return (struct answer){.value = domain->pool};
     case STAT_VCPUS: return (struct answer){.value = vcpus_count(domain)};
     case STAT_STATE: return (struct answer){.value = domain->state};
@@ -187,9 +187,9 @@ struct answer domain_list(struct cpu *cpu, u32 index)
     (void)cpu;
     if (index >= DOMAINS_MAX)
         return (struct answer){.error = EINVAL};
-    u64 handle = domains ? domains[checked(index, DOMAINS_MAX)].handle : 0;
+    u64 handle = domains ? domains[index_nospec(index, DOMAINS_MAX)].handle : 0;
     return (struct answer){.value = handle, .error = handle ? 0 : ENOENT};
 }
 
 _Static_assert(offsetof(struct domain, lock) == 0, "all behind it is cleared");
-_Static_assert(STAT_COUNTS <= STAT_FRAMES, "numbers of domain_stat");
+_Static_assert(STAT_COUNTS <= STAT_SUPERPAGES, "numbers of domain_stat");

@@ -42,17 +42,17 @@ struct vcpu {
     u32 xsave_pages;
     struct domain *domain;              /* the last one's until a new one has it: who looks before taking it finds one */
 
-    volatile u64 entered; /* its domain's generation when a CPU last went in. Cleared from here on for a new one */
+    volatile u64 entry_generation; /* its domain's generation when a CPU last went in. Cleared from here on for a new one */
     u64 handle; /* 0: free */
     u32 index, apic_id; /* within its domain */
     u32 last_cpu; /* where translations of it may be cached; NO_CPU: nowhere that counts */
 
     u64 block; /* physical address of 32 KiB in the pool */
     struct luv_run *run; /* in it, in the direct map */
-    volatile u8 *leave_now; /* kvm_run.immediate_exit */
+    volatile u8 *immediate_exit; /* kvm_run.immediate_exit */
     u8 *area; /* LUV_STATE_SIZE bytes for get and set */
 
-    u8 *tpr, *extended; /* in them: the TPR's byte, the XSAVE area */
+    u8 *tpr, *xsave_area; /* in them: the TPR's byte, the XSAVE area */
     u32 requests; /* the run page's, as they were last taken */
     bool left; /* the handler of this exit has forwarded it */
     u32 exit; /* as what: enum luv_exit */
@@ -87,8 +87,8 @@ struct domain {
 };
 
 /* The dispatcher's: rights are asked once something is held. 0, or the errno. */
-u32 domain_enter(struct cpu *cpu, u64 handle, u32 who, struct domain **domain);
-void domain_leave(struct domain *domain);
+u32 domain_acquire(struct cpu *cpu, u64 handle, u32 who, struct domain **domain);
+void domain_release(struct domain *domain);
 
 /* A VMCS in the state after RESET, in the pages that vcpu->vmcs, tpr_page, xsave name; blocks and domain are set. */
 void vcpu_prepare(struct cpu *cpu, struct vcpu *vcpu);
@@ -99,6 +99,6 @@ u32 domu_xsave_size(void);
 u32 domu_tsc_khz(void);
 
 /* Ends the exit: the VMM is told, with what the VMCS says. */
-void domu_forward(struct cpu *cpu, u32 kind);
+void exit_to_vmm(struct cpu *cpu, u32 kind);
 /* An exit that the domain's controls exclude. */
-void domu_unforeseen(struct cpu *cpu);
+void domu_exit_unexpected(struct cpu *cpu);

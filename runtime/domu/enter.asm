@@ -22,7 +22,7 @@ global domu_enter, domu_arrive
 bits 64
 section .text
 ; RDI: struct luv_run, whose registers become the guest's; ESI: not 0 if this VMCS was launched since it was made clear.
-; EAX: 1 after an exit, 0 if the processor refused the instruction itself. SDM: 27.1
+; EAX: 1 after an exit, 0 if the processor entry_refused the instruction itself. SDM: 27.1
 domu_enter:
         push rbp
         push rdi
@@ -46,9 +46,9 @@ domu_enter:
         mov rdi, [rdi + RUN_RDI]
         jnz .again
         vmlaunch
-        jmp .refused
+        jmp .entry_refused
 .again: vmresume
-.refused:
+.entry_refused:
         pop rdi
         xor eax, eax
         jmp back

@@ -17,18 +17,18 @@
 static void debug_prepare(struct cpu *cpu)
 {
     u64 own = cpu->vcpu->debug_loaded ? TRAP_BITS : 0, cause = vmread(VMCS_EXIT_QUALIFICATION);
-    debug_load(cpu);
+    debug_load_guest(cpu);
     u64 set = cause & (own | DR6_BD | DR6_BS);
     host_write_dr6((host_read_dr6() & ~(u64)TRAP_BITS) | set);
-    vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~(u64)DR7_GD);
+    set_guest_dr7(guest_dr7() & ~(u64)DR7_GD);
 }
 
 /* With a shadow left and TF set the entry insists on the step's trap. SDM: 27.3.1.5 */
 static void step_keep(void)
 {
     u64 shadow = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS;
-    if (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF && vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & shadow)
-        guest_single_step();
+    if (guest_rflags() & RFLAGS_TF && guest_interruptibility() & shadow)
+        guest_pend_single_step();
 }
 
 static void reflect(struct cpu *cpu, u64 info)
@@ -46,35 +46,35 @@ static void reflect(struct cpu *cpu, u64 info)
         guest_inject(cpu, vector);
 }
 
-u8 exception_left(struct cpu *cpu)
+u8 handle_exception(struct cpu *cpu)
 {
     u64 info = vmread(VMCS_EXIT_INTERRUPTION_INFO);
     u32 vector = info & EXIT_INTERRUPTION_INFO_VECTOR_MASK;
     if (vector == VECTOR_MC) {
-        machine_check_left(cpu);
-        return EXCEPTION_OURS;
+        handle_machine_check(cpu);
+        return EXCEPTION_TO_DOM0;
     }
     if (cpu->vcpu->exceptions >> vector & 1)
-        return EXCEPTION_WANTED;
+        return EXCEPTION_TO_VMM;
     reflect(cpu, info);
-    return EXCEPTION_REFLECTED;
+    return EXCEPTION_INJECTED;
 }
 
 /* dom0's: its window opens when its VMCS is current again. See vmcs_return. */
-void nmi_left(struct cpu *cpu)
+void handle_nmi(struct cpu *cpu)
 {
     nmi_unmask();
-    cpu->nmi_owed = true;
+    cpu->nmi_pending = true;
 }
 
-void init_left(struct cpu *cpu)
+void handle_init(struct cpu *cpu)
 {
-    cpu->init_owed = true;
+    cpu->init_pending = true;
 }
 
-void machine_check_left(struct cpu *cpu)
+void handle_machine_check(struct cpu *cpu)
 {
-    cpu->mc_owed = true;
+    cpu->mc_pending = true;
 }
 
 u64 cr4_permitted(struct cpu *cpu)
@@ -85,8 +85,8 @@ u64 cr4_permitted(struct cpu *cpu)
 /* The guest's writes to its clock. SDM: 18.17.3 */
 static void clock_set(struct vcpu *vcpu, u64 offset)
 {
-    vcpu->tsc_adjust += offset - vmread(VMCS_TSC_OFFSET);
-    vmwrite(VMCS_TSC_OFFSET, offset);
+    vcpu->tsc_adjust += offset - tsc_offset();
+    set_tsc_offset(offset);
 }
 
 void tsc_write(struct cpu *cpu, u64 value)
@@ -101,10 +101,10 @@ u64 tsc_adjust_read(struct cpu *cpu)
 
 void tsc_adjust_write(struct cpu *cpu, u64 value)
 {
-    clock_set(cpu->vcpu, vmread(VMCS_TSC_OFFSET) + value - cpu->vcpu->tsc_adjust);
+    clock_set(cpu->vcpu, tsc_offset() + value - cpu->vcpu->tsc_adjust);
 }
 
-void dr_left(struct cpu *cpu)
+void handle_dr_access(struct cpu *cpu)
 {
-    debug_load(cpu);
+    debug_load_guest(cpu);
 }

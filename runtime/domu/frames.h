@@ -4,4 +4,4 @@
 #include "domu/domu.h"
 
 /* Gives back some of what a domain owns that no CPU uses any more; true: that was all. */
-bool frames_free(struct domain *domain);
+bool superpages_free(struct domain *domain);

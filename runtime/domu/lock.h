@@ -10,11 +10,11 @@ struct lock {
 };
 
 /* A CPU that stops the machine gives nothing back. */
-static inline void lock_take(struct lock *lock)
+static inline void lock_acquire(struct lock *lock)
 {
     u32 mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_ACQ_REL);
     while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine) {
-        if (machine_stopping)
+        if (panicking)
             host_halt();
         host_pause();
     }
@@ -27,7 +27,7 @@ static inline bool lock_try(struct lock *lock)
     return __atomic_compare_exchange_n(&lock->next, &now, now + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-static inline void lock_give(struct lock *lock)
+static inline void lock_release(struct lock *lock)
 {
     __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
 }

@@ -19,7 +19,7 @@ static struct answer answer(u64 value, u32 error)
 
 static u64 chunk_end(u64 guest, u64 end)
 {
-    return smaller(end, round_down(guest, PAGE_2M) + PAGE_2M);
+    return min(end, round_down(guest, PAGE_2M) + PAGE_2M);
 }
 
 static bool is_range(u64 guest, u64 size)
@@ -31,7 +31,7 @@ static bool is_range(u64 guest, u64 size)
 static u32 piece_map(struct domain *domain, u64 guest, u64 physical, u64 size, u32 rights, u64 *done)
 {
     for (u64 part, at = 0; at < size; at += part) {
-        part = smaller(size - at, FRAME_SIZE - (physical + at) % FRAME_SIZE);
+        part = min(size - at, SUPERPAGE_SIZE - (physical + at) % SUPERPAGE_SIZE);
         if (!pool_owned(&pools[domain->pool], physical + at, domain->index))
             return EPERM;
         u32 error = tables_map(domain, guest + at, physical + at, part, rights, done);
@@ -58,7 +58,7 @@ static u32 range_map(struct domain *domain, u64 guest, u64 address, u64 size, u3
 }
 
 /* Pages for tables that a dead one has can be had. */
-static u32 page_wanted(struct cpu *cpu, const struct domain *domain, u32 error)
+static u32 reap_for_page(struct cpu *cpu, const struct domain *domain, u32 error)
 {
     return error == ENOMEM ? reap(cpu, domain->pool, domain) : error;
 }
@@ -72,15 +72,15 @@ struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 
         address + size < address)
         return answer(0, EINVAL);
     u32 error = range_map(domain, guest, address, size, rights, &done);
-    return answer(done, page_wanted(cpu, domain, error));
+    return answer(done, reap_for_page(cpu, domain, error));
 }
 
-bool domain_is_quiet(const struct domain *domain)
+bool domain_is_flushed(const struct domain *domain)
 {
     u64 now = domain->generation;
     for (u32 i = 0; i < DOMAIN_VCPUS_MAX; i++) {
         const struct vcpu *vcpu = domain->vcpus[i];
-        if (vcpu && __atomic_load_n(&vcpu->cpu, __ATOMIC_SEQ_CST) && __atomic_load_n(&vcpu->entered, __ATOMIC_SEQ_CST) != now)
+        if (vcpu && __atomic_load_n(&vcpu->cpu, __ATOMIC_SEQ_CST) && __atomic_load_n(&vcpu->entry_generation, __ATOMIC_SEQ_CST) != now)
             return false;
     }
     return true;
@@ -90,7 +90,7 @@ bool domain_is_quiet(const struct domain *domain)
 static u64 step_end(const struct place *place, u64 guest, u64 end)
 {
     if (place->level > 1 && !place->value)
-        return smaller(end, round_down(guest, place->size) + place->size);
+        return min(end, round_down(guest, place->size) + place->size);
     return chunk_end(guest, end);
 }
 
@@ -119,9 +119,9 @@ struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u6
     u32 error = range_clear(domain, guest, size, &done, &cleared);
     if (cleared)
         __atomic_add_fetch(&domain->generation, 1, __ATOMIC_SEQ_CST);
-    if (!error && !domain_is_quiet(domain))
+    if (!error && !domain_is_flushed(domain))
         error = EAGAIN;
-    return answer(done, page_wanted(cpu, domain, error));
+    return answer(done, reap_for_page(cpu, domain, error));
 }
 
 /* A CPU that knows a page as dirty does not mark it again before it has forgotten that: hence a new generation. */
@@ -132,8 +132,8 @@ struct answer memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u3
         return answer(0, ENOSYS);
     if (!pages || pages > DIRTY_PAGES_MAX || !is_range(guest, pages * PAGE_SIZE) || chunk_end(guest, end) != end)
         return answer(0, EINVAL);
-    u32 error = tables_harvest(domain, guest, pages, &dirty);
+    u32 error = tables_collect_dirty(domain, guest, pages, &dirty);
     if (dirty)
         __atomic_add_fetch(&domain->generation, 1, __ATOMIC_SEQ_CST);
-    return answer(dirty, page_wanted(cpu, domain, error));
+    return answer(dirty, reap_for_page(cpu, domain, error));
 }

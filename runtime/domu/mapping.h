@@ -4,4 +4,4 @@
 #include "domu/domu.h"
 
 /* Whether no CPU uses what was taken out of the tables before. */
-bool domain_is_quiet(const struct domain *domain);
+bool domain_is_flushed(const struct domain *domain);

@@ -31,9 +31,9 @@ static int field_index(u32 msr)
     return -1;
 }
 
-static u64 clock_get(void)
+static u64 tsc_get(void)
 {
-    return host_rdtsc() + vmread(VMCS_TSC_OFFSET);
+    return host_rdtsc() + tsc_offset();
 }
 
 /* Clocks that are meant to agree do: one that would be within a second of the last that was set is that one. */
@@ -43,21 +43,21 @@ static void clock_set(struct vcpu *vcpu, u64 value)
     if (offset - last + CLOCK_NEAR < 2 * CLOCK_NEAR)
         offset = last;
     vcpu->domain->tsc_offset = offset;
-    vmwrite(VMCS_TSC_OFFSET, offset);
+    set_tsc_offset(offset);
 }
 
 bool msr_get(struct vcpu *vcpu, u32 msr, u64 *value)
 {
     int field = field_index(msr);
-    const u64 *swapped = swapped_value(vcpu, msr);
+    const u64 *switched = switched_msr(vcpu, msr);
     if (msr == IA32_TIME_STAMP_COUNTER)
-        *value = clock_get();
+        *value = tsc_get();
     else if (msr == IA32_TSC_ADJUST)
         *value = vcpu->tsc_adjust;
     else if (field >= 0)
         *value = vmread(fields[field].field);
-    else if (swapped)
-        *value = *swapped;
+    else if (switched)
+        *value = *switched;
     else
         return false;
     return true;
@@ -75,27 +75,27 @@ static bool field_set(u32 i, u64 value)
     }
     if (value & ~(u64)EFER_KNOWN)
         return false;
-    efer_set((value & ~(u64)EFER_LMA) | (vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA));
+    efer_set((value & ~(u64)EFER_LMA) | (guest_efer() & EFER_LMA));
     return true;
 }
 
 /* Guests have no supervisor state: dom0's is in the registers while they run. */
-static bool swapped_set(u32 msr, u64 *swapped, u64 value)
+static bool switched_msr_set(u32 msr, u64 *switched, u64 value)
 {
-    if (msr == IA32_XSS ? value != 0 : !swapped_is_valid(msr, value))
+    if (msr == IA32_XSS ? value != 0 : !switched_msr_is_valid(msr, value))
         return false;
-    *swapped = value;
+    *switched = value;
     return true;
 }
 
 bool msr_set(struct vcpu *vcpu, u32 msr, u64 value)
 {
     int field = field_index(msr);
-    u64 *swapped = swapped_value(vcpu, msr);
+    u64 *switched = switched_msr(vcpu, msr);
     if (field >= 0)
         return field_set((u32)field, value);
-    if (swapped)
-        return swapped_set(msr, swapped, value);
+    if (switched)
+        return switched_msr_set(msr, switched, value);
     if (msr == IA32_TIME_STAMP_COUNTER)
         clock_set(vcpu, value);
     else if (msr == IA32_TSC_ADJUST)

@@ -63,13 +63,13 @@ static u32 find(u32 pages)
     return count;
 }
 
-u64 page_take(u32 pages)
+u64 page_alloc(u32 pages)
 {
-    lock_take(&lock);
+    lock_acquire(&lock);
     u32 page = left < pages ? count : find(pages);
     if (page < count)
         mark(page, pages, true);
-    lock_give(&lock);
+    lock_release(&lock);
     if (page == count)
         return 0;
     u64 physical = first + page * PAGE_SIZE;
@@ -77,13 +77,13 @@ u64 page_take(u32 pages)
     return physical;
 }
 
-void page_give(u64 physical, u32 pages)
+void page_free(u64 physical, u32 pages)
 {
     u32 page = (u32)((physical - first) / PAGE_SIZE);
-    lock_take(&lock);
+    lock_acquire(&lock);
     mark(page, pages, false);
     lowest = page < lowest ? page : lowest;
-    lock_give(&lock);
+    lock_release(&lock);
 }
 
 u32 pages_left(void)

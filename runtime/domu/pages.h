@@ -6,6 +6,6 @@
 /* `count` pages from `physical` on; the first ones keep the books. */
 void pages_init(u64 physical, u32 count);
 /* Contiguous, zeroed, physical; 0: there are none. */
-u64 page_take(u32 count);
-void page_give(u64 physical, u32 count);
+u64 page_alloc(u32 count);
+void page_free(u64 physical, u32 count);
 u32 pages_left(void);

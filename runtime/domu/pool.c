@@ -8,10 +8,10 @@
 #include "core/panic.h"
 
 #define LOWEST MIB(16)                  /* loaders work below */
-#define GAP FRAME_SIZE                  /* of memory that stays dom0's, on both sides of a pool */
+#define GAP SUPERPAGE_SIZE                  /* of memory that stays dom0's, on both sides of a pool */
 #define SPARE 256                       /* hidden pages of a pool besides a table for each frame: roots, VMCSs, areas */
 #define COMMON 64                       /* for the tables of domains and vCPUs, and a bitmap */
-#define AREA_MOST 2                     /* pages of a CPU's XSAVE area */
+#define AREA_PAGES_MAX 2                     /* pages of a CPU's XSAVE area */
 
 struct pool pools[POOLS_MAX];
 u32 pool_count;
@@ -26,7 +26,7 @@ void pools_size(const u32 *frames, u32 count)
 /* None beside another: of two ranges side by side dom0 makes one device, and one device is one trust domain. */
 static void pool_place(struct pool *pool)
 {
-    u64 size = pool->frames * FRAME_SIZE, found = region_find(size + 2 * GAP, LOWEST, region_ram_end());
+    u64 size = pool->frames * SUPERPAGE_SIZE, found = region_find(size + 2 * GAP, LOWEST, region_ram_end());
     if (!found)
         boot_stop("pool", "there is no free memory of this size in one piece, by 2 MiB and with as much around it, for a pool");
     pool->base = found + GAP;
@@ -64,13 +64,13 @@ u32 pools_pages(void)
         pages += (u32)pools[i].pages + books_pages(&pools[i]);
     if (!pages)
         return 0;
-    pages += COMMON + AREA_MOST * cpu_count;
+    pages += COMMON + AREA_PAGES_MAX * cpu_count;
     return pages + pages / (8 * (u32)PAGE_SIZE - 1) + 1;        /* a bit for each */
 }
 
 static bool pool_init(struct pool *pool)
 {
-    u64 books = page_take(books_pages(pool));
+    u64 books = page_alloc(books_pages(pool));
     if (!books)
         return false;
     pool->frame = hv_virt(books);
@@ -90,23 +90,23 @@ bool pools_init(void)
 u32 pool_at(u64 physical)
 {
     for (u32 i = 0; i < pool_count; i++)
-        if (physical - pools[i].base < pools[i].frames * FRAME_SIZE)
+        if (physical - pools[i].base < pools[i].frames * SUPERPAGE_SIZE)
             return i;
     return POOLS_MAX;
 }
 
 struct frame *pool_owned(const struct pool *pool, u64 physical, u32 domain)
 {
-    u64 number = (physical - pool->base) / FRAME_SIZE;
+    u64 number = (physical - pool->base) / SUPERPAGE_SIZE;
     if (physical < pool->base || number >= pool->frames || pool->frame[number].owner != domain + 1)
         return 0;
     return &pool->frame[number];
 }
 
-u64 pool_page_take(struct pool *pool, u32 count)
+u64 pool_page_alloc(struct pool *pool, u32 count)
 {
     if (__atomic_sub_fetch(&pool->pages, count, __ATOMIC_RELAXED) >= 0) {
-        u64 physical = page_take(count);
+        u64 physical = page_alloc(count);
         if (physical)
             return physical;
     }
@@ -114,8 +114,8 @@ u64 pool_page_take(struct pool *pool, u32 count)
     return 0;
 }
 
-void pool_page_give(struct pool *pool, u64 physical, u32 count)
+void pool_page_free(struct pool *pool, u64 physical, u32 count)
 {
-    page_give(physical, count);
+    page_free(physical, count);
     __atomic_add_fetch(&pool->pages, count, __ATOMIC_RELAXED);
 }

@@ -8,12 +8,12 @@
 #include "core/types.h"
 
 #define POOLS_MAX 8                     /* option_pool.asm has it too */
-#define FRAME_SIZE PAGE_2M
-#define FRAMES_OF(bytes) ((u32)((bytes) / FRAME_SIZE))
+#define SUPERPAGE_SIZE PAGE_2M
+#define SUPERPAGES_OF(bytes) ((u32)((bytes) / SUPERPAGE_SIZE))
 
 struct frame {
     u64 pages;                          /* of 4 KiB that its owner's tables show, each as often as they do */
-    u16 blocks;                         /* vCPUs' blocks in it */
+    u16 vcpu_areas;                         /* vCPUs' blocks in it */
     u8 owner;                           /* the domain's index + 1, 0: nobody */
     bool dirty;                         /* somebody's data are in it, or what the boot left */
 };
@@ -44,5 +44,5 @@ u32 pool_at(u64 physical);
 struct frame *pool_owned(const struct pool *pool, u64 physical, u32 domain);
 
 /* Hidden pages on a pool's account. */
-u64 pool_page_take(struct pool *pool, u32 count);
-void pool_page_give(struct pool *pool, u64 physical, u32 count);
+u64 pool_page_alloc(struct pool *pool, u32 count);
+void pool_page_free(struct pool *pool, u64 physical, u32 count);

@@ -32,12 +32,12 @@ static void choices_write(struct cpu *cpu, struct vcpu *vcpu)
     controls_write(domu_controls, domu_control_word, DOMU_CONTROL_WORDS);
     host_state_write(cpu, domu_arrive);
     addresses_write(vcpu);
-    swapped_prepare(vcpu);
+    switched_msrs_prepare(vcpu);
     zeros_write(domu_control_word[DOMU_WORD_SECONDARY]);
     vmwrite(VMCS_EXCEPTION_BITMAP, DOMU_EXCEPTION_BITMAP);
     vmwrite(VMCS_CR0_GUEST_HOST_MASK, DOMU_CR0_OWNED);
     cr4_permit(vcpu, cr4_possible());
-    vmwrite(VMCS_TSC_OFFSET, vcpu->domain->tsc_offset);
+    set_tsc_offset(vcpu->domain->tsc_offset);
 }
 
 static void state_reset(struct cpu *cpu)
@@ -51,7 +51,7 @@ static void state_reset(struct cpu *cpu)
 
 static void switched_reset(struct vcpu *vcpu)
 {
-    u8 *area = vcpu->extended = hv_virt(vcpu->xsave);
+    u8 *area = vcpu->xsave_area = hv_virt(vcpu->xsave);
     vcpu->tpr = (u8 *)hv_virt(vcpu->tpr_page) + TPR_OFFSET;
     vcpu->state.dr6 = DR6_AFTER_RESET;
     vcpu->state.xcr0 = XCR0_X87;
@@ -65,14 +65,14 @@ void vcpu_prepare(struct cpu *cpu, struct vcpu *vcpu)
     struct registers own = cpu->guest;
     *(u32 *)hv_virt(vcpu->vmcs) = host_rdmsr(IA32_VMX_BASIC) & BASIC_REVISION_MASK;
     vmclear(vcpu->vmcs);
-    vmcs_take(cpu, vcpu);
+    vcpu_load(cpu, vcpu);
     choices_write(cpu, vcpu);
     state_reset(cpu);
     switched_reset(vcpu);
     memset(vcpu->run, 0, sizeof(*vcpu->run));
-    registers_give(cpu, vcpu->run);
-    run_give(vcpu);
-    vmcs_return(cpu);
+    store_registers(cpu, vcpu->run);
+    store_run(vcpu);
+    vcpu_put(cpu);
     vcpu->last_cpu = NO_CPU;
     vcpu->requests = REQUESTS_NONE;
     cpu->guest = own;

@@ -5,7 +5,7 @@
 #include "domu/walk.h"
 
 /* Its tables may be anything by now: only one that is alive still has the page of the device there. */
-static bool owner_lives(const struct domain *domain)
+static bool owner_is_alive(const struct domain *domain)
 {
     struct walk walk = walk_other(domain->owner);
     u64 frame;
@@ -14,7 +14,7 @@ static bool owner_lives(const struct domain *domain)
 
 static bool is_ending(const struct domain *domain)
 {
-    return domain->state == DOMAIN_DYING || (domain->state == DOMAIN_ALIVE && !owner_lives(domain));
+    return domain->state == DOMAIN_DYING || (domain->state == DOMAIN_ALIVE && !owner_is_alive(domain));
 }
 
 /* Whoever has its lock may be about to end it: so that counts as something to gain, and nobody waits here. */
@@ -27,7 +27,7 @@ static bool reap_one(struct cpu *cpu, struct domain *domain, u32 pool)
     bool ending = domain->pool == pool && is_ending(domain);
     if (ending)
         domain_end(cpu, domain);
-    lock_give(&domain->lock);
+    lock_release(&domain->lock);
     return ending;
 }
 

@@ -17,7 +17,7 @@ static inline bool knows_secret(const struct cpu *cpu, const struct domain *doma
 /* Of a domain that is not at its end. */
 static inline bool is_owner(const struct cpu *cpu, const struct domain *domain)
 {
-    return domain->state == DOMAIN_ALIVE && knows_secret(cpu, domain) && (vmread(VMCS_GUEST_CR3) & CR3_SPACE) == domain->owner;
+    return domain->state == DOMAIN_ALIVE && knows_secret(cpu, domain) && (guest_cr3() & CR3_SPACE) == domain->owner;
 }
 
 /*
@@ -30,13 +30,13 @@ static inline bool is_callers(const struct cpu *cpu, const struct vcpu *vcpu, u6
     return __atomic_load_n(&vcpu->handle, __ATOMIC_ACQUIRE) == handle && is_owner(cpu, domain);
 }
 
-static inline void vcpu_leave(struct vcpu *vcpu)
+static inline void vcpu_release(struct vcpu *vcpu)
 {
     __atomic_store_n(&vcpu->cpu, 0, __ATOMIC_RELEASE);
 }
 
-/* A vCPU is its owner's until vcpu_leave(). 0, or the errno. */
-static inline u32 vcpu_enter(struct cpu *cpu, u64 handle, struct vcpu **found)
+/* A vCPU is its owner's until vcpu_release(). 0, or the errno. */
+static inline u32 vcpu_acquire(struct cpu *cpu, u64 handle, struct vcpu **found)
 {
     u32 slot = (u32)(handle >> HANDLE_VCPU_SHIFT) - 1, none = 0;
     struct vcpu *vcpu = *found = &vcpus[slot % VCPUS_MAX];     /* wherever a processor that runs ahead may go */
@@ -46,6 +46,6 @@ static inline u32 vcpu_enter(struct cpu *cpu, u64 handle, struct vcpu **found)
         return EBUSY;
     if (likely(vcpu->handle == handle && vcpu->domain->state == DOMAIN_ALIVE))  /* still: while it is held, so it stays */
         return 0;
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return ENOENT;
 }

@@ -23,7 +23,7 @@
 /* The VMM may write meanwhile: one read each. */
 #define ONCE(place) (*(const volatile typeof(place) *)&(place))
 
-void registers_take(struct cpu *cpu, const struct luv_run *run)
+void load_registers(struct cpu *cpu, const struct luv_run *run)
 {
     struct registers *r = &cpu->guest;
     r->rax = run->rax, r->rbx = run->rbx, r->rcx = run->rcx, r->rdx = run->rdx, r->rsi = run->rsi, r->rdi = run->rdi;
@@ -31,7 +31,7 @@ void registers_take(struct cpu *cpu, const struct luv_run *run)
     r->r13 = run->r13, r->r14 = run->r14, r->r15 = run->r15;
 }
 
-void registers_give(const struct cpu *cpu, struct luv_run *run)
+void store_registers(const struct cpu *cpu, struct luv_run *run)
 {
     const struct registers *r = &cpu->guest;
     run->rax = r->rax, run->rbx = r->rbx, run->rcx = r->rcx, run->rdx = r->rdx, run->rsi = r->rsi, run->rdi = r->rdi;
@@ -45,24 +45,24 @@ static void step_over(u64 from, u64 to, u64 rflags)
     if (unlikely((from ^ to) >> 32))
         guest_wrap();
     if (unlikely(rflags & RFLAGS_TF))
-        guest_single_step();
+        guest_pend_single_step();
 }
 
-static void position_take(const struct luv_run *run, u8 finish)
+static void load_position(const struct luv_run *run, u8 finish)
 {
     u64 rip = ONCE(run->rip), rflags = ONCE(run->rflags);
     u32 blocking = ONCE(run->blocking) & BLOCKING_BITS;
-    u64 next = finish == LUV_FINISH_ADVANCE ? rip + vmread(VMCS_EXIT_INSTRUCTION_LENGTH) : rip;
-    vmwrite(VMCS_GUEST_RSP, run->rsp);
-    vmwrite(VMCS_GUEST_RIP, next);
-    vmwrite(VMCS_GUEST_RFLAGS, rflags);
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, finish == LUV_FINISH_RESUME ? blocking : blocking & INTERRUPTIBILITY_NMI);
+    u64 next = finish == LUV_FINISH_ADVANCE ? rip + exit_instruction_length() : rip;
+    set_guest_rsp(run->rsp);
+    set_guest_rip(next);
+    set_guest_rflags(rflags);
+    set_guest_interruptibility(finish == LUV_FINISH_RESUME ? blocking : blocking & INTERRUPTIBILITY_NMI);
     if (finish != LUV_FINISH_RESUME)
         step_over(rip, next, rflags);
 }
 
 /* Without one the field says so already: the last exit has cleared it, or who took back what never went in. SDM: 27.8, 28.2 */
-static void event_take(const struct luv_run *run)
+static void load_event(const struct luv_run *run)
 {
     u32 event = ONCE(run->event) & EVENT_BITS;
     if (likely(!(event & VM_ENTRY_INTERRUPTION_INFO_VALID)))
@@ -73,13 +73,13 @@ static void event_take(const struct luv_run *run)
 }
 
 /* A threshold above the TPR would be refused: there is nothing to wait for. SDM: 27.2.1.1 */
-static void tpr_take(struct vcpu *vcpu, u8 tpr, u8 threshold)
+static void load_tpr(struct vcpu *vcpu, u8 tpr, u8 threshold)
 {
     *vcpu->tpr = (u8)(tpr << 4);
-    vmwrite(VMCS_TPR_THRESHOLD, smaller(tpr, threshold));
+    vmwrite(VMCS_TPR_THRESHOLD, min(tpr, threshold));
 }
 
-static void windows_take(u8 want)
+static void load_windows(u8 want)
 {
     u64 word = domu_control_word[DOMU_WORD_PRIMARY];
     word |= want & LUV_WANT_WINDOW ? PRIMARY_INTERRUPT_WINDOW_EXITING : 0;
@@ -94,22 +94,22 @@ static void load_requests(struct vcpu *vcpu, u32 requests)
     if (likely(requests == vcpu->requests))
         return;
     vcpu->requests = requests;
-    tpr_take(vcpu, (u8)(requests >> REQUESTS_TPR_SHIFT), (u8)(requests >> REQUESTS_THRESHOLD_SHIFT));
-    windows_take((u8)requests);
+    load_tpr(vcpu, (u8)(requests >> REQUESTS_TPR_SHIFT), (u8)(requests >> REQUESTS_THRESHOLD_SHIFT));
+    load_windows((u8)requests);
 }
 
-static void run_take(struct cpu *cpu, struct vcpu *vcpu)
+static void load_run(struct cpu *cpu, struct vcpu *vcpu)
 {
     u32 requests = ONCE(vcpu->run->requests);
-    position_take(vcpu->run, (u8)(requests >> REQUESTS_FINISH_SHIFT));
-    event_take(vcpu->run);
+    load_position(vcpu->run, (u8)(requests >> REQUESTS_FINISH_SHIFT));
+    load_event(vcpu->run);
     load_requests(vcpu, requests);
     if (unlikely(vcpu->breakpoints))
-        debug_load(cpu);
+        debug_load_guest(cpu);
 }
 
 /* A TPR that the guest has changed is taken anew, threshold and all, when it comes back. */
-static void tpr_give(struct vcpu *vcpu)
+static void store_tpr(struct vcpu *vcpu)
 {
     u8 tpr = *vcpu->tpr >> 4;
     vcpu->run->tpr = tpr;
@@ -117,14 +117,14 @@ static void tpr_give(struct vcpu *vcpu)
         vcpu->requests = REQUESTS_NONE;
 }
 
-void run_give(struct vcpu *vcpu)
+void store_run(struct vcpu *vcpu)
 {
-    vcpu->run->rsp = vmread(VMCS_GUEST_RSP);
-    vcpu->run->rip = vmread(VMCS_GUEST_RIP);
-    vcpu->run->rflags = vmread(VMCS_GUEST_RFLAGS);
-    vcpu->run->blocking = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+    vcpu->run->rsp = guest_rsp();
+    vcpu->run->rip = guest_rip();
+    vcpu->run->rflags = guest_rflags();
+    vcpu->run->blocking = (u32)guest_interruptibility();
     vcpu->run->finish = LUV_FINISH_RESUME;
-    tpr_give(vcpu);
+    store_tpr(vcpu);
 }
 
 static bool has_vpid(void)
@@ -133,23 +133,23 @@ static bool has_vpid(void)
 }
 
 /* It was elsewhere, or its state was set: what is cached here under its name is of another time. SDM: 29.4.3.1 */
-static void place_take(struct cpu *cpu, struct vcpu *vcpu)
+static void follow_to_cpu(struct cpu *cpu, struct vcpu *vcpu)
 {
     if (vcpu->last_cpu == cpu->index)
         return;
     vcpu->last_cpu = cpu->index;
     host_place_write(cpu);
-    swapped_place(cpu);
+    switched_msrs_place(cpu);
     if (has_vpid())
         invvpid_single((u16)vmread(VMCS_VPID));
 }
 
 /* Mappings taken away since this CPU last looked. See memory_unmap for the other half. */
-static void tables_take(const struct cpu *cpu, struct vcpu *vcpu)
+static void flush_stale_mappings(const struct cpu *cpu, struct vcpu *vcpu)
 {
     struct domain *domain = vcpu->domain;
     u64 generation = __atomic_load_n(&domain->generation, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&vcpu->entered, generation, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&vcpu->entry_generation, generation, __ATOMIC_SEQ_CST);
     if (domain->seen[cpu->index] == generation)
         return;
     domain->seen[cpu->index] = generation;
@@ -157,9 +157,9 @@ static void tables_take(const struct cpu *cpu, struct vcpu *vcpu)
 }
 
 /* Last before an entry, with the timer set: an NMI from here on sets it to 0. */
-static bool must_leave(const struct cpu *cpu, const struct vcpu *vcpu)
+static bool must_exit(const struct cpu *cpu, const struct vcpu *vcpu)
 {
-    return *vcpu->leave_now || is_owed(cpu);
+    return *vcpu->immediate_exit || has_pending(cpu);
 }
 
 /*
@@ -168,26 +168,26 @@ static bool must_leave(const struct cpu *cpu, const struct vcpu *vcpu)
  */
 static inline bool enter(struct luv_run *run, u32 launched)
 {
-    u32 entered;
+    u32 entry_generation;
     asm volatile("call domu_enter"
-                 : "=a"(entered), "+D"(run), "+S"(launched)
+                 : "=a"(entry_generation), "+D"(run), "+S"(launched)
                  :
                  : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
-    return entered;
+    return entry_generation;
 }
 
-static void refused(struct cpu *cpu)
+static void entry_refused(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_FAIL_ENTRY);
+    exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
 }
 
 /* The handler has the guest's registers in struct cpu, where dom0's are meanwhile not needed. */
 static void exit_answer(struct cpu *cpu, struct luv_run *run, void (*answer)(struct cpu *))
 {
     struct registers own = cpu->guest;
-    registers_take(cpu, run);
+    load_registers(cpu, run);
     answer(cpu);
-    registers_give(cpu, run);
+    store_registers(cpu, run);
     cpu->guest = own;
 }
 
@@ -198,42 +198,42 @@ static void exit_handle(struct cpu *cpu, struct vcpu *vcpu)
     if (likely(reason < EXIT_COUNT))
         vcpu->counts[COUNT_REASONS + reason]++;
     if (unlikely(reason >= EXIT_COUNT))
-        domu_unforeseen(cpu);
-    else if (likely(choice->told))
-        domu_forward(cpu, choice->reason);
+        domu_exit_unexpected(cpu);
+    else if (likely(choice->reflected))
+        exit_to_vmm(cpu, choice->reason);
     else
-        exit_answer(cpu, vcpu->run, choice->answer);
+        exit_answer(cpu, vcpu->run, choice->handle);
 }
 
 /* In and out, until the VMM is to be told. */
-static void rounds(struct cpu *cpu, struct vcpu *vcpu)
+static void run_loop(struct cpu *cpu, struct vcpu *vcpu)
 {
     vcpu->left = false;
     for (u32 round = 0; !vcpu->left; round++) {
-        if (round == ROUNDS_MAX || must_leave(cpu, vcpu)) {
-            event_give_back(vcpu->run);
+        if (round == ROUNDS_MAX || must_exit(cpu, vcpu)) {
+            cancel_injection(vcpu->run);
             vcpu->exit = vcpu->run->exit = LUV_EXIT_INTERRUPTED;
             return;
         }
         if (enter(vcpu->run, round))
             exit_handle(cpu, vcpu);
         else
-            refused(cpu);
+            entry_refused(cpu);
     }
 }
 
 struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
 {
-    vmcs_take(cpu, vcpu);
-    place_take(cpu, vcpu);
-    run_take(cpu, vcpu);
-    world_enter_guest(cpu, vcpu);
-    tables_take(cpu, vcpu);
+    vcpu_load(cpu, vcpu);
+    follow_to_cpu(cpu, vcpu);
+    load_run(cpu, vcpu);
+    load_guest_state(cpu, vcpu);
+    flush_stale_mappings(cpu, vcpu);
     vmwrite(VMCS_PREEMPTION_TIMER_VALUE, domu_timer);
-    rounds(cpu, vcpu);
-    world_leave_guest(cpu, vcpu);
-    run_give(vcpu);
-    vmcs_return(cpu);
+    run_loop(cpu, vcpu);
+    load_dom0_state(cpu, vcpu);
+    store_run(vcpu);
+    vcpu_put(cpu);
     vcpu->counts[vcpu->exit]++;
     return (struct answer){.value = vcpu->exit};
 }

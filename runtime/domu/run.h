@@ -10,9 +10,9 @@
      VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK)
 
 /* General registers but RSP, between the run page and struct cpu, where handlers look for them. */
-void registers_take(struct cpu *cpu, const struct luv_run *run);
-void registers_give(const struct cpu *cpu, struct luv_run *run);
+void load_registers(struct cpu *cpu, const struct luv_run *run);
+void store_registers(const struct cpu *cpu, struct luv_run *run);
 /* From the current VMCS into the run page: what every exit tells. */
-void run_give(struct vcpu *vcpu);
+void store_run(struct vcpu *vcpu);
 /* What was put into the entry and did not come to it, ready to be given again. */
-void event_give_back(struct luv_run *run);
+void cancel_injection(struct luv_run *run);

@@ -57,14 +57,14 @@ u64 cr4_get(void)
 /* Caches stay on, whatever a guest thinks of them. SDM: 27.3.2.1 leaves these bits as they are. */
 void cr0_set(u64 value)
 {
-    vmwrite(VMCS_GUEST_CR0, (value & ~(u64)(CR0_CD | CR0_NW)) | CR0_NE | CR0_ET);
+    set_guest_cr0((value & ~(u64)(CR0_CD | CR0_NW)) | CR0_NE | CR0_ET);
     vmwrite(VMCS_CR0_READ_SHADOW, value);
 }
 
 void cr4_set(u64 value)
 {
     u64 wanted = host_rdmsr(IA32_VMX_CR4_FIXED0) | (host_read_cr4() & CR4_MCE);
-    vmwrite(VMCS_GUEST_CR4, (value & ~(u64)(CR4_SMXE | CR4_MCE)) | wanted);
+    set_guest_cr4((value & ~(u64)(CR4_SMXE | CR4_MCE)) | wanted);
     vmwrite(VMCS_CR4_READ_SHADOW, value);
 }
 
@@ -88,7 +88,7 @@ void efer_set(u64 value)
 {
     u64 entry = vmread(VMCS_VM_ENTRY_CONTROLS) & ~(u64)ENTRY_IA32E_MODE_GUEST;
     vmwrite(VMCS_VM_ENTRY_CONTROLS, entry | (value & EFER_LMA ? ENTRY_IA32E_MODE_GUEST : 0));
-    vmwrite(VMCS_GUEST_IA32_EFER, value);
+    set_guest_efer(value);
 }
 
 static struct segment segment_get(u32 i)
@@ -130,13 +130,13 @@ static void segment_set(u32 i, const struct segment *s)
 u32 sregs_get(struct vcpu *vcpu, u8 *area)
 {
     struct sregs s = {
-        .gdt = {.base = vmread(VMCS_GUEST_GDTR_BASE), .limit = (u16)vmread(VMCS_GUEST_GDTR_LIMIT)},
-        .idt = {.base = vmread(VMCS_GUEST_IDTR_BASE), .limit = (u16)vmread(VMCS_GUEST_IDTR_LIMIT)},
+        .gdt = {.base = guest_gdtr_base(), .limit = (u16)guest_gdtr_limit()},
+        .idt = {.base = guest_idtr_base(), .limit = (u16)guest_idtr_limit()},
         .cr0 = cr0_get(),
         .cr2 = vcpu->state.cr2,
-        .cr3 = vmread(VMCS_GUEST_CR3),
+        .cr3 = guest_cr3(),
         .cr4 = cr4_get(),
-        .efer = vmread(VMCS_GUEST_IA32_EFER),
+        .efer = guest_efer(),
     };
     for (u32 i = 0; i < COUNT_OF(s.segments); i++)
         s.segments[i] = segment_get(i);
@@ -181,7 +181,7 @@ static void control_set(struct vcpu *vcpu, const struct sregs *s)
     cr0_set(s->cr0);
     cr4_set(s->cr4);
     efer_set(s->efer);
-    vmwrite(VMCS_GUEST_CR3, s->cr3);
+    set_guest_cr3(s->cr3);
     vcpu->state.cr2 = s->cr2;
 }
 
@@ -191,13 +191,13 @@ u32 sregs_set(struct vcpu *vcpu, const u8 *area)
     memcpy(&s, area, sizeof(s));
     if (!is_valid(vcpu, &s))
         return EINVAL;
-    bool pointers = s.cr3 != vmread(VMCS_GUEST_CR3) || s.cr0 != cr0_get() || s.cr4 != cr4_get();
+    bool pointers = s.cr3 != guest_cr3() || s.cr0 != cr0_get() || s.cr4 != cr4_get();
     for (u32 i = 0; i < COUNT_OF(s.segments); i++)
         segment_set(i, &s.segments[i]);
-    vmwrite(VMCS_GUEST_GDTR_BASE, s.gdt.base);
-    vmwrite(VMCS_GUEST_GDTR_LIMIT, s.gdt.limit);
-    vmwrite(VMCS_GUEST_IDTR_BASE, s.idt.base);
-    vmwrite(VMCS_GUEST_IDTR_LIMIT, s.idt.limit);
+    set_guest_gdtr_base(s.gdt.base);
+    set_guest_gdtr_limit(s.gdt.limit);
+    set_guest_idtr_base(s.idt.base);
+    set_guest_idtr_limit(s.idt.limit);
     control_set(vcpu, &s);
     if (pointers)
         pointers_load(vcpu, &s);

@@ -17,7 +17,7 @@ static const struct {
 } kinds[WHATS] = {
     [WHAT_SREGS] = {SREGS_SIZE, sregs_get, sregs_set},
     [WHAT_DEBUGREGS] = {DEBUGREGS_SIZE, debugregs_get, debugregs_set},
-    [WHAT_XSAVE] = {0, extended_get, extended_set},
+    [WHAT_XSAVE] = {0, xsave_get, xsave_set},
     [WHAT_XCR0] = {sizeof(u64), xcr0_get, xcr0_set},
     [WHAT_CONTROLS] = {CONTROLS_SIZE, controls_get, controls_set},
 };
@@ -29,7 +29,7 @@ static struct answer failed(u32 error)
 
 static u32 size_of(u32 what)
 {
-    return what == WHAT_XSAVE ? domu_xsave_size() : kinds[checked(what, WHATS)].size;
+    return what == WHAT_XSAVE ? domu_xsave_size() : kinds[index_nospec(what, WHATS)].size;
 }
 
 /* struct kvm_msr_entry is the processor's own form. How many were done: the first that cannot be ends it, as KVM_GET_MSRS and KVM_SET_MSRS do. */
@@ -56,9 +56,9 @@ static struct answer msrs_do(struct cpu *cpu, struct vcpu *vcpu, u32 size, bool 
     u32 count = size / sizeof(struct msr_entry);
     if (size % sizeof(struct msr_entry) || count > MSRS_MAX)
         return failed(EINVAL);
-    vmcs_take(cpu, vcpu);
+    vcpu_load(cpu, vcpu);
     u64 done = set ? msrs_set(vcpu, count) : msrs_get(vcpu, count);
-    vmcs_return(cpu);
+    vcpu_put(cpu);
     return (struct answer){.value = done};
 }
 
@@ -68,9 +68,9 @@ struct answer vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
         return msrs_do(cpu, vcpu, size, false);
     if (what >= WHATS || size != size_of(what))
         return failed(EINVAL);
-    vmcs_take(cpu, vcpu);
-    u32 error = kinds[checked(what, WHATS)].get(vcpu, vcpu->area);
-    vmcs_return(cpu);
+    vcpu_load(cpu, vcpu);
+    u32 error = kinds[index_nospec(what, WHATS)].get(vcpu, vcpu->area);
+    vcpu_put(cpu);
     return (struct answer){.value = size, .error = error};
 }
 
@@ -81,9 +81,9 @@ struct answer vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
         return msrs_do(cpu, vcpu, size, true);
     if (what >= WHATS || size != size_of(what))
         return failed(EINVAL);
-    vmcs_take(cpu, vcpu);
-    u32 error = kinds[checked(what, WHATS)].set(vcpu, vcpu->area);
-    vmcs_return(cpu);
+    vcpu_load(cpu, vcpu);
+    u32 error = kinds[index_nospec(what, WHATS)].set(vcpu, vcpu->area);
+    vcpu_put(cpu);
     vcpu->last_cpu = NO_CPU;
     return (struct answer){.value = size, .error = error};
 }

@@ -68,14 +68,14 @@ static u32 size_of(u64 components)
     return size;
 }
 
-static bool areas_take(void)
+static bool areas_alloc(void)
 {
     u32 pages = (u32)(round_up(round_up(area_size, XSAVE_ALIGNMENT) + sizeof(struct switched), PAGE_SIZE) / PAGE_SIZE);
     for (u32 i = 0; i < cpu_count; i++) {
-        u64 area = page_take(pages);
+        u64 area = page_alloc(pages);
         if (!area)
             return false;
-        cpus[i]->own_area = hv_virt(area);
+        cpus[i]->dom0_xsave = hv_virt(area);
         cpus[i]->own = hv_virt(area + round_up(area_size, XSAVE_ALIGNMENT));
     }
     return true;
@@ -83,8 +83,8 @@ static bool areas_take(void)
 
 static void mxcsr_mask_find(void)
 {
-    u8 *area = cpus[0]->own_area;
-    area_save(area, XCR0_X87 | XCR0_SSE);
+    u8 *area = cpus[0]->dom0_xsave;
+    xsave(area, XCR0_X87 | XCR0_SSE);
     u32 mask = *(u32 *)(area + MXCSR_MASK_OFFSET);
     mxcsr_mask = mask ? mask : MXCSR_MASK_DEFAULT;
 }
@@ -112,8 +112,8 @@ bool domu_init(void)
     area_size = size_of(domu_features);
     has_barrier = host_cpuid(LEAF_FEATURES, 0).edx & FEATURE_BARRIER;
     domu_timer = TIMER_CYCLES >> (host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK);
-    swapped_find();
-    if (!areas_take() || !bitmaps_init())
+    switched_msrs_find();
+    if (!areas_alloc() || !msr_bitmaps_init())
         return false;
     mxcsr_mask_find();
     return true;
@@ -126,7 +126,7 @@ bool domu_init(void)
             asm volatile("mov %0, %%" name : : "r"(enter) : "memory"); \
     } while (0)
 
-static void debug_swap(struct switched *leave, const struct switched *enter)
+static void debug_switch(struct switched *leave, const struct switched *enter)
 {
     SWAP_REGISTER("db0", leave->dr[0], enter->dr[0]);
     SWAP_REGISTER("db1", leave->dr[1], enter->dr[1]);
@@ -135,30 +135,30 @@ static void debug_swap(struct switched *leave, const struct switched *enter)
     SWAP_REGISTER("db6", leave->dr6, enter->dr6);
 }
 
-void debug_note(struct vcpu *vcpu)
+void debug_update(struct vcpu *vcpu)
 {
-    vcpu->breakpoints = vmread(VMCS_GUEST_DR7) & DR7_ENABLED;
+    vcpu->breakpoints = guest_dr7() & DR7_ENABLED;
 }
 
-void debug_return(struct cpu *cpu, struct vcpu *vcpu)
+void debug_load_dom0(struct cpu *cpu, struct vcpu *vcpu)
 {
-    debug_swap(&vcpu->state, cpu->own);
-    debug_note(vcpu);
+    debug_switch(&vcpu->state, cpu->own);
+    debug_update(vcpu);
     vcpu->debug_loaded = false;
 }
 
-void debug_load(struct cpu *cpu)
+void debug_load_guest(struct cpu *cpu)
 {
     struct vcpu *vcpu = cpu->vcpu;
     if (vcpu->debug_loaded)
         return;
     vcpu->debug_loaded = true;
-    debug_swap(cpu->own, &vcpu->state);
+    debug_switch(cpu->own, &vcpu->state);
     vmwrite(VMCS_PRIMARY_CONTROLS, vmread(VMCS_PRIMARY_CONTROLS) & ~(u64)PRIMARY_MOV_DR_EXITING);
     vcpu->requests = REQUESTS_NONE;         /* the next run begins with the control set again */
 }
 
-void world_barrier(struct cpu *cpu, const struct vcpu *vcpu)
+void predictor_barrier(struct cpu *cpu, const struct vcpu *vcpu)
 {
     cpu->last_vcpu = vcpu->handle;
     if (has_barrier)

@@ -13,61 +13,61 @@
 static u32 msrs[DOMU_SWAP_MSRS];
 static u32 count;
 
-u32 swapped_moving;
+u32 switched_msrs_passed;
 
-static bool write_leaves(const u8 *bitmap, u32 msr)
+static bool write_exits(const u8 *bitmap, u32 msr)
 {
     u32 number = msr & 0x1FFF, part = msr >> 31 ? BITMAP_WRITES_HIGH : BITMAP_WRITES_LOW;
     return bitmap[part + number / 8] >> number % 8 & 1;
 }
 
-static bool is_kept(u32 msr)
+static bool is_intercepted(u32 msr)
 {
-    return write_leaves(dom0_msr_bitmap, msr) && write_leaves(domu_msr_bitmap, msr);
+    return write_exits(dom0_msr_bitmap, msr) && write_exits(domu_msr_bitmap, msr);
 }
 
-static void those_find(bool kept)
+static void switched_msrs_add(bool kept)
 {
     for (const u32 *msr = domu_swap_msrs; *msr; msr++)
-        if (is_kept(*msr) == kept && host_rdmsr_try(*msr).ok)
+        if (is_intercepted(*msr) == kept && host_rdmsr_try(*msr).ok)
             msrs[count++] = *msr;
 }
 
-void swapped_find(void)
+void switched_msrs_find(void)
 {
-    those_find(false);
-    swapped_moving = count;
-    those_find(true);
+    switched_msrs_add(false);
+    switched_msrs_passed = count;
+    switched_msrs_add(true);
 }
 
-static void list_name(struct switched *side)
+static void area_name(struct switched *side)
 {
     for (u32 i = 0; i < count; i++)
         side->msrs[i] = (struct msr_entry){.msr = msrs[i]};
 }
 
-void swapped_prepare(struct vcpu *vcpu)
+void switched_msrs_prepare(struct vcpu *vcpu)
 {
-    list_name(&vcpu->state);
+    area_name(&vcpu->state);
     u64 list = hv_phys(vcpu->state.msrs);
     vmwrite(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, list);
     vmwrite(VMCS_VM_EXIT_MSR_STORE_ADDRESS, list);
     vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, count);
-    vmwrite(VMCS_VM_EXIT_MSR_STORE_COUNT, swapped_moving);
+    vmwrite(VMCS_VM_EXIT_MSR_STORE_COUNT, switched_msrs_passed);
     vmwrite(VMCS_VM_EXIT_MSR_LOAD_COUNT, count);
 }
 
-void swapped_place(const struct cpu *cpu)
+void switched_msrs_place(const struct cpu *cpu)
 {
     vmwrite(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, hv_phys(cpu->own->msrs));
 }
 
-void swapped_first(struct cpu *cpu)
+void switched_msrs_read_all(struct cpu *cpu)
 {
-    list_name(cpu->own);
+    area_name(cpu->own);
     for (u32 i = 0; i < count; i++)
         cpu->own->msrs[i].value = host_rdmsr(msrs[i]);
-    cpu->own_known = true;
+    cpu->dom0_state_known = true;
 }
 
 static u64 *value_in(struct switched *side, u32 msr)
@@ -78,13 +78,13 @@ static u64 *value_in(struct switched *side, u32 msr)
     return 0;
 }
 
-u64 *swapped_value(struct vcpu *vcpu, u32 msr)
+u64 *switched_msr(struct vcpu *vcpu, u32 msr)
 {
     return value_in(&vcpu->state, msr);
 }
 
 /* Asked of the processor itself; dom0's own value is back before anything else runs. */
-bool swapped_is_valid(u32 msr, u64 value)
+bool switched_msr_is_valid(u32 msr, u64 value)
 {
     u64 own = host_rdmsr(msr);
     bool valid = host_wrmsr_try(msr, value);
@@ -96,17 +96,17 @@ static bool own_write(struct cpu *cpu, u32 msr, u64 value)
 {
     if (!host_wrmsr_try(msr, value))
         return false;
-    if (cpu->own_known)
+    if (cpu->dom0_state_known)
         *value_in(cpu->own, msr) = value;
     return true;
 }
 
-bool kept_msr_write(struct cpu *cpu, u32 msr, u64 value)
+bool switched_msr_write(struct cpu *cpu, u32 msr, u64 value)
 {
     if (!cpu->vcpu)
         return own_write(cpu, msr, value);
-    u64 *kept = swapped_value(cpu->vcpu, msr);
-    if (!kept || !swapped_is_valid(msr, value))
+    u64 *kept = switched_msr(cpu->vcpu, msr);
+    if (!kept || !switched_msr_is_valid(msr, value))
         return false;
     *kept = value;
     return true;

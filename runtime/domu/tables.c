@@ -46,7 +46,7 @@ bool tables_have_dirty(void)
 
 bool tables_init(struct domain *domain)
 {
-    domain->root = pool_page_take(pool_of(domain), 1);
+    domain->root = pool_page_alloc(pool_of(domain), 1);
     domain->eptp = domain->root | EPT_ENTRY_MEMORY_TYPE_WB | (LEVELS - 1) << 3 | (tables_have_dirty() ? POINTER_DIRTY : 0);
     return domain->root;
 }
@@ -72,7 +72,7 @@ const void *tables_read(const struct domain *domain, u64 guest)
 
 static bool table_make(struct domain *domain, u64 *entry)
 {
-    u64 page = pool_page_take(pool_of(domain), 1);
+    u64 page = pool_page_alloc(pool_of(domain), 1);
     if (page)
         *entry = page | EPT_ENTRY_READ | EPT_ENTRY_WRITE | EPT_ENTRY_EXECUTE;
     return page;
@@ -142,7 +142,7 @@ static struct frame *frame_of(struct domain *domain, u64 leaf)
 /* The table says what the leaf said. A processor may mark it dirty up to the moment that it is exchanged. */
 static u32 split(struct domain *domain, u64 *entry)
 {
-    u64 page = pool_page_take(pool_of(domain), 1), leaf = *entry & ~(u64)(EPT_ENTRY_PAGE | EPT_ENTRY_DIRTY);
+    u64 page = pool_page_alloc(pool_of(domain), 1), leaf = *entry & ~(u64)(EPT_ENTRY_PAGE | EPT_ENTRY_DIRTY);
     if (!page)
         return ENOMEM;
     u64 *table = hv_virt(page);
@@ -184,12 +184,12 @@ u32 tables_clear(struct domain *domain, const struct place *place, u64 guest, u6
     return 0;
 }
 
-static bool mark_take(u64 *entry)
+static bool dirty_clear(u64 *entry)
 {
     return *entry & EPT_ENTRY_DIRTY && __atomic_fetch_and(entry, ~(u64)EPT_ENTRY_DIRTY, __ATOMIC_SEQ_CST) & EPT_ENTRY_DIRTY;
 }
 
-u32 tables_harvest(struct domain *domain, u64 guest, u32 pages, u64 *dirty)
+u32 tables_collect_dirty(struct domain *domain, u64 guest, u32 pages, u64 *dirty)
 {
     struct place place = tables_find(domain, guest);
     if (place.level > 1) {
@@ -201,7 +201,7 @@ u32 tables_harvest(struct domain *domain, u64 guest, u32 pages, u64 *dirty)
         place = tables_find(domain, guest);
     }
     for (u32 i = 0; i < pages; i++)
-        *dirty |= (u64)mark_take(&place.entry[i]) << i;
+        *dirty |= (u64)dirty_clear(&place.entry[i]) << i;
     return 0;
 }
 
@@ -217,7 +217,7 @@ static bool table_free(struct domain *domain, u64 page, u32 level, u32 *most)
     if (!*most)
         return false;
     (*most)--;
-    pool_page_give(pool_of(domain), page, 1);
+    pool_page_free(pool_of(domain), page, 1);
     return true;
 }
 

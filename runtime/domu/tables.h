@@ -31,6 +31,6 @@ u32 tables_clear(struct domain *domain, const struct place *place, u64 guest, u6
  * Which of up to 64 pages of one 2 MiB of the guest's were marked dirty, a bit each; no longer. A large leaf that was becomes
  * a table of pages first, for from then on each has a mark of its own. ENOMEM.
  */
-u32 tables_harvest(struct domain *domain, u64 guest, u32 pages, u64 *dirty);
+u32 tables_collect_dirty(struct domain *domain, u64 guest, u32 pages, u64 *dirty);
 /* Gives back at most so many tables; true: all are gone. No CPU uses them any more. */
 bool tables_free(struct domain *domain, u32 most);

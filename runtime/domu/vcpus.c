@@ -27,7 +27,7 @@ static struct vcpu *free_find(struct cpu *cpu)
             continue;
         if (!vcpus[i].handle)
             return &vcpus[i];
-        vcpu_leave(&vcpus[i]);
+        vcpu_release(&vcpus[i]);
     }
     return 0;
 }
@@ -45,7 +45,7 @@ static struct vcpu *slot_take(struct cpu *cpu, struct pool *pool)
 static void slot_give(struct pool *pool, struct vcpu *vcpu)
 {
     __atomic_sub_fetch(&pool->vcpus, 1, __ATOMIC_SEQ_CST);
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
 }
 
 static bool id_is_used(const struct domain *domain, u32 apic_id)
@@ -65,7 +65,7 @@ static u32 index_find(const struct domain *domain)
 }
 
 /* Its pages are one piece of a frame that is the domain's, which the caller may write. */
-static u32 block_find(const struct domain *domain, u64 address, u64 *block)
+static u32 shared_area_find(const struct domain *domain, u64 address, u64 *block)
 {
     if (address & (LUV_BLOCK_SIZE - 1))
         return EINVAL;
@@ -80,50 +80,50 @@ static u32 block_find(const struct domain *domain, u64 address, u64 *block)
         if (physical != *block + done)
             return EPERM;
     }
-    bool inside = *block % FRAME_SIZE <= FRAME_SIZE - LUV_BLOCK_SIZE;
+    bool inside = *block % SUPERPAGE_SIZE <= SUPERPAGE_SIZE - LUV_BLOCK_SIZE;
     return inside && pool_owned(pool_of(domain), *block, domain->index) ? 0 : EPERM;
 }
 
 static void pages_give(struct domain *domain, struct vcpu *vcpu)
 {
     if (vcpu->vmcs)
-        pool_page_give(pool_of(domain), vcpu->vmcs, 1);
+        pool_page_free(pool_of(domain), vcpu->vmcs, 1);
     if (vcpu->tpr_page)
-        pool_page_give(pool_of(domain), vcpu->tpr_page, 1);
+        pool_page_free(pool_of(domain), vcpu->tpr_page, 1);
     if (vcpu->xsave)
-        pool_page_give(pool_of(domain), vcpu->xsave, vcpu->xsave_pages);
+        pool_page_free(pool_of(domain), vcpu->xsave, vcpu->xsave_pages);
     vcpu->vmcs = vcpu->tpr_page = vcpu->xsave = 0;
 }
 
 static bool pages_take(struct domain *domain, struct vcpu *vcpu)
 {
     vcpu->xsave_pages = (u32)(round_up(domu_xsave_size(), PAGE_SIZE) / PAGE_SIZE);
-    vcpu->vmcs = pool_page_take(pool_of(domain), 1);
-    vcpu->tpr_page = pool_page_take(pool_of(domain), 1);
-    vcpu->xsave = pool_page_take(pool_of(domain), vcpu->xsave_pages);
+    vcpu->vmcs = pool_page_alloc(pool_of(domain), 1);
+    vcpu->tpr_page = pool_page_alloc(pool_of(domain), 1);
+    vcpu->xsave = pool_page_alloc(pool_of(domain), vcpu->xsave_pages);
     if (vcpu->vmcs && vcpu->tpr_page && vcpu->xsave)
         return true;
     pages_give(domain, vcpu);
     return false;
 }
 
-static void block_set(struct vcpu *vcpu, u64 block)
+static void shared_area_set(struct vcpu *vcpu, u64 block)
 {
     vcpu->block = block;
     vcpu->run = phys(block + LUV_RUN_OFFSET);
-    vcpu->leave_now = phys(block + LUV_EXIT_NOW_OFFSET);
+    vcpu->immediate_exit = phys(block + LUV_EXIT_NOW_OFFSET);
     vcpu->area = phys(block + LUV_STATE_OFFSET);
 }
 
 /* All but who has taken it: not for a moment may that look like nobody, or two CPUs have the slot. */
 static void vcpu_fill(struct domain *domain, struct vcpu *vcpu, u32 index, u32 apic_id, u64 block)
 {
-    memset((u8 *)vcpu + offsetof(struct vcpu, entered), 0, sizeof(*vcpu) - offsetof(struct vcpu, entered));
+    memset((u8 *)vcpu + offsetof(struct vcpu, entry_generation), 0, sizeof(*vcpu) - offsetof(struct vcpu, entry_generation));
     vcpu->domain = domain;
     vcpu->index = index;
     vcpu->apic_id = apic_id;
     vcpu->last_cpu = NO_CPU;
-    block_set(vcpu, block);
+    shared_area_set(vcpu, block);
 }
 
 /*
@@ -140,7 +140,7 @@ static void vcpu_make(struct cpu *cpu, struct domain *domain, struct vcpu *vcpu,
 {
     vcpu_fill(domain, vcpu, index_find(domain), apic_id, block);
     vcpu_prepare(cpu, vcpu);
-    pool_owned(pool_of(domain), block, domain->index)->blocks++;
+    pool_owned(pool_of(domain), block, domain->index)->vcpu_areas++;
     vcpu->handle = domain->handle | (u64)(vcpu->slot + 1) << HANDLE_VCPU_SHIFT;
     __atomic_store_n(&domain->vcpus[vcpu->index], vcpu, __ATOMIC_RELEASE);
 }
@@ -148,7 +148,7 @@ static void vcpu_make(struct cpu *cpu, struct domain *domain, struct vcpu *vcpu,
 struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address)
 {
     u64 block;
-    u32 error = id_is_used(domain, apic_id) ? EEXIST : block_find(domain, address, &block);
+    u32 error = id_is_used(domain, apic_id) ? EEXIST : shared_area_find(domain, address, &block);
     if (error)
         return (struct answer){.error = error};
     if (index_find(domain) == DOMAIN_VCPUS_MAX)
@@ -163,7 +163,7 @@ struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u
     vcpu_make(cpu, domain, vcpu, apic_id, block);
     proof_renew(domain, address, block);
     struct answer answer = {.value = vcpu->handle};
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return answer;
 }
 
@@ -175,7 +175,7 @@ static bool vcpu_free(struct cpu *cpu, struct domain *domain, struct vcpu *vcpu)
     vmclear(vcpu->vmcs);
     vcpu->handle = 0;
     __atomic_store_n(&domain->vcpus[vcpu->index], 0, __ATOMIC_RELEASE);
-    pool_owned(pool_of(domain), vcpu->block, domain->index)->blocks--;
+    pool_owned(pool_of(domain), vcpu->block, domain->index)->vcpu_areas--;
     pages_give(domain, vcpu);
     slot_give(pool_of(domain), vcpu);
     return true;

@@ -18,10 +18,10 @@
 
 struct walk walk_caller(bool write)
 {
-    u64 cr4 = vmread(VMCS_GUEST_CR4);
+    u64 cr4 = guest_cr4();
     bool keys = cr4 & CR4_PKE;
     return (struct walk){
-        .root = vmread(VMCS_GUEST_CR3) & CR3_SPACE,
+        .root = guest_cr3() & CR3_SPACE,
         .levels = cr4 & CR4_LA57 ? 5 : 4,
         .write = write,
         .keys = keys,
@@ -32,7 +32,7 @@ struct walk walk_caller(bool write)
 
 struct walk walk_other(u64 cr3)
 {
-    return (struct walk){.root = cr3 & CR3_SPACE, .levels = vmread(VMCS_GUEST_CR4) & CR4_LA57 ? 5 : 4};
+    return (struct walk){.root = cr3 & CR3_SPACE, .levels = guest_cr4() & CR4_LA57 ? 5 : 4};
 }
 
 static u64 level_size(u32 level)
@@ -106,7 +106,7 @@ static u64 pages_span(const struct walk *walk, u64 address, u64 size, u64 *physi
     if (!first)
         return 0;
     u64 same = SAME | (walk->write ? PAGE_ENTRY_DIRTY : 0);
-    u64 most = smaller(size / PAGE_SIZE, ENTRIES - address / PAGE_SIZE % ENTRIES), pages = 1;
+    u64 most = min(size / PAGE_SIZE, ENTRIES - address / PAGE_SIZE % ENTRIES), pages = 1;
     while (pages < most && !((entry[pages] ^ (first + pages * PAGE_SIZE)) & same))
         pages++;
     *physical = first & PAGE_ENTRY_FRAME_MASK;
@@ -117,7 +117,7 @@ static u64 leaf_span(u64 leaf, u32 level, u64 address, u64 size, u64 *physical)
 {
     u64 offset = address & (level_size(level) - 1);
     *physical = (leaf & PAGE_ENTRY_FRAME_MASK & ~(level_size(level) - 1)) + offset;
-    return smaller(size, level_size(level) - offset);
+    return min(size, level_size(level) - offset);
 }
 
 u64 walk_span(struct walk *walk, u64 address, u64 size, u64 *physical)

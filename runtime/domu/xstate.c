@@ -25,7 +25,7 @@ struct controls {
 
 u32 debugregs_get(struct vcpu *vcpu, u8 *area)
 {
-    struct debugregs d = {.dr6 = vcpu->state.dr6, .dr7 = vmread(VMCS_GUEST_DR7)};
+    struct debugregs d = {.dr6 = vcpu->state.dr6, .dr7 = guest_dr7()};
     memcpy(d.db, vcpu->state.dr, sizeof(d.db));
     memcpy(area, &d, sizeof(d));
     return 0;
@@ -39,14 +39,14 @@ u32 debugregs_set(struct vcpu *vcpu, const u8 *area)
         return EINVAL;
     memcpy(vcpu->state.dr, d.db, sizeof(d.db));
     vcpu->state.dr6 = d.dr6;
-    vmwrite(VMCS_GUEST_DR7, d.dr7 | DR7_FIXED_ONE);
-    debug_note(vcpu);
+    set_guest_dr7(d.dr7 | DR7_FIXED_ONE);
+    debug_update(vcpu);
     return 0;
 }
 
-u32 extended_get(struct vcpu *vcpu, u8 *area)
+u32 xsave_get(struct vcpu *vcpu, u8 *area)
 {
-    memcpy(area, vcpu->extended, domu_xsave_size());
+    memcpy(area, vcpu->xsave_area, domu_xsave_size());
     return 0;
 }
 
@@ -59,11 +59,11 @@ static bool is_valid(const u64 *header, u32 mxcsr)
     return !(header[0] & ~domu_xcr0()) && !(mxcsr & ~domu_mxcsr_mask());
 }
 
-u32 extended_set(struct vcpu *vcpu, const u8 *area)
+u32 xsave_set(struct vcpu *vcpu, const u8 *area)
 {
     u64 header[XSAVE_HEADER_SIZE / sizeof(u64)];
     u32 mxcsr = *(const volatile u32 *)(area + MXCSR_OFFSET);
-    u8 *own = vcpu->extended;
+    u8 *own = vcpu->xsave_area;
     memcpy(header, area + XSAVE_HEADER, sizeof(header));
     if (!is_valid(header, mxcsr))
         return EINVAL;
@@ -113,7 +113,7 @@ static void features_hide(struct vcpu *vcpu, u32 which)
         (which & LUV_HIDE_RDTSCP ? SECONDARY_ENABLE_RDTSCP : 0) | (which & LUV_HIDE_XSAVES ? SECONDARY_ENABLE_XSAVES : 0);
     vcpu->hidden = which;
     vmwrite(VMCS_SECONDARY_CONTROLS, domu_control_word[DOMU_WORD_SECONDARY] & ~off);
-    bitmap_choose(!(which & LUV_HIDE_SPECULATION));
+    msr_bitmap_select(!(which & LUV_HIDE_SPECULATION));
 }
 
 u32 controls_set(struct vcpu *vcpu, const u8 *area)

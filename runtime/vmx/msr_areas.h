@@ -3,4 +3,4 @@
 struct cpu;
 
 /* Fills the CPU's MSR lists and tells the current VMCS of them. */
-void lists_write(struct cpu *cpu);
+void msr_areas_write(struct cpu *cpu);

@@ -19,16 +19,16 @@ static const struct memory_rule *rule_find(const struct memory_map *map, u64 gpa
         const struct region *region = &map->regions[rule->region];
         if (rule->region == REGION_EVERYTHING || (gpa >= region->lo && gpa < region->hi)) {
             if (rule->region != REGION_EVERYTHING) {
-                r->lo = larger(r->lo, region->lo);
-                r->hi = smaller(r->hi, region->hi);
+                r->lo = max(r->lo, region->lo);
+                r->hi = min(r->hi, region->hi);
             }
             return rule;
         }
         /* An earlier rule's region that does not hold gpa bounds the range. */
         if (gpa < region->lo && region->lo < region->hi)
-            r->hi = smaller(r->hi, region->lo);
+            r->hi = min(r->hi, region->lo);
         else if (gpa >= region->hi)
-            r->lo = larger(r->lo, region->hi);
+            r->lo = max(r->lo, region->hi);
     }
     return 0;
 }
@@ -45,8 +45,8 @@ struct ept_range ept_range(const struct memory_map *map, u64 gpa)
     if (r.what == MEMORY_ALIAS)
         r.shift = map->regions[rule->region].lo - rule->onto;
     struct typed_range typed = mtrr_range(&map->mtrrs, gpa - r.shift);     /* the type is the frame's */
-    r.lo = larger(r.lo, typed.lo + r.shift);
-    r.hi = smaller(r.hi, typed.hi > ~r.shift ? ~0ull : typed.hi + r.shift);
+    r.lo = max(r.lo, typed.lo + r.shift);
+    r.hi = min(r.hi, typed.hi > ~r.shift ? ~0ull : typed.hi + r.shift);
     r.type = typed.type;
     return r;
 }
@@ -58,7 +58,7 @@ static u64 frame_of(const struct memory_map *map, const struct ept_range *r, u64
     return gpa - r->shift;
 }
 
-static u64 *table_take(struct ept *ept, u64 *entry)
+static u64 *table_alloc(struct ept *ept, u64 *entry)
 {
     if (ept->used == ept->pages)
         return 0;
@@ -75,7 +75,7 @@ void ept_reset(struct ept *ept)
 {
     ept->used = 0;
     ept->resets++;
-    table_take(ept, 0);
+    table_alloc(ept, 0);
 }
 
 static u64 *entry_at(u64 *table, u64 gpa, u32 level)
@@ -97,7 +97,7 @@ static bool leaf_fits(const struct memory_map *map, const struct ept_range *r, u
 static void leaves_fill(u64 *table, const struct memory_map *map, const struct ept_range *r, u64 gpa, u32 level)
 {
     u64 size = level_size(level), start = round_down(gpa, size * ENTRIES);
-    u64 lo = larger(start, round_up(r->lo, size)), hi = smaller(start + size * ENTRIES, round_down(r->hi, size));
+    u64 lo = max(start, round_up(r->lo, size)), hi = min(start + size * ENTRIES, round_down(r->hi, size));
     u64 flags = r->rights | (u64)r->type << TYPE_SHIFT | (level > 1 ? LEAF : 0);
     for (u64 at = lo; at < hi; at += size) {
         u64 *entry = entry_at(table, at, level);
@@ -119,7 +119,7 @@ bool ept_fill(struct ept *ept, const struct memory_map *map, u64 gpa)
             leaves_fill(table, map, &r, gpa, level);
             return true;
         }
-        table = is_table ? ept_table(*entry & ADDRESS) : table_take(ept, entry);
+        table = is_table ? ept_table(*entry & ADDRESS) : table_alloc(ept, entry);
         if (!table)
             return false;
     }

@@ -1,5 +1,5 @@
 ; Into the guest, and between the boot world and the final one.
-global guest_launch, world_enter, nmi_unmask, host_halt, ap_entry, ap_stack, boot_stack_top
+global guest_launch, switch_page_tables, nmi_unmask, host_halt, ap_entry, ap_stack, boot_stack_top
 extern vmresume_failed, cpu_main_ap
 
 bits 64
@@ -27,7 +27,7 @@ guest_launch:
         call vmresume_failed
 
 ; RDI: CR3, RSI: stack, RDX: where to, RCX: its argument. Nothing of the old world is used after the first line.
-world_enter:
+switch_page_tables:
         mov cr3, rdi
         mov rsp, rsi
         mov rdi, rcx

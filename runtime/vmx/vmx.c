@@ -28,9 +28,9 @@ static void control_refuse(const struct control_choice *c, const char *why, u64 
 {
     if (!bits)
         return;
-    loud_text("luvalley: error[control]: ", 0, 0);
-    loud_text(c->name, 0, 0);
-    loud_text(why, bits, 0);
+    panic_print("luvalley: error[control]: ", 0, 0);
+    panic_print(c->name, 0, 0);
+    panic_print(why, bits, 0);
 }
 
 static bool control_grant(const struct control_choice *c, u64 *word)
@@ -61,7 +61,7 @@ u64 controls_word(u16 field)
 }
 
 /* SDM: 24.7 */
-static void operation_enter(struct cpu *cpu)
+static void vmx_enable(struct cpu *cpu)
 {
     u64 feature = host_rdmsr(IA32_FEATURE_CONTROL);
     if (!(feature & FEATURE_CONTROL_LOCK))
@@ -75,7 +75,7 @@ static void operation_enter(struct cpu *cpu)
     *(u32 *)block->vmcs = revision;
     u64 vmcs = hv_phys(block->vmcs);
     if (!vmxon(hv_phys(block->vmxon)) || !vmclear(vmcs) || !vmptrld(vmcs))
-        machine_stop(0, "VMXON or VMPTRLD failed");
+        panic(0, "VMXON or VMPTRLD failed");
     cpu->vmx_on = true;
 }
 
@@ -143,14 +143,14 @@ static void execution_write(struct cpu *cpu)
 
 void vmx_start(struct cpu *cpu)
 {
-    operation_enter(cpu);
+    vmx_enable(cpu);
     controls_write(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS);
     host_state_write(cpu, dom0_exit);
     execution_write(cpu);
-    lists_write(cpu);
+    msr_areas_write(cpu);
 }
 
 void vmresume_failed(struct cpu *cpu)
 {
-    machine_stop_at(cpu, "VM entry refused with VM-instruction error %", vmread(VMCS_VM_INSTRUCTION_ERROR), 0);
+    panic_at(cpu, "VM entry refused with VM-instruction error %", vmread(VMCS_VM_INSTRUCTION_ERROR), 0);
 }

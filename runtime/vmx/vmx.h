@@ -22,8 +22,8 @@ struct control_choice {
 
 /* What is done about a basic exit reason of a domain that has a VMM; made by the compiler. */
 struct exit_choice {
-    void (*answer)(struct cpu *cpu);    /* with the guest's registers in struct cpu */
-    bool told;                          /* the VMM is told, as `reason`, and nothing else happens */
+    void (*handle)(struct cpu *cpu);    /* with the guest's registers in struct cpu */
+    bool reflected;                     /* the VMM is told, as `reason`, and nothing else happens */
     u8 reason;
 };
 

@@ -28,7 +28,7 @@ u64 host_user[PROCESSES + 1][USER_PAGES];       /* a frame and USER_WRITE; 0: ab
 u64 hv_base, hv_size, direct_map;
 struct cpu **cpus;
 u32 cpu_count = 1;
-volatile bool machine_stopping;
+volatile bool panicking;
 struct machine machine;
 
 static struct cpu cpu;
@@ -117,7 +117,7 @@ struct walk walk_other(u64 cr3)
 u64 walk_span(struct walk *walk, u64 address, u64 size, u64 *physical)
 {
     const u64 *pages = host_user[walk->root / PAGE_SIZE];
-    u64 end = smaller(size, PAGE_2M - address % PAGE_2M), done = 0;
+    u64 end = min(size, PAGE_2M - address % PAGE_2M), done = 0;
     for (; done < end && (address + done) / PAGE_SIZE < USER_PAGES; done += PAGE_SIZE) {
         u64 entry = pages[(address + done) / PAGE_SIZE];
         if (!entry || (walk->write && !(entry & USER_WRITE)) || (done && (entry & ~PAGE_MASK) != *physical + done))
@@ -184,11 +184,11 @@ static struct answer domain_call(struct domain *domain, u32 call, u64 a, u64 b, 
 u32 host_call(u64 handle, u32 who, u32 call, u64 a, u64 b, u64 c, u64 *value)
 {
     struct domain *domain;
-    u32 error = domain_enter(&cpu, handle, who, &domain);
+    u32 error = domain_acquire(&cpu, handle, who, &domain);
     if (error)
         return error;
     struct answer answer = domain_call(domain, call, a, b, c);
-    domain_leave(domain);
+    domain_release(domain);
     *value = answer.value;
     return answer.error;
 }
@@ -197,15 +197,15 @@ u32 host_call(u64 handle, u32 who, u32 call, u64 a, u64 b, u64 c, u64 *value)
 u32 host_enter(u64 handle)
 {
     struct vcpu *vcpu;
-    u32 error = vcpu_enter(&cpu, handle, &vcpu);
+    u32 error = vcpu_acquire(&cpu, handle, &vcpu);
     if (!error)
-        vcpu->entered = vcpu->domain->generation;
+        vcpu->entry_generation = vcpu->domain->generation;
     return error;
 }
 
 void host_leave(u64 handle)
 {
-    vcpu_leave(&vcpus[(handle >> HANDLE_VCPU_SHIFT) - 1]);
+    vcpu_release(&vcpus[(handle >> HANDLE_VCPU_SHIFT) - 1]);
 }
 
 void host_write(u64 handle, u64 guest)
@@ -243,7 +243,7 @@ void host_frame(u32 pool, u32 number, u64 *list)
     const struct frame *frame = &pools[pool].frame[number];
     list[0] = frame->owner;
     list[1] = frame->pages;
-    list[2] = frame->blocks;
+    list[2] = frame->vcpu_areas;
     list[3] = pools[pool].free;
 }
 

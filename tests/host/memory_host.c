@@ -126,7 +126,7 @@ static void record_make(struct record *r)
         regions[REGION_A20_WINDOW].lo,
         regions[REGION_A20_WINDOW].hi,
         typed.lo,
-        smaller(typed.hi, 1ull << 49),
+        min(typed.hi, 1ull << 49),
         map.page_1g,
         map.ones_page,
         r->gpa,

@@ -3,6 +3,7 @@
 
 #include "generated/controls.h"
 #include "generated/x86.h"
+#include "vmx/state.h"
 
 const struct control_choice guest_controls[GUEST_CONTROL_WORDS] = {
     [GUEST_WORD_PRIMARY] = {
@@ -50,8 +51,8 @@ void guest_features_init(void)
 
 void guest_reset_state(struct cpu *cpu)
 {
-    vmwrite(VMCS_GUEST_RIP, 0xfff0);
+    set_guest_rip(0xfff0);
     cpu->guest.rax = 0;
-    vmwrite(VMCS_GUEST_CR0, 0x60000010 | GUEST_CR0_HELD);
+    set_guest_cr0(0x60000010 | GUEST_CR0_HELD);
     vmwrite(VMCS_CR0_READ_SHADOW, 0x60000010);
 }
