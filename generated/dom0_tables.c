@@ -67,10 +67,10 @@ u64 dom0_control_word[DOM0_CONTROL_WORDS];
 
 /* The first rule that covers an address decides. */
 const struct memory_rule dom0_memory[DOM0_MEMORY_RULES] = {
-    { .what = MEMORY_HIDE, .rights = EPT_READ | EPT_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0 },
-    { .what = MEMORY_WATCH, .rights = EPT_READ | EPT_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0 },
-    { .what = MEMORY_ALIAS, .rights = EPT_READ | EPT_WRITE | EPT_EXECUTE, .region = REGION_A20_WINDOW, .onto = 0x0 },
-    { .what = MEMORY_MAP, .rights = EPT_READ | EPT_WRITE | EPT_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0 },
+    { .what = MEMORY_HIDE, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0 },
+    { .what = MEMORY_WATCH, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0 },
+    { .what = MEMORY_ALIAS, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_A20_WINDOW, .onto = 0x0 },
+    { .what = MEMORY_MAP, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0 },
 };
 
 const u32 dom0_list_msrs[] = { IA32_PERF_GLOBAL_CTRL, 0 };

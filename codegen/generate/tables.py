@@ -78,7 +78,7 @@ def make_memory_rule(rule: MemoryRule) -> tuple[str, str, str, str]:
 
 def rights(text: str) -> str:
     """EPT's bits for `rwx`."""
-    names = {"r": "EPT_READ", "w": "EPT_WRITE", "x": "EPT_EXECUTE"}
+    names = {"r": "NESTED_READ", "w": "NESTED_WRITE", "x": "NESTED_EXECUTE"}
     return " | ".join(names[letter] for letter in text)
 
 

@@ -2,7 +2,7 @@
 #include "boot/boot.h"
 
 #include "core/cpu.h"
-#include "domu/domain.h"
+#include "domu/domu.h"
 #include "domu/pool.h"
 #include "generated/dom0.h"
 #include "core/host.h"

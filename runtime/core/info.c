@@ -1,6 +1,6 @@
-/* Questions of dom0's programs about the hypervisor. */
+/* Hypercalls of dom0's programs that ask about the hypervisor. */
 #include "core/cpu.h"
-#include "domu/domu.h"
+#include "domu/switch.h"
 #include "domu/pool.h"
 #include "generated/externs.h"
 #include "generated/luvalley_abi.h"
@@ -33,9 +33,9 @@ static struct answer pool_info(u32 which)
     const struct pool *pool = &pools[index_nospec(number, pool_count)];
     switch ((which - 17) % 4) {
     case 0: return answer(pool->base);
-    case 1: return answer(pool->frames * SUPERPAGE_SIZE);
+    case 1: return answer(pool->superpages * SUPERPAGE_SIZE);
     case 2: return answer(pool->free);
-    default: return answer(pool->frames);
+    default: return answer(pool->superpages);
     }
 }
 
@@ -52,7 +52,7 @@ struct answer info_read(struct cpu *cpu, u32 which)
     case 6: return answer(SUM(hidden_writes));
     case 8: return answer(DOMAINS_MAX);
     case 9: return answer(DOMAIN_VCPUS_MAX);
-    case 10: return answer(domu_xcr0());
+    case 10: return answer(domu_features);
     case 11: return answer(domu_xsave_size());
     case 12: return answer(domu_tsc_khz());
     default: return pool_info(which);

@@ -16,7 +16,7 @@ bool log_serial;
 
 static char ring[LOG_SIZE];
 static u64 ring_end;
-static bool loud;
+static bool on_screen;
 static u32 cursor = (ROWS - 1) * COLUMNS;
 static volatile u8 lock;
 
@@ -58,9 +58,9 @@ static void put(char c)
 {
     static bool serial_ready;
     ring[ring_end++ % LOG_SIZE] = c;
-    if (loud)
+    if (on_screen)
         screen_put(c);
-    if (!loud && !log_serial)
+    if (!on_screen && !log_serial)
         return;
     if (!serial_ready)
         serial_setup();
@@ -82,7 +82,7 @@ static void put_hex(u64 value)
     }
 }
 
-/* Bounded, so that a CPU that stops in the middle of a line does not keep the others quiet. */
+/* Bounded, so that a CPU that panics in the middle of a line does not silence the others. */
 static void lock_acquire(void)
 {
     for (u32 tries = 1000000; tries && __atomic_test_and_set(&lock, __ATOMIC_ACQUIRE); tries--)
@@ -116,9 +116,9 @@ void log_line(const char *text, u64 a, u64 b)
 
 void panic_print(const char *text, u64 a, u64 b)
 {
-    if (!loud)
+    if (!on_screen)
         serial_setup();
-    loud = true;
+    on_screen = true;
     put_text(text, a, b);
 }
 

@@ -2,7 +2,7 @@
 
 #include "generated/x86.h"
 
-/* Neighbours looked at on each side: all the fixed ones, and a bound where a mask has holes. */
+/* Neighbors looked at on each side: all fixed ranges, and a bound where a mask has holes. */
 #define STRETCHES 128
 
 /* The fixed ranges: how many registers, what each of their eight bytes covers. SDM: table 12-9 */
@@ -25,7 +25,7 @@ static struct typed_range fixed_stretch(const struct mtrrs *m, u64 address)
     return (struct typed_range){lo, lo + r->unit, type};
 }
 
-/* Which of two types wins; anything undefined is UC. SDM: 12.11.4.1 */
+/* The type where two registers overlap; undefined combinations are UC. SDM: 12.11.4.1 */
 static u8 overlap(u8 a, u8 b)
 {
     if (a == b)
@@ -35,7 +35,7 @@ static u8 overlap(u8 a, u8 b)
     return TYPE_UC;
 }
 
-/* Narrows `s` to where the register's answer for `address` does not change; returns that answer. */
+/* True: the register covers `address`. Narrows `s` to where that does not change. */
 static bool variable_covers(u64 base, u64 mask, u64 end, u64 address, struct typed_range *s)
 {
     u64 size = mask & -mask;

@@ -1,4 +1,4 @@
-/* Apart from mtrr.c, which also compiles for a test on the host. */
+/* Separate from mtrr.c, which also compiles for a test on the host. */
 #include "generated/x86.h"
 #include "core/host.h"
 #include "core/mtrr.h"

@@ -1,4 +1,4 @@
-/* The words everything else is written in. */
+/* Types and helpers for everything else. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,8 +40,8 @@ static inline u64 min(u64 a, u64 b)
 }
 
 /*
- * A caller's index once it was found to be below `count`: 0 where a processor runs ahead of that check and it is not, so that
- * nobody reads by its caches what lies behind a table.
+ * An untrusted index after a check that it is below `count`; 0 where the processor speculates past that check, so that no cache
+ * shows what lies beyond the table.
  */
 static inline u64 index_nospec(u64 index, u64 count)
 {

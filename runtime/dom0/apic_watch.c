@@ -7,11 +7,12 @@
 #include "core/host.h"
 #include "dom0/ipi.h"
 #include "dom0/memory.h"
+#include "vmx/msr_bitmap.h"
 #include "vmx/nmi.h"
 
 #define XAPIC_DESTINATION_SHIFT 24
 
-/* Only STARTING ever changes: so who has seen it end, or stay, may rely on that. */
+/* Only STARTING ever changes, so ENDED and ALWAYS are final. */
 enum { ENDED, STARTING, ALWAYS };
 static u32 watch = ENDED;
 static u32 unstarted;
@@ -28,7 +29,7 @@ static bool is_on(void)
 
 static void icr_open(void)
 {
-    dom0_msr_bitmap[BITMAP_WRITES_LOW + IA32_X2APIC_ICR / 8] &= (u8) ~(1u << IA32_X2APIC_ICR % 8);
+    msr_write_pass(dom0_msr_bitmap, IA32_X2APIC_ICR);
 }
 
 void watch_begin(u32 to_start, bool always)
@@ -63,7 +64,7 @@ void watch_apply(struct cpu *cpu)
     nmi_update_controls(cpu);
 }
 
-/* Not while a page is lent, whose write is still to come. */
+/* Not while a step has replaced a page: its write is still to come. */
 void watch_update(struct cpu *cpu)
 {
     if (cpu->watching && !cpu->step.pages && !is_on())

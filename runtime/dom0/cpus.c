@@ -1,13 +1,12 @@
 #include "dom0/cpus.h"
 
 #include "core/apic.h"
-#include "generated/controls.h"
-#include "generated/dom0.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "boot/bios/low.h"
 #include "dom0/memory.h"
 #include "vmx/nmi.h"
+#include "vmx/state.h"
 #include "core/paging.h"
 #include "core/panic.h"
 #include "dom0/apic_watch.h"
@@ -16,30 +15,17 @@
 #define CPUID_MONITOR (1u << 3)         /* leaf 1, ECX. SDM: 3.3, CPUID */
 #define DR6_AFTER_INIT 0xFFFF0FF0u
 
-__attribute__((noreturn)) void guest_launch(struct cpu *cpu);
-
 static bool is_boot_cpu(const struct cpu *cpu)
 {
     return cpu->index == 0;             /* INIT would start it at the firmware's reset vector. SDM: 10.4.2 */
 }
 
-/* Bits that VMX operation wants in CR0 and CR4, but for what unrestricted guests may clear. SDM: A.7, A.8 */
-static void fixed_bits_add(void)
-{
-    u64 cr0 = host_rdmsr(IA32_VMX_CR0_FIXED0) & ~(u64)(CR0_PE | CR0_PG);
-    set_guest_cr0(guest_cr0() | cr0);
-    set_guest_cr4(guest_cr4() | host_rdmsr(IA32_VMX_CR4_FIXED0));
-}
-
-/* SDM: table 10-1. EDX tells the processor's signature. */
+/* SDM: table 10-1. EDX has the processor's signature. */
 static void state_after_init(struct cpu *cpu)
 {
     step_cancel(cpu);
-    dom0_reset_state(cpu);
+    guest_state_reset(cpu);
     cpu->guest.rdx = host_cpuid(1, 0).eax;
-    vmwrite(VMCS_VM_ENTRY_CONTROLS, controls_word(VMCS_VM_ENTRY_CONTROLS));
-    fixed_bits_add();
-    clear_entry_event();
     host_write_cr2(0);
     host_clear_breakpoints();
     host_write_dr6(DR6_AFTER_INIT);
@@ -52,16 +38,9 @@ static void code_set(u16 selector, u16 ip)
     set_guest_rip(ip);
 }
 
-/* The VMCS is made clear, so that there is one way in, and nothing cached of an earlier life is used. */
 static __attribute__((noreturn)) void enter(struct cpu *cpu)
 {
-    u64 vmcs = hv_phys(cpu_block(cpu)->vmcs);
-    cpu->vmx_on = false;
-    vmclear(vmcs);
-    vmptrld(vmcs);
-    cpu->vmx_on = true;
-    if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID)
-        invvpid_single((u16)vmread(VMCS_VPID));
+    guest_state_reload(cpu);
     memory_flush(cpu);
     watch_apply(cpu);
     guest_launch(cpu);
@@ -74,7 +53,7 @@ void cpu_start_disk(struct cpu *cpu)
     enter(cpu);
 }
 
-/* The INIT that led here has left the APIC as it was, if it was an exit. SDM: 10.4.4.1, 26.2 */
+/* An INIT that caused an exit has not reset the APIC. SDM: 10.4.4.1, 26.2 */
 void cpu_sipi(struct cpu *cpu, u8 vector)
 {
     apic_reset(cpu);
@@ -84,8 +63,8 @@ void cpu_sipi(struct cpu *cpu, u8 vector)
 }
 
 /*
- * A start-up IPI may follow within microseconds, and one that finds the processor in root mode is lost: so nothing
- * more than the activity state now, and the registers when it has come. SDM: 10.4.4.1, 26.2, 27.3.1.5
+ * A start-up IPI may follow within microseconds, and is lost if it finds the processor in root mode: so only the activity state
+ * changes now, and the registers are reset when it has come. SDM: 10.4.4.1, 26.2, 27.3.1.5
  */
 void cpu_init(struct cpu *cpu)
 {
@@ -94,7 +73,7 @@ void cpu_init(struct cpu *cpu)
     if (is_boot_cpu(cpu))
         machine_reset("INIT of the boot CPU");
     step_cancel(cpu);
-    watch_update(cpu);                  /* once it has ended, the start-up IPI is a real one, and lost on a parked CPU */
+    watch_update(cpu);                  /* once the watch has ended, the start-up IPI is a real one, and a parked CPU loses it */
     if (cpu->watching) {
         __atomic_store_n(&cpu->start, START_WAITING, __ATOMIC_SEQ_CST);
         cpu_park(cpu);
@@ -105,7 +84,7 @@ void cpu_init(struct cpu *cpu)
     set_guest_activity(ACTIVITY_WAIT_FOR_SIPI);
 }
 
-/* Wakes at the write of `start` and, as everywhere in root mode, at an NMI. SDM: 9.10 */
+/* Wakes at a write of `start`, and at an NMI. SDM: 9.10 */
 static void start_wait(const struct cpu *cpu)
 {
     if (!(host_cpuid(1, 0).ecx & CPUID_MONITOR)) {
@@ -117,7 +96,7 @@ static void start_wait(const struct cpu *cpu)
         host_mwait();
 }
 
-/* The start-up IPI's vector. This wait is meant to last: without dom0 there is nothing to do here. */
+/* Returns the start-up IPI's vector. Without dom0 there is nothing else to do here, so the wait has no bound. */
 static u8 sipi_wait(struct cpu *cpu)
 {
     for (;;) {
@@ -135,15 +114,15 @@ void cpu_park(struct cpu *cpu)
 {
     apic_reset(cpu);                    /* quiet while it waits, too */
     u8 vector = sipi_wait(cpu);
-    cpu->nmi_pending = false;              /* what came while it waited was the call to stop, or nobody's */
-    paging_flush();                     /* the trampoline's page is gone by now */
+    cpu->nmi_pending = false;              /* a CPU that waits for SIPI drops NMIs */
+    paging_flush();                     /* the trampoline's page is unmapped by now */
     if (!cpu->started)
         watch_started();
     cpu->started = true;
     cpu_sipi(cpu, vector);
 }
 
-/* An NMI takes a running CPU out of the guest, whatever it does there. Waiting and absent ones stay as they are. */
+/* An NMI makes a running CPU exit. Waiting and absent CPUs stay as they are. */
 bool cpu_init_send(struct cpu *target)
 {
     if (is_boot_cpu(target))
@@ -160,7 +139,7 @@ bool cpu_init_send(struct cpu *target)
     return true;
 }
 
-/* Only one that waits takes it. SDM: 11.4.4.1 */
+/* Only a waiting CPU accepts it. SDM: 11.4.4.1 */
 void cpu_sipi_send(struct cpu *target, u8 vector)
 {
     u32 waiting = START_WAITING;

@@ -1,4 +1,4 @@
-/* Instructions that the guest left for and that we carry out for it. */
+/* Instructions that caused an exit and are emulated. */
 #include "generated/externs.h"
 #include "vmx/events.h"
 #include "core/host.h"
@@ -28,7 +28,7 @@ void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value)
         guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
-/* In the order of the instruction set's numbers; RSP is the VMCS's. SDM: table 28-3 */
+/* In the order of the instruction set's numbers; RSP is in the VMCS. SDM: table 28-3 */
 u64 guest_register(struct cpu *cpu, u8 index)
 {
     const u64 *saved = &cpu->guest.rax;
@@ -40,7 +40,7 @@ u64 guest_register(struct cpu *cpu, u8 index)
     return guest_is_64bit() ? value : (u32)value;
 }
 
-/* Each byte is an access of its own to the next port; the instruction is over once. */
+/* Each byte is an access to the next port; the instruction is advanced over once. */
 void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)(struct cpu *, u16, bool))
 {
     u64 rip = guest_rip(), rax = cpu->guest.rax, mask = size == 4 ? 0xFFFFFFFF : 0xFFFF, read = 0;
@@ -63,7 +63,7 @@ void guest_io_string(struct cpu *cpu, const char *why)
     guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
-/* The upper half of RAX is kept by narrow reads and cleared by 32-bit ones, as always. */
+/* Narrow reads keep the upper half of RAX, 32-bit reads clear it. */
 void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input)
 {
     u64 *rax = &cpu->guest.rax;

@@ -1,20 +1,14 @@
 /*
- * Running a vCPU: one hypercall, from dom0's VMCALL to the first exit that is not ours to answer. Interrupts stay off in
- * root mode, so what reads the VMM's "leave now" last loses no wake-up: a later one is an interrupt, and ends the entry.
+ * Running a vCPU: one hypercall, from dom0's VMCALL to the first exit that is reflected to the VMM. Interrupts are off in root
+ * mode, so reading the VMM's immediate_exit last before the entry loses no wake-up: a later one is an interrupt and causes an exit.
  */
-#include "domu/run.h"
-
-#include "generated/controls.h"
-#include "generated/externs.h"
-#include "generated/x86.h"
-#include "vmx/events.h"
-#include "core/host.h"
-#include "domu/switch_msrs.h"
 #include "domu/switch.h"
+#include "generated/externs.h"
+#include "vmx/events.h"
 
-#define ROUNDS_MAX 1000u                /* exits answered here before dom0 is looked at again */
+#define EXITS_MAX 1000u                 /* handled here before dom0 gets the CPU back */
 #define BLOCKING_BITS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)
-/* Of luv_run.requests; what lies between is `finish`, which is not among what is remembered. */
+/* Of luv_run.requests; `finish`, which lies between, is of one run only. */
 #define REQUESTS_KNOWN 0x0F0F00FFu
 #define REQUESTS_FINISH_SHIFT 8
 #define REQUESTS_THRESHOLD_SHIFT 16
@@ -39,7 +33,7 @@ void store_registers(const struct cpu *cpu, struct luv_run *run)
     run->r13 = r->r13, run->r14 = r->r14, run->r15 = r->r15;
 }
 
-/* The last exit's instruction, which the VMM says is done. Into the entry's RIP; SDM: 26.7.3, 18.3.1.4 for the rest. */
+/* The VMM has finished the last exit's instruction: what the processor does besides moving RIP. SDM: 26.7.3, 18.3.1.4 */
 static void step_over(u64 from, u64 to, u64 rflags)
 {
     if (unlikely((from ^ to) >> 32))
@@ -61,41 +55,25 @@ static void load_position(const struct luv_run *run, u8 finish)
         step_over(rip, next, rflags);
 }
 
-/* Without one the field says so already: the last exit has cleared it, or who took back what never went in. SDM: 27.8, 28.2 */
+/* Without an event nothing is to be done: the last exit, or cancel_injection, has cleared the field. SDM: 27.8, 28.2 */
 static void load_event(const struct luv_run *run)
 {
     u32 event = ONCE(run->event) & EVENT_BITS;
-    if (likely(!(event & VM_ENTRY_INTERRUPTION_INFO_VALID)))
-        return;
-    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, event);
-    vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, ONCE(run->event_error));
-    vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, ONCE(run->event_length));
+    if (unlikely(event & EVENT_VALID))
+        vcpu_set_entry_event(event, ONCE(run->event_error), ONCE(run->event_length));
 }
 
-/* A threshold above the TPR would be refused: there is nothing to wait for. SDM: 27.2.1.1 */
-static void load_tpr(struct vcpu *vcpu, u8 tpr, u8 threshold)
-{
-    *vcpu->tpr = (u8)(tpr << 4);
-    vmwrite(VMCS_TPR_THRESHOLD, min(tpr, threshold));
-}
-
-static void load_windows(u8 want)
-{
-    u64 word = domu_control_word[DOMU_WORD_PRIMARY];
-    word |= want & LUV_WANT_WINDOW ? PRIMARY_INTERRUPT_WINDOW_EXITING : 0;
-    word |= want & LUV_WANT_NMI_WINDOW ? PRIMARY_NMI_WINDOW_EXITING : 0;
-    vmwrite(VMCS_PRIMARY_CONTROLS, word | PRIMARY_MOV_DR_EXITING);
-}
-
-/* What the VMM requests, where it differs from the last time. */
+/* Applies the VMM's requests where they differ from the last run's. A threshold above the TPR has nothing to wait for. */
 static void load_requests(struct vcpu *vcpu, u32 requests)
 {
     requests &= REQUESTS_KNOWN;
     if (likely(requests == vcpu->requests))
         return;
+    u8 tpr = (u8)(requests >> REQUESTS_TPR_SHIFT), threshold = (u8)(requests >> REQUESTS_THRESHOLD_SHIFT);
     vcpu->requests = requests;
-    load_tpr(vcpu, (u8)(requests >> REQUESTS_TPR_SHIFT), (u8)(requests >> REQUESTS_THRESHOLD_SHIFT));
-    load_windows((u8)requests);
+    *vcpu->tpr = (u8)(tpr << 4);
+    vcpu_set_tpr_threshold(min(tpr, threshold));
+    vcpu_set_windows(requests & LUV_WANT_WINDOW, requests & LUV_WANT_NMI_WINDOW);
 }
 
 static void load_run(struct cpu *cpu, struct vcpu *vcpu)
@@ -108,7 +86,7 @@ static void load_run(struct cpu *cpu, struct vcpu *vcpu)
         debug_load_guest(cpu);
 }
 
-/* A TPR that the guest has changed is taken anew, threshold and all, when it comes back. */
+/* A TPR that the guest has changed is loaded again with the next run, and the threshold with it. */
 static void store_tpr(struct vcpu *vcpu)
 {
     u8 tpr = *vcpu->tpr >> 4;
@@ -127,12 +105,7 @@ void store_run(struct vcpu *vcpu)
     store_tpr(vcpu);
 }
 
-static bool has_vpid(void)
-{
-    return domu_control_word[DOMU_WORD_SECONDARY] & SECONDARY_ENABLE_VPID;
-}
-
-/* It was elsewhere, or its state was set: what is cached here under its name is of another time. SDM: 29.4.3.1 */
+/* Its last run was on another CPU, or its state was set: what this CPU has cached of it is stale. SDM: 29.4.3.1 */
 static void follow_to_cpu(struct cpu *cpu, struct vcpu *vcpu)
 {
     if (vcpu->last_cpu == cpu->index)
@@ -140,60 +113,40 @@ static void follow_to_cpu(struct cpu *cpu, struct vcpu *vcpu)
     vcpu->last_cpu = cpu->index;
     host_place_write(cpu);
     switched_msrs_place(cpu);
-    if (has_vpid())
-        invvpid_single((u16)vmread(VMCS_VPID));
+    vcpu_flush_tlb();
 }
 
-/* Mappings taken away since this CPU last looked. See memory_unmap for the other half. */
+/* Flushes what was unmapped since this CPU last flushed. See memory_unmap_range for the other half. */
 static void flush_stale_mappings(const struct cpu *cpu, struct vcpu *vcpu)
 {
     struct domain *domain = vcpu->domain;
     u64 generation = __atomic_load_n(&domain->generation, __ATOMIC_SEQ_CST);
     __atomic_store_n(&vcpu->entry_generation, generation, __ATOMIC_SEQ_CST);
-    if (domain->seen[cpu->index] == generation)
+    if (domain->flushed_generation[cpu->index] == generation)
         return;
-    domain->seen[cpu->index] = generation;
-    invept_single(domain->eptp);
+    domain->flushed_generation[cpu->index] = generation;
+    nested_flush(domain->nested_pointer);
 }
 
-/* Last before an entry, with the timer set: an NMI from here on sets it to 0. */
+/* Read last before an entry, after the timer is set: an NMI from here on sets it to 0. */
 static bool must_exit(const struct cpu *cpu, const struct vcpu *vcpu)
 {
     return *vcpu->immediate_exit || has_pending(cpu);
 }
 
-/*
- * The guest's registers but RSP go straight from the run page to the processor, and back. RBP is kept, and what else C has
- * in registers it keeps itself. True after an exit; false: the processor refused the instruction.
- */
-static inline bool enter(struct luv_run *run, u32 launched)
+/* Handlers find the guest's registers in struct cpu, where dom0's are not needed meanwhile. */
+static void call_handler(struct cpu *cpu, struct luv_run *run, void (*handle)(struct cpu *))
 {
-    u32 entry_generation;
-    asm volatile("call domu_enter"
-                 : "=a"(entry_generation), "+D"(run), "+S"(launched)
-                 :
-                 : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
-    return entry_generation;
-}
-
-static void entry_refused(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
-}
-
-/* The handler has the guest's registers in struct cpu, where dom0's are meanwhile not needed. */
-static void exit_answer(struct cpu *cpu, struct luv_run *run, void (*answer)(struct cpu *))
-{
-    struct registers own = cpu->guest;
+    struct registers dom0 = cpu->guest;
     load_registers(cpu, run);
-    answer(cpu);
+    handle(cpu);
     store_registers(cpu, run);
-    cpu->guest = own;
+    cpu->guest = dom0;
 }
 
-static void exit_handle(struct cpu *cpu, struct vcpu *vcpu)
+static void handle_exit(struct cpu *cpu, struct vcpu *vcpu)
 {
-    u64 reason = vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC_MASK;
+    u64 reason = exit_reason();
     const struct exit_choice *choice = &domu_exits[reason < EXIT_COUNT ? reason : 0];
     if (likely(reason < EXIT_COUNT))
         vcpu->counts[COUNT_REASONS + reason]++;
@@ -202,23 +155,23 @@ static void exit_handle(struct cpu *cpu, struct vcpu *vcpu)
     else if (likely(choice->reflected))
         exit_to_vmm(cpu, choice->reason);
     else
-        exit_answer(cpu, vcpu->run, choice->handle);
+        call_handler(cpu, vcpu->run, choice->handle);
 }
 
-/* In and out, until the VMM is to be told. */
+/* Entries and exits, until one is reflected to the VMM. */
 static void run_loop(struct cpu *cpu, struct vcpu *vcpu)
 {
-    vcpu->left = false;
-    for (u32 round = 0; !vcpu->left; round++) {
-        if (round == ROUNDS_MAX || must_exit(cpu, vcpu)) {
+    vcpu->reflected = false;
+    for (u32 exits = 0; !vcpu->reflected; exits++) {
+        if (exits == EXITS_MAX || must_exit(cpu, vcpu)) {
             cancel_injection(vcpu->run);
             vcpu->exit = vcpu->run->exit = LUV_EXIT_INTERRUPTED;
             return;
         }
-        if (enter(vcpu->run, round))
-            exit_handle(cpu, vcpu);
+        if (vcpu_enter(vcpu->run, exits))
+            handle_exit(cpu, vcpu);
         else
-            entry_refused(cpu);
+            exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
     }
 }
 
@@ -229,7 +182,7 @@ struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
     load_run(cpu, vcpu);
     load_guest_state(cpu, vcpu);
     flush_stale_mappings(cpu, vcpu);
-    vmwrite(VMCS_PREEMPTION_TIMER_VALUE, domu_timer);
+    vcpu_start_timer();
     run_loop(cpu, vcpu);
     load_dom0_state(cpu, vcpu);
     store_run(vcpu);

@@ -1,4 +1,4 @@
-/* Why a VM entry failed: the rules of the manual, asked one by one. Also compiles for a test on the host. */
+/* Why a VM entry failed: the manual's rules, one by one. Also compiles for a test on the host. */
 #include "vmx/entry_checks.h"
 
 #include "generated/checks.h"

@@ -1,6 +1,6 @@
 /*
- * MSRs that have no VMCS fields, or whose fields few processors can save: two lists. What an exit stores of the guest
- * is what the next entry loads; the host's values are zeros. SDM: 25.7.2, 25.8.2, 27.4, 28.4
+ * dom0's MSR areas, for MSRs without a VMCS field, or whose field few processors can save. An exit stores the guest's values where
+ * the next entry loads them; the host's values are zeros. SDM: 25.7.2, 25.8.2, 27.4, 28.4
  */
 #include "vmx/msr_areas.h"
 
@@ -18,27 +18,27 @@ struct msr_areas {
     struct msr_area_entry guest[DOM0_LIST_MSRS], host[DOM0_LIST_MSRS];
 };
 
-_Static_assert(sizeof(struct msr_areas) <= PAGE_SIZE, "both lists fit their page");
+_Static_assert(sizeof(struct msr_areas) <= PAGE_SIZE, "both areas fit their page");
 
-/* What this processor lacks is left out: an entry that loads it would fail. */
-static u32 msr_areas_fill(struct msr_areas *msr_areas)
+/* Without those that this processor lacks: an entry that loads one fails. */
+static u32 msr_areas_fill(struct msr_areas *areas)
 {
     u32 count = 0;
     for (const u32 *msr = dom0_list_msrs; *msr; msr++) {
         struct msr_value now = host_rdmsr_try(*msr);
         if (!now.ok)
             continue;
-        msr_areas->guest[count] = (struct msr_area_entry){.msr = *msr, .value = now.value};
-        msr_areas->host[count++] = (struct msr_area_entry){.msr = *msr};
+        areas->guest[count] = (struct msr_area_entry){.msr = *msr, .value = now.value};
+        areas->host[count++] = (struct msr_area_entry){.msr = *msr};
     }
     return count;
 }
 
 void msr_areas_write(struct cpu *cpu)
 {
-    struct msr_areas *msr_areas = (struct msr_areas *)cpu_block(cpu)->msr_areas;
-    u32 count = msr_areas_fill(msr_areas);
-    u64 guest = hv_phys(msr_areas->guest), host = hv_phys(msr_areas->host);
+    struct msr_areas *areas = (struct msr_areas *)cpu_block(cpu)->msr_areas;
+    u32 count = msr_areas_fill(areas);
+    u64 guest = hv_phys(areas->guest), host = hv_phys(areas->host);
     vmwrite(VMCS_VM_EXIT_MSR_STORE_ADDRESS, guest);
     vmwrite(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, guest);
     vmwrite(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, host);

@@ -1,7 +1,7 @@
 /*
- * An NMI in root mode is owed to dom0. The trap handler itself writes the armed control words: whatever the
- * interrupted code was doing, the next VM entry opens the window. So there is no check on the way in, and no race.
- * The words are constants; writing them twice does no harm. SDM: 25.6.1, 25.6.2
+ * The host's NMI handler marks the NMI pending and enables NMI-window exiting, so that the next VM entry exits as soon as dom0
+ * can accept it. There is no check before the entry to race with. The control words are constants: writing them twice does no
+ * harm. SDM: 25.6.1, 25.6.2
  */
 #include "vmx/nmi.h"
 
@@ -20,18 +20,18 @@ static void nmi_window_open(void)
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS) | PRIMARY_NMI_WINDOW_EXITING);
 }
 
-/* Asked for after the words are written, so one that comes between is not forgotten. */
+/* Pending events are read after the words are written, so that one that arrives in between is not lost. */
 void nmi_update_controls(struct cpu *cpu)
 {
     u64 exiting = cpu->watching || cpu->step.active ? PIN_NMI_EXITING | PIN_VIRTUAL_NMIS : 0;
     vmwrite(VMCS_PIN_BASED_CONTROLS, controls_word(VMCS_PIN_BASED_CONTROLS) | exiting);
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS));
-    bool wanted = cpu->nmi_pending || cpu->mc_pending || cpu->init_pending || cpu->step.delivering;
-    if (wanted && !cpu->step.active)
+    bool waiting = cpu->nmi_pending || cpu->mc_pending || cpu->init_pending || cpu->step.delivering;
+    if (waiting && !cpu->step.active)
         nmi_window_open();
 }
 
-/* With a domU's VMCS current, its entry is made to end at once: dom0's window opens when dom0's is current again. */
+/* With a domU's VMCS current, its next entry exits at once: dom0's window opens when dom0's VMCS is current again. */
 static void next_entry_arm(struct cpu *cpu)
 {
     if (!cpu->vmx_on)
@@ -71,7 +71,7 @@ static void inject_pending_machine_check(struct cpu *cpu)
     guest_inject(cpu, VECTOR_MC);
 }
 
-/* An NMI ends what STI holds back; some processors insist that it has. SDM: 27.3.1.5 */
+/* Some processors refuse to inject an NMI while STI blocks. SDM: 27.3.1.5 */
 static void inject_pending_nmi(struct cpu *cpu)
 {
     cpu->nmi_pending = false;
@@ -84,7 +84,7 @@ void handle_nmi_window(struct cpu *cpu)
     if (cpu->start != START_RUNNING)
         cpu_park(cpu);
     step_end_delivery(cpu);
-    if (cpu->step.active) {             /* opened in root mode: TF would be pushed. The end of the step opens it again */
+    if (cpu->step.active) {             /* enabled by an NMI in root mode. The step's end enables it again */
         nmi_update_controls(cpu);
         return;
     }

@@ -90,3 +90,17 @@ static inline bool guest_in_shadow(void)
 {
     return guest_interruptibility() & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
 }
+
+/* The basic reason of the last exit. SDM: 25.9.1 */
+static inline u64 exit_reason(void)
+{
+    return vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC_MASK;
+}
+
+/* An event in a word: what is to be delivered, or was in delivery. All words about events share the layout. SDM: 25.8.3, 25.9.3 */
+#define EVENT_VALID VM_ENTRY_INTERRUPTION_INFO_VALID
+#define EVENT_ERROR_CODE VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID
+#define EVENT_TYPE_MASK VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK
+#define EVENT_TYPE_SHIFT VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT
+#define EVENT_VECTOR_MASK VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK
+#define EVENT_BITS (EVENT_VALID | EVENT_ERROR_CODE | EVENT_TYPE_MASK | EVENT_VECTOR_MASK)

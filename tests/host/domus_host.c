@@ -1,19 +1,16 @@
 /*
- * Domains, their frames and tables on the host: physical memory and the hidden pages are arrays, a process's memory is a
- * list of frames, and there is one processor, on which a test plays all that it wants.
+ * Domains, their memory and tables on the host: physical memory and the hidden pages are arrays, a process's memory is a list of
+ * page frames, and the test makes all calls on one processor.
  */
-#include "domu/mapping.h"
-#include "domu/pages.h"
-#include "domu/pool.h"
-#include "domu/rights.h"
-#include "domu/tables.h"
-#include "domu/switch.h"
-#include "generated/controls.h"
-#include "generated/externs.h"
-#include "generated/vmcs.h"
-#include "generated/x86.h"
 #include "boot/multiboot/multiboot.h"
 #include "boot/region.h"
+#include "core/pages.h"
+#include "domu/memory.h"
+#include "domu/pool.h"
+#include "domu/state.h"
+#include "domu/switch.h"
+#include "domu/tables.h"
+#include "generated/externs.h"
 
 #define HIDDEN_BASE GIB(1)
 #define HIDDEN_PAGES 2048
@@ -34,22 +31,21 @@ struct machine machine;
 static struct cpu cpu;
 static u64 process;                     /* who calls: its CR3 is its number in pages */
 static bool has_dirty;
-static u32 cleared_vmcss;
 
-u64 host_rdmsr(u32 msr)
+bool nested_has_dirty(void)
 {
-    return msr == IA32_VMX_EPT_VPID_CAP && has_dirty ? EPT_ACCESSED_DIRTY : 0;
+    return has_dirty;
 }
 
-u64 vmread(u64 field)
+u64 guest_cr3(void)
 {
-    return field == VMCS_GUEST_CR3 ? process * PAGE_SIZE | 0x8000000000000007ull : 0;
+    return process * PAGE_SIZE | 0x8000000000000007ull;
 }
 
-bool vmclear(u64 address)
+void vcpu_state_clear(struct vcpu *vcpu)
 {
-    cleared_vmcss++;
-    return address != 0;
+    if (!vcpu->control_page)
+        __builtin_trap();
 }
 
 void host_halt(void)
@@ -63,7 +59,7 @@ void boot_stop(const char *error, const char *why)
     __builtin_trap();
 }
 
-bool domu_init(void)
+bool switch_init(void)
 {
     return true;
 }
@@ -73,10 +69,10 @@ u32 domu_xsave_size(void)
     return PAGE_SIZE + 1;               /* two pages in one piece */
 }
 
-void vcpu_prepare(struct cpu *from, struct vcpu *vcpu)
+void state_reset(struct cpu *from, struct vcpu *vcpu)
 {
     (void)from;
-    *(u64 *)hv_virt(vcpu->vmcs) = *(u64 *)hv_virt(vcpu->tpr_page) = *(u64 *)hv_virt(vcpu->xsave + PAGE_SIZE) = ~0ull;
+    *(u64 *)hv_virt(vcpu->control_page) = *(u64 *)hv_virt(vcpu->tpr_page) = *(u64 *)hv_virt(vcpu->xsave + PAGE_SIZE) = ~0ull;
 }
 
 u64 region_take(u32 pages)
@@ -212,7 +208,7 @@ void host_write(u64 handle, u64 guest)
 {
     struct place place = tables_find(&domains[handle & HANDLE_INDEX_MASK], guest);
     if (place.value)
-        *place.entry |= EPT_ENTRY_DIRTY;
+        *place.entry |= NESTED_DIRTY;
 }
 
 static u32 leaves_list(u64 page, u32 level, u64 guest, u64 *list, u32 count)
@@ -220,11 +216,11 @@ static u32 leaves_list(u64 page, u32 level, u64 guest, u64 *list, u32 count)
     const u64 *table = hv_virt(page);
     for (u64 i = 0; i < 512; i++) {
         u64 at = guest | i << (3 + 9 * level), entry = table[i];
-        if (entry && (level == 1 || entry & EPT_ENTRY_PAGE)) {
+        if (entry && (level == 1 || entry & NESTED_LARGE)) {
             list[count++] = at | level;
             list[count++] = entry;
         } else if (entry) {
-            count = leaves_list(entry & EPT_ENTRY_FRAME_MASK, level - 1, at, list, count);
+            count = leaves_list(entry & NESTED_FRAME_MASK, level - 1, at, list, count);
         }
     }
     return count;
@@ -237,10 +233,10 @@ u32 host_leaves(u64 handle, u64 *list)
     return leaves_list(domain->root, 4, 0, list, 0);
 }
 
-/* Owner, mapped pages, blocks. */
+/* Owner, mapped pages, shared vCPU areas. */
 void host_frame(u32 pool, u32 number, u64 *list)
 {
-    const struct frame *frame = &pools[pool].frame[number];
+    const struct superpage *frame = &pools[pool].superpage[number];
     list[0] = frame->owner;
     list[1] = frame->pages;
     list[2] = frame->vcpu_areas;

@@ -1,7 +1,7 @@
 /* region.c and pool.c on the host: a memory map, what of it is in use, and what becomes of it. */
 #include <setjmp.h>
 
-#include "domu/pages.h"
+#include "core/pages.h"
 #include "domu/pool.h"
 #include "boot/multiboot/multiboot.h"
 #include "boot/region.h"

@@ -34,9 +34,9 @@ u64 guest_control_word[GUEST_CONTROL_WORDS];
 
 /* The first rule that covers an address decides. */
 const struct memory_rule guest_memory[GUEST_MEMORY_RULES] = {
-    { .what = MEMORY_HIDE, .rights = EPT_READ | EPT_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0 },
-    { .what = MEMORY_WATCH, .rights = EPT_READ | EPT_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0 },
-    { .what = MEMORY_MAP, .rights = EPT_READ | EPT_WRITE | EPT_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0 },
+    { .what = MEMORY_HIDE, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0 },
+    { .what = MEMORY_WATCH, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0 },
+    { .what = MEMORY_MAP, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0 },
 };
 
 const u32 guest_list_msrs[] = { 0 };

@@ -6,7 +6,7 @@
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "domu/rights.h"
+#include "domu/domu.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/log.h"

@@ -1,30 +1,15 @@
-/* What a VMM is told of an exit: the kind, and what the VMCS says that this kind needs. */
+/* An exit is reflected to the VMM: its kind, and the part of the VMCS that a VMM needs for that kind, go to the run page. */
+#include "core/log.h"
 #include "generated/checks.h"
-#include "generated/controls.h"
-#include "generated/x86.h"
 #include "vmx/entry_checks.h"
 #include "vmx/events.h"
-#include "core/log.h"
-#include "domu/run.h"
-#include "domu/switch.h"
+#include "vmx/vcpu.h"
 
 #define RULES_LOGGED 32u
 
 /* INS and OUTS in the instruction-information field. SDM: table 28-8 */
 #define STRING_ADDRESS_SIZE(info) (2u << ((info) >> 7 & 7))
 #define STRING_SEGMENT(info) ((info) >> 15 & 7)
-
-static u64 cr0_seen(void)
-{
-    u64 mask = vmread(VMCS_CR0_GUEST_HOST_MASK);
-    return (guest_cr0() & ~mask) | (vmread(VMCS_CR0_READ_SHADOW) & mask);
-}
-
-static u64 cr4_seen(void)
-{
-    u64 mask = vmread(VMCS_CR4_GUEST_HOST_MASK);
-    return (guest_cr4() & ~mask) | (vmread(VMCS_CR4_READ_SHADOW) & mask);
-}
 
 static void store_segments(struct luv_mode *mode)
 {
@@ -41,14 +26,14 @@ static void store_segments(struct luv_mode *mode)
 
 static void store_mode(struct luv_run *run)
 {
-    run->mode.cr0 = cr0_seen();
+    run->mode.cr0 = guest_cr0_seen();
     run->mode.cr3 = guest_cr3();
-    run->mode.cr4 = cr4_seen();
+    run->mode.cr4 = guest_cr4_seen();
     run->mode.efer = guest_efer();
     store_segments(&run->mode);
 }
 
-/* The word that VMMs see has the layout of VMX's own. */
+/* The word in the run page has the layout of the exit qualification. */
 #define IO_WORD                                                                                                       \
     (IO_QUALIFICATION_SIZE_MINUS_ONE_MASK | IO_QUALIFICATION_INPUT | IO_QUALIFICATION_STRING | IO_QUALIFICATION_REP | \
      IO_QUALIFICATION_PORT_MASK)
@@ -93,7 +78,7 @@ static void store_exception(struct luv_run *run)
     run->exception.qualification = vmread(VMCS_EXIT_QUALIFICATION);
 }
 
-/* The log names the rule of the first failures, then of the 64th, 128th ...: who fails on purpose shall not flood it. */
+/* The log has the first failures, then the 64th, 128th ...: a VMM that fails on purpose must not flood it. */
 static void log_failed_rule(const struct vcpu *vcpu, u32 rule)
 {
     static u32 failures;
@@ -111,7 +96,7 @@ static void store_failure(struct cpu *cpu, struct luv_run *run)
     run->fail.qualification = vmread(VMCS_EXIT_QUALIFICATION);
     run->fail.rule = checks_first();
     log_failed_rule(cpu->vcpu, run->fail.rule);
-    clear_entry_event();    /* no exit has cleared it. SDM: 27.8 */
+    clear_entry_event();    /* an entry that failed has not cleared it. SDM: 27.8 */
 }
 
 static void store_internal(struct luv_run *run)
@@ -125,7 +110,7 @@ static void store_kind(struct cpu *cpu, struct luv_run *run, u32 kind)
 {
     switch (kind) {
     case LUV_EXIT_MEMORY: store_memory(run); break;
-    case LUV_EXIT_CPUID: run->mode.cr4 = cr4_seen(); break;         /* two bits of the answer are from it */
+    case LUV_EXIT_CPUID: run->mode.cr4 = guest_cr4_seen(); break;         /* two bits of the answer mirror it */
     case LUV_EXIT_EXCEPTION: store_exception(run); break;
     case LUV_EXIT_FAIL_ENTRY: store_failure(cpu, run); break;
     case LUV_EXIT_INTERNAL: store_internal(run); break;
@@ -138,7 +123,7 @@ static void store_kind(struct cpu *cpu, struct luv_run *run, u32 kind)
     }
 }
 
-/* Its delivery was broken off: it is given again at the next entry, unless the VMM puts another in its place. */
+/* An event whose delivery the exit interrupted: the next entry delivers it again, unless the VMM replaces it. */
 static u32 store_event(struct luv_run *run)
 {
     u64 info = vmread(VMCS_IDT_VECTORING_INFO);
@@ -152,6 +137,7 @@ static u32 store_event(struct luv_run *run)
     return (u32)info & EVENT_BITS;
 }
 
+/* Every exit after a successful entry has cleared the event's valid bit. SDM: 28.2 */
 void cancel_injection(struct luv_run *run)
 {
     u32 event = (u32)vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO);
@@ -163,7 +149,7 @@ void cancel_injection(struct luv_run *run)
     clear_entry_event();
 }
 
-/* An entry that failed has delivered nothing, and no exit has cleared its event. SDM: 27.8 */
+/* An entry that failed has delivered nothing, and its event is still in the VMCS. SDM: 27.8 */
 static bool is_entry_failed(void)
 {
     return vmread(VMCS_EXIT_REASON) & EXIT_REASON_ENTRY_FAILURE;
@@ -172,20 +158,20 @@ static bool is_entry_failed(void)
 static void store_others(struct cpu *cpu, struct luv_run *run, u32 kind)
 {
     if (kind == LUV_EXIT_INTERRUPTED && unlikely(is_entry_failed()))
-        cancel_injection(run);           /* a machine check hit it */
+        cancel_injection(run);           /* a machine check hit the entry */
     else if (kind != LUV_EXIT_FAIL_ENTRY && kind != LUV_EXIT_SHUTDOWN)
         run->event = store_event(run);
     if (kind == LUV_EXIT_MEMORY || kind == LUV_EXIT_EXCEPTION)
-        guest_restore_nmi_blocking();        /* the exits that an IRET can end with */
+        guest_restore_nmi_blocking();        /* an IRET may have caused these exits */
     store_kind(cpu, run, kind);
 }
 
-/* Ports first: nothing is quicker, and no event's delivery accesses one. */
+/* Ports first: devices are polled by them, and delivering an event never accesses one. */
 void exit_to_vmm(struct cpu *cpu, u32 kind)
 {
     struct vcpu *vcpu = cpu->vcpu;
     struct luv_run *run = vcpu->run;
-    vcpu->left = true;
+    vcpu->reflected = true;
     vcpu->exit = run->exit = kind;
     run->event = 0;
     run->length = (u32)exit_instruction_length();

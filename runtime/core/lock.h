@@ -1,4 +1,4 @@
-/* A lock by tickets: who comes first is served first. Held for bounded work only, and never taken by a trap. */
+/* A ticket lock, which is fair. Held for bounded work only, and never acquired by a trap handler. */
 #pragma once
 
 #include "core/host.h"
@@ -9,7 +9,7 @@ struct lock {
     volatile u32 next, serving;
 };
 
-/* A CPU that stops the machine gives nothing back. */
+/* A CPU that panics releases nothing. */
 static inline void lock_acquire(struct lock *lock)
 {
     u32 mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_ACQ_REL);
@@ -20,7 +20,7 @@ static inline void lock_acquire(struct lock *lock)
     }
 }
 
-/* False: somebody has it. For who holds another one already. */
+/* False: it is held. For a CPU that holds another lock. */
 static inline bool lock_try(struct lock *lock)
 {
     u32 now = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE);
