@@ -257,77 +257,77 @@ static struct answer hypercall_info(struct cpu *cpu, u32 which)
     return info_read(cpu, which);
 }
 
-/* How often a CPU (by index) has left for a basic exit reason. */
+/* How many VM exits a CPU (by index) had for a basic exit reason. */
 static struct answer hypercall_exit_count(struct cpu *cpu, u32 index, u32 reason)
 {
     return exit_count_read(cpu, index, reason);
 }
 
-/* Eight bytes of the hypervisor's log from a byte offset, zeros behind the end. */
+/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
 static struct answer hypercall_log_read(struct cpu *cpu, u64 offset)
 {
     return log_read_bytes(cpu, offset);
 }
 
-/* A new domain with the secret in R8:R9, and its handle. `flags` is 0; `address` is any at which the caller has a
- * page of a pool that it may write. EAGAIN while a dead owner's domain makes room, ENOSYS without a pool. */
+/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a
+ * pool, which it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
 static struct answer hypercall_domain_create(struct cpu *cpu, u32 flags, u64 address)
 {
     return domain_create(cpu, flags, address);
 }
 
-/* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU is in it,
- * and while there is more to take apart. */
+/* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it,
+ * and while there is more to free. */
 static struct answer hypercall_domain_destroy(struct cpu *cpu, struct domain *domain)
 {
     return domain_destroy(cpu, domain);
 }
 
-/* A new vCPU in the state after RESET, and its handle. `address` is its block: 32 KiB, aligned,
- * in one frame of this domain. */
+/* Makes a vCPU in the state after RESET; back: its handle. `address`: its shared area, 32 KiB, aligned,
+ * in a superpage of this domain. */
 static struct answer hypercall_vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address)
 {
     return vcpu_create(cpu, domain, apic_id, address);
 }
 
-/* A frame (2 MiB) of the pool for this domain, zeroed: its number within the pool. `hint`: the one wanted,
+/* Claims a superpage (2 MiB) of the pool for this domain, zeroed; back: its number in the pool. `hint`: a number,
  * or all ones. */
 static struct answer hypercall_superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint)
 {
     return superpage_claim(cpu, domain, hint);
 }
 
-/* A frame back into the pool. EBUSY while the guest has some of it or a block is in it,
+/* Returns a superpage. EBUSY while the guest has some of it mapped or a shared area is in it,
  * EAGAIN while a CPU may still use it. */
 static struct answer hypercall_superpage_release(struct cpu *cpu, struct domain *domain, u64 frame)
 {
     return superpage_release(cpu, domain, frame);
 }
 
-/* The guest sees at `guest` what the caller has at `address`: `size` bytes, whole pages, in bits 2:0 rights (read,
+/* Maps at `guest` what the caller has at `address`: `size` is bytes, in whole pages, with rights in bits 2:0 (read,
  * write, execute). Back: bytes done, also with EAGAIN. */
 static struct answer hypercall_memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size)
 {
     return memory_map(cpu, domain, guest, address, size);
 }
 
-/* The guest sees nothing at `guest`, `size` bytes. EAGAIN while there is more,
- * or a CPU may still use it: make them leave. A size of 0 only asks that. ENOMEM where a large page must be split
- * and there is no page for its table. */
+/* Unmaps `size` bytes at `guest`. EAGAIN while there is more,
+ * or a CPU may still use it: make it exit. A size of 0 only checks that. ENOMEM where a large page must be split and
+ * there is no page for its table. */
 static struct answer hypercall_memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size)
 {
     return memory_unmap(cpu, domain, guest, size);
 }
 
-/* Which of `pages` (at most 64, of one 2 MiB) from `guest` on the guest has written since this was asked last: a bit
- * each. A CPU that entered before may write more of what was told,
- * untold: memory_unmap of size 0 says EAGAIN while there is one. ENOSYS: not on this CPU. */
+/* Which of `pages` (at most 64, in one 2 MiB) from `guest` on the guest has written since the last call: a bit each.
+ * A CPU that is in the guest may still write pages reported here without setting the bit again; call memory_unmap
+ * with size 0 until it stops returning EAGAIN. ENOSYS: this processor has no dirty bits. */
 static struct answer hypercall_memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages)
 {
     return memory_dirty(cpu, domain, guest, pages);
 }
 
-/* Runs the vCPU on this CPU until it comes back, and says why: enum luv_exit, with more in the run page. */
+/* Runs the vCPU on this CPU until an exit is reflected to the VMM; back: enum luv_exit, with more in the run page. */
 static struct answer hypercall_vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
 {
     return vcpu_run(cpu, vcpu);
@@ -346,13 +346,13 @@ static struct answer hypercall_vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 
     return vcpu_set(cpu, vcpu, what, size);
 }
 
-/* How often the domain's vCPUs came back, by enum luv_exit; from 32 on how often they left, by basic exit reason. */
+/* How many runs of the domain's vCPUs ended, by enum luv_exit; from 32 on their VM exits, by basic exit reason. */
 static struct answer hypercall_domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
 {
     return domain_stat(cpu, domain, which);
 }
 
-/* The handle of the domain at an index. ENOENT where there is none now, EINVAL behind the last. */
+/* The handle of the domain at an index. ENOENT where there is none now, EINVAL after the last. */
 static struct answer hypercall_domain_list(struct cpu *cpu, u32 index)
 {
     return domain_list(cpu, index);
@@ -790,7 +790,7 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 
 /* ---- Handlers, an event each. */
 
-/* The processor's answer, less what has no fact or is hidden. */
+/* The processor's CPUID, without features that have no fact or are hidden. */
 static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
 {
     struct regs4 out = policy_cpuid(cpu, leaf, subleaf, host_cpuid(leaf, subleaf));
@@ -802,7 +802,7 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
     return;
 }
 
-/* XCR0 stays loaded: the hypervisor does not touch what it governs. */
+/* XCR0 stays loaded in root mode, which uses no state that it enables. */
 static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
 {
     if (((u8)((guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
@@ -817,7 +817,7 @@ static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
     return;
 }
 
-/* Written back, not thrown away: our own dirty lines are among them. */
+/* WBINVD instead: the hypervisor's own dirty lines must not be lost. */
 static inline void on_invd(struct cpu *cpu)
 {
     host_wbinvd();
@@ -837,7 +837,7 @@ static inline void on_vmx_instruction(struct cpu *cpu)
     return;
 }
 
-/* A hypercall of ours; from anywhere else, or without the magic, the opcode does not exist. */
+/* A hypercall; #UD without the magic, or from anywhere but ring 3 in 64-bit mode. */
 static inline void on_vmcall(struct cpu *cpu)
 {
     if (policy_hypercall(cpu)) {
@@ -848,13 +848,12 @@ static inline void on_vmcall(struct cpu *cpu)
     return;
 }
 
-/* CR4.VMXE: there is no VMX to enable. CR0.NE: the shadow changes and the instruction runs again,
- * now without leaving; what it would be refused for is refused first,
- * or the shadow would have changed for nothing. */
+/* CR4.VMXE: #GP, for there is no VMX. CR0.NE: the shadow changes and the instruction runs again,
+ * now without an exit; what it would raise #GP for is checked first, before the shadow changes. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
     if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) {
-        panic(cpu, "dom0 left for a control register it owns");
+        panic(cpu, "an access of dom0 to a control register that it owns caused an exit");
     }
     if (number != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
@@ -890,7 +889,8 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     return;
 }
 
-/* Fills the tables; a write to hidden memory or to the watched APIC runs one instruction against a lent page. */
+/* Fills the tables. For a write to hidden memory or to the watched APIC,
+ * one instruction is stepped on a scratch page. */
 static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 {
     memory_fault(cpu, gpa, write);
@@ -900,17 +900,17 @@ static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 
 static inline void on_nested_page_misconfig(struct cpu *cpu)
 {
-    panic(cpu, "an EPT entry of ours is malformed");
+    panic(cpu, "a misconfigured EPT entry");
 }
 
-/* Exceptions leave only while one instruction is stepped. */
+/* Exceptions cause exits only while an instruction is stepped. */
 static inline void on_exception(struct cpu *cpu)
 {
     if (step_finish(cpu)) {
         guest_resume(cpu);
         return;
     }
-    panic(cpu, "an exception left dom0, and no step was on");
+    panic(cpu, "an exception of dom0 caused an exit outside a step");
 }
 
 static inline void on_nmi(struct cpu *cpu)
@@ -954,12 +954,12 @@ static inline void on_task_switch(struct cpu *cpu)
 
 static inline void on_xsaves(struct cpu *cpu)
 {
-    panic(cpu, "XSAVES left dom0 with an empty bitmap");
+    panic(cpu, "XSAVES of dom0 caused an exit with an empty bitmap");
 }
 
 static inline void on_xrstors(struct cpu *cpu)
 {
-    panic(cpu, "XRSTORS left dom0 with an empty bitmap");
+    panic(cpu, "XRSTORS of dom0 caused an exit with an empty bitmap");
 }
 
 static inline void on_seamcall(struct cpu *cpu)

@@ -81,7 +81,7 @@ static inline void on_io(struct cpu *cpu, bool input)
 
 /* ---- Handlers, an event each. */
 
-/* Taken by dom0 as soon as it runs again: nothing here acknowledges it. */
+/* Stays pending: dom0 takes it as soon as it runs again. */
 static inline void on_external_interrupt(struct cpu *cpu)
 {
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
@@ -108,7 +108,7 @@ static inline void on_init(struct cpu *cpu)
     return;
 }
 
-/* Only a CPU that waits for one takes it, and no guest's does. */
+/* Only a CPU that waits for SIPI accepts one, and none does while it runs a domU. */
 static inline void on_sipi(struct cpu *cpu)
 {
     exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
@@ -188,7 +188,7 @@ static inline void on_entry_failure(struct cpu *cpu)
     return;
 }
 
-/* The VMM has the value checked and kept. */
+/* The VMM checks the value and sets it by vcpu_set. */
 static inline void on_xsetbv(struct cpu *cpu)
 {
     if (((u8)((guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
@@ -199,8 +199,7 @@ static inline void on_xsetbv(struct cpu *cpu)
     return;
 }
 
-/* Nothing to write back: memory is WB whatever the guest says,
- * and devices are emulated. A real one would stall dom0. */
+/* Does nothing: memory is WB whatever the guest's PAT, and devices are emulated. A real WBINVD would stall dom0. */
 static inline void on_wbinvd(struct cpu *cpu)
 {
     guest_advance(cpu);
@@ -213,7 +212,7 @@ static inline void on_invd(struct cpu *cpu)
     return;
 }
 
-/* The debug registers become the guest's, for as long as it runs now; the instruction runs again. */
+/* The debug registers become the guest's until the end of this run; the instruction runs again. */
 static inline void on_dr_access(struct cpu *cpu)
 {
     handle_dr_access(cpu);
@@ -221,7 +220,7 @@ static inline void on_dr_access(struct cpu *cpu)
     return;
 }
 
-/* CPUID hides them. */
+/* Not in the guest's CPUID. */
 static inline void on_monitor(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
@@ -264,7 +263,7 @@ static inline void on_rdpmc(struct cpu *cpu)
     return;
 }
 
-/* The bitmap of what leaves is empty. */
+/* Excluded by an empty XSS-exiting bitmap. */
 static inline void on_xsaves(struct cpu *cpu)
 {
     exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
@@ -278,8 +277,7 @@ static inline void on_xrstors(struct cpu *cpu)
 }
 
 /* As in dom0: the shadow changes and the instruction runs again,
- * now without leaving; what it would be refused for is refused first,
- * or the shadow would have changed for nothing. */
+ * now without an exit; what it would raise #GP for is checked first, before the shadow changes. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
     if ((access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) || ((number != 0) && (number != 4))) {
@@ -339,15 +337,15 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     return;
 }
 
-/* Reflected where the guest is to have it: with that in the entry, `resume` delivers nothing else. */
+/* Injected if it is the guest's; `resume` then delivers nothing else. */
 static inline void on_exception(struct cpu *cpu)
 {
-    u8 whose = handle_exception(cpu);
-    if (whose == EXCEPTION_INJECTED) {
+    u8 destination = handle_exception(cpu);
+    if (destination == EXCEPTION_INJECTED) {
         guest_resume(cpu);
         return;
     }
-    if (whose == EXCEPTION_TO_VMM) {
+    if (destination == EXCEPTION_TO_VMM) {
         exit_to_vmm(cpu, LUV_EXIT_EXCEPTION);
         return;
     }
