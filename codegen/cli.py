@@ -9,9 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from codegen.done import Done
-from codegen.stamp import is_current
-from codegen.tree import InstrumentedTree, Tree
+from codegen.diagnostics import Done
+from codegen.image.tree import InstrumentedTree, Tree, is_current
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -93,7 +92,7 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
 
         return lambda: run_docs(tree, options.out, partial(print, flush=True) if options.serve else None)
     if options.command == "format":
-        from codegen.format.command import run_format
+        from codegen.commands import run_format
 
         return lambda: run_format(tree.root, options.files, options.check)
     from codegen.insight import commands as insight
@@ -109,7 +108,7 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
 def run_command(options: argparse.Namespace, tree: Tree) -> int:
     """Run it, and print what it says; a spec's errors go to standard error."""
     from codegen.diagnostics import SpecError, render_all
-    from codegen.toolchain import ToolError
+    from codegen.image.toolchain import ToolError
 
     try:
         done = find_command(options, tree)()

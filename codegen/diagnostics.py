@@ -55,6 +55,12 @@ class SpecError(Exception):
         self.sources = dict(sources)
 
 
+def stop_on_errors(reporter: Reporter, sources: Iterable[SourceFile]) -> None:
+    """Raise SpecError with all that a stage has found, if it found anything."""
+    if reporter.failed:
+        raise SpecError(reporter.diagnostics, {one.path: one for one in sources})
+
+
 def render_all(error: SpecError, colour: bool = False) -> str:
     """Every message of a run and the closing line that counts them."""
     parts = [render(one, error.sources, colour) for one in error.diagnostics]
@@ -99,3 +105,12 @@ def excerpt(span: Span, label: str, sources: Mapping[str, SourceFile], colour: s
 def paint(text: str, code: str, on: bool) -> str:
     """Colour, on a terminal."""
     return f"\x1b[{code}m{text}\x1b[0m" if on else text
+
+
+@dataclass(frozen=True)
+class Done:
+    """The exit status of a command, what it has to say, and what it complains about."""
+
+    status: int
+    text: str
+    complaint: str = ""

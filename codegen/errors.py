@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from codegen.diagnostics import Diagnostic, Note, Reporter
-from codegen.source import NOWHERE, Span
-from codegen.syntax import Name
+from codegen.source import NOWHERE, Name, Span
 
 
 def nearest(text: str, known: Iterable[str]) -> str:

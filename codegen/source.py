@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +40,14 @@ class Span:
     length: int
 
 
+@dataclass(frozen=True)
+class Name:
+    """A name and where it stands."""
+
+    text: str
+    span: Span
+
+
 NOT_TEXT = "\N{REPLACEMENT CHARACTER}"
 NOWHERE = Span("", 0, 0, 0)
 
@@ -51,3 +61,16 @@ def load_files(root: Path, prefix: str) -> list[SourceFile]:
 def load_file(path: Path, name: str) -> SourceFile:
     """A file's text; bytes that are no text become NOT_TEXT, which the parser reports."""
     return SourceFile(name, path.read_text(encoding="utf-8", errors="replace"))
+
+
+def digest_sources(sources: Iterable[SourceFile]) -> str:
+    """A digest of all names and texts."""
+    digest = hashlib.sha256()
+    for one in sources:
+        digest.update(f"{one.path}\0{one.text}\0".encode())
+    return digest.hexdigest()
+
+
+def digest_spec(folder: Path) -> str:
+    """The digest of the spec in a folder."""
+    return digest_sources(load_files(folder, folder.name))

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from codegen.diagnostics import Reporter, SpecError, render
-from codegen.parse import DEEPEST, make_parser, parse_file
+from codegen.language.parser import DEEPEST, WORDS, make_parser, parse_file, word_for
+from codegen.language.syntax import unparse
 from codegen.source import SourceFile, load_file
-from codegen.terminals import WORDS, word_for
-from codegen.unparse import unparse
 from tests.support import ROOT, compile_small, find_cases, load_spec, parse_text, strip_spans
 
 SKIPPED = {"WS", "COMMENT"}

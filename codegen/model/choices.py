@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from codegen.model.facts import Bit, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
 from codegen.model.ir import Expression, Statement
 from codegen.model.types import Scalar, StructType, Type
-from codegen.source import Span
-from codegen.syntax import Name
+from codegen.source import Name, Span
+
+# Who may make a hypercall: any process of dom0, the owner of a domain, who knows its secret, root by the port.
+EVERYONE = ("user", "owner", "secret", "root")
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
 from codegen.model import ir
 from codegen.model.choices import Body
+from codegen.model.cost import cost_of
 from codegen.model.facts import Vector
 from codegen.model.types import BOOL, U32, U64, Scalar
-from codegen.resolve.cost import cost_of
+from codegen.resolve.declarations import check_reserved
 from codegen.resolve.expressions import resolve, resolve_value
-from codegen.resolve.fitting import LITERAL, NOTHING, fit, fit_literal
 from codegen.resolve.names import layout_of
-from codegen.resolve.reserved import check_reserved
-from codegen.resolve.scope import Scope
+from codegen.resolve.scope import LITERAL, NOTHING, Scope, fit, fit_literal
 from codegen.source import Span
 
 LOG_VALUES = 2

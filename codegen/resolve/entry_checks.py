@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
+from codegen.language.expressions import say_expression
 from codegen.model.entry_checks import EntryGroup, EntryRule, Omission
 from codegen.model.facts import Doc
 from codegen.model.ir import Constant, Expression
 from codegen.model.types import BOOL
-from codegen.resolve.docs import check_doc
+from codegen.resolve.declarations import check_doc, declare
 from codegen.resolve.expressions import resolve_value
-from codegen.resolve.facts import FactResolver, declare
+from codegen.resolve.facts import FactResolver
 from codegen.resolve.scope import Scope
-from codegen.unparse.expressions import say_expression
 
 
 def add_checks(node: syntax.Checks, doc: Doc, resolver: FactResolver) -> None:

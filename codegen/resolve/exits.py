@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
 from codegen.model import facts as model
 from codegen.model import ir
 from codegen.model.types import BOOL, SCALARS, Scalar
-from codegen.resolve.conditions import resolve_condition
-from codegen.resolve.docs import make_doc
+from codegen.resolve.declarations import check_reserved, make_doc
 from codegen.resolve.expressions import resolve, resolve_value
-from codegen.resolve.facts import FactResolver
-from codegen.resolve.fitting import LITERAL
-from codegen.resolve.reserved import check_reserved
-from codegen.resolve.scope import Scope
+from codegen.resolve.facts import FactResolver, resolve_condition
+from codegen.resolve.scope import LITERAL, Scope
 from codegen.source import Span
 
 

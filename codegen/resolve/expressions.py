@@ -1,15 +1,15 @@
-"""Expressions to typed ones; None means: reported."""
+"""Expressions to typed ones; None means that an error was reported."""
 
 from __future__ import annotations
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
 from codegen.model import ir
 from codegen.model.entry_checks import PREDICATES
 from codegen.model.types import BOOL, SCALARS, U64, Scalar, StructType, Type, scalar_for
-from codegen.resolve.entry_values import make_allowed
-from codegen.resolve.fitting import LITERAL, NOTHING, fit, fit_literal
 from codegen.resolve.names import (
     is_enumerator,
+    make_allowed,
     resolve_enumerator,
     resolve_layout_bit,
     resolve_msr,
@@ -17,8 +17,10 @@ from codegen.resolve.names import (
     resolve_rooted,
     resolve_struct_field,
 )
-from codegen.resolve.operators import combine
-from codegen.resolve.scope import Scope
+from codegen.resolve.scope import LITERAL, NOTHING, Scope, fit, fit_literal
+
+COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
+SHIFTS, DIVISIONS, SUMS = ("<<", ">>"), ("/", "%"), ("+", "-", "*")
 
 
 def resolve_value(expr: syntax.Expr, scope: Scope, wanted: Scalar) -> ir.Expression | None:
@@ -225,3 +227,61 @@ def resolve_binary(expr: syntax.Binary, scope: Scope) -> ir.Expression | None:
         errors.type_mismatch(scope.reporter, expr.span, f"`{expr.operator}` does not work on structs", "a struct")
         return None
     return combine(expr, left, right, scope)
+
+
+def combine(
+    expr: syntax.Binary, left: ir.Expression, right: ir.Expression, scope: Scope
+) -> ir.Expression | None:
+    """Both sides in one type: a literal in the other side's, else the wider of the two."""
+    assert isinstance(left.type, Scalar) and isinstance(right.type, Scalar)
+    if not check_right(expr, right, left, scope):
+        return None
+    if left.type == right.type == LITERAL:
+        return fold(expr, left, right, scope)
+    if expr.operator in SHIFTS and left.type != LITERAL:
+        shift = fit(right, left.type, expr.right.span, scope)
+        return ir.Operation(expr.operator, left, shift, left.type) if shift else None
+    if BOOL in (left.type, right.type) and expr.operator in SUMS:
+        errors.type_mismatch(scope.reporter, expr.span, f"`{expr.operator}` works on numbers, not on bool", "a bool")
+        return None
+    type = left.type if left.type.bits >= right.type.bits else right.type
+    sides = fit(left, type, expr.left.span, scope), fit(right, type, expr.right.span, scope)
+    if sides[0] is None or sides[1] is None:
+        return None
+    return ir.Operation(expr.operator, sides[0], sides[1], BOOL if expr.operator in COMPARISONS else type)
+
+
+def check_right(expr: syntax.Binary, right: ir.Expression, left: ir.Expression, scope: Scope) -> bool:
+    """Divisors and shift counts are constants: nothing in a body may fault or mean two things."""
+    if expr.operator not in (*SHIFTS, *DIVISIONS):
+        return True
+    span = expr.right.span
+    assert isinstance(left.type, Scalar)
+    if not isinstance(right, ir.Constant):
+        message = f"the right side of `{expr.operator}` must be a constant"
+        errors.type_mismatch(scope.reporter, span, message, "known only at run time")
+        return False
+    width = left.type.bits or U64.bits
+    if expr.operator in SHIFTS and right.value >= width:
+        message = f"a value of {width} bits cannot be shifted by {right.value}"
+        errors.out_of_range(scope.reporter, span, message, "too far")
+        return False
+    if expr.operator in DIVISIONS and right.value == 0:
+        errors.out_of_range(scope.reporter, span, "a division by zero", "zero")
+        return False
+    return True
+
+
+def fold(expr: syntax.Binary, left: ir.Expression, right: ir.Expression, scope: Scope) -> ir.Expression | None:
+    """Two numbers to one, exactly."""
+    assert isinstance(left, ir.Constant) and isinstance(right, ir.Constant)
+    a, b, operator = left.value, right.value, expr.operator
+    if operator == "-" and a < b:
+        errors.out_of_range(scope.reporter, expr.span, f"{a} - {b} is below zero", "no negative numbers")
+        return None
+    values = {
+        "+": a + b, "-": a - b, "*": a * b, "&": a & b, "|": a | b, "^": a ^ b,
+        "<<": a << min(b, 64), ">>": a >> min(b, 64), "/": a // (b or 1), "%": a % (b or 1),
+        "==": int(a == b), "!=": int(a != b), "<": int(a < b), "<=": int(a <= b), ">": int(a > b), ">=": int(a >= b),
+    }
+    return ir.Constant(values[operator], BOOL if operator in COMPARISONS else LITERAL)

@@ -1,4 +1,4 @@
-"""Hypercalls: signatures, who may call, what may go wrong, and bodies."""
+"""Hypercalls: signatures, who may call, which errors they return, and bodies."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
 from codegen.model import choices
+from codegen.model.choices import EVERYONE
 from codegen.model.facts import Doc
 from codegen.model.types import SCALARS, HandleType, Scalar, Type
 from codegen.resolve.bodies import resolve_body
-from codegen.resolve.facts import declare
-from codegen.resolve.items import of_kind
+from codegen.resolve.declarations import declare, of_kind
 from codegen.resolve.scope import Scope
 
 MOST_ARGUMENTS = 4
 MOST_BY_PORT = 2  # RDX is the port
 # Who may call, by the kind of the first parameter: a handle is held against who has it.
 CALLERS = {"": ("user", "root"), "domain": ("owner", "secret", "root"), "vcpu": ("owner",)}
-EVERYONE = ("user", "owner", "secret", "root")
 # What the dispatcher itself answers.
 IMPLIED = {"": (), "domain": ("ENOENT",), "vcpu": ("ENOENT", "EBUSY")}
 TOO_WIDE = "EINVAL"
