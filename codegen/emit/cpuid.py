@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 from codegen.check.evaluate import evaluate
+from codegen.emit.c import expression
 from codegen.model import ir
 from codegen.model.choices import Domain
 from codegen.model.facts import CpuidLeaf, Feature
+from codegen.model.types import BOOL, U64
 
 REGISTERS = ("eax", "ebx", "ecx", "edx")
 WHOLE = 0xFFFFFFFF
@@ -82,7 +85,7 @@ def register_lines(leaf: CpuidLeaf, register: str, domain: Domain, late: list[La
     text = f"{mask:#x}"
     if removable:
         variable = f"{domain.name}_cpuid_{leaf.first:x}_{(leaf.subleaves or (0, 0))[0]:x}_{register}"
-        removals = tuple((c_condition(one.needs, domain), feature_mask(one)) for one in removable)
+        removals = tuple((expression(lower_condition(one.needs, domain)), feature_mask(one)) for one in removable)
         late.append(LateView(variable, mask, removals))
         text = variable
     return [f"out.{register} &= {text};" if mask else f"out.{register} = 0;", *extra_lines(features, register, domain)]
@@ -100,28 +103,32 @@ def extra_lines(features: list[Feature], register: str, domain: Domain) -> list[
     return lines
 
 
-def c_condition(condition: ir.Condition, domain: Domain) -> str:
-    """What the choices settle is settled here; only `prefer` is left for the processor."""
+def lower_condition(condition: ir.Condition, domain: Domain) -> ir.Expression:
+    """Return a condition over what the processor granted: what the domain's choices settle is settled here."""
     truth = evaluate(condition, domain)
-    if not truth.can_fail:
-        return "true"
-    if not truth.can_hold:
-        return "false"
+    if not (truth.can_hold and truth.can_fail):
+        return ir.Constant(int(truth.can_hold), BOOL)
     match condition:
         case ir.ControlAtom(control):
-            word, bit = control.split(".")
-            index = f"{domain.name}_WORD_{word}".upper()
-            return f"{domain.name}_control_word[{index}] & {word.upper()}_{bit.upper()}"
+            return lower_control(control, domain)
         case ir.NotCondition(operand):
-            return f"!({c_condition(operand, domain)})"
+            return ir.UnaryOperation("not", lower_condition(operand, domain), BOOL)
         case ir.AndCondition(operands):
-            return join(operands, " && ", "true", domain)
+            return join("and", operands, domain)
         case ir.OrCondition(operands):
-            return join(operands, " || ", "false", domain)
-    return "true"
+            return join("or", operands, domain)
+    raise AssertionError(f"the choices settle {condition}")
 
 
-def join(operands: tuple[ir.Condition, ...], operator: str, neutral: str, domain: Domain) -> str:
-    """Conditions under one operator, what decides nothing left out."""
-    parts = [part for part in (c_condition(one, domain) for one in operands) if part != neutral]
-    return operator.join(f"({part})" if len(parts) > 1 else part for part in parts) or neutral
+def lower_control(path: str, domain: Domain) -> ir.Expression:
+    """Return the bit of a control in the word that this processor granted."""
+    word, control = path.split(".")
+    granted = ir.Local(f"{domain.name}_control_word[{f'{domain.name}_WORD_{word}'.upper()}]", U64)
+    return ir.Operation("&", granted, ir.Constant(0, U64, f"{word}_{control}".upper()), U64)
+
+
+def join(operator: str, operands: tuple[ir.Condition, ...], domain: Domain) -> ir.Expression:
+    """Return those operands under one operator that the choices leave open."""
+    parts = [lower_condition(one, domain) for one in operands]
+    left = [one for one in parts if not isinstance(one, ir.Constant)]
+    return reduce(lambda a, b: ir.Operation(operator, a, b, BOOL), left)

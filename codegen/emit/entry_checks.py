@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.emit.c import c_number, c_type
+from codegen.emit.c import OPERATORS, ExpressionPrinter, c_number, c_type, is_wrapped
 from codegen.emit.files import Output, header_comment, render
 from codegen.model import ir
 from codegen.model.choices import Model
 from codegen.model.entry_checks import EntryGroup, EntryRule
-from codegen.model.types import BOOL, Scalar, Type
+from codegen.model.facts import VmcsField
+from codegen.model.types import BOOL, Scalar
 
-OPERATORS = {"and": "&&", "or": "||"}
-OVERFLOWING = {"+", "-", "*", "<<", "~"}
 WIDE = 64
 LONGEST = 100
 
@@ -54,8 +53,8 @@ def say_group(group: EntryGroup) -> str:
 
 def make_rule(rule: EntryRule) -> RuleView:
     """A rule as C."""
-    unless = c_lines(negate(rule.when)) if rule.when else ""
-    return RuleView(rule.name, rule.summary, ", ".join(rule.sections), unless, c_lines(rule.holds))
+    unless = PRINTER.lines(negate(rule.when)) if rule.when else ""
+    return RuleView(rule.name, rule.summary, ", ".join(rule.sections), unless, PRINTER.lines(rule.holds))
 
 
 def negate(value: ir.Expression) -> ir.Expression:
@@ -70,81 +69,68 @@ def negate(value: ir.Expression) -> ir.Expression:
     return ir.UnaryOperation("not", value, BOOL)
 
 
-def c_lines(value: ir.Expression) -> str:
-    """A truth: what is joined outermost stands on lines of its own where one line would be long."""
-    text = c_truth(value)
-    if len(text) <= LONGEST or not isinstance(value, ir.Operation) or value.operator not in OPERATORS:
-        return text
-    joint = f"\n        {OPERATORS[value.operator]} "
-    return joint.join(c_value(one) for one in flatten(value, value.operator))
+class CheckPrinter(ExpressionPrinter):
+    """Print rules: fields and the processor are read by the runtime, and all values are 64 bits wide on their way."""
+
+    computed = WIDE
+
+    def constant(self, value: ir.Constant) -> str:
+        """Return the number: the headers of names are not included."""
+        return c_number(value.value)
+
+    def vmcs(self, field: VmcsField) -> str:
+        """Return how a field of the VMCS to be entered is read."""
+        return f"field_read(VMCS_{field.name.upper()})"
+
+    def processor(self, value: ir.MsrRead | ir.FeatureRead | ir.Predicate) -> str:
+        """Return how an MSR, a CPUID feature or a predicate is asked for."""
+        match value:
+            case ir.MsrRead(msr):
+                return f"msr_read({msr})"
+            case ir.FeatureRead(feature):
+                leaf = f"{feature.leaf.first:#x}, {(feature.leaf.subleaves or (0, 0))[0]}"
+                return f"feature_read({leaf}, {'abcd'.index(feature.register[1])}, {feature.low})"
+            case ir.Predicate(name, arguments):
+                return f"is_{name}({', '.join(self.bare(one) for one in arguments)})"
+
+    def unary(self, value: ir.UnaryOperation) -> str:
+        """Return what is computed in parentheses, a truth without."""
+        text = super().unary(value)
+        return text if value.operator == "not" else f"({text})"
+
+    def cast(self, value: ir.Cast) -> str:
+        """Return a cast only where it narrows."""
+        found, wanted = value.operand.type, value.type
+        fits = isinstance(found, Scalar) and isinstance(wanted, Scalar) and found.bits <= wanted.bits
+        return self.text(value.operand) if fits else f"({c_type(wanted)}){self.operand(value.operand)}"
+
+    def bits(self, value: ir.Bits) -> str:
+        """Return bits low..high, with a mask only where there is something above them."""
+        base = self.operand(value.base)
+        shifted = f"{base} >> {value.low}" if value.low else base
+        top = value.base.type.bits if isinstance(value.base.type, Scalar) else WIDE
+        mask = c_number((1 << (value.high - value.low + 1)) - 1)
+        return f"({shifted})" if value.high == top - 1 else f"({shifted} & {mask})"
+
+    def bare(self, value: ir.Expression) -> str:
+        """Return an expression without parentheses around it."""
+        text = self.text(value)
+        return text[1:-1] if is_wrapped(text) else text
+
+    def lines(self, value: ir.Expression) -> str:
+        """Return a truth, a line for each operand of the outermost `and` or `or` where one line would be long."""
+        text = self.bare(value)
+        if len(text) <= LONGEST or not isinstance(value, ir.Operation) or value.operator not in OPERATORS:
+            return text
+        joint = f"\n        {OPERATORS[value.operator]} "
+        return joint.join(self.operand(one) for one in flatten(value, value.operator))
+
+
+PRINTER = CheckPrinter()
 
 
 def flatten(value: ir.Expression, operator: str) -> list[ir.Expression]:
-    """All operands of a chain of one operator."""
+    """Return all operands of a chain of one operator."""
     if isinstance(value, ir.Operation) and value.operator == operator:
         return [*flatten(value.left, operator), *flatten(value.right, operator)]
     return [value]
-
-
-def c_truth(value: ir.Expression) -> str:
-    """An expression without the parentheses around it."""
-    text = c_value(value)
-    return text[1:-1] if text.startswith("(") and closes_last(text) else text
-
-
-def closes_last(text: str) -> bool:
-    """Whether the first parenthesis is closed by the last character."""
-    depth = 0
-    for index, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0:
-            return index == len(text) - 1
-    return False
-
-
-def c_value(value: ir.Expression) -> str:
-    """An expression that can stand anywhere."""
-    match value:
-        case ir.Constant(number):
-            return c_number(number)
-        case ir.VmcsRead(field):
-            return f"field_read(VMCS_{field.name.upper()})"
-        case ir.MsrRead(msr):
-            return f"msr_read({msr})"
-        case ir.FeatureRead(feature):
-            leaf = f"{feature.leaf.first:#x}, {(feature.leaf.subleaves or (0, 0))[0]}"
-            return f"feature_read({leaf}, {'abcd'.index(feature.register[1])}, {feature.low})"
-        case ir.Predicate(name, arguments):
-            return f"is_{name}({', '.join(c_truth(one) for one in arguments)})"
-        case ir.Bits():
-            return c_bits(value)
-        case ir.Cast(operand, wanted):
-            return c_value(operand) if fits(operand, wanted) else f"({c_type(wanted)}){c_value(operand)}"
-        case ir.UnaryOperation("not", operand):
-            return f"!{c_value(operand)}"
-        case ir.UnaryOperation(operator, operand, wanted):
-            return narrow(f"({operator}{c_value(operand)})", operator, wanted)
-        case ir.Operation(operator, left, right, wanted):
-            text = f"({c_value(left)} {OPERATORS.get(operator, operator)} {c_value(right)})"
-            return narrow(text, operator, wanted)
-    raise AssertionError(f"{type(value).__name__} is no part of an entry check")
-
-
-def fits(operand: ir.Expression, wanted: Type) -> bool:
-    """Whether a cast changes nothing: all values are 64 bits wide on their way."""
-    return isinstance(operand.type, Scalar) and isinstance(wanted, Scalar) and operand.type.bits <= wanted.bits
-
-
-def narrow(text: str, operator: str, wanted: Type) -> str:
-    """What may have grown beyond its type is cut."""
-    bits = wanted.bits if isinstance(wanted, Scalar) else WIDE
-    return f"({c_type(wanted)}){text}" if operator in OVERFLOWING and bits < WIDE else text
-
-
-def c_bits(value: ir.Bits) -> str:
-    """Bits low..high; a mask only where there is something above them."""
-    base = c_value(value.base)
-    shifted = f"{base} >> {value.low}" if value.low else base
-    width = value.high - value.low + 1
-    top = value.base.type.bits if isinstance(value.base.type, Scalar) else WIDE
-    return f"({shifted})" if value.high == top - 1 else f"({shifted} & {c_number((1 << width) - 1)})"
