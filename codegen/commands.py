@@ -54,7 +54,7 @@ def run_check(tree: Tree) -> Done:
 
 
 def run_format(root: Path, files: Sequence[Path] = (), check: bool = False) -> Done:
-    """Status 1 where `check` finds one, 2 where a file is none. Where one does not parse nothing is written."""
+    """Bring files into the one layout; with `check`, status 1 where one is not in it. Status 2 where a file is none."""
     paths = list(files) or sorted((root / "spec").rglob("*.luv"))
     missing = [str(path) for path in paths if path.suffix != ".luv" or not path.is_file()]
     if missing:
@@ -71,13 +71,13 @@ def run_format(root: Path, files: Sequence[Path] = (), check: bool = False) -> D
 
 
 def find_unformatted(sources: list[SourceFile], cache: Path | None = None) -> dict[str, str]:
-    """Name -> text as it should be, for files that are not so; SpecError where one does not parse."""
+    """Return the text as it should be for each file that differs; SpecError where one does not parse."""
     parse_all(sources, cache)
     texts = {one.path: format_text(one.text) for one in sources}
     return {one.path: texts[one.path] for one in sources if texts[one.path] != one.text}
 
 
 def name_file(path: Path, root: Path) -> str:
-    """As messages call it: from the root, if it is in there."""
+    """Return a file's name in messages: from the root, if it is in there."""
     whole, root = path.resolve(), root.resolve()
     return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(path)

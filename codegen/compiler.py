@@ -17,18 +17,18 @@ from codegen.source import SourceFile, load_files
 
 
 def compile_tree(spec: Path, folder: Path | None = None) -> tuple[Model, list[Output]]:
-    """The checked model of a folder of specs, and what is generated from it; SpecError where it has errors."""
+    """Return the checked model of a folder of specs and what is generated from it; SpecError where it has errors."""
     model = compile_sources(load_files(spec, spec.name), folder)
     return model, generate(model)
 
 
 def compile_sources(sources: list[SourceFile], folder: Path | None = None) -> Model:
-    """The checked model of sources in memory."""
+    """Return the checked model of sources in memory."""
     return compile_files(parse_all(sources, folder), sources)
 
 
 def compile_files(files: list[syntax.File], sources: Iterable[SourceFile]) -> Model:
-    """The checked model of parsed files; `sources` are for the excerpts in messages."""
+    """Return the checked model of parsed files; `sources` are for the excerpts in messages."""
     reporter = Reporter()
     model = resolve_spec(files, reporter)
     stop_on_errors(reporter, sources)

@@ -19,7 +19,7 @@ LANGUAGE = FOLDER / "language"
 
 
 def parse_all(sources: list[SourceFile], folder: Path | None) -> list[syntax.File]:
-    """Every file's syntax; SpecError where a file is not understood."""
+    """Return every file's syntax; SpecError where a file is not understood."""
     reporter = Reporter()
     files = parse_each(sources, folder, reporter)
     stop_on_errors(reporter, sources)
@@ -27,7 +27,7 @@ def parse_all(sources: list[SourceFile], folder: Path | None) -> list[syntax.Fil
 
 
 def parse_each(sources: list[SourceFile], folder: Path | None, reporter: Reporter) -> list[syntax.File]:
-    """The files that parse: what did not change comes from `folder`, the rest is parsed side by side."""
+    """Return the files that parse: what did not change comes from `folder`, the rest is parsed side by side."""
     known = {one.path: read_cached(one, folder) for one in sources}
     fresh = [one for one in sources if known[one.path] is None]
     for source, parsed, found in parse_side_by_side(fresh):
@@ -38,7 +38,7 @@ def parse_each(sources: list[SourceFile], folder: Path | None, reporter: Reporte
 
 
 def parse_side_by_side(sources: list[SourceFile]) -> list[tuple[SourceFile, syntax.File | None, Reporter]]:
-    """Two processes where there is enough to do; one where starting another would take longer."""
+    """Parse in two processes where there is enough to do; in one where starting another would take longer."""
     if sum(len(one.text) for one in sources) < 30_000:
         return [parse_one(one) for one in sources]
     make_parser()  # once, before the processes part
@@ -47,26 +47,26 @@ def parse_side_by_side(sources: list[SourceFile]) -> list[tuple[SourceFile, synt
 
 
 def parse_one(source: SourceFile) -> tuple[SourceFile, syntax.File | None, Reporter]:
-    """A file's syntax, its errors in a reporter of its own: this may run in another process."""
+    """Return a file's syntax, and its errors in a separate reporter: this may run in another process."""
     reporter = Reporter()
     return source, parse_file(source, reporter), reporter
 
 
 def cache_path(source: SourceFile, folder: Path) -> Path:
-    """Named by the text, its path (spans hold it) and the front end that parsed it."""
+    """Return a name made of the text, its path (spans hold it) and the front end that parsed it."""
     digest = hashlib.sha256("\0".join([source.path, source.text, read_front_end()]).encode()).hexdigest()
     return folder / f"{digest}.syntax"
 
 
 @cache
 def read_front_end() -> str:
-    """The text of all that makes syntax of text: when it changes, what it made before is no use."""
+    """Return the text of all that makes syntax of text: when it changes, cached syntax is of no use."""
     paths = [FOLDER / "source.py", LANGUAGE / "luv.lark", *LANGUAGE.glob("*.py")]
     return "\0".join(path.read_text(encoding="utf-8") for path in sorted(paths))
 
 
 def read_cached(source: SourceFile, folder: Path | None) -> syntax.File | None:
-    """The syntax as an earlier run left it; a file that cannot be read back is as good as none."""
+    """Return the syntax that an earlier run left, or None where it cannot be read back."""
     if folder is None:
         return None
     try:
@@ -77,7 +77,7 @@ def read_cached(source: SourceFile, folder: Path | None) -> syntax.File | None:
 
 
 def write_cached(source: SourceFile, parsed: syntax.File | None, folder: Path | None) -> None:
-    """Keep the syntax for the next run: beside first, so that a run at the same time never reads half of it."""
+    """Keep the syntax for the next run; it is renamed into place, so that no other run reads half of it."""
     if folder is None or parsed is None:
         return
     folder.mkdir(parents=True, exist_ok=True)

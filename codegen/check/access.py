@@ -9,7 +9,7 @@ from codegen.model.facts import Msr
 
 
 def check_memory(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """Rules in order: the hypervisor hidden first, nothing overlapping, nothing out of reach."""
+    """Check rules in order: the hypervisor is hidden first, no rule overlaps another or comes too late."""
     hidden: list[str] = []
     for index, rule in enumerate(domain.memory):
         if rule.kind == "hide":
@@ -21,19 +21,19 @@ def check_memory(model: Model, domain: Domain, reporter: Reporter) -> None:
 
 
 def may_hold_hypervisor(rule: MemoryRule) -> bool:
-    """A fixed region lies where firmware put it, outside RAM; any other may be anywhere."""
+    """Return whether a rule may map the hypervisor; a fixed region lies where firmware put it, outside RAM."""
     return rule.region.kind == "runtime" or (rule.kind == "map" and rule.region.kind != "at")
 
 
 def check_reached(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Reporter) -> None:
-    """Behind a rule for everything no other rule is asked."""
+    """Report a rule that comes after the rule for everything: that one decides."""
     cover = next((one for one in before if one.region.kind == "all"), None)
     if cover and rule.region.kind == "at":
         errors.memory_unreached(reporter, rule.span, rule.region.name, cover.region.name, cover.span)
 
 
 def check_overlap(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Reporter) -> None:
-    """At most one message for a rule."""
+    """Report an overlap with an earlier rule, once for each rule."""
     name = rule.region.name
     for other in before:
         if name == other.region.name or overlaps(rule, other):
@@ -44,7 +44,7 @@ def check_overlap(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Re
 
 
 def overlaps(a: MemoryRule, b: MemoryRule) -> bool:
-    """Whether two fixed regions share a byte."""
+    """Return whether two fixed regions share a byte."""
     if a.region.kind != "at" or b.region.kind != "at":
         return False
     return a.region.base < b.region.base + b.region.size and b.region.base < a.region.base + a.region.size
@@ -54,7 +54,7 @@ HOW = {"pass": "passed", "try": "written by `try`"}
 
 
 def check_guarded(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """Reading a guarded MSR is harmless; writing it by `pass` or `try` is not."""
+    """Report guarded MSRs that are written by `pass` or `try`; reading one is harmless."""
     for msr in model.facts.msrs.values():
         if msr.guarded:
             action = action_for(msr, domain.msr.write, domain.msr.default_write)
@@ -63,7 +63,7 @@ def check_guarded(model: Model, domain: Domain, reporter: Reporter) -> None:
 
 
 def action_for(msr: Msr, rules: tuple[MsrRule, ...], default: Action) -> Action:
-    """The action for the bank's first MSR that has the least care."""
+    """Return the action for the bank of MSRs; of several the one that writes by `pass` or `try`."""
     near = [one for one in rules if one.first <= msr.last and msr.first <= one.last]
     found = [one.action for one in near]
     covered = sum(min(one.last, msr.last) - max(one.first, msr.first) + 1 for one in near)
@@ -72,7 +72,7 @@ def action_for(msr: Msr, rules: tuple[MsrRule, ...], default: Action) -> Action:
 
 
 def check_root_port(model: Model, reporter: Reporter) -> None:
-    """Root's calls need a port that takes them."""
+    """Report hypercalls from root where no port takes them."""
     rules = [rule for domain in model.domains.values() for rule in domain.io.rules]
     if any(rule.write.kind == "hypercalls" for rule in rules):
         return

@@ -14,7 +14,7 @@ from codegen.source import Span
 
 
 def check_locals(model: Model, reporter: Reporter) -> None:
-    """In every body: what `let` names is read."""
+    """Report locals that no statement reads."""
     for body in find_bodies(model):
         used = {name for one in body.statements for name in find_reads(one)}
         for made in find_locals(body.statements):
@@ -23,7 +23,7 @@ def check_locals(model: Model, reporter: Reporter) -> None:
 
 
 def find_bodies(model: Model) -> Iterator[Body]:
-    """Of hypercalls, handlers and rules."""
+    """Yield the bodies of hypercalls, handlers and rules."""
     yield from (call.body for call in model.hypercalls.values())
     for domain in model.domains.values():
         yield from (handler.body for handler in domain.handlers.values())
@@ -31,7 +31,7 @@ def find_bodies(model: Model) -> Iterator[Body]:
 
 
 def find_rule_bodies(domain: Domain) -> Iterator[Body]:
-    """Of the MSR and I/O policies."""
+    """Yield the bodies of the MSR and I/O policies."""
     msr = domain.msr
     actions = [rule.action for rule in (*msr.read, *msr.write)] + [msr.default_read, msr.default_write]
     actions += [action for rule in domain.io.rules for action in (rule.read, rule.write)]
@@ -39,7 +39,7 @@ def find_rule_bodies(domain: Domain) -> Iterator[Body]:
 
 
 def find_locals(statements: tuple[ir.Statement, ...]) -> Iterator[ir.LetLocal]:
-    """Every `let`, also in branches."""
+    """Yield every `let`, also those in branches."""
     for one in statements:
         if isinstance(one, ir.LetLocal):
             yield one
@@ -48,7 +48,7 @@ def find_locals(statements: tuple[ir.Statement, ...]) -> Iterator[ir.LetLocal]:
 
 
 def find_reads(node: object) -> Iterator[str]:
-    """Names of the locals that are read anywhere below."""
+    """Yield the names of the locals that are read anywhere below a node."""
     if isinstance(node, ir.Local):
         yield node.name
     elif isinstance(node, tuple):
@@ -60,7 +60,7 @@ def find_reads(node: object) -> Iterator[str]:
 
 
 def check_fields(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """A field that a `prefer` brings may be used: the body can ask for the control."""
+    """Report VMCS fields that cannot exist. One that a `prefer` brings may be used: the body can ask for it."""
     for span, used in list_uses(model, domain):
         for name in sorted(used & model.facts.field_needs.keys()):
             for need in split(model.facts.field_needs[name]):
@@ -70,7 +70,7 @@ def check_fields(model: Model, domain: Domain, reporter: Reporter) -> None:
 
 
 def suggest(need: ir.Condition) -> str:
-    """Which control brings the field."""
+    """Return which control brings the field."""
     match need:
         case ir.ControlAtom(control):
             return f"turn `{control}` on, or leave the field alone"
@@ -80,7 +80,7 @@ def suggest(need: ir.Condition) -> str:
 
 
 def list_uses(model: Model, domain: Domain) -> Iterator[tuple[Span, set[str]]]:
-    """Fields that each body reads or writes, and where the body is."""
+    """Yield the fields that each body reads or writes, and where the body is."""
     yield domain.span, {field.field for field, _ in domain.reset if field.field}
     for handler in domain.handlers.values():
         yield handler.span, set(find_fields(handler.body))
@@ -94,7 +94,7 @@ def list_uses(model: Model, domain: Domain) -> Iterator[tuple[Span, set[str]]]:
 
 
 def find_fields(node: object) -> Iterator[str]:
-    """Names of VMCS fields anywhere below a body."""
+    """Yield the names of VMCS fields anywhere below a body."""
     match node:
         case None:
             return

@@ -10,7 +10,7 @@ from codegen.model.choices import Domain, Model, Setting, Switched
 
 
 def check_control_needs(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """An `on` needs an `on`; a `prefer` may lean on a `prefer`: they are granted together. SDM 27.2.1"""
+    """Report controls without what they need; a `prefer` may rest on a `prefer`, granted with it. SDM: 27.2.1"""
     for setting in domain.settings.values():
         if setting.value != "off":
             for need in split(model.facts.control_needs[setting.control]):
@@ -18,7 +18,7 @@ def check_control_needs(model: Model, domain: Domain, reporter: Reporter) -> Non
 
 
 def check_need(setting: Setting, need: ir.Condition, model: Model, domain: Domain, reporter: Reporter) -> None:
-    """One need of one control, reported at the setting."""
+    """Report one need of one control, at the setting."""
     truth = evaluate(need, domain)
     lenient = setting.value in ("prefer", "switched")
     if truth.can_hold and (lenient or not truth.can_fail):
@@ -30,7 +30,7 @@ def check_need(setting: Setting, need: ir.Condition, model: Model, domain: Domai
 
 
 def suggest(setting: Setting, need: ir.Condition, domain: Domain) -> str:
-    """What would make the need hold."""
+    """Return what would make the need hold."""
     if isinstance(need, ir.ControlAtom):
         return f"turn `{need.control}` on, or `{setting.control}` off"
     if isinstance(need, ir.NotCondition) and isinstance(need.operand, ir.ControlAtom):
@@ -39,7 +39,7 @@ def suggest(setting: Setting, need: ir.Condition, domain: Domain) -> str:
 
 
 def check_switched_msrs(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """An MSR that is switched by VMCS fields has its controls on; `save` and `load` come in pairs."""
+    """Report MSRs that VMCS fields switch while a control for saving or loading them is off."""
     for one in domain.switched:
         for how, control in one.msr.switched.controls if one.msr.switched and one.how == "fields" else ():
             if setting_of(domain, control) != "on":
@@ -47,7 +47,7 @@ def check_switched_msrs(model: Model, domain: Domain, reporter: Reporter) -> Non
 
 
 def check_ports(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """Where every port is forwarded, no bitmap decides: the control for all of them is on, and nothing overrides it."""
+    """Report a domain that forwards every port without the control that makes every port cause a VM exit."""
     if domain.io.default_read.kind != "forward":
         return
     for control, wanted in (("primary.unconditional_io_exiting", "on"), ("primary.use_io_bitmaps", "off")):
@@ -59,14 +59,14 @@ def check_ports(model: Model, domain: Domain, reporter: Reporter) -> None:
 
 
 def report_switch(one: Switched, how: str, control: str, model: Model, domain: Domain, reporter: Reporter) -> None:
-    """The control that is missing is the one that does the `how` part."""
+    """Report the control that is missing, and which part of switching the MSR it does."""
     message = f"{one.msr.name} is switched but {explain(ir.ControlAtom(control, one.span), domain, model.facts)}"
     help = f"turn `{control}` on: it is how the processor does the {how} part; or write `list {one.msr.name};`"
     errors.control_needs(reporter, one.span, message, one.msr.span, help)
 
 
 def check_features(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """What rests on a `prefer` is shown where the processor has it: that much is allowed."""
+    """Report features without what they need; one that rests on a `prefer` is shown where the processor has it."""
     for feature in domain.cpuid.shown:
         for need in split(feature.needs):
             if not evaluate(need, domain).can_hold:

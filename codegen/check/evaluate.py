@@ -24,13 +24,13 @@ HOLDS, FAILS = Truth(True, False), Truth(False, True)
 
 
 def setting_of(domain: Domain, control: str) -> str:
-    """What the domain says of a control; what it does not mention is off."""
+    """Return what the domain says of a control; one that it does not mention is off."""
     setting = domain.settings.get(control)
     return setting.value if setting else "off"
 
 
 def evaluate(condition: ir.Condition, domain: Domain) -> Truth:
-    """Whether a condition can hold, and whether it can fail."""
+    """Return whether a condition can hold, and whether it can fail."""
     match condition:
         case ir.Always(value):
             return HOLDS if value else FAILS
@@ -52,7 +52,7 @@ def evaluate(condition: ir.Condition, domain: Domain) -> Truth:
 
 
 def table_traps(table: str, domain: Domain) -> bool:
-    """Whether a table of the domain lets anything leave."""
+    """Return whether a table of the domain causes any VM exit."""
     msr, io = domain.msr, domain.io
     traps = {
         "exceptions.traps": bool(domain.exceptions.trapped) or domain.exceptions.switched,
@@ -66,7 +66,7 @@ def table_traps(table: str, domain: Domain) -> bool:
 
 
 def msr_reachable(name: str, domain: Domain) -> bool:
-    """Some write of it does something: the policy does not answer it with an exception."""
+    """Return whether some write of the MSR has an effect: the policy does not answer it with an exception."""
     rule = next((one for one in domain.msr.write if one.first <= 0 <= one.last and one.name == name), None)
     rules = [one for one in domain.msr.write if one.name == name]
     action = (rule or (rules[0] if rules else None))
@@ -74,7 +74,7 @@ def msr_reachable(name: str, domain: Domain) -> bool:
 
 
 def explain(condition: ir.Condition, domain: Domain, facts: Facts) -> str:
-    """Why it holds or not, in the words of facts and choices."""
+    """Return why a condition holds or not, in the words of facts and choices."""
     match condition:
         case ir.Always(value):
             return "no control prevents it" if value else "never on this backend"
@@ -93,14 +93,14 @@ def explain(condition: ir.Condition, domain: Domain, facts: Facts) -> str:
 
 
 def explain_some(operands: tuple[ir.Condition, ...], domain: Domain, facts: Facts, holds: bool) -> str:
-    """The parts that decide, each once; what always holds decides nothing."""
+    """Explain the operands that decide, each once; what always holds decides nothing."""
     parts = [one for one in operands if not isinstance(one, ir.Always)]
     deciding = [one for one in parts if evaluate(one, domain).can_hold == holds]
     return " and ".join(dict.fromkeys(explain(one, domain, facts) for one in deciding)) or "no control prevents it"
 
 
 def split(condition: ir.Condition) -> Iterator[ir.Condition]:
-    """The parts that all must hold."""
+    """Yield the parts of a condition that must all hold."""
     if isinstance(condition, ir.AndCondition):
         for operand in condition.operands:
             yield from split(operand)

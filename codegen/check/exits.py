@@ -12,13 +12,13 @@ POLICY_EVENTS = {"msr_read": "msr", "msr_write": "msr", "io": "io"}
 
 
 def possible_exits(event: Event, model: Model, domain: Domain) -> list[Exit]:
-    """The exits that become this event and can happen in the domain."""
+    """Return the exits that become this event and can happen in the domain."""
     exits = [model.facts.exits[name] for name in event.exits]
     return [one for one in exits if evaluate(one.condition, domain).can_hold]
 
 
 def check_natives(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """What is native never leaves."""
+    """Report native events that cause a VM exit."""
     for name in domain.native:
         for exit in possible_exits(model.facts.events[name.text], model, domain):
             why = explain(exit.condition, domain, model.facts)
@@ -27,7 +27,7 @@ def check_natives(model: Model, domain: Domain, reporter: Reporter) -> None:
 
 
 def check_traps(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """What is trapped can leave."""
+    """Report trapped events that never cause a VM exit."""
     for name in domain.trapped:
         event = model.facts.events[name.text]
         if not possible_exits(event, model, domain):
@@ -37,7 +37,7 @@ def check_traps(model: Model, domain: Domain, reporter: Reporter) -> None:
 
 
 def check_coverage(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """What can leave is handled; what is handled can leave."""
+    """Report exits that can happen and have no handler, and handlers of exits that cannot happen."""
     trapped = {name.text for name in domain.trapped}  # check_traps has said so already
     for event in model.facts.events.values():
         possible = possible_exits(event, model, domain)

@@ -14,7 +14,7 @@ from codegen.model.choices import Model
 
 
 def generate(model: Model) -> list[Output]:
-    """Every generated file, in order of name."""
+    """Generate every file, in order of name."""
     outputs = [*make_constants(model), *make_names(model), *make_externs(model), make_abi(model), make_calls(model)]
     outputs += [make_regions(model), *make_entry_checks(model)]
     for domain in model.domains.values():

@@ -13,7 +13,7 @@ ROW = 16
 
 
 def make_bitmaps(domain: Domain) -> Output:
-    """The domain's bitmaps as C, each row with what it means."""
+    """Generate the domain's bitmaps, each row with what it means."""
     what = f"Bitmaps of {domain.name}: a set bit leaves the guest. SDM: 25.6.4, 25.6.9."
     first = header_comment(f"spec/{domain.name}.luv", what)
     msr = rows(make_msr_bitmap(domain), lambda offset: describe_msr(offset, domain))
@@ -24,18 +24,18 @@ def make_bitmaps(domain: Domain) -> Output:
 
 
 def has_io_bitmap(domain: Domain) -> bool:
-    """A domain that forwards every port has a control for all of them."""
+    """Return whether the domain has an I/O bitmap: one that forwards every port has a control for all of them."""
     return domain.io.default_read.kind != "forward"
 
 
 def make_msr_bitmap(domain: Domain) -> bytes:
-    """4 KiB: reads of low and high MSRs, then writes; what no rule names follows the default."""
+    """Return 4 KiB: reads of low and high MSRs, then writes; what no rule names follows the default."""
     policy = {"read": (domain.msr.read, domain.msr.default_read), "write": (domain.msr.write, domain.msr.default_write)}
     return b"".join(make_quadrant(base, *policy[direction]) for direction, base, _ in QUADRANTS)
 
 
 def make_quadrant(base: int, rules: tuple[MsrRule, ...], default: Action) -> bytes:
-    """One kilobyte: a direction and half of the numbers."""
+    """Return one kilobyte: a direction and half of the numbers."""
     bits = bytearray((0 if default.kind == "pass" else 0xFF,) * (SPAN // 8))
     for rule in rules:
         for number in range(max(rule.first, base), min(rule.last, base + SPAN - 1) + 1):
@@ -50,7 +50,7 @@ def set_bit(bits: bytearray, index: int, value: bool) -> None:
 
 
 def make_io_bitmap(domain: Domain) -> bytes:
-    """8 KiB, ports 0 to 0xFFFF; one bit serves both directions."""
+    """Return 8 KiB for ports 0 to 0xFFFF; one bit serves both directions."""
     policy = domain.io
     default = policy.default_read.kind != "pass" or policy.default_write.kind != "pass"
     bits = bytearray((0xFF if default else 0,) * 8192)
@@ -61,7 +61,7 @@ def make_io_bitmap(domain: Domain) -> bytes:
 
 
 def rows(data: bytes, describe: object) -> list[tuple[int, str, str]]:
-    """Rows that differ from all zeros and from all ones, or begin a run of equal ones: (offset, bytes, meaning)."""
+    """Return rows as (offset, bytes, meaning); equal rows of all zeros or all ones become one."""
     assert callable(describe)
     made: list[tuple[int, int, bytes]] = []
     for offset in range(0, len(data), ROW):
@@ -74,17 +74,17 @@ def rows(data: bytes, describe: object) -> list[tuple[int, str, str]]:
 
 
 def uniform(row: bytes) -> bool:
-    """Whether all bytes are the same."""
+    """Return whether all bytes are the same."""
     return len(set(row)) == 1
 
 
 def same_quadrant(a: int, b: int) -> bool:
-    """Whether two offsets mean the same direction and half."""
+    """Return whether two offsets mean the same direction and half."""
     return a // 1024 == b // 1024
 
 
 def format_row(first: int, last: int, row: bytes, describe: object) -> tuple[int, str, str]:
-    """Offset, initializer and meaning."""
+    """Return offset, initializer and meaning."""
     assert callable(describe)
     if uniform(row):
         return (first, f"[{first} ... {last}] = {row[0]:#04x},", describe(first))
@@ -92,7 +92,7 @@ def format_row(first: int, last: int, row: bytes, describe: object) -> tuple[int
 
 
 def describe_msr(offset: int, domain: Domain) -> str:
-    """Which MSRs a row speaks of, and which of them pass."""
+    """Describe which MSRs a row covers, and which of them pass."""
     direction, base, start = next(one for one in reversed(QUADRANTS) if one[2] <= offset)
     number = base + (offset - start) * 8
     rules = domain.msr.read if direction == "read" else domain.msr.write
@@ -101,14 +101,14 @@ def describe_msr(offset: int, domain: Domain) -> str:
 
 
 def passed_names(rules: Iterable[MsrRule], first: int, last: int) -> str:
-    """The first few MSRs that pass, by name."""
+    """Return the first few MSRs that pass, by name."""
     names = [rule.name for rule in rules if rule.action.kind == "pass" and rule.first <= last and first <= rule.last]
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return ", ".join(names[:4]) + more
 
 
 def describe_io(offset: int, domain: Domain) -> str:
-    """Which ports a row speaks of, and which of them leave."""
+    """Describe which ports a row covers, and which of them cause VM exits."""
     first, last = offset * 8, (offset + ROW) * 8 - 1
     names = [rule.port.name for rule in domain.io.rules if rule.port.first <= last and first <= rule.port.last]
     return f"ports {first:#x}..{last:#x}" + (f", traps {', '.join(names)}" if names else "")

@@ -12,20 +12,20 @@ C_UNARY = {"not": "!", "-": "-", "~": "~"}
 
 
 def c_type(type: Type) -> str:
-    """A type's name in C; a handle's has its star, and a space in front."""
+    """Return a type's name in C; a handle's has its star, and a space before it."""
     if isinstance(type, HandleType):
         return f"struct {type.name} *"
     return f"struct {type.name}" if isinstance(type, StructType) else type.name
 
 
 def c_declare(type: Type, name: str) -> str:
-    """A type and a name of it."""
+    """Return a declaration: a type and a name."""
     text = c_type(type)
     return f"{text}{name}" if text.endswith("*") else f"{text} {name}"
 
 
 def c_number(value: int) -> str:
-    """Small numbers in decimal, others in hexadecimal."""
+    """Return small numbers in decimal, others in hexadecimal."""
     if value < 10:
         return str(value)
     return f"{value:#x}{'ull' if value >> 32 else ''}"

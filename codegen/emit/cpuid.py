@@ -35,22 +35,22 @@ class LateView:
 
 
 def feature_mask(feature: Feature) -> int:
-    """A feature's bits in its register."""
+    """Return a feature's bits in its register."""
     return ((1 << (feature.high - feature.low + 1)) - 1) << feature.low
 
 
 def shown_in(domain: Domain, leaf: CpuidLeaf, register: str) -> list[Feature]:
-    """The features of one register that the domain sees."""
+    """Return the features of one register that the domain sees."""
     return [one for one in domain.cpuid.shown if one.leaf is leaf and one.register == register]
 
 
 def is_late(feature: Feature, domain: Domain) -> bool:
-    """Whether the feature depends on what the processor grants."""
+    """Return whether the feature depends on what the processor grants."""
     return evaluate(feature.needs, domain).can_fail
 
 
 def make_views(domain: Domain) -> tuple[list[LeafView], list[LateView]]:
-    """Subleaves of one leaf stand together, the ones with a single subleaf first."""
+    """Return all leaves, subleaves of one leaf together, and the masks that are computed at boot."""
     leaves = sorted(domain.cpuid.leaves, key=lambda leaf: (leaf.first, leaf.subleaves or (0, 0)))
     late: list[LateView] = []
     views = [make_view(leaf, domain, late) for leaf in leaves]
@@ -58,14 +58,14 @@ def make_views(domain: Domain) -> tuple[list[LeafView], list[LateView]]:
 
 
 def make_view(leaf: CpuidLeaf, domain: Domain, late: list[LateView]) -> LeafView:
-    """One leaf."""
+    """Return the `case` of one leaf."""
     label = f"{leaf.first:#x}" + (f" ... {leaf.last:#x}" if leaf.last != leaf.first else "")
     lines = [line for register in REGISTERS for line in register_lines(leaf, register, domain, late)]
     return LeafView(label, subleaf_test(leaf), tuple(lines))
 
 
 def subleaf_test(leaf: CpuidLeaf) -> str:
-    """The condition for its subleaves, or nothing."""
+    """Return the condition for its subleaves, or nothing."""
     if leaf.subleaves is None or leaf.subleaves == (0, WHOLE):
         return ""
     first, last = leaf.subleaves
@@ -75,7 +75,7 @@ def subleaf_test(leaf: CpuidLeaf) -> str:
 
 
 def register_lines(leaf: CpuidLeaf, register: str, domain: Domain, late: list[LateView]) -> list[str]:
-    """What is left of one register."""
+    """Return what masks one register."""
     kind = dict(leaf.registers).get(register)
     if kind == "value":
         return []
@@ -92,7 +92,7 @@ def register_lines(leaf: CpuidLeaf, register: str, domain: Domain, late: list[La
 
 
 def extra_lines(features: list[Feature], register: str, domain: Domain) -> list[str]:
-    """Bits that follow the guest's registers, and bits that are shown whatever the processor says."""
+    """Return lines for bits that follow the guest's registers, and for those shown whatever the processor says."""
     lines = []
     for one in features:
         if one.mirrors is not None:

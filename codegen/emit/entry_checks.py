@@ -13,7 +13,7 @@ from codegen.model.facts import VmcsField
 from codegen.model.types import BOOL, Scalar
 
 WIDE = 64
-LONGEST = 100
+MAX_LINE = 100
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class RuleView:
 
 
 def make_entry_checks(model: Model) -> list[Output]:
-    """checks.c with the rules in their order, checks.h with their count; nothing where the facts have none."""
+    """Generate checks.c with the rules in order and checks.h with their count; nothing where there are no rules."""
     groups = [one for one in model.facts.entry_checks.values() if one.rules]
     if not groups:
         return []
@@ -40,25 +40,25 @@ def make_entry_checks(model: Model) -> list[Output]:
 
 
 def say_errors(groups: list[EntryGroup]) -> str:
-    """A test of a VM-instruction error: the groups' own, each once."""
+    """Return a test whether a VM-instruction error is one of those that the groups fail with."""
     numbers = sorted({group.error for group in groups if group.error})
     return " || ".join(f"error == {number}" for number in numbers) or "(void)error, false"
 
 
 def say_group(group: EntryGroup) -> str:
-    """A group's heading: what it is about, and how it fails."""
+    """Return a group's heading: its subject, and how it fails."""
     how = f"exit {group.exit}" if group.exit else f"VM-instruction error {group.error}"
     return f"{group.summary} Failure: {how}."
 
 
 def make_rule(rule: EntryRule) -> RuleView:
-    """A rule as C."""
+    """Return a rule as C."""
     unless = PRINTER.lines(negate(rule.when)) if rule.when else ""
     return RuleView(rule.name, rule.summary, ", ".join(rule.sections), unless, PRINTER.lines(rule.holds))
 
 
 def negate(value: ir.Expression) -> ir.Expression:
-    """The opposite, `not` inside where there is one already, so that none stands twice."""
+    """Return the opposite; `not` moves inward, so that none stands before another."""
     match value:
         case ir.UnaryOperation("not", operand):
             return operand
@@ -120,7 +120,7 @@ class CheckPrinter(ExpressionPrinter):
     def lines(self, value: ir.Expression) -> str:
         """Return a truth, a line for each operand of the outermost `and` or `or` where one line would be long."""
         text = self.bare(value)
-        if len(text) <= LONGEST or not isinstance(value, ir.Operation) or value.operator not in OPERATORS:
+        if len(text) <= MAX_LINE or not isinstance(value, ir.Operation) or value.operator not in OPERATORS:
             return text
         joint = f"\n        {OPERATORS[value.operator]} "
         return joint.join(self.operand(one) for one in flatten(value, value.operator))

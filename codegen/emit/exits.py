@@ -56,19 +56,20 @@ class HandlerView:
 
 
 def possible_exits(model: Model, domain: Domain) -> list[Exit]:
-    """The exits that can happen in the domain."""
+    """Return the exits that can happen in the domain."""
     return [one for one in model.facts.exits.values() if one.arms and evaluate(one.condition, domain).can_hold]
 
 
 def make_handlers(model: Model, domain: Domain) -> Output:
-    """The domain's handlers, tables and exits as C."""
+    """Generate the domain's handlers, tables and exits."""
     view = {"name": domain.name, **view_policies(model, domain)}
     view["first"] = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
     view["handlers"] = [make_handler(one, model) for one in domain.handlers.values()]
-    told = {one.number: find_told(one, domain) for one in possible_exits(model, domain)} if domain.under else {}
-    view["exits"] = [make_exit(one, model, domain) for one in possible_exits(model, domain) if not told.get(one.number)]
+    exits = possible_exits(model, domain)
+    reflected = {one.number: find_reflected(one, domain) for one in exits} if domain.under else {}
+    view["exits"] = [make_exit(one, model, domain) for one in exits if not reflected.get(one.number)]
     if domain.under:
-        view["told"] = told
+        view["told"] = reflected
         return Output(f"{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
     leaves, _ = make_views(domain)
     calls = hypercall_views(model, domain)
@@ -78,8 +79,8 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     return Output(f"{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
 
 
-def find_told(exit: Exit, domain: Domain) -> str:
-    """The reason that the VMM is told where an exit's one event does nothing else; empty where more happens."""
+def find_reflected(exit: Exit, domain: Domain) -> str:
+    """Return the reason that the VMM gets, where an exit's one event does nothing else; empty where more happens."""
     if len(exit.arms) > 1 or domain.before_arms.get((exit.name, 0)):
         return ""
     event = exit.arms[0].event
@@ -89,7 +90,7 @@ def find_told(exit: Exit, domain: Domain) -> str:
 
 
 def find_forward(body: Body) -> str:
-    """The reason that a body forwards as, if that is all it does."""
+    """Return the reason under which a body forwards, if that is all it does."""
     match body.statements:
         case (End("forward", Constant(name=name)),):
             return name.upper()
@@ -97,7 +98,7 @@ def find_forward(body: Body) -> str:
 
 
 def view_policies(model: Model, domain: Domain) -> dict[str, Any]:
-    """The functions of the policies, and the table of exits."""
+    """Return what the templates need of the policies, and the table of exits."""
     possible = {one.number: one.name for one in possible_exits(model, domain)}
     return {
         "parameters": {event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
@@ -110,7 +111,7 @@ def view_policies(model: Model, domain: Domain) -> dict[str, Any]:
 
 
 def make_handler(handler: Handler, model: Model) -> HandlerView:
-    """A handler; its parameters are what it reads."""
+    """Return a handler's function; its parameters are what it reads."""
     used = payload_used(handler.body)
     payload = model.facts.events[handler.event].payload
     parameters = [c_declare(type, name) for name, type in payload if name in used]
@@ -121,12 +122,12 @@ def make_handler(handler: Handler, model: Model) -> HandlerView:
 
 
 def make_exit(exit: Exit, model: Model, domain: Domain) -> ExitView:
-    """An exit's function."""
+    """Return an exit's function."""
     return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_arms(exit, domain)))
 
 
 def wanted_payload(event: str, domain: Domain) -> set[str]:
-    """Names of the payload that the event's handler takes: what it reads, and for a table what every rule may need."""
+    """Return the payload that the handler takes: what it reads; for a table, what every rule may need."""
     if event in domain.handlers:
         return payload_used(domain.handlers[event].body)
     always = GUEST_EVENTS if domain.under else POLICY_EVENTS
@@ -134,7 +135,7 @@ def wanted_payload(event: str, domain: Domain) -> set[str]:
 
 
 def policy_bodies(event: str, domain: Domain) -> list[Body]:
-    """The bodies of a policy's rules, and of its defaults."""
+    """Return the bodies of a policy's rules, and of its defaults."""
     if event == "io":
         actions = [action for rule in domain.io.rules for action in (rule.read, rule.write)]
         actions += [domain.io.default_read, domain.io.default_write]
@@ -146,20 +147,20 @@ def policy_bodies(event: str, domain: Domain) -> list[Body]:
 
 
 def policy_parameters(event: str, model: Model, domain: Domain) -> str:
-    """The parameters of a policy's function."""
+    """Return the parameters of a policy's function."""
     wanted = wanted_payload(event, domain)
     known = model.facts.events[event].payload if event in model.facts.events else ()
     return ", ".join(["struct cpu *cpu", *(c_declare(type, name) for name, type in known if name in wanted)])
 
 
 def make_arms(exit: Exit, domain: Domain) -> list[ArmView]:
-    """The events of an exit."""
+    """Return the events of an exit."""
     before = [domain.before_arms.get((exit.name, index), ()) for index in range(len(exit.arms))]
     return [make_arm(arm, domain, first) for arm, first in zip(exit.arms, before, strict=True)]
 
 
 def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView:
-    """One event: its test and its call."""
+    """Return one event: its test and its call."""
     test = expression(arm.where) if arm.where is not None else ""
     wanted = wanted_payload(arm.event, domain)
     payload = [(name, value) for name, value in arm.payload if name in wanted]
@@ -169,7 +170,7 @@ def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView
 
 
 def make_exit_path(model: Model, domain: Domain) -> Output:
-    """C keeps rbx, rbp and r12-r15 for its caller; rbx is in the frame since CPUID answers in it."""
+    """Generate the stub. C keeps rbx, rbp and r12-r15; rbx is saved all the same since CPUID returns in it."""
     sources = f"spec/{domain.name}.luv, spec/facts/vmx/exits.luv"
     first = header_comment(sources, f"The way out of {domain.name} and back in.")
     count = exit_count(model.facts)
@@ -188,12 +189,12 @@ def make_exit_path(model: Model, domain: Domain) -> Output:
 
 
 def lean_exits(model: Model, domain: Domain) -> set[str]:
-    """Exits whose handlers have no use for rbp and r12-r15, nor a dump that would show them."""
+    """Return the exits whose handlers need neither rbp and r12-r15 nor a dump that would show them."""
     return {one.name for one in possible_exits(model, domain) if all(is_lean(arm.event, domain) for arm in one.arms)}
 
 
 def is_lean(event: str, domain: Domain) -> bool:
-    """An I/O exit may stop at a string instruction, so it is not."""
+    """Return whether an event needs no preserved registers; I/O may panic at a string instruction, so it does."""
     if event in domain.handlers:
         return not touches_rest(domain.handlers[event].body.statements)
     bodies = policy_bodies(event, domain)
@@ -201,7 +202,7 @@ def is_lean(event: str, domain: Domain) -> bool:
 
 
 def touches_rest(node: object) -> bool:
-    """Anything below that needs the registers which C preserves: by name, in an extern with the CPU, in a dump."""
+    """Return whether anything below uses registers that C preserves: by name, in an extern with the CPU, in a dump."""
     name = type(node).__name__
     if name == "End" and getattr(node, "kind", "") == "stop":
         return True

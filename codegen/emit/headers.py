@@ -21,12 +21,12 @@ class Constant:
 
     @property
     def c(self) -> str:
-        """Its `#define`."""
+        """Return the value as its `#define` has it."""
         return f"{self.value:#x}{'ull' if self.value >> 32 else 'u'}"
 
     @property
     def nasm(self) -> str:
-        """Its `%define` or `equ`."""
+        """Return the value as its `%define` has it."""
         return f"{self.value:#x}"
 
 
@@ -39,7 +39,7 @@ class Group:
 
 
 def make_constants(model: Model) -> list[Output]:
-    """The headers, and all of them once more for NASM."""
+    """Generate the headers, and all of them once more for NASM."""
     facts = model.facts
     headers = {
         "vmcs.h": ("VMCS fields and exit reasons.", "spec/facts/vmx/", [*vmcs_groups(facts), exit_group(facts)]),
@@ -53,13 +53,13 @@ def make_constants(model: Model) -> list[Output]:
 
 
 def render_header(name: str, what: str, sources: str, groups: list[Group]) -> Output:
-    """One header."""
+    """Render one header."""
     first = header_comment(sources, what)
     return Output(name, render("constants.h.j2", first=first, groups=groups))
 
 
 def vmcs_groups(facts: Facts) -> list[Group]:
-    """Encodings by area and group, and bits of fields that have their own."""
+    """Return encodings by area and group, and the bits of fields that declare them."""
     groups: dict[str, list[Constant]] = {}
     for field in facts.vmcs.values():
         made = Constant(f"VMCS_{field.name.upper()}", field.encoding)
@@ -70,23 +70,23 @@ def vmcs_groups(facts: Facts) -> list[Group]:
 
 
 def exit_group(facts: Facts) -> Group:
-    """Exit reasons and their count."""
+    """Return exit reasons and their count."""
     exits = [Constant(f"EXIT_REASON_{one.name.upper()}", one.number) for one in facts.exits.values()]
     return Group("Basic exit reasons", (*exits, Constant("EXIT_COUNT", exit_count(facts))))
 
 
 def exit_count(facts: Facts) -> int:
-    """One more than the highest exit reason."""
+    """Return one more than the highest exit reason."""
     return max((one.number for one in facts.exits.values()), default=-1) + 1
 
 
 def bits_group(name: str, bits: tuple[Bit, ...]) -> Group:
-    """The bits of a layout."""
+    """Return the bits of a layout."""
     return Group(f"Bits of {name}", tuple(one for bit in bits for one in bit_constants(name, bit)))
 
 
 def bit_constants(prefix: str, bit: Bit) -> list[Constant]:
-    """One bit: its mask. More: mask and shift, and its enumerators as they stand in place."""
+    """Return the mask of one bit; of more mask, shift, and their enumerators in place."""
     name = f"{prefix}_{bit.name}".upper().rstrip("_")
     if bit.width == 1:
         return [Constant(name, bit.mask)]
@@ -95,7 +95,7 @@ def bit_constants(prefix: str, bit: Bit) -> list[Constant]:
 
 
 def control_groups(facts: Facts) -> list[Group]:
-    """The bits of each control word."""
+    """Return the bits of each control word."""
     groups = []
     for word in facts.words.values():
         bits = tuple(Constant(f"{word.name}_{one.name}".upper(), 1 << one.bit) for one in word.controls)
@@ -104,7 +104,7 @@ def control_groups(facts: Facts) -> list[Group]:
 
 
 def x86_groups(model: Model) -> list[Group]:
-    """Registers, MSRs, vectors, ports and the spec's own constants."""
+    """Return registers, MSRs, vectors, ports and the spec's constants."""
     facts = model.facts
     msrs = Group("MSRs", tuple(Constant(one.name, one.first) for one in facts.msrs.values()))
     numbers = {f"VECTOR_{one.name.upper()}": one.number for one in facts.vectors.values()}
@@ -118,7 +118,7 @@ def x86_groups(model: Model) -> list[Group]:
 
 
 def trait_masks(facts: Facts) -> list[Constant]:
-    """For each trait of vectors the mask of those that have it: VECTORS_FAULT, VECTORS_ERROR_CODE ..."""
+    """Return for each trait of vectors the mask of those that have it: VECTORS_FAULT, VECTORS_ERROR_CODE ..."""
     masks: dict[str, int] = {}
     for vector in facts.vectors.values():
         for trait in vector.traits:
@@ -127,7 +127,7 @@ def trait_masks(facts: Facts) -> list[Constant]:
 
 
 def make_names(model: Model) -> list[Output]:
-    """Names for logs and dumps."""
+    """Generate names for logs and dumps."""
     first = header_comment("spec/facts/vmx/", "Names for messages and dumps.")
     exits = [(f"EXIT_REASON_{one.name.upper()}", one.name) for one in model.facts.exits.values()]
     fields = [(f"VMCS_{one.name.upper()}", one.name) for one in model.facts.vmcs.values()]
@@ -136,13 +136,13 @@ def make_names(model: Model) -> list[Output]:
 
 
 def make_regions(model: Model) -> Output:
-    """The numbers, and base and size (bytes) of the regions that have a place of their own."""
+    """Generate the numbers of regions, and base and size in bytes of those with a fixed place."""
     first = header_comment("spec/memory.luv", "Regions of physical memory.")
     return Output("regions.h", render("regions.h.j2", first=first, regions=list(model.regions.values())))
 
 
 def make_externs(model: Model) -> list[Output]:
-    """structs.h has no dependencies; externs.h declares those functions that are given the CPU."""
+    """Generate structs.h, which depends on nothing, and externs.h with those functions that take the CPU."""
     first = header_comment("spec/runtime.luv", "Structs that bodies share with the runtime.")
     structs = [(one.name, [(field, c_type(type)) for field, type in one.fields]) for one in model.structs.values()]
     calls = [(one.doc.summary, prototype(one)) for one in model.externs.values() if one.takes_cpu]
@@ -156,7 +156,7 @@ def make_externs(model: Model) -> list[Output]:
 
 
 def prototype(extern: Extern) -> str:
-    """An extern's declaration in C."""
+    """Return an extern's declaration in C."""
     returns = c_type(extern.returns) if extern.returns else "void"
     parameters = ["struct cpu *cpu", *(c_declare(type, name) for name, type in extern.parameters)]
     return f"{returns} {extern.name}({', '.join(parameters)});"

@@ -11,7 +11,7 @@ from codegen.emit.headers import exit_count
 from codegen.emit.statements import statements
 from codegen.model.choices import EVERYONE, Domain, Hypercall, Model
 from codegen.model.facts import Port
-from codegen.model.types import HANDLES, SCALARS, HandleType, Scalar
+from codegen.model.types import HANDLES, SCALARS, HandleType, Scalar, handle_of
 
 ARGUMENT_REGISTERS = ("rdi", "rsi", "rdx", "r10")
 MAGIC = 0x4C555659  # "LUVY"
@@ -39,19 +39,19 @@ class HypercallView:
 
 
 def hypercall_views(model: Model, domain: Domain) -> list[HypercallView]:
-    """All of them, by number."""
+    """Return all hypercalls by number, for a domain that makes them."""
     if not has_hypercalls(domain):
         return []
     return [make_view(one) for one in sorted(model.hypercalls.values(), key=lambda one: one.number)]
 
 
 def has_hypercalls(domain: Domain) -> bool:
-    """A guest's VMCALLs are its VMM's."""
+    """Return whether a domain's VMCALLs are hypercalls; those of a guest go to its VMM."""
     return not domain.under
 
 
 def make_view(call: Hypercall) -> HypercallView:
-    """One of them; its arguments come from registers, checked for width."""
+    """Return one hypercall; its arguments come from registers and are checked for width."""
     pairs = list(zip(call.parameters, ARGUMENT_REGISTERS, strict=False))
     parameters = [c_declare(type, name) for name, type in call.parameters]
     arguments = [type.name if isinstance(type, HandleType) else f"({c_type(type)})cpu->guest.{register}"
@@ -60,24 +60,18 @@ def make_view(call: Hypercall) -> HypercallView:
               for (_, type), register in pairs if isinstance(type, Scalar) and type.bits < 64]
     return HypercallView(
         call.number, call.name, call.doc.summary, ", ".join(["struct cpu *cpu", *parameters]),
-        ", ".join(["cpu", *arguments]), tuple(guards), make_lines(call), handle_of(call),
+        ", ".join(["cpu", *arguments]), tuple(guards), make_lines(call), handle_of(call.parameters),
         say_callers(call, BY_INSTRUCTION), say_callers(call, BY_PORT),
     )
 
 
-def handle_of(call: Hypercall) -> str:
-    """The type of the first parameter if that is a handle."""
-    first = call.parameters[0][1] if call.parameters else None
-    return first.name if isinstance(first, HandleType) else ""
-
-
 def say_callers(call: Hypercall, some: tuple[str, ...]) -> str:
-    """Those of `some` who may call, as C has them."""
+    """Return those of `some` who may call, as C has them."""
     return " | ".join(f"CALLER_{one.upper()}" for one in call.callers if one in some)
 
 
 def make_lines(call: Hypercall) -> tuple[str, ...]:
-    """The body; what it does not use is said to be unused, or C complains."""
+    """Return the body; parameters that it does not use are cast to void, or C complains."""
     lines = statements(call.body.statements)
     words = set(re.findall(r"\w+", "\n".join(lines)))
     unused = [name for name in ("cpu", *(name for name, _ in call.parameters)) if name not in words]
@@ -85,12 +79,12 @@ def make_lines(call: Hypercall) -> tuple[str, ...]:
 
 
 def find_port(domain: Domain) -> Port | None:
-    """The port that takes root's calls."""
+    """Return the port that takes root's calls."""
     return next((rule.port for rule in domain.io.rules if rule.write.kind == "hypercalls"), None)
 
 
 def make_abi(model: Model) -> Output:
-    """The hypercalls as programs of dom0 include them."""
+    """Generate the hypercalls as programs of dom0 include them."""
     first = header_comment("spec/hypercalls.luv", "Hypercalls as dom0 sees them.")
     names = [""] * exit_count(model.facts)
     for exit in model.facts.exits.values():
@@ -116,7 +110,7 @@ class CallView:
 
 
 def make_calls(model: Model) -> Output:
-    """A row for each hypercall, by number."""
+    """Generate a row for each hypercall, by number."""
     first = header_comment("spec/hypercalls.luv", "What hypercalls take and give, as a table.")
     calls = sorted(model.hypercalls.values(), key=lambda one: one.number)
     text = render(
@@ -127,7 +121,7 @@ def make_calls(model: Model) -> Output:
 
 
 def make_row(call: Hypercall) -> CallView:
-    """One of them."""
+    """Return one row."""
     return CallView(
         call.name,
         " | ".join(f"LUV_FROM_{one.upper()}" for one in call.callers),

@@ -12,34 +12,34 @@ NATIVE = ("pass", "hypercalls")
 
 
 def case_lines(rules: tuple[MsrRule, ...], direction: str) -> list[str]:
-    """`case` by `case`, in order of number; rules with the same action share their lines."""
+    """Return `case` by `case`, in order of number; rules with the same action share their lines."""
     groups: dict[int, list[MsrRule]] = {}
     for rule in rules:
         groups.setdefault(id(rule.action), []).append(rule)
     lines: list[str] = []
     for some in groups.values():
-        leaving = [rule for rule in some if leaves(rule)]
-        lines += [f"case {label(rule)}:" for rule in leaving]
-        if leaving:
+        exiting = [rule for rule in some if causes_exit(rule)]
+        lines += [f"case {label(rule)}:" for rule in exiting]
+        if exiting:
             lines += [INDENT + line for line in action_lines(some[0].action, direction)]
     return lines
 
 
-def leaves(rule: MsrRule) -> bool:
-    """Whether the guest leaves for any of these: `pass` keeps it inside only where the bitmap reaches. SDM: 25.6.9"""
+def causes_exit(rule: MsrRule) -> bool:
+    """Return whether any of these MSRs causes a VM exit: `pass` avoids it only where the bitmap reaches. SDM: 25.6.9"""
     inside = any(base <= rule.first and rule.last < base + SPAN for _, base, _ in QUADRANTS)
     return rule.action.kind != "pass" or not inside
 
 
 def label(rule: MsrRule) -> str:
-    """A single MSR by its name, a range by its numbers."""
+    """Return a single MSR by its name, a range by its numbers."""
     if rule.first == rule.last:
         return f"{rule.first:#x} /* {rule.name} */"
     return f"{rule.first:#x} ... {rule.last:#x} /* {rule.name} */"
 
 
 def action_lines(action: Action, direction: str) -> list[str]:
-    """What comes first, and then the action."""
+    """Return the statements before an action, and the action."""
     lines = kind_lines(action, direction)
     if not action.before:
         return lines
@@ -47,7 +47,7 @@ def action_lines(action: Action, direction: str) -> list[str]:
 
 
 def kind_lines(action: Action, direction: str) -> list[str]:
-    """The lines of an action by its kind."""
+    """Return the lines of an action by its kind."""
     match action.kind:
         case "do" | "forward":
             assert action.body is not None
@@ -65,7 +65,7 @@ def kind_lines(action: Action, direction: str) -> list[str]:
 
 
 def inject_line(action: Action) -> str:
-    """The call that injects."""
+    """Return the call that injects."""
     assert action.vector is not None
     vector = f"VECTOR_{action.vector.name.upper()}"
     if "error_code" in action.vector.traits:
@@ -74,7 +74,7 @@ def inject_line(action: Action) -> str:
 
 
 def io_lines(policy: IoPolicy) -> list[str]:
-    """A trapped port: its own body for each direction, else the access as it is; the port of calls is asked before."""
+    """Return a `case` for each trapped port: its body by direction, else the access as it is."""
     lines: list[str] = []
     for rule in policy.rules:
         if rule.write.kind == "hypercalls":
@@ -89,7 +89,7 @@ def io_lines(policy: IoPolicy) -> list[str]:
 
 
 def default_lines(policy: IoPolicy) -> list[str]:
-    """What a domain does that forwards every port."""
+    """Return what a domain does that forwards every port."""
     read, write = (unwrap(action_lines(one, "read")) for one in (policy.default_read, policy.default_write))
     if read == write:
         return ["(void)input;", *read]
@@ -97,7 +97,7 @@ def default_lines(policy: IoPolicy) -> list[str]:
 
 
 def port_lines(policy: IoPolicy) -> list[str]:
-    """What comes first at the port of root's calls, in an instrumented build."""
+    """Return what an instrumented build counts at the port of root's calls."""
     lines: list[str] = []
     for rule in policy.rules:
         if rule.write.kind == "hypercalls":
@@ -106,7 +106,7 @@ def port_lines(policy: IoPolicy) -> list[str]:
 
 
 def direction_lines(test: str, action: Action) -> list[str]:
-    """What happens to one direction of a port."""
+    """Return what happens in one direction of a port."""
     if action.kind in NATIVE and not action.before:
         return []
     if action.kind in NATIVE:
@@ -115,5 +115,5 @@ def direction_lines(test: str, action: Action) -> list[str]:
 
 
 def unwrap(lines: list[str]) -> list[str]:
-    """A body's own braces are not needed inside others."""
+    """Remove a body's braces, which are not needed inside others."""
     return [line.removeprefix(INDENT) for line in lines[1:-1]] if lines[:1] == ["{"] else lines

@@ -36,16 +36,16 @@ class RequirementList:
         self.index: dict[str, int] = {}
 
     def add(self, key: str, line: Requirement) -> None:
-        """One more line, once per key."""
+        """Add one line, once per key."""
         self.index[key] = len(self.lines)
         self.lines.append(line)
 
     def depends(self, key: str) -> str:
-        """The line that a key rests on."""
+        """Return the line that a key rests on."""
         return str(self.index[key]) if key in self.index else NOTHING
 
     def build(self) -> list[Requirement]:
-        """All lines, what others rest on first."""
+        """Return all lines, what others rest on first."""
         for feature in self.domain.required_features:
             self.add_feature(feature)
         self.add_lock()
@@ -60,7 +60,7 @@ class RequirementList:
         return self.lines
 
     def add_feature(self, feature: Feature) -> None:
-        """A bit of CPUID, by what it is and by its name."""
+        """Add a bit of CPUID, by what it is and by its name."""
         leaf, subleaf = feature.leaf.first, (feature.leaf.subleaves or (0, 0))[0]
         title = feature.doc.summary.rstrip(".")
         plain = title[:1].lower() + title[1:] if title[1:2].islower() else title
@@ -70,7 +70,7 @@ class RequirementList:
         self.add(feature.name, line)
 
     def add_lock(self) -> None:
-        """VMXON is allowed, or the register is open so that we can allow it. SDM: 24.7"""
+        """Require that VMXON is allowed, or that the register is unlocked so that we can allow it. SDM: 24.7"""
         layout = self.model.facts.layouts.get("feature_control")
         bit = layout.find("vmx_outside_smx") if layout else None
         if bit is not None:
@@ -78,7 +78,7 @@ class RequirementList:
             self.add("lock", self.msr_line("REQUIRE_LOCK", "IA32_FEATURE_CONTROL", "0", bit.low, 1, "vmx", text))
 
     def add_word(self, word: ControlWord) -> None:
-        """Bits wanted on may be 1, bits that stay off may be 0. Bits 63:32 of the MSR are allowed-1, 31:0 allowed-0."""
+        """Require bits that are on or stay off. Bits 63:32 of the MSR are allowed-1, 31:0 allowed-0."""
         for control in word.controls:
             setting = setting_of(self.domain, control.path)
             name = control.path
@@ -89,19 +89,19 @@ class RequirementList:
                 self.add(control.path, self.word_line(word, control.bit, 0, f"{name} = off"))
 
     def word_line(self, word: ControlWord, bit: int, expected: int, name: str) -> Requirement:
-        """A control that must be there."""
+        """Return the line for a control that must be there."""
         depends = "vmx" if word.true_msr else "primary.activate_secondary"
         return self.msr_line("REQUIRE_MSR", word.msr, word.true_msr or "0", bit, expected, depends, name)
 
     def msr_line(
         self, kind: str, msr: str, true_msr: str, bit: int, expected: int, depends: str, name: str
     ) -> Requirement:
-        """A bit of a capability MSR."""
+        """Return the line for a bit of a capability MSR."""
         return Requirement(kind, msr, true_msr, bit // 32, bit % 32, expected, self.depends(depends), name)
 
 
 def make_requirements(model: Model, domain: Domain) -> Output:
-    """The table that the boot code goes through."""
+    """Generate the table that the boot code goes through."""
     first = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} needs of the processor.")
     lines = RequirementList(model, domain).build()
     return Output("requirements.inc", render("requirements.inc.j2", first=first, lines=lines))

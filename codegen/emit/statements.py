@@ -12,14 +12,14 @@ INDENT = "    "
 
 
 def write_state(field: StateField, value: str) -> str:
-    """Guest state by VMWRITE, or into the frame."""
+    """Return how guest state is written: by VMWRITE, or into the saved registers."""
     if field.field is not None:
         return f"vmwrite(VMCS_{field.field.upper()}, {value});"
     return f"cpu->guest.{field.name} = {value};"
 
 
 def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
-    """Statements as indented lines."""
+    """Return statements as indented lines."""
     lines: list[str] = []
     for item in items:
         lines += [INDENT * depth + line for line in statement(item)]
@@ -27,7 +27,7 @@ def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
 
 
 def statement(item: ir.Statement) -> list[str]:
-    """The lines of one statement."""
+    """Return the lines of one statement."""
     match item:
         case ir.LetLocal(name, value):
             return [f"{c_declare(value.type, name)} = {expression(value)};"]
@@ -48,7 +48,7 @@ def statement(item: ir.Statement) -> list[str]:
 
 
 def merge(old: str, new: str, low: int | None, high: int | None) -> str:
-    """`new` in bits low..high of `old`."""
+    """Return `old` with `new` in bits low..high."""
     if low is None or high is None:
         return new
     mask = ((1 << (high - low + 1)) - 1) << low
@@ -56,7 +56,7 @@ def merge(old: str, new: str, low: int | None, high: int | None) -> str:
 
 
 def branch(item: ir.Branch) -> list[str]:
-    """`if` and `else`."""
+    """Return `if` and `else`."""
     test = truth(item.condition)
     lines = [f"if {test if is_wrapped(test) else f'({test})'} {{", *statements(item.then)]
     if item.otherwise:
@@ -65,7 +65,7 @@ def branch(item: ir.Branch) -> list[str]:
 
 
 def outcome(item: ir.End) -> list[str]:
-    """How a path ends: a call of the runtime and a return."""
+    """Return how a path ends: a call of the runtime and a return."""
     match item.kind:
         case "advance":
             return ["guest_advance(cpu);", "return;"]
@@ -90,14 +90,14 @@ def outcome(item: ir.End) -> list[str]:
 
 
 def result(value: ir.Expression | None) -> str:
-    """A hypercall's answer: an extern's own, or a value."""
+    """Return a hypercall's answer: that of an extern, or a value."""
     if value is not None and isinstance(value.type, StructType):
         return expression(value)
     return f"(struct answer){{ .value = {expression(value) if value else '0'} }}"
 
 
 def inject(item: ir.End) -> str:
-    """An event for the guest, with its error code if it has one."""
+    """Return how an event is injected, with its error code if it has one."""
     assert item.vector is not None
     vector = f"VECTOR_{item.vector.name.upper()}"
     if "error_code" in item.vector.traits:
@@ -107,12 +107,12 @@ def inject(item: ir.End) -> str:
 
 
 def payload_used(body: Body) -> set[str]:
-    """Names of the payload that the body reads."""
+    """Return the names of the payload that the body reads."""
     return {name for one in body.statements for name in reads(one)}
 
 
 def reads(node: object) -> set[str]:
-    """Payload names anywhere below a statement or an expression."""
+    """Return the names of the payload anywhere below a statement or an expression."""
     if isinstance(node, ir.PayloadRead):
         return {node.name}
     if isinstance(node, tuple):

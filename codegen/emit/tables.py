@@ -29,13 +29,13 @@ class WordView:
 
 
 def used_words(model: Model, domain: Domain) -> list[ControlWord]:
-    """Words that the domain sets, and those that VM entry always reads."""
+    """Return the words that the domain sets, and those that VM entry always reads."""
     set_words = {setting.control.split(".")[0] for setting in domain.settings.values()}
     return [word for word in model.facts.words.values() if word.name in set_words or word.true_msr]
 
 
 def make_word(word: ControlWord, domain: Domain) -> WordView:
-    """The masks of one word."""
+    """Return the masks of one word."""
     def mask(value: str) -> str:
         bits = [one for one in word.controls if setting_of(domain, one.path) == value]
         return " | ".join(f"{word.name}_{one.name}".upper() for one in bits) or "0"
@@ -47,7 +47,7 @@ def make_word(word: ControlWord, domain: Domain) -> WordView:
 
 
 def make_tables(model: Model, domain: Domain) -> list[Output]:
-    """The domain's header and its tables."""
+    """Generate the domain's header and its tables."""
     words = [make_word(word, domain) for word in used_words(model, domain)]
     vectors = sum(1 << one.number for one in domain.exceptions.trapped)
     _, late = make_views(domain)
@@ -71,18 +71,18 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
 
 
 def make_memory_rule(rule: MemoryRule) -> tuple[str, str, str, str]:
-    """What, rights, region and target, as C has them."""
+    """Return kind, rights, region and target, as C has them."""
     return (f"MEMORY_{rule.kind}".upper(), rights(rule.rights), f"REGION_{rule.region.name}".upper(), f"{rule.onto:#x}")
 
 
 def rights(text: str) -> str:
-    """EPT's bits for `rwx`."""
+    """Return EPT's bits for `rwx`."""
     names = {"r": "EPT_READ", "w": "EPT_WRITE", "x": "EPT_EXECUTE"}
     return " | ".join(names[letter] for letter in text)
 
 
 def reset_lines(domain: Domain) -> list[str]:
-    """Owned bits are in hardware as they are held, whatever the guest's value; the shadow has the value."""
+    """Return writes of the reset state: owned bits as they are held, the guest's value in the read shadow."""
     lines = []
     for field, value in domain.reset:
         text = expression(value)

@@ -27,7 +27,7 @@ class ToolError(Exception):
 
 
 def build_image(tree: Tree) -> list[str]:
-    """Compile and link; the names of what was compiled anew. ToolError with the tool's own words."""
+    """Compile and link; return the names of what was compiled now. ToolError has the tool's message."""
     objects = tree.build / "objects"
     objects.mkdir(parents=True, exist_ok=True)
     common = digest_files(tree.headers())
@@ -41,7 +41,7 @@ def build_image(tree: Tree) -> list[str]:
 
 
 def compile_source(source: Path, tree: Tree, objects: Path, common: str) -> tuple[Path, bool]:
-    """The object for a source, and whether it was made now; its name holds a digest of all that went in."""
+    """Return the object of a source, and whether it was made now; its name has a digest of all its inputs."""
     command = command_for(source, tree)
     digest = digest_files([source], common, *command)[:16]
     path = objects / f"{source.parent.name}-{source.name}.{digest}.o"
@@ -54,14 +54,14 @@ def compile_source(source: Path, tree: Tree, objects: Path, common: str) -> tupl
 
 
 def command_for(source: Path, tree: Tree) -> list[str]:
-    """How a source is compiled or assembled."""
+    """Return how a source is compiled or assembled."""
     if source.suffix == ".c":
         return ["gcc", *C_FLAGS, f"-ffile-prefix-map={tree.root}=.", *(f"-I{one}" for one in tree.includes), "-c"]
     return ["nasm", *NASM_FLAGS, *(f"-I{one}/" for one in tree.includes)]
 
 
 def link(objects: Iterable[Path], tree: Tree) -> None:
-    """The image of all objects."""
+    """Link all objects to the image."""
     script = "runtime/link.ld"
     names = [str(path.relative_to(tree.root)) for path in objects]
     run(["ld", *LINK_FLAGS, "-T", script, "-o", str(tree.debug_image), *names], tree.root)
@@ -69,14 +69,14 @@ def link(objects: Iterable[Path], tree: Tree) -> None:
 
 
 def run(command: list[str], root: Path) -> None:
-    """Run a tool, or raise with what it said."""
+    """Run a tool, or raise ToolError with its message."""
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ToolError(f"{' '.join(command[:1])} failed:\n{done.stderr or done.stdout}")
 
 
 def digest_files(paths: Iterable[Path], *more: str) -> str:
-    """One digest of texts and settings."""
+    """Return one digest of texts and settings."""
     digest = hashlib.sha256("\0".join(more).encode())
     for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -19,90 +19,90 @@ class Tree:
 
     @property
     def build(self) -> Path:
-        """Where everything that is not committed goes."""
+        """Return where everything goes that is not committed."""
         return self.root / "build"
 
     @property
     def generated(self) -> Path:
-        """Where generated files go."""
+        """Return where generated files go."""
         return self.root / "generated"
 
     @property
     def syntax(self) -> Path:
-        """Syntax of files as it was last parsed: every build's."""
+        """Return where the syntax of files is cached, for every build."""
         return self.root / "build" / "syntax"
 
     @property
     def includes(self) -> tuple[str, ...]:
-        """Folders of headers, from the root."""
+        """Return folders of headers, from the root."""
         return (".", "runtime")
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Where sources are."""
+        """Return where sources are."""
         return self.root / "runtime", self.root / "runtime" / "domu", self.generated
 
     @property
     def image(self) -> Path:
-        """The image that is loaded."""
+        """Return the image that is loaded."""
         return self.build / "luvalley.elf"
 
     @property
     def debug_image(self) -> Path:
-        """The image with its symbols."""
+        """Return the image with its symbols."""
         return self.build / "luvalley.debug.elf"
 
     def sources(self) -> list[Path]:
-        """What is compiled."""
+        """Return what is compiled."""
         return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in (".c", ".asm"))
 
     def headers(self) -> list[Path]:
-        """What sources include."""
+        """Return what sources include."""
         here = [path for folder in self.folders for path in folder.iterdir() if path.suffix in HEADERS]
         return sorted([*here, self.shared])
 
     @property
     def shared(self) -> Path:
-        """The one header from outside."""
+        """Return the one header from outside."""
         return self.root / SHARED
 
     @property
-    def most_bytes(self) -> int:
-        """What the image may load at most."""
+    def max_bytes(self) -> int:
+        """Return what the image may load at most."""
         return 128 << 10
 
 
 class InstrumentedTree(Tree):
-    """The build that counts arms: all it writes lies in a folder of its own."""
+    """The build that counts branches: all it writes lies in a separate folder."""
 
     @property
     def build(self) -> Path:
-        """Where everything that is not committed goes."""
+        """Return where everything goes that is not committed."""
         return self.root / "build" / "instrumented"
 
     @property
     def generated(self) -> Path:
-        """Where generated files go."""
+        """Return where generated files go."""
         return self.build / "generated"
 
     @property
     def includes(self) -> tuple[str, ...]:
-        """Its own `generated/` comes first."""
+        """Return the folders with this build's `generated/` first."""
         return (self.build.relative_to(self.root).as_posix(), *super().includes)
 
     @property
-    def most_bytes(self) -> int:
-        """Counting takes room."""
+    def max_bytes(self) -> int:
+        """Return a higher limit: counting takes room."""
         return 192 << 10
 
     @property
     def arms(self) -> Path:
-        """The names of the counted arms, in the order of their numbers."""
+        """Return where the names of the counted branches are, in the order of their numbers."""
         return self.build / "arms.json"
 
 
 def list_inputs(tree: Tree) -> str:
-    """A line for each input file: path, size (bytes), time of change (ns)."""
+    """Return a line for each input file: path, size (bytes), time of change (ns)."""
     paths = sorted(path for name in INPUTS for path in (tree.root / name).rglob("*") if is_input(path))
     paths += [tree.shared] if tree.shared.exists() else []
     stats = [(path.relative_to(tree.root).as_posix(), path.stat()) for path in paths]
@@ -110,17 +110,17 @@ def list_inputs(tree: Tree) -> str:
 
 
 def is_input(path: Path) -> bool:
-    """Whether a file's change matters."""
+    """Return whether a file's change matters."""
     return path.is_file() and "__pycache__" not in path.parts
 
 
 def stamp_path(tree: Tree) -> Path:
-    """Where the stamp is kept."""
+    """Return where the stamp is kept."""
     return tree.build / "stamp"
 
 
 def is_current(tree: Tree) -> bool:
-    """Whether nothing changed since the stamp."""
+    """Return whether nothing changed since the stamp."""
     stamp = stamp_path(tree)
     return tree.image.exists() and stamp.exists() and stamp.read_text() == list_inputs(tree)
 

@@ -40,29 +40,29 @@ def verify_image(tree: Tree, model: Model) -> Report:
             *check_multiboot(path.read_bytes()),
         ]
         size = loaded_size(elf)
-    if size > tree.most_bytes:
-        faults.append(f"the image loads {size} bytes, more than {tree.most_bytes}")
+    if size > tree.max_bytes:
+        faults.append(f"the image loads {size} bytes, more than {tree.max_bytes}")
     return Report(tuple(faults), size)
 
 
 def load_segments(elf: ELFFile) -> list[Any]:
-    """What is loaded."""
+    """Return what is loaded."""
     return [segment for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
 
 
 def loaded_size(elf: ELFFile) -> int:
-    """Bytes to load."""
+    """Return how many bytes are loaded."""
     return sum(segment["p_filesz"] for segment in load_segments(elf))
 
 
 def check_segments(elf: ELFFile) -> list[str]:
-    """No page is both writable and executable, not by two segments that share it either."""
+    """Report pages that are both writable and executable, also by two segments that share them."""
     return [f"the page at {page:#x} is writable and executable"
             for page in sorted(find_pages(elf, EXECUTE) & find_pages(elf, WRITE))]
 
 
 def find_pages(elf: ELFFile, right: int) -> set[int]:
-    """The addresses of the pages that have some segment with this right."""
+    """Return the addresses of the pages that have some segment with this right."""
     return {
         page
         for segment in load_segments(elf)
@@ -72,7 +72,7 @@ def find_pages(elf: ELFFile, right: int) -> set[int]:
 
 
 def check_symbols(elf: ELFFile, model: Model) -> list[str]:
-    """Nothing undefined, nothing that a C library or a compiler's helper would bring, all that domains promise."""
+    """Report undefined symbols, such as a C library or a compiler would bring, and missing symbols of domains."""
     table = symbol_table(elf)
     undefined = [s.name for s in table.iter_symbols() if s["st_shndx"] == "SHN_UNDEF" and s.name]
     faults = [f"the symbol {name} is undefined" for name in undefined]
@@ -85,14 +85,14 @@ def check_symbols(elf: ELFFile, model: Model) -> list[str]:
 
 
 def symbol_table(elf: ELFFile) -> SymbolTableSection:
-    """The image's symbols: the debugging copy always has them."""
+    """Return the image's symbols: the debugging copy always has them."""
     table = elf.get_section_by_name(".symtab")
     assert isinstance(table, SymbolTableSection)
     return table
 
 
 def read_symbol(elf: ELFFile, name: str, size: int) -> bytes:
-    """The bytes at a symbol."""
+    """Return the bytes at a symbol."""
     symbols = symbol_table(elf).get_symbol_by_name(name)
     if not symbols:
         return b""
@@ -105,7 +105,7 @@ def read_symbol(elf: ELFFile, name: str, size: int) -> bytes:
 
 
 def check_bitmaps(elf: ELFFile, model: Model) -> list[str]:
-    """The bitmaps in the image are the policy's."""
+    """Report bitmaps in the image that are not the policy's."""
     faults = []
     for domain in model.domains.values():
         wanted = {"msr_bitmap": make_msr_bitmap(domain)}
@@ -118,7 +118,7 @@ def check_bitmaps(elf: ELFFile, model: Model) -> list[str]:
 
 
 def check_offsets(elf: ELFFile, model: Model) -> list[str]:
-    """struct cpu lies as the exit path believes, by the debugging information."""
+    """Report members of struct cpu that are not where the exit path reads them, by the debugging information."""
     offsets = find_struct(elf, "registers")
     cpu = find_struct(elf, "cpu")
     counts = len(REGISTERS) * 8
@@ -130,7 +130,7 @@ def check_offsets(elf: ELFFile, model: Model) -> list[str]:
 
 
 def find_struct(elf: ELFFile, name: str) -> dict[str, int]:
-    """Offsets (bytes) of a C struct's members, by name; empty where no unit defines it."""
+    """Return offsets (bytes) of a C struct's members by name; empty where no unit defines it."""
     for unit in elf.get_dwarf_info().iter_CUs():
         for die in unit.get_top_DIE().iter_children():
             if die.tag == "DW_TAG_structure_type" and attribute(die, "DW_AT_name") == name and die.has_children:
@@ -140,12 +140,12 @@ def find_struct(elf: ELFFile, name: str) -> dict[str, int]:
 
 
 def attribute(die: DIE, name: str) -> str:
-    """A DWARF attribute as text."""
+    """Return a DWARF attribute as text."""
     found = die.attributes.get(name)
     return found.value.decode() if found else ""
 
 
 def check_multiboot(data: bytes) -> list[str]:
-    """A loader looks for the headers in the first 8 KiB (Multiboot 1) and 32 KiB (Multiboot 2)."""
+    """Report missing headers: loaders look in the first 8 KiB (Multiboot 1) and 32 KiB (Multiboot 2)."""
     limits = {"Multiboot": 8192, "Multiboot 2": 32768}
     return [f"no {name} header" for name, magic in MULTIBOOT.items() if magic not in data[: limits[name]]]

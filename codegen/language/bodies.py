@@ -109,53 +109,53 @@ class BodyBuilder(Builder):
 
     @v_args(meta=True)
     def if_(self, meta: Meta, children: Children) -> If:
-        """A condition, a block, and perhaps another."""
+        """Build a condition, a block, and perhaps another."""
         return If(children[0], children[1], part(children, "else"), self.span_over(meta))
 
     def else_(self, children: Children) -> Part:
-        """A block; `else if` is a block of one statement."""
+        """Build a block; `else if` is a block of one statement."""
         only = children[0]
         return Part("else", only if isinstance(only, Block) else Block((only,), only.span))
 
     @v_args(meta=True)
     def log(self, meta: Meta, children: Children) -> Log:
-        """A text and numbers behind it."""
+        """Build a text and numbers after it."""
         return Log(children[0], tuple(children[1:]), self.span_over(meta))
 
     @v_args(meta=True)
     def advance(self, meta: Meta, children: Children) -> Outcome:
-        """`advance;`."""
+        """Build `advance;`."""
         return Outcome("advance", self.span_over(meta))
 
     @v_args(meta=True)
     def advance_by(self, meta: Meta, children: Children) -> Outcome:
-        """`advance by LENGTH;`."""
+        """Build `advance by LENGTH;`."""
         return Outcome("advance_by", self.span_over(meta), value=children[0])
 
     @v_args(meta=True)
     def resume(self, meta: Meta, children: Children) -> Outcome:
-        """`resume;`."""
+        """Build `resume;`."""
         return Outcome("resume", self.span_over(meta))
 
     @v_args(meta=True)
     def forward(self, meta: Meta, children: Children) -> Outcome:
-        """`forward REASON;`."""
+        """Build `forward REASON;`."""
         return Outcome("forward", self.span_over(meta), forward=children[0])
 
     @v_args(meta=True)
     def inject(self, meta: Meta, children: Children) -> Outcome:
-        """`inject VECTOR;`, or with an error code."""
+        """Build `inject VECTOR;`, or with an error code."""
         code = children[1] if len(children) > 1 else None
         return Outcome("inject", self.span_over(meta), value=code, vector=children[0])
 
     @v_args(meta=True)
     def reset(self, meta: Meta, children: Children) -> Outcome:
-        """`reset "why";`."""
+        """Build `reset "why";`."""
         return Outcome("reset", self.span_over(meta), text=children[0])
 
     @v_args(meta=True)
     def stop(self, meta: Meta, children: Children) -> Outcome:
-        """`stop "why";`."""
+        """Build `stop "why";`."""
         return Outcome("stop", self.span_over(meta), text=children[0])
 
 
@@ -166,7 +166,7 @@ setattr(BodyBuilder, "return", BodyBuilder.return_)
 
 
 def say_block(head: str, block: Block, tail: str = "") -> Lines:
-    """`head { statements }`: one plain statement stays on the line."""
+    """Print `head { statements }`: one plain statement stays on the line."""
     statements = block.statements
     if len(statements) == 1 and not isinstance(statements[0], If):
         return [f"{head} {{ {say_statement(statements[0])[0]} }}{tail}"]
@@ -174,7 +174,7 @@ def say_block(head: str, block: Block, tail: str = "") -> Lines:
 
 
 def say_statement(node: Statement) -> Lines:
-    """The lines of one statement."""
+    """Print the lines of one statement."""
     match node:
         case Let(name, value):
             return [f"let {name.text} = {say_expression(value)};"]
@@ -195,7 +195,7 @@ def say_statement(node: Statement) -> Lines:
 
 
 def say_if(node: If) -> Lines:
-    """`if`, and `else` on the line of the closing brace."""
+    """Print `if`, and `else` on the line of the closing brace."""
     lines = say_block(f"if {say_expression(node.condition)}", node.then)
     if node.otherwise is None:
         return lines
@@ -206,7 +206,7 @@ def say_if(node: If) -> Lines:
 
 
 def say_outcome(node: Outcome) -> str:
-    """How a path ends."""
+    """Print how a path ends."""
     match node.kind:
         case "advance_by" if node.value:
             return f"advance by {say_expression(node.value)}"

@@ -80,27 +80,27 @@ class ChoiceBuilder(Builder):
     extern_cost = keeps("cost")
 
     def parameter_line(self, children: Children) -> Parameter:
-        """A struct's field: a parameter and a semicolon."""
+        """Build a struct's field: a parameter and a semicolon."""
         parameter: Parameter = children[0]
         return parameter
 
     def extern(self, children: Children) -> Extern:
-        """A function of the runtime."""
+        """Build a function of the runtime."""
         parameters = pick_all(children, Parameter)
         return Extern(children[0], parameters, part(children, "returns"), part(children, "cost"))
 
     def region(self, children: Children) -> Region:
-        """`runtime`, `all`, or `at BASE size SIZE`."""
+        """Build `runtime`, `all`, or `at BASE size SIZE`."""
         base, size = part(children, "at") or (None, None)
         kind = "at" if base is not None else str(children[1])
         return Region(children[0], kind, base, size)
 
     def region_at(self, children: Children) -> Part:
-        """Base and size."""
+        """Build base and size."""
         return Part("at", (children[0], children[1]))
 
     def hypercall(self, children: Children) -> Hypercall:
-        """A number, a signature, who may call, what may go wrong, and a body."""
+        """Build a number, a signature, the callers, the errors and a body."""
         return Hypercall(
             children[0], children[1], pick_all(children, Parameter), part(children, "returns"),
             pick(children, tuple), part(children, "errors") or (), pick(children, Block),
@@ -110,36 +110,36 @@ class ChoiceBuilder(Builder):
 
 
 def say_parameters(parameters: Iterable[Parameter]) -> str:
-    """`a : u32, b : u64`."""
+    """Print `a : u32, b : u64`."""
     return ", ".join(f"{one.name.text} : {one.type.text}" for one in parameters)
 
 
 def say_const(node: Const) -> Lines:
-    """A named number."""
+    """Print a named number."""
     return [f"const {node.name.text} : {node.type.text} = {say_expression(node.value)};"]
 
 
 def say_struct(node: Struct) -> Lines:
-    """A struct."""
+    """Print a struct."""
     return braces(f"struct {node.name.text}", [f"{one.name.text} : {one.type.text};" for one in node.fields])
 
 
 def say_extern(node: Extern) -> Lines:
-    """A C function."""
+    """Print a C function."""
     text = f"extern {node.name.text}({say_parameters(node.parameters)})"
     text += f" -> {node.returns.text}" if node.returns else ""
     return [text + (f" cost {node.cost.text};" if node.cost else ";")]
 
 
 def say_region(node: Region) -> Lines:
-    """A region of physical memory."""
+    """Print a region of physical memory."""
     if node.base and node.size:
         return [f"region {node.name.text} at {say_expression(node.base)} size {say_expression(node.size)};"]
     return [f"region {node.name.text} {node.kind};"]
 
 
 def say_hypercall(node: Hypercall) -> Lines:
-    """A hypercall and its body."""
+    """Print a hypercall and its body."""
     head = f"hypercall {node.number.text} {node.name.text}({say_parameters(node.parameters)})"
     head += f" -> {node.returns.text}" if node.returns else ""
     head += f" from {', '.join(one.text for one in node.callers)}"

@@ -17,14 +17,14 @@ from codegen.source import Name, Span
 
 @dataclass(frozen=True)
 class Native:
-    """Events that must not leave the guest."""
+    """Events that must not cause a VM exit."""
 
     events: tuple[Name, ...]
 
 
 @dataclass(frozen=True)
 class Trap:
-    """Events that must leave the guest."""
+    """Events that must cause a VM exit."""
 
     events: tuple[Name, ...]
 
@@ -72,7 +72,7 @@ class Own:
 
 @dataclass(frozen=True)
 class ForBackend:
-    """What exists in one backend alone."""
+    """What exists for one processor vendor alone."""
 
     backend: Name
     clauses: tuple[Set | Require | Own, ...]
@@ -88,7 +88,7 @@ class ExceptionRule:
 
 @dataclass(frozen=True)
 class DomainExceptions:
-    """Which exceptions leave the guest."""
+    """Which exceptions cause VM exits."""
 
     rules: tuple[ExceptionRule, ...]
     span: Span
@@ -104,7 +104,7 @@ class SwitchRule:
 
 @dataclass(frozen=True)
 class DomainSwitch:
-    """MSRs that the guest and the host have each their own of."""
+    """MSRs of which guest and host have separate values."""
 
     rules: tuple[SwitchRule, ...]
     span: Span
@@ -171,7 +171,7 @@ class DomainBuilder(Builder):
     under = keeps("under")
 
     def domain(self, children: Children) -> Domain:
-        """A name, perhaps who runs it, and clauses."""
+        """Build a name, perhaps who runs it, and clauses."""
         clauses = tuple(one for one in children[1:] if not isinstance(one, Part))
         return Domain(children[0], part(children, "under"), clauses)
 
@@ -183,66 +183,66 @@ class DomainBuilder(Builder):
     own = makes_named_list(Own)
 
     def own_bit(self, children: Children) -> OwnBit:
-        """`NAME`, or `NAME = off`."""
+        """Build `NAME`, or `NAME = off`."""
         return OwnBit(children[0], children[1] if len(children) > 1 else None)
 
     def names(self, children: Children) -> tuple[Name, ...]:
-        """Names between commas."""
+        """Build names between commas."""
         return tuple(children)
 
     def require(self, children: Children) -> Require:
-        """Capabilities that must be there, or are used where they are."""
+        """Build capabilities that must be there, or are used where they are."""
         return Require(str(children[0]) == "prefer", children[1], tuple(children[2:]))
 
     domain_exceptions = makes_list(DomainExceptions)
     domain_switch = makes_list(DomainSwitch)
 
     def switch_rule(self, children: Children) -> SwitchRule:
-        """`NAME`, or `list NAME`."""
+        """Build `NAME`, or `list NAME`."""
         return SwitchRule((pick(children, Name),), "list" if len(children) > 1 else "")
 
     def switch_swap(self, children: Children) -> SwitchRule:
-        """`swap NAMES`."""
+        """Build `swap NAMES`."""
         return SwitchRule(children[0], "swap")
 
     domain_reset = makes_list(DomainReset)
     domain_memory = makes_list(DomainMemory)
 
     def exception_rule(self, children: Children) -> ExceptionRule:
-        """A vector or the default, and what happens to it."""
+        """Build a vector or the default, and what happens to it."""
         how = "switched" if is_word(children[-1], "SWITCHED") else str(children[-1])
         return ExceptionRule(pick(children, Name), how)
 
     def assign_reset(self, children: Children) -> tuple[Name, Expr]:
-        """A register's value after reset."""
+        """Build a register's value after reset."""
         return (children[0], children[1])
 
     @v_args(meta=True)
     def memory_map(self, meta: Meta, children: Children) -> MemoryRule:
-        """`map REGION identity RIGHTS, ...`."""
+        """Build `map REGION identity RIGHTS, ...`."""
         region, rights, types = children
         return MemoryRule("map", region, rights, types, None, None, self.span_over(meta))
 
     @v_args(meta=True)
     def memory_hide(self, meta: Meta, children: Children) -> MemoryRule:
-        """`hide REGION as FILL`."""
+        """Build `hide REGION as FILL`."""
         return MemoryRule("hide", children[0], None, None, children[1], None, self.span_over(meta))
 
     @v_args(meta=True)
     def memory_watch(self, meta: Meta, children: Children) -> MemoryRule:
-        """`watch REGION`."""
+        """Build `watch REGION`."""
         return MemoryRule("watch", children[0], None, None, None, None, self.span_over(meta))
 
     @v_args(meta=True)
     def memory_alias(self, meta: Meta, children: Children) -> MemoryRule:
-        """`alias REGION onto ADDRESS`."""
+        """Build `alias REGION onto ADDRESS`."""
         return MemoryRule("alias", children[0], None, None, None, children[1], self.span_over(meta))
 
     binder = keeps("binder")
     budget = keeps("budget")
 
     def handler(self, children: Children) -> Handler:
-        """An event, the name of its payload, a budget, and a body."""
+        """Build an event, the name of its payload, a budget, and a body."""
         return Handler(
             pick(children, Doc), pick(children, Name), part(children, "binder"), part(children, "budget"),
             pick(children, Block),
@@ -250,13 +250,13 @@ class DomainBuilder(Builder):
 
 
 def say_domain(node: Domain) -> Lines:
-    """A domain, clause by clause."""
+    """Print a domain, clause by clause."""
     head = f"domain {node.name.text}" + (f" under {node.under.text}" if node.under else "")
     return braces(head, [line for clause in node.clauses for line in say_clause(clause)])
 
 
 def say_clause(node: Clause) -> Lines:
-    """One clause."""
+    """Print one clause."""
     match node:
         case Native(events):
             return say_names("native", events)
@@ -283,7 +283,7 @@ def say_clause(node: Clause) -> Lines:
 
 
 def say_backend(node: Set | Require | Own) -> Lines:
-    """Controls, capabilities and owned bits."""
+    """Print controls, capabilities and owned bits."""
     match node:
         case Set(word, settings):
             return braces(f"set {word.text}", [f"{one.control.text} = {one.value.text};" for one in settings])
@@ -294,25 +294,25 @@ def say_backend(node: Set | Require | Own) -> Lines:
 
 
 def say_own_bit(node: OwnBit) -> str:
-    """A bit, and off where it is kept so."""
+    """Print a bit, and `off` where it is kept off."""
     return f"{node.name.text} = {node.held.text};" if node.held else f"{node.name.text};"
 
 
 def say_switch(node: SwitchRule) -> str:
-    """MSRs, behind how they are switched."""
+    """Print MSRs, after how they are switched."""
     names = ", ".join(one.text for one in node.msrs)
     return f"{node.how} {names};" if node.how else f"{names};"
 
 
 def say_exception(node: ExceptionRule) -> str:
-    """A vector, or the default."""
+    """Print a vector, or the default."""
     if node.how == "switched":
         return "switched;"
     return f"{node.vector.text if node.vector else 'default'} {node.how};"
 
 
 def say_memory(node: MemoryRule) -> str:
-    """What a region shows."""
+    """Print what a region shows."""
     region = node.region.text
     if node.rights and node.types:
         return f"map {region} identity {node.rights.text}, type from {node.types.text}, largest pages;"
@@ -322,7 +322,7 @@ def say_memory(node: MemoryRule) -> str:
 
 
 def say_handler(node: Handler) -> Lines:
-    """An event and its body."""
+    """Print an event and its body."""
     head = f"on {node.event.text}" + (f"({node.binder.text})" if node.binder else "")
     head += f" budget {node.budget.text}" if node.budget else ""
     return [*say_doc(node.doc), *say_block(head, node.body)]

@@ -63,47 +63,47 @@ class EntryCheckBuilder(Builder):
     """Build entry checks."""
 
     def checks(self, children: Children) -> Checks:
-        """A name, how it fails, and the rules."""
+        """Build a name, how it fails, and the rules."""
         return Checks(children[0], children[1], tuple(children[2:]))
 
     def fails_error(self, children: Children) -> Fails:
-        """`fails error NUMBER`."""
+        """Build `fails error NUMBER`."""
         return Fails(children[0], None)
 
     def fails_exit(self, children: Children) -> Fails:
-        """`fails exit NAME`."""
+        """Build `fails exit NAME`."""
         return Fails(None, children[0])
 
     def check_rule(self, children: Children) -> Rule:
-        """What must hold, and when."""
+        """Build what must hold, and when."""
         return Rule(pick(children, Doc), pick(children, Name), part(children, "when"), children[-1])
 
     rule_when = keeps("when")
 
     @v_args(meta=True)
     def each(self, meta: Meta, children: Children) -> Each:
-        """A word, what it stands for, and rules."""
+        """Build a word, what it stands for, and rules."""
         word, *values = pick_all(children, Name)
         return Each(word, tuple(values), pick_all(children, Rule), self.span_over(meta))
 
     def omitted(self, children: Children) -> Omitted:
-        """A check that is no rule."""
+        """Build a check that is no rule."""
         return Omitted(pick(children, Doc), children[-2], children[-1])
 
 
 def say_checks(node: Checks) -> Lines:
-    """A group of rules."""
+    """Print a group of rules."""
     fails = f"exit {node.fails.exit.text}" if node.fails.exit else f"error {say_number(node.fails)}"
     return braces(f"checks {node.name.text} fails {fails}", [line for one in node.items for line in say_item(one)])
 
 
 def say_number(fails: Fails) -> str:
-    """The VM-instruction error's number."""
+    """Print the VM-instruction error's number."""
     return fails.error.text if fails.error else ""
 
 
 def say_item(node: Rule | Each | Omitted) -> Lines:
-    """A rule, several rules, or a check that is none."""
+    """Print a rule, several rules, or a check that is omitted."""
     match node:
         case Rule():
             return say_rule(node)
@@ -115,6 +115,6 @@ def say_item(node: Rule | Each | Omitted) -> Lines:
 
 
 def say_rule(node: Rule) -> Lines:
-    """What must hold on a line of its own."""
+    """Print a rule, what must hold on a second line."""
     when = f" when {say_expression(node.when)}" if node.when else ""
     return [*say_doc(node.doc), f"rule {node.name.text}{when}:", f"    {say_expression(node.holds)};"]

@@ -53,7 +53,7 @@ class Exits:
 
 
 def word_or_node(children: Children) -> Any:
-    """A keyword as its text, or the node that stands instead of one."""
+    """Return a keyword as its text, or the node that stands instead of one."""
     return str(children[0]) if isinstance(children[0], Token) else children[0]
 
 
@@ -63,11 +63,11 @@ class ExitBuilder(Builder):
     exits = makes_list(Exits)
 
     def exit_reserved(self, children: Children) -> Exit:
-        """A number that no exit has."""
+        """Build a number that no exit has."""
         return Exit(None, children[0], None, "never", "none", None, None, ())
 
     def exit(self, children: Children) -> Exit:
-        """A basic exit reason and the events that it becomes."""
+        """Build a basic exit reason and the events that it becomes."""
         return Exit(
             pick(children, Doc), pick(children, Number), pick(children, Name), part(children, "condition"),
             part(children, "length"), part(children, "qualification"), part(children, "information"),
@@ -75,19 +75,19 @@ class ExitBuilder(Builder):
         )
 
     def condition(self, children: Children) -> Part:
-        """`always`, `never`, or an expression."""
+        """Build `always`, `never`, or an expression."""
         return Part("condition", word_or_node(children))
 
     def length(self, children: Children) -> Part:
-        """`field`, `none`, `decoder`, or a number of bytes."""
+        """Build `field`, `none`, `decoder`, or a number of bytes."""
         return Part("length", word_or_node(children))
 
     def exit_layout(self, children: Children) -> Part:
-        """The layout of the qualification or of the instruction information."""
+        """Build the layout of the qualification or of the instruction information."""
         return Part(str(children[0]), children[1])
 
     def arm(self, children: Children) -> Arm:
-        """An event, its payload, and when it is the one."""
+        """Build an event, its payload, and its condition."""
         return Arm(children[0], part(children, "payload") or (), part(children, "where"))
 
     payload = keeps_all("payload")
@@ -96,12 +96,12 @@ class ExitBuilder(Builder):
 
 
 def say_exits(node: Exits) -> Lines:
-    """The basic exit reasons."""
+    """Print the basic exit reasons."""
     return braces("exits", [line for exit in node.exits for line in say_exit(exit)])
 
 
 def say_exit(node: Exit) -> Lines:
-    """An exit, each event on a line of its own."""
+    """Print an exit, each event on a separate line."""
     if node.name is None:
         return [f"{node.number.text} reserved;"]
     condition = node.condition if isinstance(node.condition, str) else f"when {say_expression(node.condition)}"
@@ -114,7 +114,7 @@ def say_exit(node: Exit) -> Lines:
 
 
 def say_arm(node: Arm) -> Lines:
-    """`=> event NAME { payload } where CONDITION`."""
+    """Print `=> event NAME { payload } where CONDITION`."""
     where = f" where {say_expression(node.where)}" if node.where else ""
     payload = [f"{one.name.text} = {say_expression(one.value)};" for one in node.payload]
     head = f"    => event {node.event.text}"

@@ -90,72 +90,72 @@ class ExpressionBuilder(Builder):
     """Build expressions."""
 
     def number(self, children: Children) -> Expr:
-        """A number as an expression."""
+        """Build a number as an expression."""
         return NumberExpr(children[0], children[0].span)
 
     def name(self, children: Children) -> Expr:
-        """A name as an expression."""
+        """Build a name as an expression."""
         return NameExpr(children[0], children[0].span)
 
     @v_args(meta=True)
     def msr_reference(self, meta: Meta, children: Children) -> Expr:
-        """`msr NAME`."""
+        """Build `msr NAME`."""
         return MsrExpr(children[0], self.span_over(meta))
 
     @v_args(meta=True)
     def msr_table(self, meta: Meta, children: Children) -> Expr:
-        """`msr.NAME`: the table, not an MSR."""
+        """Build `msr.NAME`: the table, not an MSR."""
         span = self.span_over(meta)
         base = NameExpr(Name("msr", span), span)
         return Member(base, children[0], span)
 
     @v_args(meta=True)
     def vmcs_root(self, meta: Meta, children: Children) -> Expr:
-        """`vmcs` in a body: also a keyword, for a declaration may begin with it where a block has ended."""
+        """Build `vmcs` in a body: also a keyword, since a declaration may begin with it where a block has ended."""
         span = self.span_over(meta)
         return NameExpr(Name("vmcs", span), span)
 
     @v_args(meta=True)
     def member(self, meta: Meta, children: Children) -> Expr:
-        """`base.name`."""
+        """Build `base.name`."""
         return Member(children[0], children[1], self.span_over(meta))
 
     @v_args(meta=True)
     def bit_select(self, meta: Meta, children: Children) -> Expr:
-        """`base[low..high]`."""
+        """Build `base[low..high]`."""
         high = part(children, "upto") or children[1]
         return BitSelect(children[0], children[1], high, self.span_over(meta))
 
     @v_args(meta=True)
     def call(self, meta: Meta, children: Children) -> Expr:
-        """`callee(arguments)`."""
+        """Build `callee(arguments)`."""
         return Call(children[0], tuple(children[1:]), self.span_over(meta))
 
     @v_args(meta=True)
     def unary(self, meta: Meta, children: Children) -> Expr:
-        """`-x` and `~x`."""
+        """Build `-x` and `~x`."""
         return Unary(str(children[0]), children[1], self.span_over(meta))
 
     @v_args(meta=True)
     def comparison(self, meta: Meta, children: Children) -> Expr:
-        """Two sides and the operator between them."""
+        """Build two sides and the operator between them."""
         return Binary(str(children[1]), children[0], children[2], self.span_over(meta))
 
     bitor = bitand = shift = sum = product = comparison
 
     @v_args(meta=True)
     def or_(self, meta: Meta, children: Children) -> Expr:
-        """`a or b`."""
+        """Build `a or b`."""
         return Binary("or", children[0], children[1], self.span_over(meta))
 
     @v_args(meta=True)
     def and_(self, meta: Meta, children: Children) -> Expr:
-        """`a and b`."""
+        """Build `a and b`."""
         return Binary("and", children[0], children[1], self.span_over(meta))
 
     @v_args(meta=True)
     def not_(self, meta: Meta, children: Children) -> Expr:
-        """`not a`."""
+        """Build `not a`."""
         return Unary("not", children[0], self.span_over(meta))
 
     upto = keeps("upto")
@@ -179,18 +179,18 @@ LEVELS = {
 
 
 def say_range(low: Number, high: Number) -> str:
-    """`low`, or `low..high`."""
+    """Print `low`, or `low..high`."""
     return low.text if low == high else f"{low.text}..{high.text}"
 
 
 def say_expression(expr: Expr, outer: int = OR) -> str:
-    """The text of an expression that stands where `outer` binds: in parentheses if it binds less."""
+    """Print an expression that stands where `outer` binds: in parentheses if it binds less."""
     text = say_bare(expr)
     return f"({text})" if level_of(expr) < outer else text
 
 
 def level_of(expr: Expr) -> int:
-    """How strongly its outermost operator binds."""
+    """Return how strongly the outermost operator binds."""
     match expr:
         case Binary(operator):
             return LEVELS[operator]
@@ -200,7 +200,7 @@ def level_of(expr: Expr) -> int:
 
 
 def say_bare(expr: Expr) -> str:
-    """The text without parentheses around it."""
+    """Print an expression without parentheses around it."""
     match expr:
         case NumberExpr(number):
             return number.text
@@ -223,7 +223,7 @@ def say_bare(expr: Expr) -> str:
 
 
 def say_binary(expr: Binary) -> str:
-    """Operators lean left; comparisons do not chain."""
+    """Print two sides: operators lean left; comparisons do not chain."""
     level = LEVELS[expr.operator]
     left = say_expression(expr.left, level + 1 if level == COMPARISON else level)
     return f"{left} {expr.operator} {say_expression(expr.right, level + 1)}"

@@ -121,16 +121,16 @@ class FactBuilder(Builder):
 
     @v_args(meta=True)
     def manual(self, meta: Meta, children: Children) -> Manual:
-        """Title, edition and sections."""
+        """Build title, edition and sections."""
         title, edition = children[:2]
         return Manual(title, edition, tuple(children[2:]), self.span_over(meta))
 
     def vmcs(self, children: Children) -> Vmcs:
-        """Area, group and fields."""
+        """Build area, group and fields."""
         return Vmcs(children[0], children[1], tuple(children[2:]))
 
     def vmcs_field(self, children: Children) -> VmcsField:
-        """Encoding, name, type, and what may follow them."""
+        """Build encoding, name, type, and what may follow them."""
         names = pick_all(children, Name)
         return VmcsField(
             pick(children, Doc), pick(children, Number), names[0], names[1],
@@ -140,7 +140,7 @@ class FactBuilder(Builder):
     bits = keeps_all("bits")
 
     def bit(self, children: Children) -> Bit:
-        """One bit, or a range, and what it needs or follows."""
+        """Build one bit, or a range, and what it needs or follows."""
         low = pick(children, Number)
         return Bit(
             pick(children, Doc), low, part(children, "upto") or low, pick(children, Name),
@@ -151,7 +151,7 @@ class FactBuilder(Builder):
     enumerator = makes(Enumerator)
 
     def controls(self, children: Children) -> Controls:
-        """A control word, its field and capability MSRs."""
+        """Build a control word, its field and capability MSRs."""
         names = pick_all(children, Name)
         ranges = tuple(one for group in parts(children, "default1") for one in group)
         return Controls(
@@ -163,25 +163,25 @@ class FactBuilder(Builder):
     default1 = keeps_all("default1")
 
     def bit_range(self, children: Children) -> BitRange:
-        """`low` or `low..high`."""
+        """Build `low` or `low..high`."""
         return BitRange(children[0], part(children, "upto") or children[0])
 
     def capabilities(self, children: Children) -> Capabilities:
-        """The bits of a capability MSR."""
+        """Build the bits of a capability MSR."""
         return Capabilities(children[0], children[1], part(children, "bits"))
 
     def layout(self, children: Children) -> Layout:
-        """Bits under a name."""
+        """Build bits under a name."""
         return Layout(children[0], part(children, "bits"))
 
 
 def say_needs(needs: Expr | None) -> str:
-    """` needs CONDITION`, or nothing."""
+    """Print ` needs CONDITION`, or nothing."""
     return f" needs {say_expression(needs)}" if needs else ""
 
 
 def say_bit(bit: Bit) -> Lines:
-    """A bit's line, its values in braces."""
+    """Print a bit's line, its values in braces."""
     head = f"{say_range(bit.low, bit.high)} {bit.name.text}{say_needs(bit.needs)}"
     if bit.mirrors:
         head += f" mirrors {say_expression(bit.mirrors)}"
@@ -190,24 +190,24 @@ def say_bit(bit: Bit) -> Lines:
 
 
 def say_bits(bits: Iterable[Bit]) -> Lines:
-    """A line or more for each bit."""
+    """Print a line or more for each bit."""
     return [line for bit in bits for line in say_bit(bit)]
 
 
 def say_manual(node: Manual) -> Lines:
-    """The table of sections."""
+    """Print the table of sections."""
     head = f'manual "{node.title.value}" edition "{node.edition.value}"'
     return braces(head, [f'{one.number.text} "{one.title.value}";' for one in node.sections])
 
 
 def say_vmcs(node: Vmcs) -> Lines:
-    """A group of fields."""
+    """Print a group of fields."""
     fields = [line for field in node.fields for line in say_vmcs_field(field)]
     return braces(f"vmcs {node.area.text} {node.name.text}", fields)
 
 
 def say_vmcs_field(node: VmcsField) -> Lines:
-    """A field, with its bits if they are its own."""
+    """Print a field, with its bits if it declares them."""
     head = f"{node.encoding.text} {node.name.text} : {node.type.text}"
     head += f" layout {node.layout.text}" if node.layout else ""
     head += say_needs(node.needs)
@@ -215,7 +215,7 @@ def say_vmcs_field(node: VmcsField) -> Lines:
 
 
 def say_controls(node: Controls) -> Lines:
-    """A control word."""
+    """Print a control word."""
     head = f"controls {node.name.text} in {node.field.text} via {node.msr.text}"
     head += f" true {node.true_msr.text}" if node.true_msr else ""
     head += " allowed1" if node.allowed1_only else ""
@@ -224,10 +224,10 @@ def say_controls(node: Controls) -> Lines:
 
 
 def say_capabilities(node: Capabilities) -> Lines:
-    """A capability MSR."""
+    """Print a capability MSR."""
     return braces(f"capabilities {node.name.text} in {node.msr.text}", say_bits(node.bits))
 
 
 def say_layout(node: Layout) -> Lines:
-    """A layout."""
+    """Print a layout."""
     return braces(f"layout {node.name.text}", say_bits(node.bits))

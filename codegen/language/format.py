@@ -26,12 +26,12 @@ class Place:
     first: str = ""
     block: int = 0
     text: str = ""
-    wide: int = 0  # columns up to the name behind a statement's number
+    wide: int = 0  # columns up to the name after a statement's number
 
 
 @dataclass
 class Block:
-    """An open block: `base` is where its closing brace goes, `statement` what goes on behind that."""
+    """An open block: `base` is where its closing brace goes, `statement` what continues after it."""
 
     base: int
     number: int
@@ -40,7 +40,7 @@ class Block:
 
 @dataclass
 class Walker:
-    """Goes through the lines and knows what is open."""
+    """Go through the lines and keep what is open."""
 
     blocks: list[Block] = field(default_factory=list)
     made: int = 0
@@ -50,7 +50,7 @@ class Walker:
     colon: bool = False  # a rule's condition is over
 
     def place(self, line: Line) -> Place:
-        """Where a line belongs, before columns are known."""
+        """Return where a line belongs, before columns are known."""
         if line.code and self.ended and not self.blocks:
             self.table = line.code[0].text
         block = self.blocks[-1].number if self.blocks else 0
@@ -69,7 +69,7 @@ class Walker:
         return self.blocks[-1].base + STEP if self.blocks else 0
 
     def indent_more(self) -> int:
-        """Where a statement goes on: under its first name, behind its number, or a step in."""
+        """Return where a statement continues: under its first name, after its number, or a step in."""
         start = self.statement
         if start is None:
             return self.inner
@@ -81,7 +81,7 @@ class Walker:
         return start.indent + start.wide + STEP
 
     def take(self, place: Place) -> None:
-        """Go past a line: blocks that it opens and closes, and whether its statement is over."""
+        """Go past a line: open and close blocks, and note whether its statement is over."""
         for token in place.line.code:
             if token.kind == "sign" and token.text == "{":
                 self.made += 1
@@ -93,7 +93,7 @@ class Walker:
             self.ended = place.line.code[-1].text in ENDS and place.line.code[-1].kind == "sign"
 
     def base_of(self, place: Place) -> int:
-        """An event's block closes under the word `event`; any other under its statement, or its own beginning."""
+        """Return where a block closes: an event's under the word `event`, others under their statement or own start."""
         if place.line.starts("=>"):
             return place.indent + len("=> ")
         if place.line.starts("}") or self.statement is None:
@@ -102,7 +102,7 @@ class Walker:
 
 
 def format_text(text: str) -> str:
-    """The text in the one layout."""
+    """Return the text in the one layout."""
     lines = settle_breaks(split_lines(text))
     places = walk(lines, {})
     wide = pad_columns(places)
@@ -111,7 +111,7 @@ def format_text(text: str) -> str:
 
 
 def walk(lines: list[Line], wide: dict[int, int]) -> list[Place]:
-    """A place for each line; `wide` has the width of the number column by line, once it is known."""
+    """Return a place for each line; `wide` has the width of the number column by line, once it is known."""
     walker, places = Walker(), []
     for index, line in enumerate(lines):
         place = walker.place(line)
@@ -122,7 +122,7 @@ def walk(lines: list[Line], wide: dict[int, int]) -> list[Place]:
 
 
 def write_lines(places: list[Place], wide: dict[int, int]) -> str:
-    """All lines with their indentation, and the blank lines that stay."""
+    """Write all lines with their indentation, and the blank lines that stay."""
     written: list[str] = []
     for index, place in enumerate(places):
         before = places[index - 1] if index else None
@@ -133,7 +133,7 @@ def write_lines(places: list[Place], wide: dict[int, int]) -> str:
 
 
 def write_line(place: Place, wide: int) -> str:
-    """Tokens with their spaces; a number is padded to its column."""
+    """Write tokens with their spaces; a number is padded to its column."""
     tokens = place.line.tokens
     if not wide:
         return join_tokens(tokens, place.table, place.first)
@@ -143,7 +143,7 @@ def write_line(place: Place, wide: int) -> str:
 
 
 def needs_blank(place: Place, before: Place) -> bool:
-    """Between declarations always; elsewhere where the author has one, but not inside a brace."""
+    """Return whether a blank line comes before: between declarations, and where the author has one in a block."""
     if before.line.tokens[-1].kind == "doc":
         return False
     if not place.indent and before.line.code and not place.line.starts("}") and place.head:
@@ -157,7 +157,7 @@ def settle_breaks(lines: list[Line]) -> list[Line]:
 
 
 def join_openers(lines: list[Line]) -> list[Line]:
-    """An opening brace, and an `else` behind a brace, do not begin a line."""
+    """Join an opening brace, and an `else` after a brace, to the line before."""
     joined: list[Line] = []
     for line in lines:
         before = joined[-1] if joined else None
@@ -173,7 +173,7 @@ def belongs_to(line: Line, before: Line) -> bool:
 
 
 def spread_blocks(lines: list[Line]) -> list[Line]:
-    """Break behind the opening brace and before the closing one, where they are on different lines."""
+    """Break after the opening brace and before the closing one, where they are on different lines."""
     ends = find_spread(lines)
     spread: list[Line] = []
     for number, line in enumerate(lines):
@@ -186,7 +186,7 @@ def spread_blocks(lines: list[Line]) -> list[Line]:
 
 
 def find_cuts(number: int, line: Line, ends: set[tuple[int, int]]) -> list[int]:
-    """Places in a line before which it must break; a comment behind a brace stays there."""
+    """Return places in a line before which it must break; a comment after a brace stays there."""
     cuts = []
     for at, token in enumerate(line.tokens):
         if (number, at) not in ends:
@@ -199,7 +199,7 @@ def find_cuts(number: int, line: Line, ends: set[tuple[int, int]]) -> list[int]:
 
 
 def find_spread(lines: list[Line]) -> set[tuple[int, int]]:
-    """Braces whose partner is on another line."""
+    """Return the braces whose partner is on another line."""
     spread: set[tuple[int, int]] = set()
     opened: list[tuple[int, int]] = []
     for number, line in enumerate(lines):
@@ -215,11 +215,11 @@ def find_spread(lines: list[Line]) -> set[tuple[int, int]]:
 
 SPREAD = 5  # numbers that differ more in length do not share a column: a range beside a number, an MSR of 0xC0000000
 WHOLE = ("manual", "state")  # tables with one column, whatever its width
-GOES_ON = (";", ",", "else", "where", "=>")
+CONTINUES = (";", ",", "else", "where", "=>")
 
 
 def pad_columns(places: list[Place]) -> dict[int, int]:
-    """Line -> columns up to what follows its key, one space included. An empty line begins a new run."""
+    """Return for each line the columns up to what follows its key, with one space. An empty line begins a new run."""
     wide: dict[int, int] = {}
     packed = {place.block for place in places if is_packed(place)}
     runs: dict[int, list[tuple[int, int]]] = {}
@@ -235,7 +235,7 @@ def pad_columns(places: list[Place]) -> dict[int, int]:
 
 
 def count_key(place: Place) -> int:
-    """How many tokens are the number, range, section or register name that a statement begins with; 0: it does not."""
+    """Return how many tokens are the number, range, section or register that a statement begins with, or 0."""
     tokens = place.line.tokens
     if not place.head or len(tokens) < 3 or not place.block:
         return 0
@@ -248,13 +248,13 @@ def count_key(place: Place) -> int:
 
 
 def key_width(place: Place) -> int:
-    """How wide that is."""
+    """Return how wide the key is."""
     count = count_key(place)
     return len(join_tokens(place.line.tokens[:count], place.table, "")) if count else 0
 
 
 def fits(width: int, run: list[tuple[int, int]], place: Place) -> bool:
-    """Whether a line goes on with a run, or at least does not end it."""
+    """Return whether a line continues a run, or at least does not end it."""
     if not width:
         return not (place.head and place.line.code)
     widths = [width, *(one for _, one in run)]
@@ -262,18 +262,18 @@ def fits(width: int, run: list[tuple[int, int]], place: Place) -> bool:
 
 
 def close_run(run: list[tuple[int, int]], wide: dict[int, int]) -> None:
-    """All of a run get the widest one's column."""
+    """Give all lines of a run the widest one's column."""
     column = max((width for _, width in run), default=0) + 1
     wide.update({index: column for index, _ in run})
 
 
 def is_packed(place: Place) -> bool:
-    """Several statements on one line: such a block has no columns."""
+    """Return whether several statements are on one line: such a block has no columns."""
     depth = 0
     code = place.line.code
-    for token, behind in pairwise(code):
+    for token, after in pairwise(code):
         if token.kind == "sign":
             depth += (token.text == "{") - (token.text == "}")
-            if depth == 0 and token.text in (";", "}") and behind.text not in GOES_ON:
+            if depth == 0 and token.text in (";", "}") and after.text not in CONTINUES:
                 return bool(place.block)
     return False

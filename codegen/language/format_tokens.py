@@ -44,7 +44,7 @@ class Line:
 
     @property
     def code(self) -> list[Token]:
-        """Its tokens without comments."""
+        """Return the tokens without comments."""
         return [one for one in self.tokens if not one.is_comment]
 
     def starts(self, text: str) -> bool:
@@ -52,7 +52,7 @@ class Line:
 
 
 def split_lines(text: str) -> list[Line]:
-    """Lines that have something on them."""
+    """Return lines that have something on them."""
     lines: list[Line] = []
     blank = False
     for raw in text.split("\n"):
@@ -64,7 +64,7 @@ def split_lines(text: str) -> list[Line]:
 
 
 def make_token(found: re.Match[str]) -> Token:
-    """A token; a comment's text gets its one space."""
+    """Return a token; a comment's text gets its one space."""
     kind, text = found.lastgroup or "", found.group().rstrip()
     if kind not in COMMENTS:
         return Token(kind, text)
@@ -84,7 +84,7 @@ PARTS_OF_EXITS = ("length", "qualification", "information")
 
 
 def join_tokens(tokens: Sequence[Token], table: str, first: str) -> str:
-    """A line's text. `table`: the declaration that it is in; `first`: the statement's first word."""
+    """Return a line's text. `table`: the declaration that it is in; `first`: the statement's first word."""
     text = tokens[0].text
     for index, (left, right) in enumerate(pairwise(tokens)):
         before = tokens[index - 1] if index else None
@@ -93,7 +93,7 @@ def join_tokens(tokens: Sequence[Token], table: str, first: str) -> str:
 
 
 def gap(before: Token | None, left: Token, right: Token, table: str, first: str) -> str:
-    """Two spaces before a comment and between the parts of an exit, else one or none."""
+    """Return two spaces before a comment and between the parts of an exit, else one or none."""
     if right.is_comment:
         return "  "
     if left.kind == "string" or right.kind == "string":
@@ -110,7 +110,7 @@ def gap(before: Token | None, left: Token, right: Token, table: str, first: str)
 
 
 def is_unary(before: Token | None, sign: Token) -> bool:
-    """`-` and `~` in front of their operand."""
+    """Return whether `-` or `~` stands before its operand."""
     if sign.text not in ("-", "~"):
         return False
     return before is None or before.text in (*OPERATORS, *OPENERS, *WORDS)

@@ -57,38 +57,38 @@ WORDS = {
     "$END": "the end of the file",
 }
 OPERATORS = {"COMPARE", "BITOR", "AMP", "SHIFT", "SUM", "PRODUCT", "AND", "OR", "LSQB", "DOT", "LPAR"}
-MOST = 8
+MAX_EXPECTED = 8
 
 
 def say_expected(terminals: Iterable[str]) -> str:
-    """The terminals as a list in words; operators are left out where something else is possible."""
+    """Return the terminals as a list in words; operators are left out where something else is possible."""
     names = set(terminals)
     plain = names - OPERATORS or names
     words = sorted({word_for(name) for name in plain})
-    if len(words) > MOST:
-        words = [*words[:MOST], "..."]
+    if len(words) > MAX_EXPECTED:
+        words = [*words[:MAX_EXPECTED], "..."]
     return " or ".join(words) if len(words) < 3 else ", ".join(words)
 
 
 def word_for(terminal: str) -> str:
-    """One terminal in words; a keyword is its own."""
+    """Return one terminal in words; a keyword stands for itself."""
     return WORDS.get(terminal, f"`{terminal.lower()}`")
 
 
 GRAMMAR = Path(__file__).with_name("luv.lark")
-DEEPEST = 100
+MAX_DEPTH = 100
 WORD = re.compile(r"[A-Za-z0-9_.]+")
 
 
 @cache
 def make_parser() -> Lark:
-    """The parser, made once: that takes longer than a file."""
+    """Return the parser, made once: that takes longer than parsing a file."""
     grammar = GRAMMAR.read_text(encoding="utf-8")
     return Lark(grammar, parser="lalr", lexer="contextual", propagate_positions=True, maybe_placeholders=False)
 
 
 def parse_file(source: SourceFile, reporter: Reporter) -> syntax.File | None:
-    """The file's declarations, or None after reporting what is not understood."""
+    """Return the file's declarations, or None after reporting what is not understood."""
     if NOT_TEXT in source.text:
         report_not_text(source, reporter)
         return None
@@ -100,7 +100,7 @@ def parse_file(source: SourceFile, reporter: Reporter) -> syntax.File | None:
     deep = find_too_deep(tree)
     if deep is not None:
         span = Span(source.path, deep.meta.line, deep.meta.column, 1)
-        errors.syntax(reporter, span, f"an expression or block nested more than {DEEPEST} deep", "a shorter one")
+        errors.syntax(reporter, span, f"an expression or block nested more than {MAX_DEPTH} deep", "a shorter one")
         return None
     items: tuple[syntax.Item, ...] = SyntaxBuilder(source.path).transform(tree)
     return syntax.File(source.path, items)
@@ -114,9 +114,9 @@ def report_not_text(source: SourceFile, reporter: Reporter) -> None:
 
 
 def find_too_deep(tree: Tree[Token]) -> Tree[Token] | None:
-    """The first subtree deeper than every later stage, which recurses, is ready for."""
+    """Return the first subtree that is deeper than later stages, which recurse, can follow."""
     level = [tree]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         level = [child for one in level for child in one.children if isinstance(child, Tree)]
     return level[0] if level else None
 
@@ -137,13 +137,13 @@ def report_unexpected(problem: UnexpectedInput, source: SourceFile, reporter: Re
 
 
 def find_word(token: Token, source: SourceFile) -> str:
-    """The letters and digits that the token runs into, as in `12abc`."""
+    """Return the letters and digits that the token runs into, as in `12abc`."""
     match = WORD.match(source.lines[(token.line or 1) - 1], (token.column or 1) - 1)
     return match[0] if match else str(token)
 
 
 def say_character(character: str, rest: str) -> tuple[str, str]:
-    """A character that begins nothing, so that it can be seen, and what could stand there."""
+    """Return a character that begins no token, made visible, and what could stand there."""
     if character == '"' and '"' in rest:
         return "a text with a backslash", "a text without one: there are no escapes"
     if character == '"':
@@ -153,7 +153,7 @@ def say_character(character: str, rest: str) -> tuple[str, str]:
 
 
 def report_end(problem: UnexpectedInput, source: SourceFile, reporter: Reporter) -> None:
-    """The file ends inside a declaration: point behind its last character."""
+    """Report a file that ends inside a declaration, after its last character."""
     lines = source.text.rstrip().split("\n")
     span = Span(source.path, len(lines), len(lines[-1]) + 1, 1)
     if isinstance(problem, UnexpectedToken):

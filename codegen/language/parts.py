@@ -19,37 +19,37 @@ class Part:
 
 
 def part(children: Children, kind: str) -> Any:
-    """The value of the part of that kind, or None."""
+    """Return the value of the part of that kind, or None."""
     return next((one.value for one in children if isinstance(one, Part) and one.kind == kind), None)
 
 
 def parts(children: Children, kind: str) -> tuple[Any, ...]:
-    """The values of all parts of that kind."""
+    """Return the values of all parts of that kind."""
     return tuple(one.value for one in children if isinstance(one, Part) and one.kind == kind)
 
 
 def pick(children: Children, kind: Any) -> Any:
-    """The first child of that class, or None."""
+    """Return the first child of that class, or None."""
     return next((child for child in children if isinstance(child, kind)), None)
 
 
 def pick_all(children: Children, kind: Any) -> tuple[Any, ...]:
-    """All children of that class, in order."""
+    """Return all children of that class, in order."""
     return tuple(child for child in children if isinstance(child, kind))
 
 
 def is_word(child: Any, terminal: str) -> bool:
-    """Whether a child is that terminal's token."""
+    """Return whether a child is that terminal's token."""
     return isinstance(child, Token) and child.type == terminal
 
 
 def pick_word(children: Children, terminal: str) -> str | None:
-    """The text of that terminal's token, or None."""
+    """Return the text of that terminal's token, or None."""
     return next((str(child) for child in children if is_word(child, terminal)), None)
 
 
 def keeps(kind: str) -> Any:
-    """The only child, kept as a part."""
+    """Return a reduction that keeps the only child as a part."""
 
     def reduce(self: Any, children: Children) -> Part:
         return Part(kind, children[0])
@@ -58,7 +58,7 @@ def keeps(kind: str) -> Any:
 
 
 def keeps_all(kind: str) -> Any:
-    """All children, kept as one part."""
+    """Return a reduction that keeps all children as one part."""
 
     def reduce(self: Any, children: Children) -> Part:
         return Part(kind, tuple(children))
@@ -67,7 +67,7 @@ def keeps_all(kind: str) -> Any:
 
 
 def makes(node: Any) -> Any:
-    """A node whose fields are the children."""
+    """Return a reduction to a node whose fields are the children."""
 
     def reduce(self: Any, children: Children) -> Any:
         return node(*children)
@@ -76,7 +76,7 @@ def makes(node: Any) -> Any:
 
 
 def makes_spanned(node: Any) -> Any:
-    """A node whose fields are the children, and the span over them."""
+    """Return a reduction to a node whose fields are the children, and the span over them."""
 
     def reduce(self: Any, meta: Meta, children: Children) -> Any:
         return node(*children, self.span_over(meta))
@@ -85,7 +85,7 @@ def makes_spanned(node: Any) -> Any:
 
 
 def makes_list(node: Any) -> Any:
-    """A node of a list of children, and the span over them."""
+    """Return a reduction to a node of a list of children, and the span over them."""
 
     def reduce(self: Any, meta: Meta, children: Children) -> Any:
         return node(tuple(children), self.span_over(meta))
@@ -94,7 +94,7 @@ def makes_list(node: Any) -> Any:
 
 
 def makes_named_list(node: Any) -> Any:
-    """A node of a first child and a list of the others."""
+    """Return a reduction to a node of a first child and a list of the others."""
 
     def reduce(self: Any, children: Children) -> Any:
         return node(children[0], tuple(children[1:]))

@@ -25,7 +25,7 @@ class CpuidRule:
 
 @dataclass(frozen=True)
 class CpuidLeaf:
-    """A leaf of the hypervisor's own."""
+    """A leaf that the hypervisor adds."""
 
     leaf: Number
     registers: tuple[tuple[Name, Expr], ...]
@@ -100,64 +100,64 @@ class PolicyBuilder(Builder):
 
     @v_args(meta=True)
     def domain_cpuid(self, meta: Meta, children: Children) -> DomainCpuid:
-        """What the guest sees of CPUID."""
+        """Build what the guest sees of CPUID."""
         rules = pick_all(children, CpuidRule)
         return DomainCpuid(rules, pick_all(children, CpuidLeaf), self.span_over(meta))
 
     def cpuid_rule(self, children: Children) -> Any:
-        """`pass`, `hide`, `show` with names; or a leaf of our own."""
+        """Build `pass`, `hide`, `show` with names; or a leaf that the hypervisor adds."""
         if isinstance(children[0], CpuidLeaf):
             return children[0]
         return CpuidRule(str(children[0]), children[1])
 
     def cpuid_leaf(self, children: Children) -> CpuidLeaf:
-        """A leaf's registers, or the name in them."""
+        """Build a leaf's registers, or the name in them."""
         registers = tuple(one for one in children[1:] if isinstance(one, tuple))
         return CpuidLeaf(children[0], registers, pick(children, Text))
 
     def leaf_item(self, children: Children) -> Any:
-        """`eax = ...;` or `name "...";`."""
+        """Build `eax = ...;` or `name "...";`."""
         return children[0] if isinstance(children[0], Text) else (children[0], children[1])
 
     domain_msr = makes_list(DomainMsr)
     domain_io = makes_list(DomainIo)
 
     def access_rule(self, children: Children) -> AccessRule:
-        """Which registers or ports, and what happens to each direction."""
+        """Build which registers or ports, and what happens in each direction."""
         accesses = pick_all(children, Access)
         return AccessRule(pick(children, Doc), pick(children, Selector), accesses)
 
     def select(self, kind: str, meta: Meta, children: Children) -> Selector:
-        """A selector of that kind."""
+        """Build a selector of that kind."""
         return Selector(kind, tuple(children), self.span_over(meta))
 
     @v_args(meta=True)
     def selector(self, meta: Meta, children: Children) -> Selector:
-        """`default` or `guarded`."""
+        """Build `default` or `guarded`."""
         return self.select(str(children[0]), meta, [])
 
     @v_args(meta=True)
     def selector_class(self, meta: Meta, children: Children) -> Selector:
-        """`class NAME`."""
+        """Build `class NAME`."""
         return self.select("class", meta, children)
 
     @v_args(meta=True)
     def selector_name(self, meta: Meta, children: Children) -> Selector:
-        """`NAME`."""
+        """Build `NAME`."""
         return self.select("name", meta, children)
 
     @v_args(meta=True)
     def selector_range(self, meta: Meta, children: Children) -> Selector:
-        """`NAME .. NAME`."""
+        """Build `NAME .. NAME`."""
         return self.select("range", meta, children)
 
     def access(self, children: Children) -> Access:
-        """A direction, or both, and an action."""
+        """Build a direction, or both, and an action."""
         return Access(pick_word(children, "DIRECTION") or "", pick(children, Action))
 
     @v_args(meta=True)
     def action(self, meta: Meta, children: Children) -> Action:
-        """`pass`, `try`, `hypercalls`, or a value."""
+        """Build `pass`, `try`, `hypercalls`, or a value."""
         span = self.span_over(meta)
         if not isinstance(children[0], Token):
             return Action("value", span, value=children[0])
@@ -165,35 +165,35 @@ class PolicyBuilder(Builder):
 
     @v_args(meta=True)
     def action_inject(self, meta: Meta, children: Children) -> Action:
-        """`inject VECTOR`."""
+        """Build `inject VECTOR`."""
         return Action("inject", self.span_over(meta), vector=children[0])
 
     @v_args(meta=True)
     def action_forward(self, meta: Meta, children: Children) -> Action:
-        """`forward REASON`."""
+        """Build `forward REASON`."""
         return Action("forward", self.span_over(meta), forward=children[0])
 
     @v_args(meta=True)
     def action_do(self, meta: Meta, children: Children) -> Action:
-        """`do { ... }`."""
+        """Build `do { ... }`."""
         return Action("do", self.span_over(meta), body=children[0])
 
 
 def say_domain_cpuid(node: DomainCpuid) -> Lines:
-    """Rules, then leaves."""
+    """Print rules, then leaves."""
     rules = [line for rule in node.rules for line in say_names(rule.how, rule.names)]
     return braces("cpuid", [*rules, *(line for leaf in node.leaves for line in say_leaf(leaf))])
 
 
 def say_leaf(node: CpuidLeaf) -> Lines:
-    """A leaf of our own."""
+    """Print a leaf that the hypervisor adds."""
     items = [f"{name.text} = {say_expression(value)};" for name, value in node.registers]
     items += [f'name "{node.text.value}";'] if node.text else []
     return braces(f"leaf {node.leaf.text}", items)
 
 
 def say_selector(node: Selector) -> str:
-    """Which registers or ports."""
+    """Print which registers or ports."""
     names = [name.text for name in node.names]
     match node.kind:
         case "class":
@@ -204,7 +204,7 @@ def say_selector(node: Selector) -> str:
 
 
 def say_access_rule(node: AccessRule) -> Lines:
-    """A rule: its bodies go over several lines."""
+    """Print a rule; a body takes several lines."""
     lines = [say_selector(node.selector)]
     for index, access in enumerate(node.accesses):
         more = say_access(access)
@@ -214,13 +214,13 @@ def say_access_rule(node: AccessRule) -> Lines:
 
 
 def say_access(node: Access) -> Lines:
-    """A direction and its action."""
+    """Print a direction and its action."""
     lines = say_action(node.action)
     return [f"{node.direction} {lines[0]}", *lines[1:]] if node.direction else lines
 
 
 def say_action(node: Action) -> Lines:
-    """What happens to an access."""
+    """Print what happens to an access."""
     if node.body:
         return say_block("do", node.body)
     if node.vector:

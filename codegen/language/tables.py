@@ -152,7 +152,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Errno:
-    """A number with a name and a meaning: an error of hypercalls, or a reason to come back to the VMM."""
+    """A number with a name and a meaning: an error of hypercalls, or a reason for exits to the VMM."""
 
     number: Number
     name: Name
@@ -169,7 +169,7 @@ class Errnos:
 
 @dataclass(frozen=True)
 class Forwards:
-    """Why a guest comes back to its VMM."""
+    """Reasons for exits to the VMM."""
 
     forwards: tuple[Errno, ...]
     span: Span
@@ -181,7 +181,7 @@ class TableBuilder(Builder):
     state = makes_named_list(State)
 
     def state_field(self, children: Children) -> StateField:
-        """A neutral name and where its value lives."""
+        """Build a neutral name and where its value is kept."""
         field, index = part(children, "field") or (None, None)
         return StateField(
             pick(children, Doc), pick(children, Name), part(children, "type"),
@@ -193,19 +193,19 @@ class TableBuilder(Builder):
     state_index = keeps("index")
 
     def state_vmcs(self, children: Children) -> Part:
-        """`= field`, and the register number that it also has."""
+        """Build `= field`, and the register number that it also has."""
         return Part("field", (children[0], part(children, "index")))
 
     @v_args(meta=True)
     def msrs(self, meta: Meta, children: Children) -> Msrs:
-        """Classes, and MSRs of them."""
+        """Build classes, and MSRs of them."""
         classes = pick_all(children, MsrClass)
         return Msrs(classes, pick_all(children, Msr), self.span_over(meta))
 
     msr_class = makes(MsrClass)
 
     def msr(self, children: Children) -> Msr:
-        """An MSR or a bank of them."""
+        """Build an MSR or a bank of them."""
         first = pick(children, Number)
         names = pick_all(children, Name)
         return Msr(
@@ -216,20 +216,20 @@ class TableBuilder(Builder):
     guarded = keeps("guarded")
 
     def switched(self, children: Children) -> Part:
-        """The VMCS fields that hold it, and the controls that do the work."""
+        """Build the VMCS fields that hold it, and the controls that do the work."""
         names = pick_all(children, Name)
         host = names[1] if len(names) > 1 else None
         return Part("switched", Switched(names[0], host, parts(children, "switch")))
 
     def switch_part(self, children: Children) -> Part:
-        """`save`, `load` or `host`, and its control."""
+        """Build `save`, `load` or `host`, and its control."""
         return Part("switch", (str(children[0]), children[1]))
 
     reference = makes_list(Reference)
 
     @v_args(meta=True)
     def cpuid(self, meta: Meta, children: Children) -> Cpuid:
-        """Leaves, subleaves and registers."""
+        """Build leaves, subleaves and registers."""
         first = children[0]
         return Cpuid(
             first, part(children, "upto") or first, part(children, "subleaf"),
@@ -237,27 +237,27 @@ class TableBuilder(Builder):
         )
 
     def subleaf(self, children: Children) -> Part:
-        """`.*`, `.n` or `.n..m`."""
+        """Build `.*`, `.n` or `.n..m`."""
         if isinstance(children[0], Token):
             return Part("subleaf", EVERY_SUBLEAF)
         last = part(children, "upto") or children[0]
         return Part("subleaf", (children[0].value, last.value))
 
     def cpuid_register(self, children: Children) -> CpuidRegister:
-        """A register as one value, or as features."""
+        """Build a register as one value, or as features."""
         return CpuidRegister(children[0], part(children, "bits"))
 
     vectors = makes_list(Vectors)
 
     def vector(self, children: Children) -> Vector:
-        """Number, name and traits."""
+        """Build number, name and traits."""
         names = pick_all(children, Name)
         return Vector(pick(children, Doc), pick(children, Number), names[0], names[1:])
 
     ports = makes_list(Ports)
 
     def port(self, children: Children) -> Port:
-        """One port or a range."""
+        """Build one port or a range."""
         first = pick(children, Number)
         return Port(pick(children, Doc), first, part(children, "upto") or first, pick(children, Name))
 
@@ -267,12 +267,12 @@ class TableBuilder(Builder):
 
 
 def say_state(node: State) -> Lines:
-    """A table of guest state."""
+    """Print a table of guest state."""
     return braces(f"state {node.name.text}", [line for field in node.fields for line in say_state_field(field)])
 
 
 def say_state_field(node: StateField) -> Lines:
-    """A neutral name and where its value lives."""
+    """Print a neutral name and where its value is kept."""
     text = node.name.text + (f" : {node.type.text}" if node.type else "")
     if node.register:
         text += f" register {node.register.text}"
@@ -284,20 +284,20 @@ def say_state_field(node: StateField) -> Lines:
 
 
 def say_msrs(node: Msrs) -> Lines:
-    """Classes first."""
+    """Print MSRs, their classes first."""
     classes = [f'class {one.name.text} "{one.title.value}";' for one in node.classes]
     return braces("msrs", [*classes, *(line for msr in node.msrs for line in say_msr(msr))])
 
 
 def say_msr(node: Msr) -> Lines:
-    """An MSR and what is special about it."""
+    """Print an MSR and what is special about it."""
     text = f"{say_range(node.first, node.last)} {node.name.text} : {node.group.text}"
     text += f' guarded "{node.guarded.value}"' if node.guarded else ""
     return [*say_doc(node.doc), f"{text}{say_switched(node.switched)};"]
 
 
 def say_switched(node: Switched | None) -> str:
-    """` switched GUEST HOST save CONTROL load CONTROL`, or nothing."""
+    """Print ` switched GUEST HOST save CONTROL load CONTROL`, or nothing."""
     if node is None:
         return ""
     names = [node.guest, *([node.host] if node.host else [])]
@@ -306,13 +306,13 @@ def say_switched(node: Switched | None) -> str:
 
 
 def say_cpuid(node: Cpuid) -> Lines:
-    """A leaf's registers."""
+    """Print a leaf's registers."""
     head = f"cpuid {say_range(node.first, node.last)}{say_subleaves(node.subleaves)}"
     return braces(head, [line for register in node.registers for line in say_register(register)])
 
 
 def say_subleaves(subleaves: tuple[int, int] | None) -> str:
-    """Nothing, `.*`, `.n` or `.n..m`."""
+    """Print nothing, `.*`, `.n` or `.n..m`."""
     if subleaves is None:
         return ""
     if subleaves == EVERY_SUBLEAF:
@@ -322,12 +322,12 @@ def say_subleaves(subleaves: tuple[int, int] | None) -> str:
 
 
 def say_register(node: CpuidRegister) -> Lines:
-    """A value, or features."""
+    """Print a value, or features."""
     return [f"{node.name.text} value;"] if node.bits is None else braces(node.name.text, say_bits(node.bits))
 
 
 def say_vectors(node: Vectors) -> Lines:
-    """A table of vectors."""
+    """Print a table of vectors."""
     lines: Lines = []
     for one in node.vectors:
         traits = " ".join(trait.text for trait in one.traits)
@@ -336,7 +336,7 @@ def say_vectors(node: Vectors) -> Lines:
 
 
 def say_ports(node: Ports) -> Lines:
-    """A table of ports."""
+    """Print a table of ports."""
     lines: Lines = []
     for one in node.ports:
         lines += [*say_doc(one.doc), f"{say_range(one.first, one.last)} {one.name.text};"]
@@ -344,15 +344,15 @@ def say_ports(node: Ports) -> Lines:
 
 
 def say_errnos(node: Errnos) -> Lines:
-    """A table of error numbers."""
+    """Print a table of error numbers."""
     return braces("errnos", [say_errno(one) for one in node.errnos])
 
 
 def say_forwards(node: Forwards) -> Lines:
-    """A table of reasons to come back."""
+    """Print a table of reasons for exits to the VMM."""
     return braces("forwards", [say_errno(one) for one in node.forwards])
 
 
 def say_errno(node: Errno) -> str:
-    """A number, its name and its meaning."""
+    """Print a number, its name and its meaning."""
     return f'{node.number.text} {node.name.text} "{node.text.value}";'

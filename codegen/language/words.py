@@ -53,39 +53,39 @@ class Builder(Transformer[Token, Any]):
         self.path = path
 
     def span_of(self, token: Token) -> Span:
-        """Where a token stands."""
+        """Return where a token stands."""
         return Span(self.path, token.line or 0, token.column or 0, len(token))
 
     def span_over(self, meta: Meta) -> Span:
-        """From the first to the last character, cut at the end of the first line."""
+        """Return the span from the first to the last character, cut at the end of the first line."""
         same_line = meta.line == meta.end_line
         length = meta.end_column - meta.column if same_line else 1 << 16
         return Span(self.path, meta.line, meta.column, length)
 
     def NAME(self, token: Token) -> Name:
-        """A name, whatever it will mean."""
+        """Build a name, whatever it will mean."""
         return Name(str(token), self.span_of(token))
 
     SECTION = NAME
 
     def NUMBER(self, token: Token) -> Number:
-        """`0x1F`, `1_000` or `4K`."""
+        """Build `0x1F`, `1_000` or `4K`."""
         digits = str(token).replace("_", "")
         scale = 1 if digits.startswith("0x") else SUFFIXES.get(digits[-1], 1)
         base = 16 if digits.startswith("0x") else 10
         return Number(int(digits[: -1 if scale > 1 else None], base) * scale, self.span_of(token), str(token))
 
     def STRING(self, token: Token) -> Text:
-        """A text without its quotes."""
+        """Build a text without its quotes."""
         return Text(str(token)[1:-1], self.span_of(token))
 
     def DOC(self, token: Token) -> Doc:
-        """The lines behind `///`, and what they cite."""
+        """Build the lines after `///`, and what they cite."""
         lines = tuple(line.strip().removeprefix("///").strip() for line in str(token).split("\n"))
         return Doc(lines, tuple(self.find_citations(token)), self.span_of(token))
 
     def find_citations(self, token: Token) -> list[Name]:
-        """The sections behind `SDM:`, each with its own span."""
+        """Return the sections after `SDM:`, each with its span."""
         found = []
         for index, line in enumerate(str(token).split("\n")):
             start = token.column or 1 if index == 0 else 1
@@ -101,21 +101,21 @@ Lines = list[str]
 
 
 def indent(lines: Iterable[str]) -> Lines:
-    """A level deeper."""
+    """Indent lines by one level."""
     return [f"    {line}" if line else line for line in lines]
 
 
 def braces(head: str, inner: Lines, tail: str = "") -> Lines:
-    """`head { inner }`: on one line where there is nothing inside."""
+    """Print `head { inner }`: on one line where there is nothing inside."""
     return [f"{head} {{", *indent(inner), f"}}{tail}"] if inner else [f"{head} {{ }}{tail}"]
 
 
 def say_names(head: str, names: Iterable[Name]) -> Lines:
-    """`head a, b, c;`, wrapped under the first name."""
+    """Print `head a, b, c;`, wrapped under the first name."""
     text = f"{head} {', '.join(name.text for name in names)};"
     return textwrap.wrap(text, WIDTH - 8, subsequent_indent=" " * (len(head) + 1), break_long_words=False)
 
 
 def say_doc(doc: Doc | None) -> Lines:
-    """The `///` lines above a declaration."""
+    """Print the `///` lines above a declaration."""
     return [f"/// {line}".rstrip() for line in doc.lines] if doc else []

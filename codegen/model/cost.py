@@ -10,13 +10,13 @@ POLICY = 20
 
 
 def cost_of(statements: tuple[ir.Statement, ...]) -> int:
-    """The dearest path through them, whether it ends in them or goes on."""
-    ended, going_on = follow(statements)
-    return max(ended, going_on or 0)
+    """Return the cost of the dearest path, whether it ends in these statements or continues after them."""
+    ended, onward_cost = follow(statements)
+    return max(ended, onward_cost or 0)
 
 
 def follow(statements: tuple[ir.Statement, ...]) -> tuple[int, int | None]:
-    """The dearest path that ends here (0: none does), and the dearest that goes on (None: none does)."""
+    """Return the dearest path that ends here (0: none does), and the dearest that continues (None: none does)."""
     ended, cost = 0, 0
     for one in statements:
         if isinstance(one, ir.End):
@@ -35,7 +35,7 @@ def follow(statements: tuple[ir.Statement, ...]) -> tuple[int, int | None]:
 
 
 def cost_of_statement(statement: ir.Statement) -> int:
-    """One statement's highest cost."""
+    """Return one statement's highest cost."""
     match statement:
         case ir.Branch():
             return cost_of((statement,))
@@ -51,7 +51,7 @@ def cost_of_statement(statement: ir.Statement) -> int:
 
 
 def cost_of_expression(expression: ir.Expression) -> int:
-    """One expression's cost."""
+    """Return one expression's cost."""
     match expression:
         case ir.Constant() | ir.Local() | ir.ControlRead() | ir.MsrRead() | ir.FeatureRead() | ir.Predicate():
             return 0

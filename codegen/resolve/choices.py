@@ -32,7 +32,7 @@ class ChoiceResolver:
         self.places: dict[tuple[str, str], Any] = {}
 
     def resolve(self) -> choices.Model:
-        """All choices, in the order in which they refer to each other."""
+        """Return all choices, in the order in which they refer to each other."""
         structs = self.structs()
         self.scope = replace(self.scope, structs=structs)
         constants = self.constants()
@@ -47,7 +47,7 @@ class ChoiceResolver:
         )
 
     def structs(self) -> dict[str, StructType]:
-        """Structs by name."""
+        """Return structs by name."""
         made: dict[str, StructType] = {}
         for node, _ in of_kind(self.items, syntax.Struct):
             self.take_name(node.name, "struct")
@@ -57,24 +57,24 @@ class ChoiceResolver:
         return made
 
     def take_name(self, name: syntax.Name, kind: str) -> None:
-        """A name that goes to C: given once, and not one of C's own."""
+        """Report a name that is declared twice or is a word of C."""
         first = self.places.setdefault((kind, name.text), name.span)
         if first != name.span:
             errors.duplicate_name(self.reporter, name, kind, first)
         check_reserved(name, kind, self.reporter)
 
     def fields(self, nodes: Iterable[syntax.Parameter]) -> tuple[tuple[str, Scalar], ...]:
-        """Names and types of a struct's fields."""
+        """Return names and types of a struct's fields."""
         self.check_names(nodes, "field")
         return tuple((one.name.text, self.scalar(one.type)) for one in nodes)
 
     def parameters(self, nodes: Iterable[syntax.Parameter]) -> tuple[tuple[str, Type], ...]:
-        """Names and types of parameters; only these can be handles."""
+        """Return names and types of parameters; only these can be handles."""
         self.check_names(nodes, "parameter")
         return tuple((one.name.text, HANDLES.get(one.type.text) or self.scalar(one.type)) for one in nodes)
 
     def check_names(self, nodes: Iterable[syntax.Parameter], kind: str) -> None:
-        """Each name once, none that C has."""
+        """Report names that are declared twice or are words of C."""
         names: dict[str, syntax.Name] = {}
         for one in nodes:
             if one.name.text in names:
@@ -83,7 +83,7 @@ class ChoiceResolver:
             check_reserved(one.name, kind, self.reporter)
 
     def scalar(self, name: syntax.Name) -> Scalar:
-        """A type that is no struct."""
+        """Return a type that is no struct."""
         if name.text in HANDLES:
             message = f"`{name.text}` is a handle, and only a parameter can be one"
             errors.not_valid_here(self.reporter, name.span, message, "keep the number as u64")
@@ -92,7 +92,7 @@ class ChoiceResolver:
         return SCALARS.get(name.text, SCALARS["u64"])
 
     def constants(self) -> dict[str, tuple[int, Scalar, Doc]]:
-        """Constants by name; one may use those before it."""
+        """Return constants by name; one may use those before it."""
         made: dict[str, tuple[int, Scalar, Doc]] = {}
         for node, doc in of_kind(self.items, syntax.Const):
             self.take_name(node.name, "constant")
@@ -103,7 +103,7 @@ class ChoiceResolver:
         return made
 
     def externs(self) -> dict[str, choices.Extern]:
-        """Externs by name."""
+        """Return externs by name."""
         made: dict[str, choices.Extern] = {}
         for node, doc in of_kind(self.items, syntax.Extern):
             self.take_name(node.name, "extern")
@@ -111,7 +111,7 @@ class ChoiceResolver:
         return made
 
     def make_extern(self, node: syntax.Extern, doc: Doc) -> choices.Extern:
-        """An extern; a first parameter of type `cpu` is passed by itself."""
+        """Return an extern; a first parameter of type `cpu` is passed by itself."""
         takes_cpu = bool(node.parameters) and node.parameters[0].type.text == "cpu"
         plain = node.parameters[1:] if takes_cpu else node.parameters
         parameters = self.parameters(plain)
@@ -120,7 +120,7 @@ class ChoiceResolver:
         return choices.Extern(node.name.text, parameters, returns, takes_cpu, cost, doc, node.name.span)
 
     def type(self, name: syntax.Name) -> Type:
-        """Any type."""
+        """Return any type."""
         known: dict[str, Type] = {**SCALARS, **self.scope.structs}
         if name.text in HANDLES:
             return self.scalar(name)
@@ -129,7 +129,7 @@ class ChoiceResolver:
         return known.get(name.text, SCALARS["u64"])
 
     def regions(self) -> dict[str, choices.Region]:
-        """Regions by name."""
+        """Return regions by name."""
         made: dict[str, choices.Region] = {}
         for node, doc in of_kind(self.items, syntax.Region):
             base, size = self.number(node.base), self.number(node.size)
@@ -139,7 +139,7 @@ class ChoiceResolver:
         return made
 
     def check_region(self, region: choices.Region) -> None:
-        """Whole pages, at least one, all of them at addresses that there are."""
+        """Report a region that is not made of whole pages, is empty, or exceeds physical addresses."""
         if (region.base | region.size) % PAGE:
             errors.memory_align(self.reporter, region.span, f"region `{region.name}` is not made of whole pages")
         elif region.kind == "at" and not region.size:
@@ -149,12 +149,12 @@ class ChoiceResolver:
             errors.out_of_range(self.reporter, region.span, message, f"addresses end at {ADDRESS_END:#x}")
 
     def number(self, expr: syntax.Expr | None) -> int:
-        """A constant's value."""
+        """Return a constant's value."""
         value = resolve_value(expr, self.scope, SCALARS["u64"]) if expr else None
         return value.value if isinstance(value, ir.Constant) else 0
 
     def domains(self) -> dict[str, choices.Domain]:
-        """Domains by name."""
+        """Return domains by name."""
         made: dict[str, choices.Domain] = {}
         for node, doc in of_kind(self.items, syntax.Domain):
             declare(made, node.name, "domain", DomainResolver(node, doc, self.scope).resolve(), self.reporter)

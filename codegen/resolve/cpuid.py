@@ -15,7 +15,7 @@ LETTERS = 12
 
 
 def resolve_cpuid(node: syntax.DomainCpuid, scope: Scope) -> choices.CpuidPolicy:
-    """Rules in order: a later one may take back what an earlier one gave."""
+    """Return the CPUID policy; a later rule overrides an earlier one."""
     shown: dict[str, Feature] = {}
     forced: dict[str, Feature] = {}
     for rule in node.rules:
@@ -32,7 +32,7 @@ def resolve_cpuid(node: syntax.DomainCpuid, scope: Scope) -> choices.CpuidPolicy
 
 
 def find_features(rule: syntax.CpuidRule, scope: Scope) -> list[tuple[str, Feature]]:
-    """What a rule names; `pass known` is every feature that has a fact."""
+    """Return what a rule names; `pass known` is every feature that has a fact."""
     features = scope.facts.features
     found: list[tuple[str, Feature]] = []
     for name in rule.names:
@@ -46,7 +46,7 @@ def find_features(rule: syntax.CpuidRule, scope: Scope) -> list[tuple[str, Featu
 
 
 def make_own_leaves(node: syntax.DomainCpuid, scope: Scope) -> tuple[tuple[int, tuple[int, int, int, int]], ...]:
-    """Each leaf once, and none that the processor has."""
+    """Return the added leaves, each once and none that the processor has."""
     made: dict[int, tuple[int, int, int, int]] = {}
     places: dict[int, Span] = {}
     for leaf in node.leaves:
@@ -63,7 +63,7 @@ def make_own_leaves(node: syntax.DomainCpuid, scope: Scope) -> tuple[tuple[int, 
 
 
 def make_own_leaf(node: syntax.CpuidLeaf, scope: Scope) -> tuple[int, int, int, int]:
-    """EAX, EBX, ECX, EDX; a `name` of 12 letters fills the last three."""
+    """Return EAX, EBX, ECX, EDX; a `name` of 12 letters fills the last three."""
     values = {"eax": 0, **dict(zip(("ebx", "ecx", "edx"), spell(node.text, scope), strict=True))}
     for name, expr in node.registers:
         value = resolve_value(expr, scope, U32)
@@ -75,7 +75,7 @@ def make_own_leaf(node: syntax.CpuidLeaf, scope: Scope) -> tuple[int, int, int, 
 
 
 def spell(text: syntax.Text | None, scope: Scope) -> tuple[int, int, int]:
-    """Twelve letters as three registers, the first letter lowest."""
+    """Return twelve letters as three registers, the first letter lowest."""
     if text is None:
         return (0, 0, 0)
     letters = text.value.encode("ascii", "replace")
@@ -87,5 +87,5 @@ def spell(text: syntax.Text | None, scope: Scope) -> tuple[int, int, int]:
 
 
 def to_word(letters: bytes) -> int:
-    """Four letters as a register has them."""
+    """Return four letters as a register has them."""
     return int.from_bytes(letters, "little")

@@ -13,7 +13,7 @@ from codegen.source import Span
 
 
 def declare(table: dict[str, Any], name: syntax.Name, kind: str, value: Any, reporter: Reporter) -> None:
-    """Enter a name, or say where it was taken."""
+    """Enter a name, or report where it was taken."""
     if name.text in table:
         errors.duplicate_name(reporter, name, kind, table[name.text].span)
     else:
@@ -21,7 +21,7 @@ def declare(table: dict[str, Any], name: syntax.Name, kind: str, value: Any, rep
 
 
 def check_number(taken: dict[int, Span], number: int, span: Span, what: str, reporter: Reporter) -> None:
-    """Enter a number, or say where it was taken."""
+    """Enter a number, or report where it was taken."""
     if number in taken:
         errors.duplicate_number(reporter, span, f"{what} is taken", taken[number])
     taken.setdefault(number, span)
@@ -36,7 +36,7 @@ C_WORDS = {
 
 
 def check_reserved(name: syntax.Name, kind: str, reporter: Reporter) -> None:
-    """Locals, parameters, fields, constants and externs keep their names in C."""
+    """Report a name that is a word of C: generated C has it too."""
     if name.text in C_WORDS:
         errors.reserved_name(reporter, name, kind)
 
@@ -45,7 +45,7 @@ CITATION = re.compile(r"\s*SDM:.*$")
 
 
 def make_doc(doc: syntax.Doc | None) -> Doc:
-    """The text without its citations; it will stand in comments of C, and must not end them."""
+    """Return the text without its citations, fit for a comment of C."""
     if doc is None:
         return Doc()
     text = " ".join(CITATION.sub("", line) for line in doc.lines).strip().replace("*/", "* /")
@@ -53,14 +53,14 @@ def make_doc(doc: syntax.Doc | None) -> Doc:
 
 
 def check_doc(doc: syntax.Doc | None, what: str, span: Span, reporter: Reporter) -> Doc:
-    """A declaration's documentation, required."""
+    """Return a declaration's documentation, which is required."""
     if doc is None:
         errors.missing_doc(reporter, span, what)
     return make_doc(doc)
 
 
 def check_citations(doc: syntax.Doc | None, edition: str, sections: dict[str, str], reporter: Reporter) -> None:
-    """Every cited section is in the table."""
+    """Report cited sections that are not in the table."""
     for section in doc.sections if doc else ():
         if section.text not in sections:
             errors.unknown_section(reporter, section, edition, sections)
@@ -70,7 +70,7 @@ ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "
 
 
 def check_docs(items: list[syntax.Item], facts: Facts, reporter: Reporter) -> None:
-    """Every declaration is documented; every citation is in the manual's table."""
+    """Report declarations without documentation, and citations that are not in the manual's table."""
     for item in items:
         name, span = describe(item.declaration)
         check_doc(item.doc, name, span, reporter)
@@ -80,7 +80,7 @@ def check_docs(items: list[syntax.Item], facts: Facts, reporter: Reporter) -> No
 
 
 def describe(node: Any) -> tuple[str, Any]:
-    """What a declaration is called in messages, and where."""
+    """Return what a declaration is called in messages, and where it is."""
     kind = type(node).__name__.lower()
     if hasattr(node, "name"):
         return f"{kind} `{node.name.text}`", node.name.span
@@ -88,7 +88,7 @@ def describe(node: Any) -> tuple[str, Any]:
 
 
 def find_docs(node: Any) -> list[syntax.Doc]:
-    """The docs of a declaration's entries."""
+    """Return the docs of a declaration's entries."""
     entries = [entry for name in ENTRIES for entry in getattr(node, name, None) or ()]
     found = [entry.doc for entry in entries if getattr(entry, "doc", None)]
     return found + [doc for entry in entries for doc in find_docs(entry)]
@@ -98,5 +98,5 @@ Item = tuple[Any, Doc]
 
 
 def of_kind(items: list[syntax.Item], kind: type) -> list[Item]:
-    """The declarations of one kind, with their documentation."""
+    """Return the declarations of one kind, with their documentation."""
     return [(item.declaration, make_doc(item.doc)) for item in items if isinstance(item.declaration, kind)]

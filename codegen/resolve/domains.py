@@ -30,7 +30,7 @@ Node = TypeVar("Node")
 
 
 def clauses_of(node: syntax.Domain, kind: type[Node]) -> list[Node]:
-    """The clauses of one kind."""
+    """Return the clauses of one kind."""
     return [clause for clause in node.clauses if isinstance(clause, kind)]
 
 
@@ -49,11 +49,11 @@ class DomainResolver:
         self.held = dict.fromkeys(OWNABLE, 0)
 
     def resolve(self) -> choices.Domain:
-        """The domain with all its tables."""
+        """Return the domain with all its tables."""
         self.check_under()
         for backend in clauses_of(self.node, syntax.ForBackend):
             self.add_backend(backend)
-        self.check_wishes()
+        self.check_events()
         return choices.Domain(
             self.node.name.text, self.scope.under, self.doc,
             self.events(syntax.Native), self.events(syntax.Trap), self.settings,
@@ -63,7 +63,7 @@ class DomainResolver:
         )
 
     def check_under(self) -> None:
-        """Who runs the domain; what its VMM gives it does not stand here."""
+        """Report who cannot run a domain, and clauses that its VMM decides about."""
         if self.node.under is None:
             return
         if self.node.under.text not in RUNNERS:
@@ -74,8 +74,8 @@ class DomainResolver:
                 message = f"{self.node.name.text} gets its {what} from its VMM"
                 errors.not_valid_here(self.reporter, clause.span, message, "leave it out")
 
-    def check_wishes(self) -> None:
-        """No event is both native and trapped, none is listed twice."""
+    def check_events(self) -> None:
+        """Report events that are both native and trapped, or listed twice."""
         seen: dict[str, tuple[type, syntax.Name]] = {}
         for clause in self.node.clauses:
             for name in clause.events if isinstance(clause, syntax.Native | syntax.Trap) else ():
@@ -86,7 +86,7 @@ class DomainResolver:
                     errors.duplicate_name(self.reporter, name, "event", first.span)
 
     def events(self, kind: type[syntax.Native] | type[syntax.Trap]) -> tuple[syntax.Name, ...]:
-        """The events that `native` or `trap` names."""
+        """Return the events that `native` or `trap` names."""
         names = [name for clause in clauses_of(self.node, kind) for name in clause.events]
         for name in names:
             if name.text not in self.facts.events:
@@ -94,7 +94,7 @@ class DomainResolver:
         return tuple(name for name in names if name.text in self.facts.events)
 
     def add_backend(self, node: syntax.ForBackend) -> None:
-        """What exists in VMX alone."""
+        """Add what exists in VMX alone."""
         if node.backend.text != "vmx":
             errors.unknown_name(self.reporter, node.backend, "backend", ["vmx"])
         for clause in node.clauses:
@@ -107,7 +107,7 @@ class DomainResolver:
                     self.add_owned(clause)
 
     def add_settings(self, node: syntax.Set) -> None:
-        """The settings of one word."""
+        """Add the settings of one word."""
         word = self.facts.words.get(node.word.text)
         if word is None:
             errors.unknown_name(self.reporter, node.word, "control word", self.facts.words)
@@ -116,7 +116,7 @@ class DomainResolver:
             self.add_setting(word.name, setting)
 
     def add_setting(self, word: str, node: syntax.Setting) -> None:
-        """One control's setting, once."""
+        """Add one control's setting, once."""
         path = f"{word}.{node.control.text}"
         if path not in self.facts.controls:
             known = [control.name for control in self.facts.words[word].controls]
@@ -129,7 +129,7 @@ class DomainResolver:
             self.settings[path] = choices.Setting(path, node.value.text, node.control.span)
 
     def add_required(self, node: syntax.Require) -> None:
-        """Capabilities of one table."""
+        """Add capabilities of one table."""
         if node.table.text == "cpuid":
             self.add_required_features(node)
             return
@@ -145,7 +145,7 @@ class DomainResolver:
                 self.required.append(choices.Required(table.name, bits[name.text], node.optional, name.span))
 
     def add_required_features(self, node: syntax.Require) -> None:
-        """`require cpuid { ... }`: what the processor must say of itself."""
+        """Add the features of `require cpuid { ... }`."""
         known = self.facts.features
         for name in node.bits:
             if name.text not in known:
@@ -157,7 +157,7 @@ class DomainResolver:
                 self.features.append(known[name.text])
 
     def add_owned(self, node: syntax.Own) -> None:
-        """Owned bits of one register."""
+        """Add owned bits of one register."""
         layout = self.facts.layouts.get(node.register.text)
         if node.register.text not in OWNABLE or layout is None:
             errors.unknown_name(self.reporter, node.register, "register with owned bits", OWNABLE)
@@ -175,7 +175,7 @@ class DomainResolver:
                 errors.unknown_name(self.reporter, one.held, "state of an owned bit", HELD)
 
     def only(self, kind: type[Node]) -> Node | None:
-        """The one clause of that kind; a second one is an error."""
+        """Return the one clause of that kind; a second one is an error."""
         found: list[Any] = list(clauses_of(self.node, kind))
         for again in found[1:]:
             what = kind.__name__.removeprefix("Domain").lower()
@@ -183,12 +183,12 @@ class DomainResolver:
         return found[0] if found else None
 
     def cpuid(self) -> choices.CpuidPolicy:
-        """The CPUID policy; nothing is shown without one."""
+        """Return the CPUID policy; nothing is shown without one."""
         node = self.only(syntax.DomainCpuid)
         return resolve_cpuid(node, self.scope) if node else choices.CpuidPolicy((), (), (), (), self.node.name.span)
 
     def msr(self) -> choices.MsrPolicy:
-        """The MSR policy, required."""
+        """Return the MSR policy, required."""
         node = self.only(syntax.DomainMsr)
         if node is None:
             errors.policy_default(self.reporter, self.node.name.span, "MSR", "", "msr { default read try, write try; }")
@@ -196,7 +196,7 @@ class DomainResolver:
         return MsrPolicyResolver(node, self.scope).resolve()
 
     def io(self) -> choices.IoPolicy:
-        """The I/O policy, required."""
+        """Return the I/O policy, required."""
         node = self.only(syntax.DomainIo)
         if node is None:
             errors.policy_default(self.reporter, self.node.name.span, "I/O", "", "io { default pass; }")
@@ -204,7 +204,7 @@ class DomainResolver:
         return IoPolicyResolver(node, self.scope).resolve()
 
     def exceptions(self) -> choices.ExceptionPolicy:
-        """The exception policy, required."""
+        """Return the exception policy, required."""
         node = self.only(syntax.DomainExceptions)
         if node is None:
             errors.policy_default(self.reporter, self.node.name.span, "exception", "", "exceptions { default pass; }")
@@ -212,7 +212,7 @@ class DomainResolver:
         return resolve_exceptions(node, self.scope)
 
     def switched(self) -> tuple[choices.Switched, ...]:
-        """A list switches what has no fields, and what the spec asks it to; what a VMM runs is swapped with it."""
+        """Return the switched MSRs, each with the means: VMCS fields, the MSR lists, or swapping by the runtime."""
         node = self.only(syntax.DomainSwitch)
         made: dict[str, choices.Switched] = {}
         for rule in node.rules if node else ():
@@ -221,7 +221,7 @@ class DomainResolver:
         return tuple(made.values())
 
     def add_switched(self, name: syntax.Name, how: str, made: dict[str, choices.Switched]) -> None:
-        """One MSR, once."""
+        """Add one MSR, once."""
         msr = self.facts.msrs.get(name.text)
         if msr is None:
             errors.unknown_name(self.reporter, name, "MSR", self.facts.msrs)
@@ -237,7 +237,7 @@ class DomainResolver:
             made[msr.name] = choices.Switched(msr, how or ("fields" if msr.switched else "list"), name.span)
 
     def reset(self) -> tuple[tuple[StateField, ir.Expression], ...]:
-        """Guest state after INIT."""
+        """Return guest state after INIT."""
         node = self.only(syntax.DomainReset)
         values = []
         places: dict[str, Span] = {}
@@ -255,13 +255,13 @@ class DomainResolver:
         return tuple(values)
 
     def memory(self) -> tuple[choices.MemoryRule, ...]:
-        """The memory rules in order."""
+        """Return the memory rules in order."""
         node = self.only(syntax.DomainMemory)
         rules = [self.make_memory_rule(rule) for rule in node.rules] if node else []
         return tuple(rule for rule in rules if rule is not None)
 
     def make_memory_rule(self, node: syntax.MemoryRule) -> choices.MemoryRule | None:
-        """One memory rule, its names known."""
+        """Return one memory rule, its names known."""
         region = self.scope.regions.get(node.region.text)
         if region is None:
             errors.unknown_name(self.reporter, node.region, "region", self.scope.regions)
@@ -278,7 +278,7 @@ class DomainResolver:
         return choices.MemoryRule(node.kind, region, rights, base, node.span)
 
     def handlers(self) -> dict[str, choices.Handler]:
-        """Handlers by event, each once."""
+        """Return handlers by event, each once."""
         handlers: dict[str, choices.Handler] = {}
         for node in clauses_of(self.node, syntax.Handler):
             event = self.facts.events.get(node.event.text)
@@ -296,7 +296,7 @@ class DomainResolver:
         return handlers
 
     def make_handler(self, node: syntax.Handler) -> choices.Handler:
-        """A handler with the payload and the length rule of its event."""
+        """Return a handler with the payload and the length rule of its event."""
         event = self.facts.events[node.event.text]
         exits = [self.facts.exits[name] for name in event.exits]
         unsure = next((one for one in exits if one.length in ("none", "decoder")), exits[0])

@@ -24,13 +24,13 @@ SHIFTS, DIVISIONS, SUMS = ("<<", ">>"), ("/", "%"), ("+", "-", "*")
 
 
 def resolve_value(expr: syntax.Expr, scope: Scope, wanted: Scalar) -> ir.Expression | None:
-    """An expression that must fit into `wanted`."""
+    """Resolve an expression that must fit into `wanted`."""
     value = resolve(expr, scope)
     return None if value is None else fit(value, wanted, expr.span, scope)
 
 
 def resolve(expr: syntax.Expr, scope: Scope) -> ir.Expression | None:
-    """An expression of whatever type."""
+    """Resolve an expression of any type."""
     match expr:
         case syntax.NumberExpr(number):
             return ir.Constant(number.value, LITERAL)
@@ -51,7 +51,7 @@ def resolve(expr: syntax.Expr, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_member(expr: syntax.Member, scope: Scope) -> ir.Expression | None:
-    """`root.name` first; else a layout's bit or a struct's field of any expression."""
+    """Resolve `root.name` first; else a layout's bit or a struct's field of any expression."""
     if isinstance(expr.base, syntax.NameExpr):
         rooted, known = resolve_rooted(expr.base.name, expr.name, scope)
         if known:
@@ -67,7 +67,7 @@ def resolve_member(expr: syntax.Member, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_bits(expr: syntax.BitSelect, scope: Scope) -> ir.Expression | None:
-    """`value[low..high]`."""
+    """Resolve `value[low..high]`."""
     base = resolve(expr.base, scope)
     if base is None:
         return None
@@ -83,7 +83,7 @@ def resolve_bits(expr: syntax.BitSelect, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_call(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
-    """A cast, a policy, or an extern."""
+    """Resolve a cast, a policy, or an extern."""
     if isinstance(expr.callee, syntax.NameExpr) and expr.callee.name.text in SCALARS:
         return resolve_cast(expr, SCALARS[expr.callee.name.text], scope)
     if is_policy_call(expr):
@@ -97,7 +97,7 @@ def resolve_call(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_cast(expr: syntax.Call, type: Scalar, scope: Scope) -> ir.Expression | None:
-    """`u32(value)`."""
+    """Resolve `u32(value)`."""
     if len(expr.arguments) != 1:
         message = f"a cast to {type.name} takes one value"
         errors.type_mismatch(scope.reporter, expr.span, message, f"{len(expr.arguments)} given")
@@ -115,7 +115,7 @@ def resolve_cast(expr: syntax.Call, type: Scalar, scope: Scope) -> ir.Expression
 
 
 def is_policy_call(expr: syntax.Call) -> bool:
-    """Whether it is `policy.NAME(...)`."""
+    """Return whether it is `policy.NAME(...)`."""
     match expr.callee:
         case syntax.Member(syntax.NameExpr(root), _):
             return root.text == "policy"
@@ -123,7 +123,7 @@ def is_policy_call(expr: syntax.Call) -> bool:
 
 
 def resolve_policy(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
-    """A question to a table of the domain."""
+    """Resolve a question to a table of the domain."""
     assert isinstance(expr.callee, syntax.Member)
     regs = scope.structs.get("regs4")
     if scope.under:
@@ -141,7 +141,7 @@ def resolve_policy(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_predicate(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """A question of entry checks; `allowed` is asked of a control word, the others of an address or a value."""
+    """Resolve a predicate; `allowed` is asked of a control word, the others of an address or a value."""
     if name.text not in PREDICATES:
         errors.unknown_name(scope.reporter, name, "predicate of entry checks", [*PREDICATES, *SCALARS])
         return None
@@ -152,7 +152,7 @@ def resolve_predicate(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.
 
 
 def resolve_allowed(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`allowed(word)`."""
+    """Resolve `allowed(word)`."""
     if name.text not in scope.facts.words:
         errors.unknown_name(scope.reporter, name, "control word", scope.facts.words)
         return None
@@ -160,7 +160,7 @@ def resolve_allowed(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """A call of an extern."""
+    """Resolve a call of an extern."""
     extern = scope.externs.get(name.text)
     if extern is None:
         errors.unknown_name(scope.reporter, name, "extern", [*scope.externs, *SCALARS])
@@ -173,7 +173,7 @@ def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Exp
 def resolve_arguments(
     expr: syntax.Call, wanted: list[Type], name: str, scope: Scope
 ) -> tuple[ir.Expression, ...] | None:
-    """Arguments by number and type, or None after reporting."""
+    """Resolve arguments by number and type, or return None after reporting."""
     if len(expr.arguments) != len(wanted):
         message = f"`{name}` takes {len(wanted)} arguments, {len(expr.arguments)} are given"
         errors.type_mismatch(scope.reporter, expr.span, message, "this call")
@@ -184,7 +184,7 @@ def resolve_arguments(
 
 
 def resolve_argument(expr: syntax.Expr, wanted: Type, scope: Scope) -> ir.Expression | None:
-    """One argument."""
+    """Resolve one argument."""
     if isinstance(wanted, Scalar):
         return resolve_value(expr, scope, wanted)
     value = resolve(expr, scope)
@@ -196,7 +196,7 @@ def resolve_argument(expr: syntax.Expr, wanted: Type, scope: Scope) -> ir.Expres
 
 
 def resolve_unary(expr: syntax.Unary, scope: Scope) -> ir.Expression | None:
-    """`-`, `~` and `not`."""
+    """Resolve `-`, `~` and `not`."""
     if expr.operator == "not":
         operand = resolve_value(expr.operand, scope, BOOL)
         return None if operand is None else ir.UnaryOperation("not", operand, BOOL)
@@ -214,7 +214,7 @@ def resolve_unary(expr: syntax.Unary, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_binary(expr: syntax.Binary, scope: Scope) -> ir.Expression | None:
-    """Two sides under an operator."""
+    """Resolve two sides under an operator."""
     if expr.operator in ("and", "or"):
         sides = resolve_value(expr.left, scope, BOOL), resolve_value(expr.right, scope, BOOL)
         if sides[0] is None or sides[1] is None:
@@ -232,7 +232,7 @@ def resolve_binary(expr: syntax.Binary, scope: Scope) -> ir.Expression | None:
 def combine(
     expr: syntax.Binary, left: ir.Expression, right: ir.Expression, scope: Scope
 ) -> ir.Expression | None:
-    """Both sides in one type: a literal in the other side's, else the wider of the two."""
+    """Return both sides in one type: a literal in the other side's, else the wider of the two."""
     assert isinstance(left.type, Scalar) and isinstance(right.type, Scalar)
     if not check_right(expr, right, left, scope):
         return None
@@ -252,7 +252,7 @@ def combine(
 
 
 def check_right(expr: syntax.Binary, right: ir.Expression, left: ir.Expression, scope: Scope) -> bool:
-    """Divisors and shift counts are constants: nothing in a body may fault or mean two things."""
+    """Return whether the right side is allowed: divisors and shift counts are constants, so that no body faults."""
     if expr.operator not in (*SHIFTS, *DIVISIONS):
         return True
     span = expr.right.span
@@ -273,7 +273,7 @@ def check_right(expr: syntax.Binary, right: ir.Expression, left: ir.Expression, 
 
 
 def fold(expr: syntax.Binary, left: ir.Expression, right: ir.Expression, scope: Scope) -> ir.Expression | None:
-    """Two numbers to one, exactly."""
+    """Return two numbers as one, exactly."""
     assert isinstance(left, ir.Constant) and isinstance(right, ir.Constant)
     a, b, operator = left.value, right.value, expr.operator
     if operator == "-" and a < b:

@@ -25,7 +25,7 @@ TABLES = (
 
 
 def make_bits(bits: Iterable[syntax.Bit], width: int, what: str, reporter: Reporter) -> tuple[model.Bit, ...]:
-    """Named bits: inside the width, each bit once, each name once."""
+    """Return named bits: inside the width, each bit once, each name once."""
     taken: dict[int, Span] = {}
     names: dict[str, model.Bit] = {}
     for bit in bits:
@@ -43,7 +43,7 @@ def make_bits(bits: Iterable[syntax.Bit], width: int, what: str, reporter: Repor
 
 
 def make_enumerators(bit: syntax.Bit, reporter: Reporter) -> tuple[tuple[str, int], ...]:
-    """Named values of a range of bits: each name once, each value within the range."""
+    """Return named values of a range of bits: each name once, each value within the range."""
     width = bit.high.value - bit.low.value + 1
     names: dict[str, syntax.Enumerator] = {}
     for one in bit.enumerators:
@@ -70,13 +70,13 @@ class FactResolver:
         check_number(self.numbers.setdefault(kind, {}), number, span, what, self.reporter)
 
     def take_name(self, kind: str, name: syntax.Name) -> None:
-        """Say where a name was taken, for tables whose entries have no span."""
+        """Report a name that is taken, for tables whose entries have no span."""
         first = self.places.setdefault((kind, name.text), name.span)
         if first != name.span:
             errors.duplicate_name(self.reporter, name, kind, first)
 
     def check_range(self, first: syntax.Number, last: syntax.Number, end: int, what: str) -> bool:
-        """Whether first..last is a range within 0..end; said if not."""
+        """Return whether first..last is a range within 0..end, after reporting if not."""
         if first.value <= last.value <= end:
             return True
         shown = f"{first.text}..{last.text}" if last != first else first.text
@@ -85,7 +85,7 @@ class FactResolver:
         return False
 
     def find(self, table: Mapping[str, Any], name: syntax.Name | None, kind: str) -> Any:
-        """What a name means, or None after reporting."""
+        """Return what a name means, or None after reporting."""
         if name is None:
             return None
         if name.text not in table:
@@ -93,13 +93,13 @@ class FactResolver:
         return table.get(name.text)
 
     def add_layout(self, node: syntax.Layout) -> None:
-        """A layout of its own."""
+        """Add a layout with a name."""
         bits = make_bits(node.bits, 64, f"layout `{node.name.text}`", self.reporter)
         self.take_name("layout", node.name)
         self.facts.layouts[node.name.text] = model.Layout(node.name.text, bits)
 
     def add_vmcs(self, node: syntax.Vmcs, doc: model.Doc) -> None:
-        """A group of fields."""
+        """Add a group of fields."""
         if node.area.text not in AREAS:
             errors.unknown_name(self.reporter, node.area, "VMCS area", AREAS)
             return
@@ -107,7 +107,7 @@ class FactResolver:
             self.add_vmcs_field(field, node.area.text, node.name.text, doc)
 
     def add_vmcs_field(self, node: syntax.VmcsField, area: str, group: str, doc: model.Doc) -> None:
-        """A field, held against its encoding."""
+        """Add a field, checked against its encoding."""
         if node.type.text not in VMCS_TYPES:
             errors.unknown_name(self.reporter, node.type, "type of a VMCS field", VMCS_TYPES)
             return
@@ -124,7 +124,7 @@ class FactResolver:
         declare(self.facts.vmcs, node.name, "VMCS field", made, self.reporter)
 
     def check_encoding(self, node: syntax.VmcsField, area: str) -> None:
-        """SDM B: bits 14:13 are the width, 11:10 the area, 0 the high half."""
+        """Report an encoding that contradicts type or area. SDM B: 14:13 are the width, 11:10 the area, 0 is high."""
         encoding = node.encoding.value
         self.take_number("encoding", encoding, node.encoding.span, f"encoding {encoding:#06x}")
         width, encoded_area = WIDTHS[encoding >> 13 & 3], AREAS[encoding >> 10 & 3]
@@ -137,14 +137,14 @@ class FactResolver:
             errors.encoding_area(self.reporter, node.name, encoding, area, encoded_area)
 
     def link_vmcs(self, node: syntax.Vmcs) -> None:
-        """What must be on for a field to exist: known when controls are."""
+        """Resolve what must be on for a field to exist, once controls are known."""
         for field in node.fields:
             if field.needs:
                 self.facts.field_needs[field.name.text] = resolve_condition(field.needs, self.facts, self.reporter)
                 self.facts.field_needs_spans[field.name.text] = field.needs.span
 
     def add_controls(self, node: syntax.Controls, doc: model.Doc) -> None:
-        """A control word and its controls."""
+        """Add a control word and its controls."""
         width = 64 if node.allowed1_only else 32
         bits = make_bits(node.bits, width, f"`{node.name.text}`", self.reporter)
         nodes = {bit.name.text: bit for bit in node.bits}
@@ -159,12 +159,12 @@ class FactResolver:
         self.facts.controls.update({control.path: control for control in controls})
 
     def make_control(self, word: syntax.Controls, node: syntax.Bit, bit: model.Bit) -> model.Control:
-        """A control; its needs come later."""
+        """Return a control; its needs come later."""
         needs_span = node.needs.span if node.needs else word.needs.span if word.needs else node.name.span
         return model.Control(word.name.text, bit.name, bit.low, bit.span, needs_span, make_doc(node.doc))
 
     def link_controls(self, node: syntax.Controls) -> None:
-        """Needs refer to controls of other words, so they come when all are known."""
+        """Resolve needs, which refer to controls of other words, once all are known."""
         self.find(self.facts.vmcs, node.field, "VMCS field")
         self.find(self.facts.msrs, node.msr, "MSR")
         self.find(self.facts.msrs, node.true_msr, "MSR")
@@ -175,7 +175,7 @@ class FactResolver:
             self.facts.control_needs[f"{node.name.text}.{bit.name.text}"] = AndCondition((word, own))
 
     def add_capabilities(self, node: syntax.Capabilities, doc: model.Doc) -> None:
-        """A capability MSR."""
+        """Add a capability MSR."""
         bits = make_bits(node.bits, 64, f"`{node.name.text}`", self.reporter)
         self.take_name("table of capabilities", node.name)
         self.find(self.facts.msrs, node.msr, "MSR")
@@ -183,7 +183,7 @@ class FactResolver:
 
 
 def resolve_condition(expr: syntax.Expr | str | None, facts: Facts, reporter: Reporter) -> ir.Condition:
-    """None and "always" hold; what was reported holds too, so that it is not reported again."""
+    """Resolve a condition: None and "always" hold, and so does what was reported, so as not to report it again."""
     match expr:
         case None | "always":
             return ir.Always(True)
@@ -211,12 +211,12 @@ def resolve_condition(expr: syntax.Expr | str | None, facts: Facts, reporter: Re
 def both(
     left: syntax.Expr, right: syntax.Expr, facts: Facts, reporter: Reporter
 ) -> tuple[ir.Condition, ...]:
-    """Both sides of an operator."""
+    """Resolve both sides of an operator."""
     return (resolve_condition(left, facts, reporter), resolve_condition(right, facts, reporter))
 
 
 def resolve_atom(root: syntax.Name, name: syntax.Name, facts: Facts, reporter: Reporter) -> ir.Condition:
-    """`word.control` or `table.property`."""
+    """Resolve `word.control` or `table.property`."""
     path = f"{root.text}.{name.text}"
     if path in facts.controls:
         return ir.ControlAtom(path, root.span)

@@ -12,7 +12,7 @@ from codegen.resolve.scope import Scope
 
 
 def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """A local, a constant, an MSR; in facts a VMCS field."""
+    """Resolve a local, a constant, an MSR; in facts a VMCS field."""
     if name.text in scope.locals:
         return ir.Local(name.text, scope.locals[name.text])
     if name.text in scope.constants:
@@ -29,7 +29,7 @@ def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """An MSR's number, by its name; in an entry check what it holds."""
+    """Return an MSR's number, by its name; in an entry check what it holds."""
     msr = scope.facts.msrs.get(name.text)
     if msr is None:
         errors.unknown_name(scope.reporter, name, "MSR", scope.facts.msrs)
@@ -40,7 +40,7 @@ def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def known_roots(scope: Scope) -> list[str]:
-    """What a name could have meant."""
+    """Return what a name could have meant."""
     if scope.mode == "fact":
         return ["qualification", "information", "guest", *scope.facts.vmcs]
     if scope.mode == "entry":
@@ -49,7 +49,7 @@ def known_roots(scope: Scope) -> list[str]:
 
 
 def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[ir.Expression | None, bool]:
-    """The value, and whether `root` is a root at all; locals hide roots."""
+    """Return the value, and whether `root` is a root at all; locals hide roots."""
     if root.text in scope.locals:
         return None, False
     if scope.mode == "entry":
@@ -68,7 +68,7 @@ def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[
 
 
 def resolve_guest(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`guest.NAME`."""
+    """Resolve `guest.NAME`."""
     field = scope.facts.state.get(name.text)
     if field is None:
         errors.unknown_name(scope.reporter, name, "guest state", scope.facts.state)
@@ -77,7 +77,7 @@ def resolve_guest(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_vmcs(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`vmcs.NAME`, if it is valid in every exit."""
+    """Resolve `vmcs.NAME`, if it is valid in every exit."""
     field = scope.facts.vmcs.get(name.text)
     if field is None:
         errors.unknown_name(scope.reporter, name, "VMCS field", scope.facts.vmcs)
@@ -91,7 +91,7 @@ def resolve_vmcs(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_payload(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`e.NAME`."""
+    """Resolve `e.NAME`."""
     type = scope.payload.get(name.text)
     if type is None:
         errors.unknown_name(scope.reporter, name, f"field of event `{scope.event}`", scope.payload)
@@ -100,7 +100,7 @@ def resolve_payload(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`word.NAME`: whether this processor granted it."""
+    """Resolve `word.NAME`: whether this processor granted the control."""
     path = f"{word.text}.{name.text}"
     if path not in scope.facts.controls:
         known = [control.name for control in scope.facts.words[word.text].controls]
@@ -110,7 +110,7 @@ def resolve_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Ex
 
 
 def resolve_exit_layout(root: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`qualification.NAME` or `information.NAME`."""
+    """Resolve `qualification.NAME` or `information.NAME`."""
     layout = scope.qualification if root.text == "qualification" else scope.information
     source = "exit_qualification" if root.text == "qualification" else "exit_instruction_info"
     if layout is None:
@@ -126,7 +126,7 @@ def resolve_exit_layout(root: syntax.Name, name: syntax.Name, scope: Scope) -> i
 
 
 def is_enumerator(expr: syntax.Member, scope: Scope) -> bool:
-    """Whether it is `layout.bit.value`."""
+    """Return whether it is `layout.bit.value`."""
     base = expr.base
     return (
         isinstance(base, syntax.Member)
@@ -137,7 +137,7 @@ def is_enumerator(expr: syntax.Member, scope: Scope) -> bool:
 
 
 def resolve_enumerator(expr: syntax.Member, scope: Scope) -> ir.Expression | None:
-    """`layout.bit.value`: a number by its name."""
+    """Resolve `layout.bit.value`: a number by its name."""
     assert isinstance(expr.base, syntax.Member) and isinstance(expr.base.base, syntax.NameExpr)
     layout = scope.facts.layouts[expr.base.base.name.text]
     bit = layout.find(expr.base.name.text)
@@ -154,18 +154,18 @@ def resolve_enumerator(expr: syntax.Member, scope: Scope) -> ir.Expression | Non
 
 
 def named_bits(base: ir.Expression, layout: Layout, bit: Bit) -> ir.Expression:
-    """A layout's bit, with the name that its constant has."""
+    """Return a layout's bit, with the name that its constant has."""
     name = f"{layout.name}_{bit.name}".upper().rstrip("_")
     return ir.Bits(base, bit.low, bit.high, scalar_for(bit.width), name)
 
 
 def layout_of(value: ir.Expression) -> Layout | None:
-    """The layout of a field or of guest state."""
+    """Return the layout of a field or of guest state."""
     return value.field.layout if isinstance(value, ir.GuestRead | ir.VmcsRead) else None
 
 
 def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """A named bit of a value."""
+    """Resolve a named bit of a value."""
     layout = layout_of(base)
     bit = layout.find(name.text) if layout else None
     if bit is None or layout is None:
@@ -179,7 +179,7 @@ def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> 
 def resolve_struct_field(
     base: ir.Expression, type: StructType, name: syntax.Name, scope: Scope
 ) -> ir.Expression | None:
-    """A field of a struct."""
+    """Resolve a field of a struct."""
     field = type.find(name.text)
     if field is None:
         errors.unknown_name(scope.reporter, name, f"field of struct `{type.name}`", [one for one, _ in type.fields])
@@ -191,7 +191,7 @@ ROOTS = ("cpuid", *PREDICATES)
 
 
 def resolve_entry_member(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[ir.Expression | None, bool]:
-    """`word.control`, `table.bit`, `cpuid.feature`: the value, and whether `root` is one of these at all."""
+    """Return the value of `word.control`, `table.bit`, `cpuid.feature`, and whether `root` is one of these at all."""
     facts = scope.facts
     if root.text in facts.words:
         return read_control(root, name, scope), True
@@ -203,7 +203,7 @@ def resolve_entry_member(root: syntax.Name, name: syntax.Name, scope: Scope) -> 
 
 
 def read_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """A control's bit, where its word counts at all."""
+    """Return a control's bit, and 0 where its word is not active."""
     path = f"{word.text}.{name.text}"
     if path not in scope.facts.controls:
         known = [control.name for control in scope.facts.words[word.text].controls]
@@ -213,7 +213,7 @@ def read_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expre
 
 
 def control_value(path: str, facts: Facts) -> ir.Expression:
-    """The bit, and what switches its word on."""
+    """Return the bit, and what activates its word."""
     control = facts.controls[path]
     bit: ir.Expression = ir.Bits(word_value(facts.words[control.word], facts), control.bit, control.bit, BOOL)
     for atom in needed_controls(facts.word_needs[control.word]):
@@ -222,7 +222,7 @@ def control_value(path: str, facts: Facts) -> ir.Expression:
 
 
 def needed_controls(condition: ir.Condition) -> list[str]:
-    """The controls of a conjunction."""
+    """Return the controls of a conjunction."""
     match condition:
         case ir.ControlAtom(control):
             return [control]
@@ -232,13 +232,13 @@ def needed_controls(condition: ir.Condition) -> list[str]:
 
 
 def word_value(word: ControlWord, facts: Facts) -> ir.Expression:
-    """A control word, as the VMCS has it; one whose field is unknown has been reported."""
+    """Return a control word, as the VMCS has it; one whose field is unknown has been reported."""
     field = facts.vmcs.get(word.field)
     return ir.VmcsRead(field, field.type) if field else ir.Constant(0, U64)
 
 
 def read_capability(table: CapabilityTable, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """Bits of a capability MSR."""
+    """Return bits of a capability MSR."""
     bit = next((one for one in table.bits if one.name == name.text), None)
     if bit is None:
         errors.unknown_name(scope.reporter, name, f"bit of `{table.name}`", [one.name for one in table.bits])
@@ -247,7 +247,7 @@ def read_capability(table: CapabilityTable, name: syntax.Name, scope: Scope) -> 
 
 
 def read_feature(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """Whether the processor has a feature."""
+    """Return whether the processor has a feature."""
     feature = scope.facts.features.get(name.text)
     if feature is None:
         errors.unknown_name(scope.reporter, name, "CPUID feature", scope.facts.features)
@@ -256,7 +256,7 @@ def read_feature(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def make_allowed(word: ControlWord, facts: Facts) -> ir.Expression:
-    """Against the TRUE capability MSR where the processor has it. SDM: A.2"""
+    """Check a word against the TRUE capability MSR where the processor has it. SDM: A.2"""
     value = word_value(word, facts)
     plain = ask_allowed(value, word.msr, word.allowed1_only)
     basic = facts.capabilities.get("basic")
@@ -270,6 +270,6 @@ def make_allowed(word: ControlWord, facts: Facts) -> ir.Expression:
 
 
 def ask_allowed(value: ir.Expression, msr: str, only_ones: bool) -> ir.Expression:
-    """`allowed`: ones and zeros by the halves of the MSR; `allowed_ones`: a 64-bit word by the whole."""
+    """Ask `allowed`: ones and zeros by the halves of the MSR; or `allowed_ones`: a 64-bit word by the whole."""
     name = "allowed_ones" if only_ones else "allowed"
     return ir.Predicate(name, (ir.Cast(value, U64), ir.MsrRead(msr)))

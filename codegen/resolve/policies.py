@@ -27,12 +27,12 @@ BYTE = ("port", "input")
 
 
 def directions_of(access: syntax.Access) -> tuple[str, ...]:
-    """The one that is named, or both."""
+    """Return the direction that is named, or both."""
     return (access.direction,) if access.direction else DIRECTIONS
 
 
 def resolve_action(node: syntax.Action, event: str, payload: dict[str, Scalar], scope: Scope) -> choices.Action:
-    """An action; in its body the payload goes by the name `e`."""
+    """Return an action; in its body the payload has the name `e`."""
     vector = None
     if node.vector is not None:
         vector = scope.facts.vectors.get(node.vector.text)
@@ -55,7 +55,7 @@ def resolve_action(node: syntax.Action, event: str, payload: dict[str, Scalar], 
 
 @dataclass(frozen=True)
 class Claim:
-    """A rule that wants MSRs first..last in a direction; the lower `rank` wins."""
+    """A rule that claims MSRs first..last in a direction; the lower `rank` wins."""
 
     rank: int
     first: int
@@ -66,7 +66,7 @@ class Claim:
 
 
 class MsrPolicyResolver:
-    """Collects what the rules claim, then settles each MSR by rank."""
+    """Collect what the rules claim, then settle each MSR by rank."""
 
     def __init__(self, node: syntax.DomainMsr, scope: Scope) -> None:
         self.node, self.scope, self.facts = node, scope, scope.facts
@@ -74,7 +74,7 @@ class MsrPolicyResolver:
         self.defaults: dict[str, choices.Action] = {}
 
     def resolve(self) -> choices.MsrPolicy:
-        """The policy, total over all numbers in both directions."""
+        """Return the policy, total over all numbers in both directions."""
         for rule in self.node.rules:
             for access in rule.accesses:
                 self.add_access(rule.selector, access)
@@ -101,14 +101,14 @@ class MsrPolicyResolver:
                 self.add_claim(direction, Claim(RANKS[selector.kind], first, last, name, action, selector.span))
 
     def add_default(self, selector: syntax.Selector, direction: str, action: choices.Action) -> None:
-        """A default stands once."""
+        """Add a default, which stands once."""
         if direction in self.defaults:
             first = self.defaults[direction].span
             errors.duplicate_rule(self.scope.reporter, selector.span, f"`default {direction}` is stated twice", first)
         self.defaults[direction] = action
 
     def add_claim(self, direction: str, claim: Claim) -> None:
-        """Claims of one rank do not overlap: neither would win."""
+        """Add a claim; claims of one rank do not overlap, for neither would win."""
         for other in self.claims[direction]:
             if other.rank == claim.rank and other.first <= claim.last and claim.first <= other.last:
                 message = f"{claim.name} has two {direction} rules of the same kind"
@@ -117,7 +117,7 @@ class MsrPolicyResolver:
         self.claims[direction].append(claim)
 
     def select(self, selector: syntax.Selector) -> list[tuple[int, int, str]]:
-        """The MSR numbers that a selector means, as ranges with their names."""
+        """Return the MSR numbers that a selector means, as ranges with their names."""
         msrs = self.facts.msrs
         if selector.kind == "guarded":
             return [(one.first, one.last, one.name) for one in msrs.values() if one.guarded]
@@ -129,13 +129,13 @@ class MsrPolicyResolver:
         return [] if missing else self.select_range(selector)
 
     def select_class(self, name: syntax.Name) -> list[tuple[int, int, str]]:
-        """All MSRs of a class."""
+        """Return all MSRs of a class."""
         if name.text not in self.facts.msr_classes:
             errors.unknown_name(self.scope.reporter, name, "MSR class", self.facts.msr_classes)
         return [(one.first, one.last, one.name) for one in self.facts.msrs.values() if one.group == name.text]
 
     def select_range(self, selector: syntax.Selector) -> list[tuple[int, int, str]]:
-        """From the first name to the last, which are the same where one is named."""
+        """Return the range from the first name to the last, which are the same where one is named."""
         first, last = (self.facts.msrs[selector.names[index].text] for index in (0, -1))
         if first.first > last.last:
             message = f"{first.name} ({first.first:#x}) comes after {last.name} ({last.last:#x})"
@@ -144,7 +144,7 @@ class MsrPolicyResolver:
         return [(first.first, last.last, first.name)]
 
     def settle(self, direction: str) -> tuple[choices.MsrRule, ...]:
-        """Ranges without overlap: at each number the claim of the lowest rank."""
+        """Return ranges without overlap: at each number the claim of the lowest rank."""
         claims = self.claims[direction]
         edges = sorted({edge for one in claims for edge in (one.first, one.last + 1)})
         rules: list[choices.MsrRule] = []
@@ -157,7 +157,7 @@ class MsrPolicyResolver:
 
 
 def join_rules(rules: list[choices.MsrRule]) -> tuple[choices.MsrRule, ...]:
-    """Neighbours with the very same action become one rule."""
+    """Join neighbors with the very same action."""
     joined: list[choices.MsrRule] = []
     for rule in rules:
         last = joined[-1] if joined else None
@@ -180,7 +180,7 @@ class IoPolicyResolver:
         self.places: list[tuple[Port, Span]] = []
 
     def resolve(self) -> choices.IoPolicy:
-        """The policy, total over all ports in both directions."""
+        """Return the policy, total over all ports in both directions."""
         for rule in self.node.rules:
             if rule.selector.kind == "default":
                 self.add_default(rule)
@@ -192,7 +192,7 @@ class IoPolicyResolver:
         return choices.IoPolicy(tuple(rule for rule in made if rule), read, write, self.node.span)
 
     def add_default(self, rule: syntax.AccessRule) -> None:
-        """The default stands once. It passes, or forwards to a VMM: nothing else answers for every port."""
+        """Add the default, once; it passes, or forwards to a VMM, since nothing else answers for every port."""
         wanted = "forward" if self.scope.under else "pass"
         for direction, action in self.resolve_accesses(rule).items():
             if direction in self.defaults:
@@ -206,7 +206,7 @@ class IoPolicyResolver:
             self.defaults.setdefault(direction, action)
 
     def make_rule(self, rule: syntax.AccessRule) -> choices.IoRule | None:
-        """The rule of one named port, or None after reporting."""
+        """Return the rule of one named port, or None after reporting."""
         if self.scope.under:
             message = f"every port of {self.scope.domain} leaves to its VMM"
             errors.not_valid_here(self.scope.reporter, rule.selector.span, message, "say default forward NAME;")
@@ -224,7 +224,7 @@ class IoPolicyResolver:
         return choices.IoRule(port, read, write)
 
     def resolve_accesses(self, rule: syntax.AccessRule) -> dict[str, choices.Action]:
-        """The actions of a rule by direction."""
+        """Return the actions of a rule by direction."""
         actions = {}
         for access in rule.accesses:
             action = resolve_action(access.action, "io", self.payload, self.scope)
@@ -238,7 +238,7 @@ class IoPolicyResolver:
         return actions
 
     def find_port(self, selector: syntax.Selector) -> Port | None:
-        """The port that a selector names."""
+        """Return the port that a selector names."""
         ports = self.scope.facts.ports
         if selector.kind != "name":
             message, help = "an I/O rule names one port", "give the range a name in `ports`"
@@ -251,7 +251,7 @@ class IoPolicyResolver:
 
 
 def resolve_exceptions(node: syntax.DomainExceptions, scope: Scope) -> choices.ExceptionPolicy:
-    """Named vectors, and what happens to the others."""
+    """Return the exceptions that cause VM exits: those named, and what the default says of others."""
     named = {name: rule for name, rule in name_vectors(node, scope).items() if name in scope.facts.vectors}
     defaults = [rule.how for rule in node.rules if rule.vector is None and rule.how != "switched"]
     if not defaults:
@@ -261,7 +261,7 @@ def resolve_exceptions(node: syntax.DomainExceptions, scope: Scope) -> choices.E
 
 
 def name_vectors(node: syntax.DomainExceptions, scope: Scope) -> dict[str, syntax.ExceptionRule]:
-    """The rules that name a vector, each vector once."""
+    """Return the rules that name a vector, each vector once."""
     found: dict[str, syntax.ExceptionRule] = {}
     for rule in node.rules:
         if rule.vector is None:
@@ -277,7 +277,7 @@ def name_vectors(node: syntax.DomainExceptions, scope: Scope) -> dict[str, synta
 
 
 def is_trapped(vector: Vector, named: dict[str, syntax.ExceptionRule], defaults: list[str]) -> bool:
-    """An NMI is no exception: a control of its own takes it."""
+    """Return whether a vector causes a VM exit; an NMI is no exception but has a control."""
     if vector.name in named:
         return named[vector.name].how == "trap"
     return "trap" in defaults and vector.name != "nmi"

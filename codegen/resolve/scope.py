@@ -47,7 +47,7 @@ class Scope:
     failures: tuple[str, ...] = ()
 
     def with_local(self, name: Name, type: Type) -> Scope:
-        """The scope behind `let name = ...`."""
+        """Return the scope after `let name = ...`."""
         places = {**self.places, name.text: name.span}
         return replace(self, locals={**self.locals, name.text: type}, places=places)
 
@@ -57,7 +57,7 @@ NOTHING = Scalar("nothing", 0)
 
 
 def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Expression | None:
-    """The value in the wanted type, or None after reporting."""
+    """Return the value in the wanted type, or None after reporting."""
     found = value.type
     if isinstance(found, StructType):
         message = f"a struct {found.name} is no {wanted.name}"
@@ -80,7 +80,7 @@ def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Ex
 
 
 def fit_literal(value: ir.Constant, wanted: Scalar, span: Span, scope: Scope) -> ir.Expression | None:
-    """A bare number in the wanted type."""
+    """Return a bare number in the wanted type."""
     if value.value >> wanted.bits:
         errors.too_wide(scope.reporter, span, f"{value.value:#x}", wanted.name, number=True)
         return None

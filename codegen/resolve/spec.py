@@ -18,12 +18,12 @@ from codegen.resolve.tables import TableResolver
 
 
 def collect(files: Iterable[syntax.File]) -> list[syntax.Item]:
-    """All declarations."""
+    """Return all declarations."""
     return [item for file in files for item in file.items]
 
 
 def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Model:
-    """The model of all files."""
+    """Return the model of all files."""
     items = collect(files)
     facts = resolve_facts(items, reporter)
     check_docs(items, facts, reporter)
@@ -31,7 +31,7 @@ def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Mo
 
 
 def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
-    """In the order in which facts refer to each other."""
+    """Return the facts, resolved in the order in which they refer to each other."""
     resolver = TableResolver(reporter)
     steps: list[tuple[type, Any]] = [
         (syntax.Layout, lambda node, doc: resolver.add_layout(node)),
@@ -58,7 +58,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
 
 
 def with_manual(items: list[syntax.Item], facts: Facts) -> Facts:
-    """The edition and its sections."""
+    """Add the edition and its sections."""
     manuals = of_kind(items, syntax.Manual)
     edition = manuals[0][0].edition.value if manuals else ""
     sections = {one.number.text: one.title.value for node, _ in manuals for one in node.sections}

@@ -10,25 +10,25 @@ from codegen.resolve.declarations import declare, make_doc
 from codegen.resolve.facts import FactResolver, make_bits, resolve_condition
 
 REGISTERS = ("eax", "ebx", "ecx", "edx")
-MOST_FORWARDS = 31  # each is counted
+MAX_FORWARDS = 31  # each is counted
 
 
 class TableResolver(FactResolver):
     """Collect all facts: these tables beside the VMCS and its controls."""
 
     def add_msrs(self, node: syntax.Msrs) -> None:
-        """Classes first."""
+        """Add the classes of MSRs."""
         for group in node.classes:
             self.take_name("MSR class", group.name)
             self.facts.msr_classes[group.name.text] = group.title.value
 
     def link_msrs(self, node: syntax.Msrs) -> None:
-        """The MSRs of those classes."""
+        """Add the MSRs of those classes."""
         for msr in node.msrs:
             self.add_msr(msr)
 
     def add_msr(self, node: syntax.Msr) -> None:
-        """An MSR or a bank."""
+        """Add an MSR or a bank."""
         self.find(self.facts.msr_classes, node.group, "MSR class")
         if not self.check_range(node.first, node.last, 0xFFFFFFFF, "MSR"):
             return
@@ -42,7 +42,7 @@ class TableResolver(FactResolver):
         declare(self.facts.msrs, node.name, "MSR", made, self.reporter)
 
     def make_switch(self, node: syntax.Switched | None) -> model.SwitchFields | None:
-        """How VMX switches it."""
+        """Return the VMCS fields and controls that switch an MSR."""
         if node is None:
             return None
         self.find(self.facts.vmcs, node.guest, "VMCS field")
@@ -56,7 +56,7 @@ class TableResolver(FactResolver):
         return model.SwitchFields(node.guest.text, node.host.text if node.host else None, tuple(controls))
 
     def add_vectors(self, node: syntax.Vectors) -> None:
-        """Exceptions."""
+        """Add exceptions."""
         for vector in node.vectors:
             self.check_range(vector.number, vector.number, 31, "exception")
             self.take_number("vector", vector.number.value, vector.number.span, f"vector {vector.number.value}")
@@ -65,7 +65,7 @@ class TableResolver(FactResolver):
             declare(self.facts.vectors, vector.name, "vector", made, self.reporter)
 
     def add_ports(self, node: syntax.Ports) -> None:
-        """Ports."""
+        """Add ports."""
         for port in node.ports:
             if not self.check_range(port.first, port.last, 0xFFFF, "port"):
                 continue
@@ -73,28 +73,28 @@ class TableResolver(FactResolver):
             declare(self.facts.ports, port.name, "port", made, self.reporter)
 
     def add_errnos(self, node: syntax.Errnos) -> None:
-        """Error numbers."""
+        """Add error numbers."""
         for one in node.errnos:
             self.take_number("errno", one.number.value, one.number.span, f"errno {one.number.value}")
             self.take_name("error number", one.name)
             self.facts.errnos[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
 
     def add_forwards(self, node: syntax.Forwards) -> None:
-        """Reasons to come back to a VMM."""
+        """Add reasons for exits to a VMM."""
         for one in node.forwards:
-            if not self.check_range(one.number, one.number, MOST_FORWARDS, "reason to come back"):
+            if not self.check_range(one.number, one.number, MAX_FORWARDS, "reason to come back"):
                 continue
             self.take_number("forward", one.number.value, one.number.span, f"reason {one.number.value}")
             self.take_name("reason to come back", one.name)
             self.facts.forwards[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
 
     def add_state(self, node: syntax.State) -> None:
-        """Guest state."""
+        """Add guest state."""
         for field in node.fields:
             self.add_state_field(field)
 
     def add_state_field(self, node: syntax.StateField) -> None:
-        """One name and where its value lives."""
+        """Add one name and where its value is kept."""
         vmcs = self.find(self.facts.vmcs, node.field, "VMCS field")
         type = SCALARS.get(node.type.text) if node.type else vmcs.type if vmcs else None
         if type is None:
@@ -112,7 +112,7 @@ class TableResolver(FactResolver):
         declare(self.facts.state, node.name, "guest state", made, self.reporter)
 
     def link_cpuid(self, node: syntax.Cpuid, doc: model.Doc) -> None:
-        """A leaf and its features."""
+        """Add a leaf and its features."""
         for register in node.registers:
             if register.name.text not in REGISTERS:
                 errors.unknown_name(self.reporter, register.name, "CPUID register", REGISTERS)
@@ -129,7 +129,7 @@ class TableResolver(FactResolver):
             self.add_features(leaf, register)
 
     def add_features(self, leaf: model.CpuidLeaf, register: syntax.CpuidRegister) -> None:
-        """The features of one register."""
+        """Add the features of one register."""
         bits = make_bits(register.bits or (), 32, f"`{register.name.text}` of leaf {leaf.first:#x}", self.reporter)
         nodes = {bit.name.text: bit for bit in register.bits or ()}
         for bit in bits:
@@ -142,7 +142,7 @@ class TableResolver(FactResolver):
             declare(self.facts.features, node.name, "CPUID feature", feature, self.reporter)
 
     def find_mirror(self, expr: syntax.Expr | None) -> tuple[str, model.Bit] | None:
-        """`cr4.osxsave`: a bit of guest state that the feature follows."""
+        """Return the bit of guest state that a feature follows, as in `cr4.osxsave`."""
         if expr is None:
             return None
         match expr:
@@ -161,7 +161,7 @@ class TableResolver(FactResolver):
 
 
 def leaves_overlap(a: model.CpuidLeaf, b: model.CpuidLeaf) -> bool:
-    """Whether two leaves share a leaf and a subleaf."""
+    """Return whether two leaves share a leaf and a subleaf."""
     if a.last < b.first or b.last < a.first:
         return False
     if a.subleaves is None or b.subleaves is None:

@@ -41,30 +41,30 @@ class Prediction:
 
 
 def find_broken(facts: Facts, state: State) -> tuple[str, ...]:
-    """Names of the rules that the state breaks, in the order of the facts."""
+    """Return names of the rules that the state breaks, in the order of the facts."""
     return tuple(rule.name for rule in facts.entry_rules.values() if not rule_holds(rule, state))
 
 
 def rule_holds(rule: EntryRule, state: State) -> bool:
-    """Whether the state keeps the rule, or the rule does not count here."""
+    """Return whether the state keeps the rule, or the rule does not count here."""
     return bool((rule.when is not None and not evaluate(rule.when, state)) or evaluate(rule.holds, state))
 
 
 def predict(facts: Facts, state: State) -> Prediction:
-    """VM-instruction errors come before the exit, in the order of the groups. SDM: 27.2, 27.3"""
+    """Predict how an entry ends: VM-instruction errors come before the exit, by group. SDM: 27.2, 27.3"""
     broken = find_broken(facts, state)
     outcomes = [say_outcome(facts, name) for name in broken]
     return Prediction(next((one for one in sorted(outcomes) if one), "enters"), broken)
 
 
 def say_outcome(facts: Facts, rule: str) -> str:
-    """How an entry ends that breaks the rule."""
+    """Return how an entry ends that breaks the rule."""
     group = facts.entry_checks[facts.entry_rules[rule].group]
     return f"exit {facts.exits[group.exit].number}" if group.exit else f"error {group.error}"
 
 
 def evaluate(value: ir.Expression, state: State) -> int:
-    """The value of an expression; a truth is 0 or 1."""
+    """Return the value of an expression; a truth is 0 or 1."""
     match value:
         case ir.Constant(number):
             return number
@@ -89,7 +89,7 @@ def evaluate(value: ir.Expression, state: State) -> int:
 
 
 def operate(value: ir.Operation, state: State) -> int:
-    """Both sides, joined; `and` and `or` look no further than they need."""
+    """Join both sides; `and` and `or` look no further than they need."""
     left = evaluate(value.left, state)
     if value.operator == "and":
         return int(bool(left) and bool(evaluate(value.right, state)))
@@ -106,28 +106,28 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
 
 
 def cut(number: int, wanted: Type) -> int:
-    """The low bits that the type has."""
+    """Return the low bits that the type has."""
     return int(number) & ((1 << (wanted.bits if isinstance(wanted, Scalar) else WIDEST)) - 1)
 
 
 def is_alike(address: int, lowest: int) -> bool:
-    """Whether all bits from `lowest` on are equal."""
+    """Return whether all bits from `lowest` on are equal."""
     return address >> lowest in (0, (1 << (WIDEST - lowest)) - 1)
 
 
 def is_physical(address: int, processor: Processor) -> bool:
-    """Whether no bit is set that physical addresses do not have."""
+    """Return whether no bit is set that physical addresses do not have."""
     return address >> processor.physical_bits == 0
 
 
 def is_structure(address: int, processor: Processor) -> bool:
-    """The same, and below 4 GiB where bit 48 of IA32_VMX_BASIC says so. SDM: A.1"""
+    """Return the same, and below 4 GiB where bit 48 of IA32_VMX_BASIC says so. SDM: A.1"""
     low = processor.msrs.get("IA32_VMX_BASIC", 0) >> 48 & 1
     return is_physical(address, processor) and not (low and address >> 32)
 
 
 def is_allowed(word: int, capability: int) -> bool:
-    """Bits 31:0 of a capability MSR must be 1 in the word, and what is not in 63:32 must be 0. SDM: A.2"""
+    """Return whether a word has the ones of a capability MSR's bits 31:0, and no more than those of 63:32. SDM: A.2"""
     return capability & 0xFFFFFFFF & ~word == 0 and word & ~(capability >> 32) == 0
 
 

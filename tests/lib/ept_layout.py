@@ -63,7 +63,7 @@ class Fill:
 
 
 def both(a: Truth, b: Truth) -> Truth:
-    """`and`, of truths or of formulas."""
+    """Return `and`, of truths or of formulas."""
     if isinstance(a, bool):
         return b if a else False
     if isinstance(b, bool):
@@ -72,12 +72,12 @@ def both(a: Truth, b: Truth) -> Truth:
 
 
 def opposite(a: Truth) -> Truth:
-    """`not`, of a truth or of a formula."""
+    """Return `not`, of a truth or of a formula."""
     return not a if isinstance(a, bool) else ~a
 
 
 def select(condition: Truth, yes: Value, no: Value) -> Value:
-    """One of two values."""
+    """Return one of two values."""
     if isinstance(condition, bool):
         return yes if condition else no
     import z3
@@ -102,7 +102,7 @@ def round_up(value: Value, size: int) -> Value:
 
 
 def list_choices(rules: Sequence[MemoryRule], machine: Machine, address: Value) -> Iterator[Choice]:
-    """ept_range: the first rule that covers the address; regions of the rules before it bound the range."""
+    """Yield what ept_range chooses: the first rule that covers the address, bounded by regions of earlier rules."""
     around: Range = Range(0, ADDRESS_END)
     open_: Truth = True
     for rule in rules:
@@ -120,7 +120,7 @@ def list_choices(rules: Sequence[MemoryRule], machine: Machine, address: Value) 
 
 
 def bound(around: Range, region: Range, address: Value) -> Range:
-    """Less of it: not the region, which does not hold the address."""
+    """Return the range without the region, which does not hold the address."""
     below = both(address < region.lo, region.lo < region.hi)
     above = both(opposite(below), address >= region.hi)
     return Range(select(above, larger(around.lo, region.hi), around.lo),
@@ -128,7 +128,7 @@ def bound(around: Range, region: Range, address: Value) -> Range:
 
 
 def narrow(what: str, around: Range, machine: Machine) -> Range:
-    """What is hidden has one memory type; of the rest, what has the address's."""
+    """Return what has one memory type: all that is hidden; of the rest, what has the address's."""
     if what == "hide":
         return around
     return Range(larger(around.lo, machine.typed.lo), smaller(around.hi, machine.typed.hi))
@@ -139,7 +139,7 @@ def level_size(level: int) -> int:
 
 
 def leaf_fits(choice: Choice, machine: Machine, address: Value, level: int) -> Truth:
-    """Whether a leaf of this level may hold the address."""
+    """Return whether a leaf of this level may hold the address."""
     if level == 1:
         return True
     if choice.what in NO_LEAVES or level > 3:
@@ -150,7 +150,7 @@ def leaf_fits(choice: Choice, machine: Machine, address: Value, level: int) -> T
 
 
 def leaves_fill(choice: Choice, address: Value, level: int) -> Fill:
-    """Every entry of the table that lies whole in the range."""
+    """Return every entry of the table that lies wholly in the range."""
     size = level_size(level)
     start = round_down(address, size * ENTRIES)
     first = larger(start, round_up(choice.range.lo, size))
@@ -158,7 +158,7 @@ def leaves_fill(choice: Choice, address: Value, level: int) -> Fill:
 
 
 def frame_of(choice: Choice, machine: Machine, address: Value) -> Value:
-    """Which physical address a guest-physical one shows."""
+    """Return which physical address a guest-physical one shows."""
     if choice.what == "hide":
         return machine.ones_page
     return address - choice.shift

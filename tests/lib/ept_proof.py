@@ -41,7 +41,7 @@ class Witness:
 
 
 def prove_memory(domain: Domain, list_choices: Chooser = layout.list_choices) -> list[Witness]:
-    """Nothing, or a witness for each rule and page size that fails. `list_choices` is for tests with a fault in it."""
+    """Return a witness for each rule and page size that fails. `list_choices` is for tests with a fault in it."""
     address = z3.BitVec("address", 64)
     machine, given = make_machine(domain.memory)
     found = []
@@ -54,7 +54,7 @@ def prove_memory(domain: Domain, list_choices: Chooser = layout.list_choices) ->
 
 
 def make_machine(rules: Sequence[MemoryRule]) -> tuple[Machine, list[Value]]:
-    """Anything that could be, and what is known of it: what runtime/region.c and the spec promise."""
+    """Return any machine, and what is known of it: what runtime/region.c and the spec promise."""
     names = {rule.region.name: rule.region for rule in rules if rule.region.kind != "all"}
     regions = {name: Range(*z3.BitVecs(f"{name}.lo {name}.hi", 64)) for name in names}
     regions.setdefault("hypervisor", Range(*z3.BitVecs("hypervisor.lo hypervisor.hi", 64)))
@@ -68,7 +68,7 @@ def make_machine(rules: Sequence[MemoryRule]) -> tuple[Machine, list[Value]]:
 
 
 def place(region: Range, base: int, size: int) -> Value:
-    """A fixed region is where the spec says, or empty while its rule sleeps."""
+    """Place a fixed region where the spec says, or nowhere while its rule is inactive."""
     there = z3.And(region.lo == base, region.hi == base + size)
     return z3.Or(there, z3.And(region.lo == 0, region.hi == 0))
 
@@ -76,7 +76,7 @@ def place(region: Range, base: int, size: int) -> Value:
 def refute(
     name: str, choice: Choice, machine: Machine, address: Value, level: int, given: list[Value]
 ) -> Witness | None:
-    """An address at which this rule, with a leaf of this level, shows what it should not."""
+    """Return an address at which this rule, with a leaf of this level, shows what it should not."""
     fits = leaf_fits(choice, machine, address, level)
     if fits is False:
         return None
@@ -93,13 +93,13 @@ def refute(
 
 
 def describe(machine: Machine, address: Value) -> Iterator[Value]:
-    """The address is one, and the stretch of its memory type holds it."""
+    """Describe the address, and the stretch of its memory type that holds it."""
     yield z3.And(address >= 0, address < ADDRESS_END)
     yield z3.And(machine.typed.lo >= 0, machine.typed.hi <= 2 * ADDRESS_END, machine.typed.holds(address))
 
 
 def make_witness(name: str, choice: Choice, machine: Machine, model: z3.ModelRef, size: int) -> Witness:
-    """The numbers that z3 found."""
+    """Return the numbers that z3 found."""
     def number(value: Value) -> int:
         return int(model.eval(value, model_completion=True).as_long())
 
