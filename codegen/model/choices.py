@@ -130,7 +130,7 @@ class ExceptionPolicy:
 
 @dataclass(frozen=True)
 class Switched:
-    """An MSR of which guest and host have separate values; `how`: fields (of the VMCS), list (of MSRs), swap (by us)."""
+    """An MSR with separate values for guest and host; `how`: fields (of the VMCS), list (of MSRs), swap (by us)."""
 
     msr: Msr
     how: str
