@@ -7,6 +7,8 @@ from codegen.diagnostics import Reporter
 from codegen.model.choices import Action, Domain, MemoryRule, Model, MsrRule
 from codegen.model.facts import Msr
 
+WRITES = {"pass": "passed", "try": "written by `try`"}
+
 
 def check_memory(model: Model, domain: Domain, reporter: Reporter) -> None:
     """Check rules in order: the hypervisor is hidden first, no rule overlaps another or comes too late."""
@@ -50,16 +52,13 @@ def overlaps(a: MemoryRule, b: MemoryRule) -> bool:
     return a.region.base < b.region.base + b.region.size and b.region.base < a.region.base + a.region.size
 
 
-HOW = {"pass": "passed", "try": "written by `try`"}
-
-
 def check_guarded(model: Model, domain: Domain, reporter: Reporter) -> None:
     """Report guarded MSRs that are written by `pass` or `try`; reading one is harmless."""
     for msr in model.facts.msrs.values():
         if msr.guarded:
             action = action_for(msr, domain.msr.write, domain.msr.default_write)
-            if action.kind in HOW:
-                errors.guarded_passed(reporter, action.span, msr.name, HOW[action.kind], msr.guarded, msr.span)
+            if action.kind in WRITES:
+                errors.guarded_passed(reporter, action.span, msr.name, WRITES[action.kind], msr.guarded, msr.span)
 
 
 def action_for(msr: Msr, rules: tuple[MsrRule, ...], default: Action) -> Action:
@@ -68,7 +67,7 @@ def action_for(msr: Msr, rules: tuple[MsrRule, ...], default: Action) -> Action:
     found = [one.action for one in near]
     covered = sum(min(one.last, msr.last) - max(one.first, msr.first) + 1 for one in near)
     actions = found if covered == msr.last - msr.first + 1 else [*found, default]
-    return next((one for one in actions if one.kind in HOW), actions[0])
+    return next((one for one in actions if one.kind in WRITES), actions[0])
 
 
 def check_root_port(model: Model, reporter: Reporter) -> None:

@@ -13,6 +13,9 @@ from codegen.language.format_tokens import Line, join_tokens, split_lines
 STEP = 4
 LISTS = ("native", "trap", "pass", "hide", "show")
 ENDS = (";", "{", "}")
+SPREAD = 5  # numbers that differ more in length do not share a column: a range beside a number, an MSR of 0xC0000000
+WHOLE = ("manual", "state")  # tables with one column, whatever its width
+CONTINUES = (";", ",", "else", "where", "=>")
 
 
 @dataclass
@@ -211,11 +214,6 @@ def find_spread(lines: list[Line]) -> set[tuple[int, int]]:
                 if start[0] != number:
                     spread |= {start, (number, at)}
     return spread
-
-
-SPREAD = 5  # numbers that differ more in length do not share a column: a range beside a number, an MSR of 0xC0000000
-WHOLE = ("manual", "state")  # tables with one column, whatever its width
-CONTINUES = (";", ",", "else", "where", "=>")
 
 
 def pad_columns(places: list[Place]) -> dict[int, int]:

@@ -21,6 +21,13 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 COMMENTS = ("doc", "comment")
+TIGHT_BEFORE = (";", ",", ")", "]", ".", "[")
+TIGHT_AFTER = ("(", "[", ".")
+# Before a parenthesis that is no call's.
+WORDS = ("if", "else", "and", "or", "not", "when", "where", "needs", "return", "by", "mirrors", "log", "msr")
+OPERATORS = ("=", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>")
+OPENERS = ("(", "[", ",", ":", "~")
+PARTS_OF_EXITS = ("length", "qualification", "information")
 
 
 @dataclass(frozen=True)
@@ -72,15 +79,6 @@ def make_token(found: re.Match[str]) -> Token:
     words = text.removeprefix(slashes)
     gap = "" if not words or words[0].isspace() else " "
     return Token(kind, f"{slashes}{gap}{words}")
-
-
-TIGHT_BEFORE = (";", ",", ")", "]", ".", "[")
-TIGHT_AFTER = ("(", "[", ".")
-# Before a parenthesis that is no call's.
-WORDS = ("if", "else", "and", "or", "not", "when", "where", "needs", "return", "by", "mirrors", "log", "msr")
-OPERATORS = ("=", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>")
-OPENERS = ("(", "[", ",", ":", "~")
-PARTS_OF_EXITS = ("length", "qualification", "information")
 
 
 def join_tokens(tokens: Sequence[Token], table: str, first: str) -> str:

@@ -58,6 +58,9 @@ WORDS = {
 }
 OPERATORS = {"COMPARE", "BITOR", "AMP", "SHIFT", "SUM", "PRODUCT", "AND", "OR", "LSQB", "DOT", "LPAR"}
 MAX_EXPECTED = 8
+GRAMMAR = Path(__file__).with_name("luv.lark")
+MAX_DEPTH = 100
+WORD = re.compile(r"[A-Za-z0-9_.]+")
 
 
 def say_expected(terminals: Iterable[str]) -> str:
@@ -73,11 +76,6 @@ def say_expected(terminals: Iterable[str]) -> str:
 def word_for(terminal: str) -> str:
     """Return one terminal in words; a keyword stands for itself."""
     return WORDS.get(terminal, f"`{terminal.lower()}`")
-
-
-GRAMMAR = Path(__file__).with_name("luv.lark")
-MAX_DEPTH = 100
-WORD = re.compile(r"[A-Za-z0-9_.]+")
 
 
 @cache

@@ -13,6 +13,12 @@ from lark.tree import Meta
 
 from codegen.source import Name, Span
 
+SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+CITATION = re.compile(r"SDM:\s*((?:[0-9A-Z]+(?:\.[0-9]+)*)(?:\s*,\s*[0-9A-Z]+(?:\.[0-9]+)*)*)")
+SECTION = re.compile(r"[0-9A-Z]+(?:\.[0-9]+)*")
+WIDTH = 120
+Lines = list[str]
+
 
 @dataclass(frozen=True)
 class Number:
@@ -38,11 +44,6 @@ class Doc:
     lines: tuple[str, ...]
     sections: tuple[Name, ...]
     span: Span
-
-
-SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-CITATION = re.compile(r"SDM:\s*((?:[0-9A-Z]+(?:\.[0-9]+)*)(?:\s*,\s*[0-9A-Z]+(?:\.[0-9]+)*)*)")
-SECTION = re.compile(r"[0-9A-Z]+(?:\.[0-9]+)*")
 
 
 class Builder(Transformer[Token, Any]):
@@ -94,10 +95,6 @@ class Builder(Transformer[Token, Any]):
                     span = Span(self.path, (token.line or 0) + index, start + section.start(), len(section[0]))
                     found.append(Name(section[0], span))
         return found
-
-
-WIDTH = 120
-Lines = list[str]
 
 
 def indent(lines: Iterable[str]) -> Lines:

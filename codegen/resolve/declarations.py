@@ -11,6 +11,16 @@ from codegen.language import syntax
 from codegen.model.facts import Doc, Facts
 from codegen.source import Span
 
+C_WORDS = {
+    "NULL", "asm", "auto", "bool", "break", "case", "char", "const", "continue", "cpu", "default", "do",
+    "double", "else", "enum", "extern", "false", "float", "for", "goto", "if", "inline", "int", "long",
+    "register", "restrict", "return", "short", "signed", "size_t", "sizeof", "static", "struct", "switch",
+    "true", "typedef", "typeof", "u16", "u32", "u64", "u8", "union", "unsigned", "void", "volatile", "while",
+}  # fmt: skip
+CITATION = re.compile(r"\s*SDM:.*$")
+ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules", "items")
+Item = tuple[Any, Doc]
+
 
 def declare(table: dict[str, Any], name: syntax.Name, kind: str, value: Any, reporter: Reporter) -> None:
     """Enter a name, or report where it was taken."""
@@ -27,21 +37,10 @@ def check_number(taken: dict[int, Span], number: int, span: Span, what: str, rep
     taken.setdefault(number, span)
 
 
-C_WORDS = {
-    "NULL", "asm", "auto", "bool", "break", "case", "char", "const", "continue", "cpu", "default", "do",
-    "double", "else", "enum", "extern", "false", "float", "for", "goto", "if", "inline", "int", "long",
-    "register", "restrict", "return", "short", "signed", "size_t", "sizeof", "static", "struct", "switch",
-    "true", "typedef", "typeof", "u16", "u32", "u64", "u8", "union", "unsigned", "void", "volatile", "while",
-}  # fmt: skip
-
-
 def check_reserved(name: syntax.Name, kind: str, reporter: Reporter) -> None:
     """Report a name that is a word of C: generated C has it too."""
     if name.text in C_WORDS:
         errors.reserved_name(reporter, name, kind)
-
-
-CITATION = re.compile(r"\s*SDM:.*$")
 
 
 def make_doc(doc: syntax.Doc | None) -> Doc:
@@ -64,9 +63,6 @@ def check_citations(doc: syntax.Doc | None, edition: str, sections: dict[str, st
     for section in doc.sections if doc else ():
         if section.text not in sections:
             errors.unknown_section(reporter, section, edition, sections)
-
-
-ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules", "items")
 
 
 def check_docs(items: list[syntax.Item], facts: Facts, reporter: Reporter) -> None:
@@ -92,9 +88,6 @@ def find_docs(node: Any) -> list[syntax.Doc]:
     entries = [entry for name in ENTRIES for entry in getattr(node, name, None) or ()]
     found = [entry.doc for entry in entries if getattr(entry, "doc", None)]
     return found + [doc for entry in entries for doc in find_docs(entry)]
-
-
-Item = tuple[Any, Doc]
 
 
 def of_kind(items: list[syntax.Item], kind: type) -> list[Item]:

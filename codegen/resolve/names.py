@@ -10,6 +10,8 @@ from codegen.model.facts import Bit, CapabilityTable, ControlWord, Facts, Layout
 from codegen.model.types import BOOL, SCALARS, U64, StructType, scalar_for
 from codegen.resolve.scope import Scope
 
+ENTRY_ROOTS = ("cpuid", *PREDICATES)
+
 
 def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
     """Resolve a local, a constant, an MSR; in facts a VMCS field."""
@@ -44,7 +46,7 @@ def known_roots(scope: Scope) -> list[str]:
     if scope.mode == "fact":
         return ["qualification", "information", "guest", *scope.facts.vmcs]
     if scope.mode == "entry":
-        return [*ROOTS, *scope.facts.vmcs, *scope.facts.words, *scope.facts.capabilities]
+        return [*ENTRY_ROOTS, *scope.facts.vmcs, *scope.facts.words, *scope.facts.capabilities]
     return ["guest", "vmcs", "policy", scope.binder, *scope.externs, *scope.facts.words]
 
 
@@ -185,9 +187,6 @@ def resolve_struct_field(
         errors.unknown_name(scope.reporter, name, f"field of struct `{type.name}`", [one for one, _ in type.fields])
         return None
     return ir.Field(base, name.text, field)
-
-
-ROOTS = ("cpuid", *PREDICATES)
 
 
 def resolve_entry_member(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[ir.Expression | None, bool]:

@@ -13,6 +13,9 @@ from codegen.model.facts import Doc, Facts, Layout
 from codegen.model.types import BOOL, Scalar, StructType, Type
 from codegen.source import Name, Span
 
+LITERAL = Scalar("a number", 0)
+NOTHING = Scalar("nothing", 0)
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -50,10 +53,6 @@ class Scope:
         """Return the scope after `let name = ...`."""
         places = {**self.places, name.text: name.span}
         return replace(self, locals={**self.locals, name.text: type}, places=places)
-
-
-LITERAL = Scalar("a number", 0)
-NOTHING = Scalar("nothing", 0)
 
 
 def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Expression | None:
