@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from codegen.compiler import compile_tree
-from codegen.done import Done
-from codegen.image import verify_image
-from codegen.output import find_stale, publish
-from codegen.stamp import write_stamp
-from codegen.toolchain import build_image
-from codegen.tree import Tree
+from codegen.diagnostics import Done
+from codegen.emit.files import find_stale, publish
+from codegen.image.toolchain import build_image
+from codegen.image.tree import Tree, write_stamp
+from codegen.image.verify import verify_image
+from codegen.language.format import format_text
+from codegen.parse_cache import parse_all
+from codegen.source import SourceFile, load_file
 
 
 def run_gen(tree: Tree) -> Done:
@@ -47,3 +51,33 @@ def run_check(tree: Tree) -> Done:
         names = ", ".join(stale)
         return Done(1, "", f"error[stale]: generated/ is not what spec/ says: {names}; run `build.py gen`")
     return Done(0, "generated/: up to date")
+
+
+def run_format(root: Path, files: Sequence[Path] = (), check: bool = False) -> Done:
+    """Bring files into the one layout; with `check`, status 1 where one is not in it. Status 2 where a file is none."""
+    paths = list(files) or sorted((root / "spec").rglob("*.luv"))
+    missing = [str(path) for path in paths if path.suffix != ".luv" or not path.is_file()]
+    if missing:
+        return Done(2, "", f"build.py: format takes .luv files, and `{missing[0]}` is none")
+    sources = {path: load_file(path, name_file(path, root)) for path in paths}
+    changed = find_unformatted(list(sources.values()), root / "build" / "syntax")
+    if not check:
+        for path, source in sources.items():
+            if source.path in changed:
+                path.write_text(changed[source.path], encoding="utf-8")
+        return Done(0, "\n".join(changed) or "format: nothing changed")
+    lines = [f"error[format]: {name} is not in the one layout; run `build.py format`" for name in changed]
+    return Done(1 if lines else 0, "" if lines else "format: all in the one layout", "\n".join(lines))
+
+
+def find_unformatted(sources: list[SourceFile], cache: Path | None = None) -> dict[str, str]:
+    """Return the text as it should be for each file that differs; SpecError where one does not parse."""
+    parse_all(sources, cache)
+    texts = {one.path: format_text(one.text) for one in sources}
+    return {one.path: texts[one.path] for one in sources if texts[one.path] != one.text}
+
+
+def name_file(path: Path, root: Path) -> str:
+    """Return a file's name in messages: from the root, if it is in there."""
+    whole, root = path.resolve(), root.resolve()
+    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(path)

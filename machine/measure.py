@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from codegen.digest import digest_spec
+from codegen.source import digest_spec
 from machine.bench import compute_figures, measure_boot, read_image
 from machine.costs import Cost, assemble_guest, read_costs
 from machine.figure import Figure

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.digest import digest_spec
+from codegen.source import digest_spec
 from machine.markers import clean_serial
 from machine.paths import ROOT, MachineFault, make_folder
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from codegen.checks import check
-from codegen.checks.controls import split
-from codegen.checks.evaluate import evaluate
-from codegen.checks.exits import POLICY_EVENTS
+from codegen.check import check
+from codegen.check.evaluate import evaluate, split
+from codegen.check.exits import POLICY_EVENTS
 from codegen.diagnostics import Diagnostic, Reporter
 from codegen.model import ir
 from codegen.model.choices import Action, Body, Domain, Handler, Model, MsrRule, Setting, Switched
 from codegen.model.facts import Doc, Facts, Msr
-from codegen.source import Span
-from codegen.syntax import Name
+from codegen.source import Name, Span
 
 HERE = Span("generated.luv", 1, 1, 1)
 STOP = Body((ir.End("stop", None, None, "", HERE),), 0)

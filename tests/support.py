@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from codegen import errors, syntax
-from codegen.compiler import compile_files, parse_all
+from codegen import errors
+from codegen.compiler import compile_files
 from codegen.diagnostics import Reporter, SpecError, render_all
+from codegen.language import syntax
+from codegen.language.parser import parse_file
 from codegen.model.choices import Model
-from codegen.parse import parse_file
+from codegen.parse_cache import parse_all
 from codegen.source import SourceFile, Span, load_file, load_files
 
 TESTS = Path(__file__).parent

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from codegen import syntax
-from codegen.generate.bitmaps import make_io_bitmap, make_msr_bitmap
-from codegen.generate.msr_switch import case_lines
+from codegen.emit.bitmaps import make_io_bitmap, make_msr_bitmap
+from codegen.emit.policies import case_lines
+from codegen.language import syntax
 from codegen.model.choices import Domain
 from codegen.source import SourceFile
 from tests.support import ROOT, compile_small, load_facts, load_spec, parse_text

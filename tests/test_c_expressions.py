@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from codegen.generate.c_body import c_type, expression
+from codegen.emit.c import c_type, expression
 from codegen.model import ir
 from codegen.model.types import BOOL, U8, U16, U32, U64, Scalar, scalar_for
 from tests.support import ROOT

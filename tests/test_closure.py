@@ -13,13 +13,12 @@ from functools import cache
 
 import pytest
 
-from codegen.checks import check
-from codegen.checks.evaluate import msr_reachable, setting_of
+from codegen.check import check
+from codegen.check.evaluate import msr_reachable, setting_of
 from codegen.diagnostics import Diagnostic, Reporter
-from codegen.generate.exit_path import make_exit_path
-from codegen.generate.handlers import make_handlers
-from codegen.generate.requirements import make_requirements
-from codegen.generate.tables import make_tables
+from codegen.emit.exits import make_exit_path, make_handlers
+from codegen.emit.requirements import make_requirements
+from codegen.emit.tables import make_tables
 from codegen.model import ir
 from codegen.model.choices import Domain, Model, Setting
 from codegen.model.facts import CpuidLeaf, Feature

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from codegen import output
 from codegen.cli import main
-from codegen.output import Output, publish
+from codegen.emit import files as output
+from codegen.emit.files import Output, publish
 from tests.support import ROOT
 
 DIGEST = """

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from codegen.cli import main
+from codegen.image.tree import SHARED
 from codegen.source import SourceFile
-from codegen.tree import SHARED
 from tests.support import ROOT, parse_text, say_errors
 
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])

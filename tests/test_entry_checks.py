@@ -9,10 +9,10 @@ from functools import cache
 
 import pytest
 
-from codegen.entry.evaluate import Prediction, Processor, State, find_broken, predict
 from codegen.model.facts import Facts
 from tests.entry.bases import make_able, make_bases, make_plain, make_plain_bases
 from tests.entry.search import Atom, Found, Searcher, draw
+from tests.lib.entry_rules import Prediction, Processor, State, find_broken, predict
 from tests.support import ROOT, TESTS, compile_spec
 
 REGISTERS = ("eax", "ebx", "ecx", "edx")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codegen.generate import generate
+from codegen.emit import generate
 from codegen.source import load_file
 from tests.support import TESTS, compile_small, expect, find_cases
 

@@ -12,7 +12,7 @@ from struct import iter_unpack
 import pytest
 
 from codegen.model.choices import Domain, MemoryRule
-from codegen.proof.layout import (
+from tests.lib.ept_layout import (
     MIB,
     Choice,
     Machine,
@@ -24,7 +24,7 @@ from codegen.proof.layout import (
     list_choices,
     round_down,
 )
-from codegen.proof.memory import prove_memory
+from tests.lib.ept_proof import prove_memory
 from tests.support import ROOT, TESTS, compile_spec
 
 BLOCKS, MAPS, FEW = 4, 250_000, 30_000

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from codegen import syntax
-from codegen.checks import check
+from codegen.check import check
 from codegen.compiler import compile_files
 from codegen.diagnostics import Reporter, SpecError
-from codegen.generate import generate
-from codegen.generate.tables import make_tables
+from codegen.emit import generate
+from codegen.emit.files import find_stale
+from codegen.emit.tables import make_tables
+from codegen.language import syntax
 from codegen.model.choices import Domain, Model, Setting
-from codegen.output import find_stale
 from codegen.source import NOWHERE, SourceFile
 from tests.support import ROOT, compile_spec, load_spec
 

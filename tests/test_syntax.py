@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from codegen.diagnostics import Reporter, SpecError, render
-from codegen.parse import DEEPEST, make_parser, parse_file
+from codegen.language.parser import MAX_DEPTH, WORDS, make_parser, parse_file, word_for
+from codegen.language.syntax import unparse
 from codegen.source import SourceFile, load_file
-from codegen.terminals import WORDS, word_for
-from codegen.unparse import unparse
 from tests.support import ROOT, compile_small, find_cases, load_spec, parse_text, strip_spans
 
 SKIPPED = {"WS", "COMMENT"}
@@ -60,7 +59,7 @@ def say_error(text: str) -> str:
 
 def test_nested_too_deep() -> None:
     for text in ("-" * 5000 + "1", "1" + " + 1" * 5000):
-        assert f"nested more than {DEEPEST} deep" in say_error(f"const A : u32 = {text};")
+        assert f"nested more than {MAX_DEPTH} deep" in say_error(f"const A : u32 = {text};")
 
 
 def test_not_text(tmp_path: Path) -> None:

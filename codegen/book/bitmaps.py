@@ -10,7 +10,7 @@ from codegen.book.page import Page
 from codegen.book.port_picture import draw_ports
 from codegen.book.refs import place, ref, target
 from codegen.book.subject import Subject
-from codegen.generate.bitmaps import has_io_bitmap, make_io_bitmap, make_msr_bitmap
+from codegen.emit.bitmaps import has_io_bitmap, make_io_bitmap, make_msr_bitmap
 from codegen.model.choices import Action, Domain, MsrRule
 
 MSRS_CLOSE = (

@@ -11,11 +11,11 @@ from codegen.book.records import BadRecord, load_records
 from codegen.book.serve import serve
 from codegen.book.site import SiteError, build_site
 from codegen.book.subject import Subject
-from codegen.done import Done
-from codegen.generate import generate
+from codegen.diagnostics import Done
+from codegen.emit import generate
+from codegen.image.tree import Tree
 from codegen.insight.ledger import make_ledgers
 from codegen.insight.reading import read_folder
-from codegen.tree import Tree
 
 
 def read_subject(tree: Tree) -> Subject:

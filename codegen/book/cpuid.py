@@ -7,7 +7,7 @@ from codegen.book.markup import badge, code, heading, hexadecimal, legend, table
 from codegen.book.page import Page
 from codegen.book.refs import place, ref, say_condition, say_doc, target
 from codegen.book.subject import Subject
-from codegen.checks.evaluate import evaluate
+from codegen.check.evaluate import evaluate
 from codegen.model import ir
 from codegen.model.choices import Domain
 from codegen.model.facts import CpuidLeaf, Feature

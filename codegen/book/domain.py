@@ -7,7 +7,7 @@ from codegen.book.markup import badge, code, definitions, hexadecimal, items, ta
 from codegen.book.page import Page
 from codegen.book.refs import place, ref, say_doc
 from codegen.book.subject import Subject
-from codegen.generate.requirements import RequirementList
+from codegen.emit.requirements import RequirementList
 from codegen.model.choices import Domain
 
 # How an MSR is switched, where it is not by fields of the VMCS.

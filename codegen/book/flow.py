@@ -8,7 +8,7 @@ from itertools import groupby
 from codegen.book import svg
 from codegen.book.say import say, say_end, say_statement
 from codegen.model import ir
-from codegen.resolve.cost import cost_of_expression, cost_of_statement
+from codegen.model.cost import cost_of_expression, cost_of_statement
 
 LINE, PAD, SPINE, GAP, ASIDE = 17.0, 9.0, 24.0, 22.0, 52.0
 KINDS = {

@@ -11,7 +11,7 @@ from codegen.book.page import Page
 from codegen.book.refs import anchor, place, say_doc
 from codegen.book.sources import excerpt
 from codegen.book.subject import Subject
-from codegen.generate.hypercalls import ARGUMENT_REGISTERS, MAGIC
+from codegen.emit.hypercalls import ARGUMENT_REGISTERS, MAGIC
 from codegen.model.choices import Hypercall
 
 CALLERS = {

@@ -18,7 +18,7 @@ TYPES = ("u8", "u16", "u32", "u64", "bool", "natural")
 
 def list_keywords() -> list[str]:
     """The words that the grammar knows."""
-    grammar = (Path(__file__).parent.parent / "luv.lark").read_text(encoding="utf-8")
+    grammar = (Path(__file__).parent.parent / "language" / "luv.lark").read_text(encoding="utf-8")
     return sorted(set(re.findall(r'"([a-z][a-z0-9_]*)"', grammar)))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from codegen.book.links import find_faults
 from codegen.book.page import Page
 from codegen.book.pages import make_navigation
-from codegen.output import Output, publish
+from codegen.emit.files import Output, publish
 
 HERE = Path(__file__).parent
 STYLE = "book.css"

@@ -15,7 +15,7 @@ from codegen.book.records import Cost
 from codegen.book.refs import place, ref
 from codegen.book.sources import excerpt
 from codegen.book.subject import Subject
-from codegen.generate.msr_switch import action_lines
+from codegen.emit.policies import action_lines
 from codegen.model.choices import Action, Body, Domain
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from codegen.checks.evaluate import evaluate
+from codegen.check.evaluate import evaluate
 from codegen.insight.words import say_action
 from codegen.model import ir
 from codegen.model.choices import Action, Body, Domain, Extern, Hypercall, IoRule, Model, MsrRule

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from codegen.diagnostics import render_all
-from codegen.done import Done
+from codegen.diagnostics import Done, render_all
 from codegen.insight.audit import make_page
 from codegen.insight.diff import GAIN, compare, write_changes
 from codegen.insight.explain import explain

@@ -7,17 +7,15 @@ import time
 from pathlib import Path
 
 from codegen.compiler import compile_sources
-from codegen.done import Done
-from codegen.generate import generate
-from codegen.image import verify_image
+from codegen.diagnostics import Done
+from codegen.emit import generate
+from codegen.emit.files import Output, header_comment, publish, render
+from codegen.image.toolchain import build_image
+from codegen.image.tree import InstrumentedTree, write_stamp
+from codegen.image.verify import verify_image
 from codegen.insight.arms import Arm, instrument
 from codegen.model.choices import Model
-from codegen.output import Output, publish
-from codegen.render import header_comment, render
 from codegen.source import load_file, load_files
-from codegen.stamp import write_stamp
-from codegen.toolchain import build_image
-from codegen.tree import InstrumentedTree
 
 EXTRA = Path(__file__).with_name("instrument.luv")
 

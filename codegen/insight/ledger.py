@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from codegen.checks.evaluate import evaluate
+from codegen.check.evaluate import evaluate
 from codegen.insight.reading import Reading
 from codegen.insight.reasons import Reason, find_reasons, rests_on_refusal
 from codegen.insight.words import outcomes_of, outcomes_of_action, say_condition

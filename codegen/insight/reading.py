@@ -8,13 +8,12 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.checks import check
-from codegen.compiler import parse_each
+from codegen.check import check
 from codegen.diagnostics import Reporter, SpecError
-from codegen.digest import digest_sources
 from codegen.model.choices import Model
+from codegen.parse_cache import parse_each
 from codegen.resolve.spec import resolve_spec
-from codegen.source import SourceFile, load_files
+from codegen.source import SourceFile, digest_sources, load_files
 
 
 class BadArgument(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from codegen.checks.evaluate import evaluate, explain, setting_of
+from codegen.check.evaluate import evaluate, explain, setting_of
 from codegen.model import ir
 from codegen.model.choices import Domain, Model
 from codegen.model.facts import Exit

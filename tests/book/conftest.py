@@ -6,7 +6,7 @@ from codegen.book.command import read_subject
 from codegen.book.page import Page
 from codegen.book.pages import make_pages
 from codegen.book.subject import Subject
-from codegen.tree import Tree
+from codegen.image.tree import Tree
 from tests.support import ROOT
 
 

@@ -9,7 +9,7 @@ from codegen.book.page import Page
 from codegen.book.pages import make_navigation, make_pages
 from codegen.book.refs import PAGES, anchor
 from codegen.book.subject import Subject
-from codegen.generate import generate
+from codegen.emit import generate
 from codegen.insight.ledger import STATUSES, make_ledger
 from codegen.source import load_file
 from tests.support import ROOT, TESTS, compile_small, find_cases, load_facts

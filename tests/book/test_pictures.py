@@ -10,7 +10,7 @@ from codegen.book.port_picture import leaves
 from codegen.book.runtime import list_bodies
 from codegen.book.say import say_end
 from codegen.book.subject import Subject
-from codegen.generate.bitmaps import make_io_bitmap, make_msr_bitmap
+from codegen.emit.bitmaps import make_io_bitmap, make_msr_bitmap
 from codegen.insight.words import walk
 from codegen.model import ir
 

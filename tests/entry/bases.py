@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from codegen.entry.evaluate import Processor
 from codegen.model.facts import Facts
+from tests.lib.entry_rules import Processor
 
 NO_LINK = (1 << 64) - 1
 FLAT = 0xFFFFFFFF

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from codegen.entry.evaluate import Processor
+from tests.lib.entry_rules import Processor
 
 SKYLAKE = Processor(40, 48, {
     "IA32_VMX_BASIC": 0xD810000000002B, "IA32_VMX_MISC": 0x600401E0, "IA32_EFER": 0x500,

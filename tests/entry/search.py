@@ -6,10 +6,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 
-from codegen.entry.evaluate import Processor, State, evaluate, rule_holds
 from codegen.model import ir
 from codegen.model.entry_checks import EntryRule
 from codegen.model.facts import Facts, VmcsField
+from tests.lib.entry_rules import Processor, State, evaluate, rule_holds
 
 ROUNDS, STEPS = 3, 150
 OTHER_SIDE, IDLE = 1000, 100

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from codegen.entry.evaluate import Processor, State, predict
 from codegen.model.facts import Facts
 from tests.entry.bases import make_bases
 from tests.entry.search import Searcher
+from tests.lib.entry_rules import Processor, State, predict
 
 PAGE_TABLES, EPT_TABLES, VIRTUAL_APIC = 0x60000, 0x400000, 0x404000  # the kit's, and those of entry.c
 TIMER = 1 << 6

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from codegen.cli import main
-from codegen.format import format_text
-from codegen.format.tokens import split_lines
+from codegen.language.format import format_text
+from codegen.language.format_tokens import split_lines
 from codegen.source import load_files
 from tests.support import ROOT
 

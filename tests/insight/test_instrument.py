@@ -11,11 +11,11 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from codegen.cli import main
-from codegen.generate import generate
+from codegen.emit import generate
+from codegen.emit.files import find_stale
+from codegen.image.tree import SHARED
 from codegen.insight.arms import instrument, list_arms
 from codegen.insight.reading import Reading
-from codegen.output import find_stale
-from codegen.tree import SHARED
 from tests.insight.trees import share_syntax
 from tests.support import ROOT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from codegen.generate.c_body import statements
+from codegen.emit.statements import statements
 from codegen.insight.access import io_action, msr_action
 from codegen.insight.diff.change import Change, rank
 from codegen.insight.words import outcomes_of_action, say_action

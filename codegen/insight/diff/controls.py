@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.checks.evaluate import setting_of
+from codegen.check.evaluate import setting_of
 from codegen.insight.diff.change import CHANGE, GAIN, LOSS, Change
 from codegen.model.choices import Domain, Model
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.generate.c_body import statements
+from codegen.emit.statements import statements
 from codegen.insight.diff.change import CHANGE, GAIN, LOSS, Change
 from codegen.insight.ledger import Row, make_ledger
 from codegen.insight.words import outcomes_of, say_list, say_place

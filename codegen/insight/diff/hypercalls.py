@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.generate.c_body import statements
+from codegen.emit.statements import statements
 from codegen.insight.diff.change import CHANGE, GAIN, LOSS, Change
 from codegen.model.choices import Hypercall, Model
 

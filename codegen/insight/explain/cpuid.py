@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from codegen.checks.evaluate import evaluate
-from codegen.generate.cpuid import feature_mask, subleaf_test
+from codegen.check.evaluate import evaluate
+from codegen.emit.cpuid import feature_mask, subleaf_test
 from codegen.insight.explain.context import Context
 from codegen.insight.explain.find import find_named
 from codegen.insight.explain.page import Page, shorten

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.checks.evaluate import setting_of
+from codegen.check.evaluate import setting_of
 from codegen.insight.explain.context import Context
 from codegen.insight.explain.find import find_named, read_number, unknown
 from codegen.insight.explain.page import Page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from codegen.generate.bitmaps import make_io_bitmap, make_msr_bitmap
+from codegen.emit.bitmaps import make_io_bitmap, make_msr_bitmap
 from codegen.insight.access import io_action, msr_action
 from codegen.insight.explain.context import Context
 from codegen.insight.explain.find import read_number, unknown
