@@ -14,7 +14,7 @@ from machine.paths import GENERATED, ROOT
 pytestmark = pytest.mark.long  # it wants Debian's libzydis-dev, which only `build.py test` installs
 
 HERE = Path(__file__).resolve().parent / "backend"
-FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-iquote", LIBRARY, "-iquote", HERE,
+FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{LIBRARY}", "-iquote", HERE,
          f"-I{GENERATED}", f"-I{ROOT}")
 
 

@@ -17,7 +17,7 @@ from codegen.insight.reading import Reading
 from codegen.output import find_stale
 from codegen.tree import SHARED
 from tests.insight.trees import share_syntax
-from tests.support import ROOT
+from tests.lib.support import ROOT
 
 
 def test_every_arm_counts_itself_once(real: Reading) -> None:

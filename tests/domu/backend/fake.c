@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "gate.h"
+#include "luvalley/hypercall.h"
 
 #define FRAME (2ull << 20)
 #define RIGHTS 7u

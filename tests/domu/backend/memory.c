@@ -9,7 +9,7 @@
 
 #include "fake.h"
 #include "tests.h"
-#include "vm.h"
+#include "api/vm.h"
 
 #define PAGE_BYTES 4096ull
 #define MIB (1ull << 20)

@@ -1,0 +1,180 @@
+#include "emulator/play.h"
+
+#define CF 0x1ull
+#define PF 0x4ull
+#define AF 0x10ull
+#define ZF 0x40ull
+#define SF 0x80ull
+#define OF 0x800ull
+#define STATUS (CF | PF | AF | ZF | SF | OF)
+
+/* --- Flags --- */
+
+void set_flags(struct play *play, uint64_t mask, uint64_t flags)
+{
+    play->registers.rflags = (play->registers.rflags & ~mask) | (flags & mask);
+}
+
+static bool get_top(uint64_t value, unsigned size)
+{
+    return value >> (size * 8 - 1) & 1;
+}
+
+/* ZF, SF and PF follow from the result alone. */
+static uint64_t get_result_flags(uint64_t result, unsigned size)
+{
+    bool even = !(__builtin_popcount((uint8_t)result) & 1);
+
+    return (cut(result, size) ? 0 : ZF) | (get_top(result, size) ? SF : 0) | (even ? PF : 0);
+}
+
+static uint64_t add(struct play *play, uint64_t one, uint64_t other, bool carry, unsigned size, uint64_t mask)
+{
+    uint64_t result = cut(one + other + carry, size), carries = (one & other) | ((one | other) & ~result);
+    uint64_t flags = get_result_flags(result, size) | ((one ^ other ^ result) & AF);
+
+    flags |= (get_top(carries, size) ? CF : 0) | (get_top((one ^ result) & (other ^ result), size) ? OF : 0);
+    set_flags(play, mask, flags);
+    return result;
+}
+
+static uint64_t subtract(struct play *play, uint64_t one, uint64_t other, bool borrow, unsigned size, uint64_t mask)
+{
+    uint64_t result = cut(one - other - borrow, size), borrows = (~one & other) | (~(one ^ other) & result);
+    uint64_t flags = get_result_flags(result, size) | ((one ^ other ^ result) & AF);
+
+    flags |= (get_top(borrows, size) ? CF : 0) | (get_top((one ^ other) & (one ^ result), size) ? OF : 0);
+    set_flags(play, mask, flags);
+    return result;
+}
+
+uint64_t set_logic(struct play *play, uint64_t result, unsigned size)
+{
+    set_flags(play, STATUS, get_result_flags(result, size));
+    return result;
+}
+
+/* --- Two operands --- */
+
+static void do_two(struct play *play)
+{
+    unsigned size = get_size(play, 0);
+    uint64_t one = read_operand(play, 0), other = cut(read_operand(play, 1), size);
+    bool carry = play->registers.rflags & CF;
+
+    switch (play->mnemonic) {
+    case ZYDIS_MNEMONIC_ADD: write_operand(play, 0, add(play, one, other, false, size, STATUS)); break;
+    case ZYDIS_MNEMONIC_ADC: write_operand(play, 0, add(play, one, other, carry, size, STATUS)); break;
+    case ZYDIS_MNEMONIC_SUB: write_operand(play, 0, subtract(play, one, other, false, size, STATUS)); break;
+    case ZYDIS_MNEMONIC_SBB: write_operand(play, 0, subtract(play, one, other, carry, size, STATUS)); break;
+    case ZYDIS_MNEMONIC_AND: write_operand(play, 0, set_logic(play, one & other, size)); break;
+    case ZYDIS_MNEMONIC_OR: write_operand(play, 0, set_logic(play, one | other, size)); break;
+    case ZYDIS_MNEMONIC_XOR: write_operand(play, 0, set_logic(play, one ^ other, size)); break;
+    case ZYDIS_MNEMONIC_CMP: subtract(play, one, other, false, size, STATUS); break;
+    default: set_logic(play, one & other, size); break; /* TEST */
+    }
+}
+
+/* --- One operand --- */
+
+static void do_one(struct play *play)
+{
+    unsigned size = get_size(play, 0);
+    uint64_t value = read_operand(play, 0);
+
+    switch (play->mnemonic) {
+    case ZYDIS_MNEMONIC_INC: write_operand(play, 0, add(play, value, 1, false, size, STATUS & ~CF)); break;
+    case ZYDIS_MNEMONIC_DEC: write_operand(play, 0, subtract(play, value, 1, false, size, STATUS & ~CF)); break;
+    case ZYDIS_MNEMONIC_NEG: write_operand(play, 0, subtract(play, 0, value, false, size, STATUS)); break;
+    default: write_operand(play, 0, ~value); break; /* NOT */
+    }
+}
+
+/* --- Exchanges --- */
+
+static void exchange(struct play *play)
+{
+    uint64_t one = read_operand(play, 0), other = read_operand(play, 1);
+
+    write_operand(play, 0, other);
+    write_operand(play, 1, one);
+}
+
+static void exchange_add(struct play *play)
+{
+    uint64_t one = read_operand(play, 0), other = read_operand(play, 1);
+
+    write_operand(play, 0, add(play, one, other, false, get_size(play, 0), STATUS));
+    write_operand(play, 1, one);
+}
+
+/* The destination is written in both cases. SDM: CMPXCHG */
+static void compare_exchange(struct play *play)
+{
+    unsigned size = get_size(play, 0);
+    uint64_t found = read_operand(play, 0), *accumulator = get_register(play, 0);
+    bool equal = cut(*accumulator, size) == found;
+
+    subtract(play, cut(*accumulator, size), found, false, size, STATUS);
+    write_operand(play, 0, equal ? read_operand(play, 1) : found);
+    if (equal)
+        return;
+    if (size == 4)
+        *accumulator = found;
+    else
+        *accumulator = (*accumulator & ~cut(~0ull, size)) | found;
+}
+
+/* --- Bits: an index in a register may lie outside the operand, which then moves. SDM: BT --- */
+
+static uint64_t change_bit(ZydisMnemonic mnemonic, uint64_t value, uint64_t bit)
+{
+    switch (mnemonic) {
+    case ZYDIS_MNEMONIC_BTS: return value | bit;
+    case ZYDIS_MNEMONIC_BTR: return value & ~bit;
+    case ZYDIS_MNEMONIC_BTC: return value ^ bit;
+    default: return value;
+    }
+}
+
+static void do_bit(struct play *play)
+{
+    unsigned size = get_size(play, 0), bits = size * 8;
+    int64_t index = extend(read_operand(play, 1), size);
+    bool far = play->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER && play->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+    uint64_t value, bit = 1ull << ((uint64_t)index & (bits - 1));
+
+    if (far)
+        play->shift = (index >> __builtin_ctz(bits)) * (int64_t)size;
+    value = read_operand(play, 0);
+    set_flags(play, CF, value & bit ? CF : 0);
+    if (play->mnemonic != ZYDIS_MNEMONIC_BT)
+        write_operand(play, 0, change_bit(play->mnemonic, value, bit));
+}
+
+bool do_arithmetic(struct play *play)
+{
+    switch (play->mnemonic) {
+    case ZYDIS_MNEMONIC_ADD:
+    case ZYDIS_MNEMONIC_ADC:
+    case ZYDIS_MNEMONIC_SUB:
+    case ZYDIS_MNEMONIC_SBB:
+    case ZYDIS_MNEMONIC_AND:
+    case ZYDIS_MNEMONIC_OR:
+    case ZYDIS_MNEMONIC_XOR:
+    case ZYDIS_MNEMONIC_CMP:
+    case ZYDIS_MNEMONIC_TEST: do_two(play); return true;
+    case ZYDIS_MNEMONIC_INC:
+    case ZYDIS_MNEMONIC_DEC:
+    case ZYDIS_MNEMONIC_NEG:
+    case ZYDIS_MNEMONIC_NOT: do_one(play); return true;
+    case ZYDIS_MNEMONIC_XCHG: exchange(play); return true;
+    case ZYDIS_MNEMONIC_XADD: exchange_add(play); return true;
+    case ZYDIS_MNEMONIC_CMPXCHG: compare_exchange(play); return true;
+    case ZYDIS_MNEMONIC_BT:
+    case ZYDIS_MNEMONIC_BTS:
+    case ZYDIS_MNEMONIC_BTR:
+    case ZYDIS_MNEMONIC_BTC: do_bit(play); return true;
+    default: return false;
+    }
+}
