@@ -65,7 +65,7 @@ struct backend {
     void (*answer_cpuid)(struct vcpu *vcpu, const uint32_t registers[4]);
     bool (*can_interrupt)(struct vcpu *vcpu);  /* IF, shadows and events in flight permit one now */
     void (*interrupt)(struct vcpu *vcpu, uint8_t vector);
-    void (*want_window)(struct vcpu *vcpu, bool wanted);
+    void (*request_window)(struct vcpu *vcpu, bool wanted);
     void (*nmi)(struct vcpu *vcpu);
 };
 

@@ -40,7 +40,7 @@ static void ask_memory(struct vcpu *vcpu)
 bool do_access(struct vcpu *vcpu)
 {
     if (do_here(vcpu)) {
-        beneath(vcpu)->answer_access(vcpu);
+        backend(vcpu)->answer_access(vcpu);
         return true;
     }
     vcpu->access.asked = true;
@@ -56,5 +56,5 @@ void finish_access(struct vcpu *vcpu)
     if (!vcpu->access.asked)
         return;
     vcpu->access.asked = false;
-    beneath(vcpu)->answer_access(vcpu);
+    backend(vcpu)->answer_access(vcpu);
 }

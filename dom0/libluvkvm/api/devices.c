@@ -38,7 +38,7 @@ static long add_ioeventfd(struct vm *vm, const struct kvm_ioeventfd *request)
     for (uint32_t i = 0; i < vm->ioeventfd_count; i++)
         if (is_same(&vm->ioeventfds[i].request, request))
             return -EEXIST;
-    if (vm->ioeventfd_count == MOST_IOEVENTFDS)
+    if (vm->ioeventfd_count == MAX_IOEVENTFDS)
         return -ENOSPC;
     event = fcntl(request->fd, F_DUPFD_CLOEXEC, 0);
     if (event < 0)
@@ -77,7 +77,7 @@ static bool matches(const struct kvm_ioeventfd *event, const struct access *acce
     return !(event->flags & KVM_IOEVENTFD_FLAG_DATAMATCH) || event->datamatch == value;
 }
 
-static APART bool signal_listed(struct vm *vm, const struct access *access)
+static noinline bool signal_listed(struct vm *vm, const struct access *access)
 {
     const uint64_t one = 1;
     bool found = false;
@@ -111,7 +111,7 @@ long set_zone(struct vm *vm, const struct kvm_coalesced_mmio_zone *zone, bool ad
     if (zone->pio)
         return -EINVAL;
     pthread_rwlock_wrlock(&vm->lock);
-    if (add && vm->zone_count < MOST_ZONES)
+    if (add && vm->zone_count < MAX_ZONES)
         vm->zones[vm->zone_count++] = *zone;
     else if (add)
         result = -ENOSPC;
@@ -139,7 +139,7 @@ static bool put_in_ring(struct kvm_coalesced_mmio_ring *ring, const struct acces
     return true;
 }
 
-static APART bool coalesce_zoned(struct vm *vm, const struct access *access)
+static noinline bool coalesce_zoned(struct vm *vm, const struct access *access)
 {
     bool found = false;
 

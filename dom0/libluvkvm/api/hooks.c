@@ -103,9 +103,9 @@ static void *map_object(int fd, void *address, size_t size, int protection, int 
     struct object object = find_object(fd);
     struct vcpu *vcpu = object.self;
 
-    if (object.kind != OBJECT_VCPU || !beneath(vcpu)->map_vcpu || offset)
+    if (object.kind != OBJECT_VCPU || !backend(vcpu)->map_vcpu || offset)
         return NULL;
-    return beneath(vcpu)->map_vcpu(vcpu, address, size, protection, flags);
+    return backend(vcpu)->map_vcpu(vcpu, address, size, protection, flags);
 }
 
 static void *map_any(void *address, size_t size, int protection, int flags, int fd, off_t offset)
@@ -139,7 +139,7 @@ EXPORT int munmap(void *address, size_t size)
     return (int)syscall(SYS_munmap, address, size);
 }
 
-static APART long answer(struct object object, unsigned long request, void *argument)
+static noinline long answer(struct object object, unsigned long request, void *argument)
 {
     switch (object.kind) {
     case OBJECT_VCPU: return answer_vcpu(object.self, request, argument);

@@ -59,7 +59,7 @@ static long add_irqfd(struct vm *vm, const struct kvm_irqfd *request)
 
     if (error)
         return error;
-    if (vm->irqfd_count == MOST_IRQFDS)
+    if (vm->irqfd_count == MAX_IRQFDS)
         return -ENOSPC;
     if (epoll_ctl(vm->irqfd_epoll, EPOLL_CTL_ADD, (int)request->fd, &event))
         return errno == EEXIST ? -EBUSY : -errno;

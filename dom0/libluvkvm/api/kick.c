@@ -46,7 +46,7 @@ static void create_timer(struct vcpu *vcpu)
         log_line("a processor's timer cannot be made: its guest will hang");
 }
 
-static APART void take_thread(struct vcpu *vcpu)
+static noinline void take_thread(struct vcpu *vcpu)
 {
     sigset_t kick;
 
@@ -89,18 +89,18 @@ void release_signals(const sigset_t *open)
     pthread_sigmask(SIG_SETMASK, open, NULL);
 }
 
-bool is_exit_wanted(const struct vcpu *vcpu)
+bool is_exit_requested(const struct vcpu *vcpu)
 {
     return *(volatile const uint8_t *)&vcpu->run->immediate_exit & (uint8_t)~KICKED;
 }
 
-APART void wait_for_kick(struct vcpu *vcpu)
+noinline void wait_for_kick(struct vcpu *vcpu)
 {
     sigset_t open;
 
     hold_signals(&open);
     atomic_store(&vcpu->reachable, true);
-    if (!atomic_load(&vcpu->work) && !is_exit_wanted(vcpu))
+    if (!atomic_load(&vcpu->work) && !is_exit_requested(vcpu))
         sigsuspend(&open);
     atomic_store(&vcpu->reachable, false);
     release_signals(&open);

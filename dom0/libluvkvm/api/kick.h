@@ -23,4 +23,4 @@ void release_signals(const sigset_t *open);
 void wait_for_kick(struct vcpu *vcpu);
 
 /* Does the VMM want KVM_RUN to return? */
-bool is_exit_wanted(const struct vcpu *vcpu);
+bool is_exit_requested(const struct vcpu *vcpu);

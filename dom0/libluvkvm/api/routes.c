@@ -11,7 +11,7 @@ long set_routes(struct vm *vm, const struct kvm_irq_routing *routes)
     size_t size = routes->nr * sizeof *routes->entries;
     struct kvm_irq_routing_entry *copy, *old;
 
-    if (routes->nr > MOST_ROUTES || routes->flags)
+    if (routes->nr > MAX_ROUTES || routes->flags)
         return -EINVAL;
     copy = malloc(size ? size : 1);
     if (!copy)

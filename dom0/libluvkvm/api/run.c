@@ -7,7 +7,7 @@
 #include "cpu/startup.h"
 #include "api/vcpu.h"
 
-#define MOST_NMIS 2 /* one that is taken, one that waits: further ones are none. SDM: 6.7.1 */
+#define MAX_NMIS 2 /* one that is taken, one that waits: further ones are none. SDM: 6.7.1 */
 
 enum next { AGAIN, TO_USER };
 
@@ -21,16 +21,16 @@ static bool has_flag(struct vcpu *vcpu)
 /* Does the VMM's PIC reach this processor at all? */
 static bool is_pic_open(struct vcpu *vcpu)
 {
-    return vcpu->external < 0 && (!vcpu->vm->split || apic_takes_pic(vcpu));
+    return vcpu->external < 0 && (!vcpu->vm->split || apic_accepts_pic(vcpu));
 }
 
-static APART bool may_interrupt(struct vcpu *vcpu)
+static noinline bool may_interrupt(struct vcpu *vcpu)
 {
-    return is_pic_open(vcpu) && beneath(vcpu)->can_interrupt(vcpu);
+    return is_pic_open(vcpu) && backend(vcpu)->can_interrupt(vcpu);
 }
 
 /* May it give a vector now? */
-static bool may_take_pic(struct vcpu *vcpu)
+static bool can_accept_pic(struct vcpu *vcpu)
 {
     return has_flag(vcpu) && may_interrupt(vcpu);
 }
@@ -42,29 +42,29 @@ static int find_vector(struct vcpu *vcpu)
     return vcpu->vm->split ? apic_find(vcpu) : -1;
 }
 
-static void take_vector(struct vcpu *vcpu, int vector)
+static void inject_vector(struct vcpu *vcpu, int vector)
 {
     if (vcpu->external >= 0)
         vcpu->external = -1;
     else
-        apic_take(vcpu, (uint8_t)vector);
-    beneath(vcpu)->interrupt(vcpu, (uint8_t)vector);
+        apic_acknowledge(vcpu, (uint8_t)vector);
+    backend(vcpu)->interrupt(vcpu, (uint8_t)vector);
 }
 
 /* Give the highest interrupt if the guest can take it; ask for a window if one has to wait. */
-static void give_interrupts(struct vcpu *vcpu)
+static void inject_interrupts(struct vcpu *vcpu)
 {
     int vector = find_vector(vcpu);
 
-    if (vector >= 0 && beneath(vcpu)->can_interrupt(vcpu)) {
-        take_vector(vcpu, vector);
+    if (vector >= 0 && backend(vcpu)->can_interrupt(vcpu)) {
+        inject_vector(vcpu, vector);
         vector = find_vector(vcpu);
     }
-    beneath(vcpu)->want_window(vcpu, vector >= 0 || (vcpu->run->request_interrupt_window && is_pic_open(vcpu)));
+    backend(vcpu)->request_window(vcpu, vector >= 0 || (vcpu->run->request_interrupt_window && is_pic_open(vcpu)));
 }
 
 /* What others left for this processor. */
-static APART void do_work(struct vcpu *vcpu)
+static noinline void do_work(struct vcpu *vcpu)
 {
     atomic_store(&vcpu->work, false);
     if (vcpu->vm->split) {
@@ -73,40 +73,40 @@ static APART void do_work(struct vcpu *vcpu)
     }
     if (vcpu->state != KVM_MP_STATE_RUNNABLE && vcpu->state != KVM_MP_STATE_HALTED)
         return;
-    for (uint32_t left = atomic_exchange(&vcpu->nmis, 0), i = 0; i < left && i < MOST_NMIS; i++) {
+    for (uint32_t left = atomic_exchange(&vcpu->nmis, 0), i = 0; i < left && i < MAX_NMIS; i++) {
         vcpu->state = KVM_MP_STATE_RUNNABLE;
-        beneath(vcpu)->nmi(vcpu);
+        backend(vcpu)->nmi(vcpu);
     }
     if (vcpu->state == KVM_MP_STATE_HALTED && has_flag(vcpu) && find_vector(vcpu) >= 0)
         vcpu->state = KVM_MP_STATE_RUNNABLE;
-    give_interrupts(vcpu);
+    inject_interrupts(vcpu);
 }
 
 /* --- Exits --- */
 
-static APART enum next answer_msr_read(struct vcpu *vcpu)
+static noinline enum next answer_msr_read(struct vcpu *vcpu)
 {
     uint64_t value = 0;
     bool fault = !read_msr(vcpu, vcpu->msr.index, &value);
 
-    beneath(vcpu)->answer_msr(vcpu, value, fault);
+    backend(vcpu)->answer_msr(vcpu, value, fault);
     return AGAIN;
 }
 
-static APART enum next answer_msr_write(struct vcpu *vcpu)
+static noinline enum next answer_msr_write(struct vcpu *vcpu)
 {
     bool fault = !write_msr(vcpu, vcpu->msr.index, vcpu->msr.data);
 
-    beneath(vcpu)->answer_msr(vcpu, 0, fault);
+    backend(vcpu)->answer_msr(vcpu, 0, fault);
     return AGAIN;
 }
 
-static APART enum next answer_cpuid(struct vcpu *vcpu)
+static noinline enum next answer_cpuid(struct vcpu *vcpu)
 {
     uint32_t registers[4];
 
     answer_leaf(vcpu, vcpu->leaf, vcpu->subleaf, registers);
-    beneath(vcpu)->answer_cpuid(vcpu, registers);
+    backend(vcpu)->answer_cpuid(vcpu, registers);
     return AGAIN;
 }
 
@@ -122,10 +122,10 @@ static enum next halt(struct vcpu *vcpu)
     return TO_USER;
 }
 
-static APART enum next open_window(struct vcpu *vcpu)
+static noinline enum next open_window(struct vcpu *vcpu)
 {
     atomic_store(&vcpu->work, true);
-    if (!vcpu->run->request_interrupt_window || !may_take_pic(vcpu))
+    if (!vcpu->run->request_interrupt_window || !can_accept_pic(vcpu))
         return AGAIN;
     vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
     return TO_USER;
@@ -159,7 +159,7 @@ static enum next answer_exit(struct vcpu *vcpu, enum exit_kind kind)
 /* What the VMM reads in kvm_run behind every KVM_RUN. */
 static long leave(struct vcpu *vcpu, long result)
 {
-    vcpu->run->ready_for_interrupt_injection = may_take_pic(vcpu);
+    vcpu->run->ready_for_interrupt_injection = can_accept_pic(vcpu);
     vcpu->run->cr8 = apic_get_cr8(vcpu);
     vcpu->run->apic_base = vcpu->apic.base;
     vcpu->run->flags = 0;
@@ -167,7 +167,7 @@ static long leave(struct vcpu *vcpu, long result)
 }
 
 /* The VMM's IOAPIC waits for the end of a level-triggered interrupt. */
-static bool owes_eoi(struct vcpu *vcpu)
+static bool report_pending_eoi(struct vcpu *vcpu)
 {
     if (vcpu->eoi < 0)
         return false;
@@ -182,8 +182,8 @@ static enum exit_kind go_round(struct vcpu *vcpu)
 {
     if (atomic_load(&vcpu->work))
         do_work(vcpu);
-    if (vcpu->state == KVM_MP_STATE_RUNNABLE || is_exit_wanted(vcpu))
-        return beneath(vcpu)->run(vcpu);
+    if (vcpu->state == KVM_MP_STATE_RUNNABLE || is_exit_requested(vcpu))
+        return backend(vcpu)->run(vcpu);
     wait_for_kick(vcpu);
     return EXIT_INTERRUPTED;
 }
@@ -199,20 +199,20 @@ static void begin(struct vcpu *vcpu)
     vcpu->window = vcpu->run->request_interrupt_window;
 }
 
-APART long run_vcpu(struct vcpu *vcpu)
+noinline long run_vcpu(struct vcpu *vcpu)
 {
     begin(vcpu);
     for (;;) {
         enum exit_kind kind;
 
-        if (owes_eoi(vcpu))
+        if (report_pending_eoi(vcpu))
             return leave(vcpu, 0);
         kind = go_round(vcpu);
         if (kind == EXIT_ERROR)
             return leave(vcpu, vcpu->error);
         if (answer_exit(vcpu, kind) == TO_USER)
             return leave(vcpu, 0);
-        if (kind == EXIT_INTERRUPTED && is_exit_wanted(vcpu)) {
+        if (kind == EXIT_INTERRUPTED && is_exit_requested(vcpu)) {
             vcpu->run->exit_reason = KVM_EXIT_INTR;
             return leave(vcpu, -EINTR);
         }

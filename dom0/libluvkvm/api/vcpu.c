@@ -66,7 +66,7 @@ long create_vcpu(struct vm *vm, uint32_t id)
     struct vcpu *vcpu;
     long error;
 
-    if (id >= MOST_VCPUS || vm->vcpu_count == MOST_VCPUS)
+    if (id >= MAX_VCPUS || vm->vcpu_count == MAX_VCPUS)
         return -EINVAL;
     if (is_taken(vm, id))
         return -EEXIST;
@@ -87,14 +87,14 @@ long create_vcpu(struct vm *vm, uint32_t id)
 /* Its id stays taken, as long as the VM lives: KVM does the same. */
 void destroy_vcpu(struct vcpu *vcpu)
 {
-    beneath(vcpu)->destroy_vcpu(vcpu);
+    backend(vcpu)->destroy_vcpu(vcpu);
 }
 
 /* --- State --- */
 
 static long get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
 {
-    long error = beneath(vcpu)->get_state(vcpu, STATE_SREGS, sregs);
+    long error = backend(vcpu)->get_state(vcpu, STATE_SREGS, sregs);
 
     sregs->apic_base = vcpu->apic.base;
     sregs->cr8 = apic_get_cr8(vcpu);
@@ -110,7 +110,7 @@ static long set_sregs(struct vcpu *vcpu, const struct kvm_sregs *given)
         vcpu->apic.base = sregs.apic_base;
     apic_set_cr8(vcpu, (uint8_t)sregs.cr8);
     sregs.apic_base &= ~(uint64_t)APIC_BASE_X2;
-    error = beneath(vcpu)->set_state(vcpu, STATE_SREGS, &sregs);
+    error = backend(vcpu)->set_state(vcpu, STATE_SREGS, &sregs);
     atomic_store(&vcpu->work, true);
     return error;
 }
@@ -120,7 +120,7 @@ static long get_events(struct vcpu *vcpu, struct kvm_vcpu_events *events)
     long error;
 
     memset(events, 0, sizeof *events);
-    error = beneath(vcpu)->get_state(vcpu, STATE_EVENTS, events);
+    error = backend(vcpu)->get_state(vcpu, STATE_EVENTS, events);
     events->nmi.pending |= atomic_load(&vcpu->nmis) != 0;
     events->sipi_vector = (uint32_t)atomic_load(&vcpu->apic.sipi) & 0xFF;
     events->flags &= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
@@ -134,7 +134,7 @@ static long set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *given)
     events.flags &= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
     if (events.flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
         atomic_store(&vcpu->nmis, 0);
-    return beneath(vcpu)->set_state(vcpu, STATE_EVENTS, &events);
+    return backend(vcpu)->set_state(vcpu, STATE_EVENTS, &events);
 }
 
 /* A processor without an APIC here has the two states that its VMM does not keep itself. */
@@ -191,7 +191,7 @@ static long set_lapic(struct vcpu *vcpu, const struct kvm_lapic_state *state)
 
 static long get_tsc_khz(struct vcpu *vcpu)
 {
-    return beneath(vcpu)->get_tsc_khz(vcpu);
+    return backend(vcpu)->get_tsc_khz(vcpu);
 }
 
 /* Each process measures for itself, and guests move: what differs by no more than KVM tolerates is the same. */
@@ -211,19 +211,19 @@ static long refuse(unsigned long request)
 /* State that the backend has as a whole. */
 static long pass_state(struct vcpu *vcpu, unsigned long request, void *argument)
 {
-    const struct backend *backend = beneath(vcpu);
+    const struct backend *calls = backend(vcpu);
 
     switch (request) {
-    case KVM_GET_REGS: return backend->get_state(vcpu, STATE_REGS, argument);
-    case KVM_SET_REGS: return backend->set_state(vcpu, STATE_REGS, argument);
-    case KVM_GET_DEBUGREGS: return backend->get_state(vcpu, STATE_DEBUGREGS, argument);
-    case KVM_SET_DEBUGREGS: return backend->set_state(vcpu, STATE_DEBUGREGS, argument);
-    case KVM_GET_XSAVE: return backend->get_state(vcpu, STATE_XSAVE, argument);
-    case KVM_SET_XSAVE: return backend->set_state(vcpu, STATE_XSAVE, argument);
-    case KVM_GET_FPU: return backend->get_state(vcpu, STATE_FPU, argument);
-    case KVM_SET_FPU: return backend->set_state(vcpu, STATE_FPU, argument);
-    case KVM_GET_XCRS: return backend->get_state(vcpu, STATE_XCRS, argument);
-    case KVM_SET_XCRS: return backend->set_state(vcpu, STATE_XCRS, argument);
+    case KVM_GET_REGS: return calls->get_state(vcpu, STATE_REGS, argument);
+    case KVM_SET_REGS: return calls->set_state(vcpu, STATE_REGS, argument);
+    case KVM_GET_DEBUGREGS: return calls->get_state(vcpu, STATE_DEBUGREGS, argument);
+    case KVM_SET_DEBUGREGS: return calls->set_state(vcpu, STATE_DEBUGREGS, argument);
+    case KVM_GET_XSAVE: return calls->get_state(vcpu, STATE_XSAVE, argument);
+    case KVM_SET_XSAVE: return calls->set_state(vcpu, STATE_XSAVE, argument);
+    case KVM_GET_FPU: return calls->get_state(vcpu, STATE_FPU, argument);
+    case KVM_SET_FPU: return calls->set_state(vcpu, STATE_FPU, argument);
+    case KVM_GET_XCRS: return calls->get_state(vcpu, STATE_XCRS, argument);
+    case KVM_SET_XCRS: return calls->set_state(vcpu, STATE_XCRS, argument);
     default: return refuse(request);
     }
 }
@@ -251,7 +251,7 @@ long answer_vcpu(struct vcpu *vcpu, unsigned long request, void *argument)
     case KVM_SET_TSC_KHZ: return set_tsc_khz(vcpu, (unsigned long)argument);
     case KVM_SET_VAPIC_ADDR:           /* a shortcut for TPR writes of old systems: none is taken */
     case KVM_TPR_ACCESS_REPORTING: return 0;
-    case KVM_SET_GUEST_DEBUG: return beneath(vcpu)->set_debug(vcpu, argument);
+    case KVM_SET_GUEST_DEBUG: return backend(vcpu)->set_debug(vcpu, argument);
     default: return pass_state(vcpu, request, argument);
     }
 }

@@ -15,7 +15,7 @@
 #define PAGE 4096u
 #define RUN_PAGES 3 /* kvm_run, data of port accesses, ring of coalesced writes */
 /* Out of line: what a plain port access, the shortest way round, does not pay for with registers saved and stack taken. */
-#define APART __attribute__((noinline))
+#define noinline __attribute__((__noinline__))
 
 /* One access to a device, by port or by address; data lies where kvm_run has it. */
 struct access {
@@ -73,7 +73,7 @@ void destroy_vcpu(struct vcpu *vcpu);
 long run_vcpu(struct vcpu *vcpu);
 
 /* The backend's functions, without the chain of arrows. */
-static inline const struct backend *beneath(const struct vcpu *vcpu)
+static inline const struct backend *backend(const struct vcpu *vcpu)
 {
     return vcpu->vm->backend;
 }

@@ -51,7 +51,7 @@ static long enable_capability(struct vm *vm, const struct kvm_enable_cap *capabi
         return 0;
     }
     if (capability->cap == KVM_CAP_MAX_VCPU_ID)
-        return capability->args[0] > MOST_VCPUS ? -EINVAL : 0;
+        return capability->args[0] > MAX_VCPUS ? -EINVAL : 0;
     log_once(0x300000000 | capability->cap, "the VMM's KVM_ENABLE_CAP %u is not offered: EINVAL", capability->cap);
     return -EINVAL;
 }

@@ -7,12 +7,12 @@
 
 #include "backend.h"
 
-#define MOST_VCPUS 64
-#define MOST_SLOTS 512
-#define MOST_ROUTES 4096
-#define MOST_IOEVENTFDS 1024
-#define MOST_IRQFDS 1024
-#define MOST_ZONES 64
+#define MAX_VCPUS 64
+#define MAX_SLOTS 512
+#define MAX_ROUTES 4096
+#define MAX_IOEVENTFDS 1024
+#define MAX_IRQFDS 1024
+#define MAX_ZONES 64
 
 struct slot {
     uint64_t guest, size, user;
@@ -36,21 +36,21 @@ struct vm {
     int fd;
     bool split; /* PIC and IOAPIC in the VMM, the local APIC here */
 
-    struct vcpu *vcpus[MOST_VCPUS];
+    struct vcpu *vcpus[MAX_VCPUS];
     _Atomic uint32_t vcpu_count;
 
     pthread_rwlock_t lock; /* of all below */
-    struct slot slots[MOST_SLOTS];
+    struct slot slots[MAX_SLOTS];
     _Atomic uint32_t slots_version;
     uint32_t slot_end; /* behind the last that has ever been used */
     uint32_t logged;   /* slots with a log */
-    struct ioeventfd ioeventfds[MOST_IOEVENTFDS];
+    struct ioeventfd ioeventfds[MAX_IOEVENTFDS];
     uint32_t ioeventfd_count;
-    struct kvm_coalesced_mmio_zone zones[MOST_ZONES];
+    struct kvm_coalesced_mmio_zone zones[MAX_ZONES];
     uint32_t zone_count;
     struct kvm_irq_routing_entry *routes;
     uint32_t route_count;
-    struct irqfd irqfds[MOST_IRQFDS];
+    struct irqfd irqfds[MAX_IRQFDS];
     uint32_t irqfd_count;
     int irqfd_epoll; /* -1 until the first */
     pthread_t irqfd_thread;

@@ -72,13 +72,13 @@ static void set_factor(struct system_time *page, uint64_t hertz)
 
 static void write_system_time(struct vcpu *vcpu, uint64_t address)
 {
-    int khz = beneath(vcpu)->get_tsc_khz(vcpu);
+    int khz = backend(vcpu)->get_tsc_khz(vcpu);
     struct system_time page = {.version = 2, .flags = STABLE};
 
     if (khz <= 0)
         return;
     set_factor(&page, (uint64_t)khz * 1000);
-    beneath(vcpu)->get_msr(vcpu, MSR_TSC, &page.tsc);
+    backend(vcpu)->get_msr(vcpu, MSR_TSC, &page.tsc);
     page.nanoseconds = read_vm_clock(vcpu->vm);
     write_memory(vcpu->vm, address, &page, sizeof page);
 }

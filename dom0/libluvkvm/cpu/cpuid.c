@@ -52,12 +52,12 @@ static void adapt(struct kvm_cpuid_entry2 *entry)
 
 static uint32_t collect(const struct backend *backend, struct kvm_cpuid_entry2 *entries)
 {
-    struct kvm_cpuid_entry2 all[MOST_LEAVES];
-    int found = backend->get_cpuid(all, MOST_LEAVES);
+    struct kvm_cpuid_entry2 all[MAX_LEAVES];
+    int found = backend->get_cpuid(all, MAX_LEAVES);
     uint32_t kept = sizeof paravirtual / sizeof *paravirtual;
 
     memcpy(entries, paravirtual, sizeof paravirtual);
-    for (int i = 0; i < found && kept < MOST_LEAVES; i++) {
+    for (int i = 0; i < found && kept < MAX_LEAVES; i++) {
         if (!is_offered(&all[i]))
             continue;
         entries[kept] = all[i];
@@ -69,7 +69,7 @@ static uint32_t collect(const struct backend *backend, struct kvm_cpuid_entry2 *
 /* The VMM asks with room for 1, 2, 4 ... until it is enough. */
 long get_supported_cpuid(const struct backend *backend, struct kvm_cpuid2 *table)
 {
-    struct kvm_cpuid_entry2 entries[MOST_LEAVES];
+    struct kvm_cpuid_entry2 entries[MAX_LEAVES];
     uint32_t count = collect(backend, entries);
 
     if (table->nent < count)
@@ -83,11 +83,11 @@ long get_supported_cpuid(const struct backend *backend, struct kvm_cpuid2 *table
 
 long set_cpuid(struct vcpu *vcpu, const struct kvm_cpuid2 *table)
 {
-    if (table->nent > MOST_LEAVES)
+    if (table->nent > MAX_LEAVES)
         return -E2BIG;
     vcpu->cpuid.count = table->nent;
     memcpy(vcpu->cpuid.entries, table->entries, table->nent * sizeof *table->entries);
-    return beneath(vcpu)->set_cpuid(vcpu, table);
+    return backend(vcpu)->set_cpuid(vcpu, table);
 }
 
 long get_cpuid(struct vcpu *vcpu, struct kvm_cpuid2 *table)

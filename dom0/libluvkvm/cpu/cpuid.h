@@ -7,11 +7,11 @@
 struct backend;
 struct vcpu;
 
-#define MOST_LEAVES 256
+#define MAX_LEAVES 256
 
 struct cpuid_table {
     uint32_t count;
-    struct kvm_cpuid_entry2 entries[MOST_LEAVES];
+    struct kvm_cpuid_entry2 entries[MAX_LEAVES];
 };
 
 /* KVM_GET_SUPPORTED_CPUID. */

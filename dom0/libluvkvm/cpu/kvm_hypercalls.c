@@ -34,7 +34,7 @@ static int64_t send_to_sets(struct vcpu *vcpu, const uint64_t arguments[4], bool
 
     if (command & NOT_IN_A_SET)
         return -EINVAL;
-    if (first >= MOST_VCPUS)
+    if (first >= MAX_VCPUS)
         return 0;
     return send_to_set(vcpu->vm, arguments[0], first, command) +
         send_to_set(vcpu->vm, arguments[1], first + (wide ? 64 : 32), command);
@@ -49,7 +49,7 @@ static int64_t answer(struct vcpu *vcpu, uint64_t number, const uint64_t argumen
     }
 }
 
-int64_t answer_hypercall(struct vcpu *vcpu, uint64_t number, const uint64_t arguments[4], bool wide)
+int64_t answer_kvm_hypercall(struct vcpu *vcpu, uint64_t number, const uint64_t arguments[4], bool wide)
 {
     uint64_t narrow[4];
 

@@ -6,7 +6,7 @@
 #define CONTROL 0x17Bu
 #define FIRST_NOTICE 0x280u /* CTL2, of corrected errors */
 #define FIRST_BANK 0x400u   /* four registers each: CTL, STATUS, ADDR, MISC */
-#define MOST_BANKS 32u
+#define MAX_BANKS 32u
 #define HAS_CONTROL (1ull << 8)
 #define HAS_NOTICES (1ull << 10)
 #define LINUX_CLEARS ((1ull << 10) | 1) /* of a bank's CTL: Linux does on some processors, and KVM allows it */
@@ -15,12 +15,12 @@ enum part { CTL, STATUS };
 
 static bool is_bank(uint32_t index)
 {
-    return index >= FIRST_BANK && index < FIRST_BANK + 4 * MOST_BANKS;
+    return index >= FIRST_BANK && index < FIRST_BANK + 4 * MAX_BANKS;
 }
 
 static bool is_notice(uint32_t index)
 {
-    return index >= FIRST_NOTICE && index < FIRST_NOTICE + MOST_BANKS;
+    return index >= FIRST_NOTICE && index < FIRST_NOTICE + MAX_BANKS;
 }
 
 static uint32_t count_banks(const struct vcpu *vcpu)

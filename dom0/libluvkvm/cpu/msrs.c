@@ -134,7 +134,7 @@ static void store(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
     struct kvm_msr_entry *entry = find_entry(vcpu, index);
 
-    if (!entry && vcpu->msrs.count < MOST_MSRS) {
+    if (!entry && vcpu->msrs.count < MAX_MSRS) {
         entry = &vcpu->msrs.entries[vcpu->msrs.count++];
         entry->index = index;
     }
@@ -148,7 +148,7 @@ static uint64_t get_one(struct vcpu *vcpu, uint32_t index)
 {
     uint64_t value = 0;
 
-    if (is_machine_msr(index) && !beneath(vcpu)->get_msr(vcpu, index, &value))
+    if (is_machine_msr(index) && !backend(vcpu)->get_msr(vcpu, index, &value))
         return value;
     if (index == MSR_APIC_BASE)
         return vcpu->apic.base;
@@ -159,7 +159,7 @@ static uint64_t get_one(struct vcpu *vcpu, uint32_t index)
 
 static void set_one(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
-    if (is_machine_msr(index) && !beneath(vcpu)->set_msr(vcpu, index, value))
+    if (is_machine_msr(index) && !backend(vcpu)->set_msr(vcpu, index, value))
         return;
     if (index == MSR_APIC_BASE)
         apic_set_base(vcpu, value);

@@ -6,7 +6,7 @@
 
 struct vcpu;
 
-#define MOST_MSRS 512
+#define MAX_MSRS 512
 
 #define MSR_TSC 0x10u
 #define MSR_APIC_BASE 0x1Bu
@@ -16,7 +16,7 @@ struct vcpu;
 
 struct msr_store {
     uint32_t count;
-    struct kvm_msr_entry entries[MOST_MSRS];
+    struct kvm_msr_entry entries[MAX_MSRS];
 };
 
 /* Those that the backend keeps in or switches with the processor. */

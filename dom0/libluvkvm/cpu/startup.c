@@ -33,11 +33,11 @@ static void reset_sregs(struct vcpu *vcpu)
             .apic_base = vcpu->apic.base & ~(uint64_t)APIC_BASE_X2,
         };
 
-    beneath(vcpu)->get_state(vcpu, STATE_SREGS, &old);
+    backend(vcpu)->get_state(vcpu, STATE_SREGS, &old);
     sregs.cr0 = 0x10 | (old.cr0 & CR0_RESET);
     sregs.cs.selector = 0xF000;
     sregs.cs.base = 0xFFFF0000;
-    beneath(vcpu)->set_state(vcpu, STATE_SREGS, &sregs);
+    backend(vcpu)->set_state(vcpu, STATE_SREGS, &sregs);
 }
 
 static uint32_t get_signature(struct vcpu *vcpu)
@@ -54,15 +54,15 @@ static void reset_rest(struct vcpu *vcpu)
     struct kvm_debugregs debug = {.dr6 = 0xFFFF0FF0, .dr7 = 0x400};
     struct kvm_vcpu_events events = {.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW};
 
-    beneath(vcpu)->set_state(vcpu, STATE_REGS, &regs);
-    beneath(vcpu)->set_state(vcpu, STATE_DEBUGREGS, &debug);
-    beneath(vcpu)->set_state(vcpu, STATE_EVENTS, &events);
+    backend(vcpu)->set_state(vcpu, STATE_REGS, &regs);
+    backend(vcpu)->set_state(vcpu, STATE_DEBUGREGS, &debug);
+    backend(vcpu)->set_state(vcpu, STATE_EVENTS, &events);
 }
 
 /* The boot processor starts again at the reset vector, the others wait for SIPI. SDM: 9.4.2 */
-static void take_init(struct vcpu *vcpu)
+static void handle_init(struct vcpu *vcpu)
 {
-    beneath(vcpu)->settle(vcpu);
+    backend(vcpu)->settle(vcpu);
     reset_sregs(vcpu);
     reset_rest(vcpu);
     apic_reset(vcpu);
@@ -72,20 +72,20 @@ static void take_init(struct vcpu *vcpu)
     vcpu->state = vcpu->apic.base & APIC_BASE_BSP ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
 }
 
-static void take_sipi(struct vcpu *vcpu, int vector)
+static void handle_sipi(struct vcpu *vcpu, int vector)
 {
     struct kvm_sregs sregs;
     struct kvm_regs regs;
 
     if (vcpu->state != KVM_MP_STATE_INIT_RECEIVED)
         return;
-    beneath(vcpu)->get_state(vcpu, STATE_SREGS, &sregs);
-    beneath(vcpu)->get_state(vcpu, STATE_REGS, &regs);
+    backend(vcpu)->get_state(vcpu, STATE_SREGS, &sregs);
+    backend(vcpu)->get_state(vcpu, STATE_REGS, &regs);
     sregs.cs.selector = (uint16_t)(vector << 8);
     sregs.cs.base = (uint64_t)vector << 12;
     regs.rip = 0;
-    beneath(vcpu)->set_state(vcpu, STATE_SREGS, &sregs);
-    beneath(vcpu)->set_state(vcpu, STATE_REGS, &regs);
+    backend(vcpu)->set_state(vcpu, STATE_SREGS, &sregs);
+    backend(vcpu)->set_state(vcpu, STATE_REGS, &regs);
     vcpu->state = KVM_MP_STATE_RUNNABLE;
 }
 
@@ -94,8 +94,8 @@ void start_up(struct vcpu *vcpu)
     int vector;
 
     if (atomic_exchange(&vcpu->apic.init, false))
-        take_init(vcpu);
+        handle_init(vcpu);
     vector = atomic_exchange(&vcpu->apic.sipi, -1);
     if (vector >= 0)
-        take_sipi(vcpu, vector);
+        handle_sipi(vcpu, vector);
 }

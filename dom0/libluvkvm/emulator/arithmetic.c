@@ -1,4 +1,4 @@
-#include "emulator/play.h"
+#include "emulator/attempt.h"
 
 #define CF 0x1ull
 #define PF 0x4ull
@@ -10,9 +10,9 @@
 
 /* --- Flags --- */
 
-void set_flags(struct play *play, uint64_t mask, uint64_t flags)
+void set_flags(struct attempt *attempt, uint64_t mask, uint64_t flags)
 {
-    play->registers.rflags = (play->registers.rflags & ~mask) | (flags & mask);
+    attempt->registers.rflags = (attempt->registers.rflags & ~mask) | (flags & mask);
 }
 
 static bool get_top(uint64_t value, unsigned size)
@@ -28,95 +28,95 @@ static uint64_t get_result_flags(uint64_t result, unsigned size)
     return (cut(result, size) ? 0 : ZF) | (get_top(result, size) ? SF : 0) | (even ? PF : 0);
 }
 
-static uint64_t add(struct play *play, uint64_t one, uint64_t other, bool carry, unsigned size, uint64_t mask)
+static uint64_t add(struct attempt *attempt, uint64_t one, uint64_t other, bool carry, unsigned size, uint64_t mask)
 {
     uint64_t result = cut(one + other + carry, size), carries = (one & other) | ((one | other) & ~result);
     uint64_t flags = get_result_flags(result, size) | ((one ^ other ^ result) & AF);
 
     flags |= (get_top(carries, size) ? CF : 0) | (get_top((one ^ result) & (other ^ result), size) ? OF : 0);
-    set_flags(play, mask, flags);
+    set_flags(attempt, mask, flags);
     return result;
 }
 
-static uint64_t subtract(struct play *play, uint64_t one, uint64_t other, bool borrow, unsigned size, uint64_t mask)
+static uint64_t subtract(struct attempt *attempt, uint64_t one, uint64_t other, bool borrow, unsigned size, uint64_t mask)
 {
     uint64_t result = cut(one - other - borrow, size), borrows = (~one & other) | (~(one ^ other) & result);
     uint64_t flags = get_result_flags(result, size) | ((one ^ other ^ result) & AF);
 
     flags |= (get_top(borrows, size) ? CF : 0) | (get_top((one ^ other) & (one ^ result), size) ? OF : 0);
-    set_flags(play, mask, flags);
+    set_flags(attempt, mask, flags);
     return result;
 }
 
-uint64_t set_logic(struct play *play, uint64_t result, unsigned size)
+uint64_t set_logic(struct attempt *attempt, uint64_t result, unsigned size)
 {
-    set_flags(play, STATUS, get_result_flags(result, size));
+    set_flags(attempt, STATUS, get_result_flags(result, size));
     return result;
 }
 
 /* --- Two operands --- */
 
-static void do_two(struct play *play)
+static void do_two(struct attempt *attempt)
 {
-    unsigned size = get_size(play, 0);
-    uint64_t one = read_operand(play, 0), other = cut(read_operand(play, 1), size);
-    bool carry = play->registers.rflags & CF;
+    unsigned size = get_size(attempt, 0);
+    uint64_t one = read_operand(attempt, 0), other = cut(read_operand(attempt, 1), size);
+    bool carry = attempt->registers.rflags & CF;
 
-    switch (play->mnemonic) {
-    case ZYDIS_MNEMONIC_ADD: write_operand(play, 0, add(play, one, other, false, size, STATUS)); break;
-    case ZYDIS_MNEMONIC_ADC: write_operand(play, 0, add(play, one, other, carry, size, STATUS)); break;
-    case ZYDIS_MNEMONIC_SUB: write_operand(play, 0, subtract(play, one, other, false, size, STATUS)); break;
-    case ZYDIS_MNEMONIC_SBB: write_operand(play, 0, subtract(play, one, other, carry, size, STATUS)); break;
-    case ZYDIS_MNEMONIC_AND: write_operand(play, 0, set_logic(play, one & other, size)); break;
-    case ZYDIS_MNEMONIC_OR: write_operand(play, 0, set_logic(play, one | other, size)); break;
-    case ZYDIS_MNEMONIC_XOR: write_operand(play, 0, set_logic(play, one ^ other, size)); break;
-    case ZYDIS_MNEMONIC_CMP: subtract(play, one, other, false, size, STATUS); break;
-    default: set_logic(play, one & other, size); break; /* TEST */
+    switch (attempt->mnemonic) {
+    case ZYDIS_MNEMONIC_ADD: write_operand(attempt, 0, add(attempt, one, other, false, size, STATUS)); break;
+    case ZYDIS_MNEMONIC_ADC: write_operand(attempt, 0, add(attempt, one, other, carry, size, STATUS)); break;
+    case ZYDIS_MNEMONIC_SUB: write_operand(attempt, 0, subtract(attempt, one, other, false, size, STATUS)); break;
+    case ZYDIS_MNEMONIC_SBB: write_operand(attempt, 0, subtract(attempt, one, other, carry, size, STATUS)); break;
+    case ZYDIS_MNEMONIC_AND: write_operand(attempt, 0, set_logic(attempt, one & other, size)); break;
+    case ZYDIS_MNEMONIC_OR: write_operand(attempt, 0, set_logic(attempt, one | other, size)); break;
+    case ZYDIS_MNEMONIC_XOR: write_operand(attempt, 0, set_logic(attempt, one ^ other, size)); break;
+    case ZYDIS_MNEMONIC_CMP: subtract(attempt, one, other, false, size, STATUS); break;
+    default: set_logic(attempt, one & other, size); break; /* TEST */
     }
 }
 
 /* --- One operand --- */
 
-static void do_one(struct play *play)
+static void do_one(struct attempt *attempt)
 {
-    unsigned size = get_size(play, 0);
-    uint64_t value = read_operand(play, 0);
+    unsigned size = get_size(attempt, 0);
+    uint64_t value = read_operand(attempt, 0);
 
-    switch (play->mnemonic) {
-    case ZYDIS_MNEMONIC_INC: write_operand(play, 0, add(play, value, 1, false, size, STATUS & ~CF)); break;
-    case ZYDIS_MNEMONIC_DEC: write_operand(play, 0, subtract(play, value, 1, false, size, STATUS & ~CF)); break;
-    case ZYDIS_MNEMONIC_NEG: write_operand(play, 0, subtract(play, 0, value, false, size, STATUS)); break;
-    default: write_operand(play, 0, ~value); break; /* NOT */
+    switch (attempt->mnemonic) {
+    case ZYDIS_MNEMONIC_INC: write_operand(attempt, 0, add(attempt, value, 1, false, size, STATUS & ~CF)); break;
+    case ZYDIS_MNEMONIC_DEC: write_operand(attempt, 0, subtract(attempt, value, 1, false, size, STATUS & ~CF)); break;
+    case ZYDIS_MNEMONIC_NEG: write_operand(attempt, 0, subtract(attempt, 0, value, false, size, STATUS)); break;
+    default: write_operand(attempt, 0, ~value); break; /* NOT */
     }
 }
 
 /* --- Exchanges --- */
 
-static void exchange(struct play *play)
+static void exchange(struct attempt *attempt)
 {
-    uint64_t one = read_operand(play, 0), other = read_operand(play, 1);
+    uint64_t one = read_operand(attempt, 0), other = read_operand(attempt, 1);
 
-    write_operand(play, 0, other);
-    write_operand(play, 1, one);
+    write_operand(attempt, 0, other);
+    write_operand(attempt, 1, one);
 }
 
-static void exchange_add(struct play *play)
+static void exchange_add(struct attempt *attempt)
 {
-    uint64_t one = read_operand(play, 0), other = read_operand(play, 1);
+    uint64_t one = read_operand(attempt, 0), other = read_operand(attempt, 1);
 
-    write_operand(play, 0, add(play, one, other, false, get_size(play, 0), STATUS));
-    write_operand(play, 1, one);
+    write_operand(attempt, 0, add(attempt, one, other, false, get_size(attempt, 0), STATUS));
+    write_operand(attempt, 1, one);
 }
 
 /* The destination is written in both cases. SDM: CMPXCHG */
-static void compare_exchange(struct play *play)
+static void compare_exchange(struct attempt *attempt)
 {
-    unsigned size = get_size(play, 0);
-    uint64_t found = read_operand(play, 0), *accumulator = get_register(play, 0);
+    unsigned size = get_size(attempt, 0);
+    uint64_t found = read_operand(attempt, 0), *accumulator = get_register(attempt, 0);
     bool equal = cut(*accumulator, size) == found;
 
-    subtract(play, cut(*accumulator, size), found, false, size, STATUS);
-    write_operand(play, 0, equal ? read_operand(play, 1) : found);
+    subtract(attempt, cut(*accumulator, size), found, false, size, STATUS);
+    write_operand(attempt, 0, equal ? read_operand(attempt, 1) : found);
     if (equal)
         return;
     if (size == 4)
@@ -137,24 +137,25 @@ static uint64_t change_bit(ZydisMnemonic mnemonic, uint64_t value, uint64_t bit)
     }
 }
 
-static void do_bit(struct play *play)
+static void do_bit(struct attempt *attempt)
 {
-    unsigned size = get_size(play, 0), bits = size * 8;
-    int64_t index = extend(read_operand(play, 1), size);
-    bool far = play->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER && play->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+    unsigned size = get_size(attempt, 0), bits = size * 8;
+    int64_t index = extend(read_operand(attempt, 1), size);
+    bool far = attempt->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+        attempt->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
     uint64_t value, bit = 1ull << ((uint64_t)index & (bits - 1));
 
     if (far)
-        play->shift = (index >> __builtin_ctz(bits)) * (int64_t)size;
-    value = read_operand(play, 0);
-    set_flags(play, CF, value & bit ? CF : 0);
-    if (play->mnemonic != ZYDIS_MNEMONIC_BT)
-        write_operand(play, 0, change_bit(play->mnemonic, value, bit));
+        attempt->shift = (index >> __builtin_ctz(bits)) * (int64_t)size;
+    value = read_operand(attempt, 0);
+    set_flags(attempt, CF, value & bit ? CF : 0);
+    if (attempt->mnemonic != ZYDIS_MNEMONIC_BT)
+        write_operand(attempt, 0, change_bit(attempt->mnemonic, value, bit));
 }
 
-bool do_arithmetic(struct play *play)
+bool do_arithmetic(struct attempt *attempt)
 {
-    switch (play->mnemonic) {
+    switch (attempt->mnemonic) {
     case ZYDIS_MNEMONIC_ADD:
     case ZYDIS_MNEMONIC_ADC:
     case ZYDIS_MNEMONIC_SUB:
@@ -163,18 +164,18 @@ bool do_arithmetic(struct play *play)
     case ZYDIS_MNEMONIC_OR:
     case ZYDIS_MNEMONIC_XOR:
     case ZYDIS_MNEMONIC_CMP:
-    case ZYDIS_MNEMONIC_TEST: do_two(play); return true;
+    case ZYDIS_MNEMONIC_TEST: do_two(attempt); return true;
     case ZYDIS_MNEMONIC_INC:
     case ZYDIS_MNEMONIC_DEC:
     case ZYDIS_MNEMONIC_NEG:
-    case ZYDIS_MNEMONIC_NOT: do_one(play); return true;
-    case ZYDIS_MNEMONIC_XCHG: exchange(play); return true;
-    case ZYDIS_MNEMONIC_XADD: exchange_add(play); return true;
-    case ZYDIS_MNEMONIC_CMPXCHG: compare_exchange(play); return true;
+    case ZYDIS_MNEMONIC_NOT: do_one(attempt); return true;
+    case ZYDIS_MNEMONIC_XCHG: exchange(attempt); return true;
+    case ZYDIS_MNEMONIC_XADD: exchange_add(attempt); return true;
+    case ZYDIS_MNEMONIC_CMPXCHG: compare_exchange(attempt); return true;
     case ZYDIS_MNEMONIC_BT:
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:
-    case ZYDIS_MNEMONIC_BTC: do_bit(play); return true;
+    case ZYDIS_MNEMONIC_BTC: do_bit(attempt); return true;
     default: return false;
     }
 }

@@ -1,7 +1,7 @@
 /* Decoding: what was decoded lately is kept, since a guest's drivers use the same few instructions over and over. */
 #include <string.h>
 
-#include "emulator/play.h"
+#include "emulator/attempt.h"
 
 #define EFER_LMA (1ull << 10)
 #define CR0_PE 1ull
@@ -51,16 +51,16 @@ static bool is_same(const struct kept *kept, const struct emulation *emulation, 
 }
 
 /* An instruction that has been answered in part stays the one it was. */
-static const struct kept *find(struct play *play)
+static const struct kept *find(struct attempt *attempt)
 {
-    const struct emulation *emulation = play->emulation;
-    ZydisMachineMode mode = get_mode(emulation->mode, play->registers.rflags);
+    const struct emulation *emulation = attempt->emulation;
+    ZydisMachineMode mode = get_mode(emulation->mode, attempt->registers.rflags);
     ZydisStackWidth stack = mode == ZYDIS_MACHINE_MODE_LONG_64 ? ZYDIS_STACK_WIDTH_64
         : emulation->mode->ss_rights & RIGHTS_32               ? ZYDIS_STACK_WIDTH_32
                                                                : ZYDIS_STACK_WIDTH_16;
-    struct kept *kept = &all[(play->registers.rip ^ play->registers.rip >> 5) % KEPT];
+    struct kept *kept = &all[(attempt->registers.rip ^ attempt->registers.rip >> 5) % KEPT];
 
-    if (!emulation->count && !fetch(play))
+    if (!emulation->count && !fetch(attempt))
         return NULL;
     if (is_same(kept, emulation, (uint8_t)mode, (uint8_t)stack))
         return kept;
@@ -69,14 +69,14 @@ static const struct kept *find(struct play *play)
     return decode_anew(emulation, kept) ? kept : NULL;
 }
 
-bool decode(struct play *play)
+bool decode(struct attempt *attempt)
 {
-    const struct kept *kept = find(play);
+    const struct kept *kept = find(attempt);
 
     if (!kept)
         return false;
-    play->instruction = &kept->instruction;
-    play->operands = kept->operands;
-    play->mnemonic = kept->instruction.mnemonic;
+    attempt->instruction = &kept->instruction;
+    attempt->operands = kept->operands;
+    attempt->mnemonic = kept->instruction.mnemonic;
     return true;
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "emulator/play.h"
+#include "emulator/attempt.h"
 
 #define RFLAGS_RF (1ull << 16)
 
@@ -28,24 +28,26 @@ static uint64_t swap(uint64_t value, unsigned size)
     return __builtin_bswap64(value) >> (64 - size * 8);
 }
 
-static bool do_move(struct play *play)
+static bool do_move(struct attempt *attempt)
 {
-    switch (play->mnemonic) {
+    switch (attempt->mnemonic) {
     case ZYDIS_MNEMONIC_MOV:
     case ZYDIS_MNEMONIC_MOVZX:
-    case ZYDIS_MNEMONIC_MOVNTI: write_operand(play, 0, read_operand(play, 1)); return true;
+    case ZYDIS_MNEMONIC_MOVNTI: write_operand(attempt, 0, read_operand(attempt, 1)); return true;
     case ZYDIS_MNEMONIC_MOVSX:
-    case ZYDIS_MNEMONIC_MOVSXD: write_operand(play, 0, (uint64_t)extend(read_operand(play, 1), get_size(play, 1))); return true;
-    case ZYDIS_MNEMONIC_SMSW: write_operand(play, 0, play->emulation->mode->cr0); return true;
-    case ZYDIS_MNEMONIC_MOVBE: write_operand(play, 0, swap(read_operand(play, 1), get_size(play, 1))); return true;
+    case ZYDIS_MNEMONIC_MOVSXD:
+        write_operand(attempt, 0, (uint64_t)extend(read_operand(attempt, 1), get_size(attempt, 1)));
+        return true;
+    case ZYDIS_MNEMONIC_SMSW: write_operand(attempt, 0, attempt->emulation->mode->cr0); return true;
+    case ZYDIS_MNEMONIC_MOVBE: write_operand(attempt, 0, swap(read_operand(attempt, 1), get_size(attempt, 1))); return true;
     default: return false;
     }
 }
 
 /* Nothing comes of them where there is no cache. */
-static bool do_nothing(struct play *play)
+static bool do_nothing(struct attempt *attempt)
 {
-    switch (play->mnemonic) {
+    switch (attempt->mnemonic) {
     case ZYDIS_MNEMONIC_CLFLUSH:
     case ZYDIS_MNEMONIC_CLFLUSHOPT:
     case ZYDIS_MNEMONIC_CLWB: return true;
@@ -54,36 +56,37 @@ static bool do_nothing(struct play *play)
 }
 
 /* Selectors first: moves of them are MOV too. */
-static bool do_any(struct play *play)
+static bool do_any(struct attempt *attempt)
 {
-    return do_string(play) || do_segment(play) || do_move(play) || do_arithmetic(play) || do_shift(play) || do_product(play) ||
-        do_condition(play) || do_stack(play) || do_jump(play) || do_vector(play) || do_nothing(play);
+    return do_string(attempt) || do_segment(attempt) || do_move(attempt) || do_arithmetic(attempt) || do_shift(attempt) ||
+        do_product(attempt) || do_condition(attempt) || do_stack(attempt) || do_jump(attempt) || do_vector(attempt) ||
+        do_nothing(attempt);
 }
 
 /* --- The play --- */
 
-static void advance(struct play *play)
+static void advance(struct attempt *attempt)
 {
-    ZydisMachineMode mode = play->instruction->machine_mode;
+    ZydisMachineMode mode = attempt->instruction->machine_mode;
     uint64_t mask = mode == ZYDIS_MACHINE_MODE_LONG_64 ? ~0ull : mode == ZYDIS_MACHINE_MODE_LEGACY_32 ? 0xFFFFFFFF : 0xFFFF;
 
-    play->registers.rip = play->jumped ? play->target : (play->registers.rip + play->instruction->length) & mask;
-    play->registers.rflags &= ~RFLAGS_RF;
+    attempt->registers.rip = attempt->jumped ? attempt->target : (attempt->registers.rip + attempt->instruction->length) & mask;
+    attempt->registers.rflags &= ~RFLAGS_RF;
 }
 
 enum emulated emulate(struct emulation *emulation)
 {
-    struct play play = {.emulation = emulation, .registers = *emulation->registers, .outcome = EMULATED_DONE};
+    struct attempt attempt = {.emulation = emulation, .registers = *emulation->registers, .outcome = EMULATED_DONE};
 
-    if (!decode(&play))
+    if (!decode(&attempt))
         return EMULATED_UNKNOWN;
-    if (!do_any(&play))
+    if (!do_any(&attempt))
         return EMULATED_UNKNOWN;
-    if (!play.stopped)
-        advance(&play);
-    if (play.outcome == EMULATED_DONE || play.outcome == EMULATED_AGAIN) {
-        *emulation->registers = play.registers;
+    if (!attempt.stopped)
+        advance(&attempt);
+    if (attempt.outcome == EMULATED_DONE || attempt.outcome == EMULATED_AGAIN) {
+        *emulation->registers = attempt.registers;
         emulation->count = 0;
     }
-    return play.outcome;
+    return attempt.outcome;
 }

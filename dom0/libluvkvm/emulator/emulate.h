@@ -13,7 +13,7 @@
 
 struct vm;
 
-#define MOST_ANSWERS 12 /* a vector of 32 bytes, over two pages */
+#define MAX_ANSWERS 12 /* a vector of 32 bytes, over two pages */
 
 enum emulated {
     EMULATED_DONE,    /* registers and RIP are behind it */
@@ -47,7 +47,7 @@ struct emulation {
     const struct luv_mode *mode;
 
     struct device_access access;            /* the one that waits */
-    struct device_access answers[MOST_ANSWERS];
+    struct device_access answers[MAX_ANSWERS];
     uint32_t count;
 
         /* What the processor itself has said: a page of a device, and which accesses to it are allowed there. */

@@ -1,5 +1,5 @@
 /* Products, quotients, the first and last bit that is set. SDM: MUL, IMUL, DIV, IDIV, BSF, BSR */
-#include "emulator/play.h"
+#include "emulator/attempt.h"
 
 #define CF 0x1ull
 #define ZF 0x40ull
@@ -13,34 +13,34 @@ typedef __int128 wide_signed;
 
 /* --- One operand: the other is rDX:rAX, or AX --- */
 
-static uint64_t get_part(struct play *play, unsigned number, unsigned size)
+static uint64_t get_part(struct attempt *attempt, unsigned number, unsigned size)
 {
-    return cut(*get_register(play, number), size);
+    return cut(*get_register(attempt, number), size);
 }
 
-static void set_part(struct play *play, unsigned number, unsigned size, uint64_t value)
+static void set_part(struct attempt *attempt, unsigned number, unsigned size, uint64_t value)
 {
-    uint64_t *place = get_register(play, number);
+    uint64_t *place = get_register(attempt, number);
 
     *place = size >= 4 ? cut(value, size) : (*place & ~cut(~0ull, size)) | cut(value, size);
 }
 
 /* The lower half and the upper one. */
-static void set_both(struct play *play, unsigned size, uint64_t low, uint64_t high)
+static void set_both(struct attempt *attempt, unsigned size, uint64_t low, uint64_t high)
 {
     if (size == 1) {
-        set_part(play, RAX, 2, cut(low, 1) | high << 8);
+        set_part(attempt, RAX, 2, cut(low, 1) | high << 8);
         return;
     }
-    set_part(play, RAX, size, low);
-    set_part(play, RDX, size, high);
+    set_part(attempt, RAX, size, low);
+    set_part(attempt, RDX, size, high);
 }
 
-static wide get_both(struct play *play, unsigned size)
+static wide get_both(struct attempt *attempt, unsigned size)
 {
     if (size == 1)
-        return get_part(play, RAX, 2);
-    return (wide)get_part(play, RDX, size) << size * 8 | get_part(play, RAX, size);
+        return get_part(attempt, RAX, 2);
+    return (wide)get_part(attempt, RDX, size) << size * 8 | get_part(attempt, RAX, size);
 }
 
 static wide_signed extend_wide(wide value, unsigned bits)
@@ -51,95 +51,97 @@ static wide_signed extend_wide(wide value, unsigned bits)
 }
 
 /* CF and OF say that the upper half is needed; the other flags are undefined. */
-static void set_overflow(struct play *play, bool overflow)
+static void set_overflow(struct attempt *attempt, bool overflow)
 {
-    set_flags(play, CF | OF, overflow ? CF | OF : 0);
+    set_flags(attempt, CF | OF, overflow ? CF | OF : 0);
 }
 
-static void multiply(struct play *play, bool with_sign)
+static void multiply(struct attempt *attempt, bool with_sign)
 {
-    unsigned size = get_size(play, 0), bits = size * 8;
-    uint64_t one = get_part(play, RAX, size), other = read_operand(play, 0);
+    unsigned size = get_size(attempt, 0), bits = size * 8;
+    uint64_t one = get_part(attempt, RAX, size), other = read_operand(attempt, 0);
     wide product = with_sign ? (wide)((wide_signed)extend(one, size) * extend(other, size)) : (wide)one * other;
     wide short_one = with_sign ? (wide)extend_wide(product, bits) : cut((uint64_t)product, size);
 
-    set_both(play, size, (uint64_t)product, (uint64_t)(product >> bits));
-    set_overflow(play, short_one != product);
+    set_both(attempt, size, (uint64_t)product, (uint64_t)(product >> bits));
+    set_overflow(attempt, short_one != product);
 }
 
 /* --- Two or three operands: signed, cut to the first one's size --- */
 
-static void multiply_into(struct play *play, unsigned first)
+static void multiply_into(struct attempt *attempt, unsigned first)
 {
-    unsigned size = get_size(play, 0);
-    wide_signed product = (wide_signed)extend(read_operand(play, first), size) * extend(read_operand(play, first + 1), size);
+    unsigned size = get_size(attempt, 0);
+    wide_signed product = (wide_signed)extend(read_operand(attempt, first), size) *
+        extend(read_operand(attempt, first + 1), size);
 
-    write_operand(play, 0, cut((uint64_t)product, size));
-    set_overflow(play, extend_wide((wide)product, size * 8) != product);
+    write_operand(attempt, 0, cut((uint64_t)product, size));
+    set_overflow(attempt, extend_wide((wide)product, size * 8) != product);
 }
 
 /* --- Quotients: the flags are undefined --- */
 
-static void divide(struct play *play)
+static void divide(struct attempt *attempt)
 {
-    unsigned size = get_size(play, 0);
-    uint64_t by = read_operand(play, 0);
-    wide value = get_both(play, size);
+    unsigned size = get_size(attempt, 0);
+    uint64_t by = read_operand(attempt, 0);
+    wide value = get_both(attempt, size);
 
-    if (play->stopped)
+    if (attempt->stopped)
         return;
     if (!by || value / by > cut(~0ull, size)) {
-        stop_exception(play, DIVIDE_ERROR, false, 0);
+        stop_exception(attempt, DIVIDE_ERROR, false, 0);
         return;
     }
-    set_both(play, size, (uint64_t)(value / by), (uint64_t)(value % by));
+    set_both(attempt, size, (uint64_t)(value / by), (uint64_t)(value % by));
 }
 
 /* The smallest value of all cannot be divided by -1, not even here. */
-static void divide_signed(struct play *play)
+static void divide_signed(struct attempt *attempt)
 {
-    unsigned size = get_size(play, 0), bits = size * 8;
-    wide_signed by = extend(read_operand(play, 0), size), value = extend_wide(get_both(play, size), 2 * bits), quotient;
+    unsigned size = get_size(attempt, 0), bits = size * 8;
+    wide_signed by = extend(read_operand(attempt, 0), size), value = extend_wide(get_both(attempt, size), 2 * bits), quotient;
 
-    if (play->stopped)
+    if (attempt->stopped)
         return;
     if (!by || (by == -1 && (wide)value == (wide)1 << 127)) {
-        stop_exception(play, DIVIDE_ERROR, false, 0);
+        stop_exception(attempt, DIVIDE_ERROR, false, 0);
         return;
     }
     quotient = value / by;
     if (extend_wide((wide)quotient, bits) != quotient)
-        stop_exception(play, DIVIDE_ERROR, false, 0);
+        stop_exception(attempt, DIVIDE_ERROR, false, 0);
     else
-        set_both(play, size, (uint64_t)quotient, cut((uint64_t)(value % by), size));
+        set_both(attempt, size, (uint64_t)quotient, cut((uint64_t)(value % by), size));
 }
 
 /* --- Bits: of nothing the destination stays --- */
 
-static void scan(struct play *play)
+static void scan(struct attempt *attempt)
 {
-    uint64_t value = read_operand(play, 1);
+    uint64_t value = read_operand(attempt, 1);
 
-    set_flags(play, ZF, value ? 0 : ZF);
+    set_flags(attempt, ZF, value ? 0 : ZF);
     if (value)
-        write_operand(play, 0,
-                      (unsigned)(play->mnemonic == ZYDIS_MNEMONIC_BSF ? __builtin_ctzll(value) : 63 - __builtin_clzll(value)));
+        write_operand(
+            attempt, 0,
+            (unsigned)(attempt->mnemonic == ZYDIS_MNEMONIC_BSF ? __builtin_ctzll(value) : 63 - __builtin_clzll(value)));
 }
 
-bool do_product(struct play *play)
+bool do_product(struct attempt *attempt)
 {
-    switch (play->mnemonic) {
-    case ZYDIS_MNEMONIC_MUL: multiply(play, false); return true;
+    switch (attempt->mnemonic) {
+    case ZYDIS_MNEMONIC_MUL: multiply(attempt, false); return true;
     case ZYDIS_MNEMONIC_IMUL:
-        if (play->instruction->operand_count_visible == 1)
-            multiply(play, true);
+        if (attempt->instruction->operand_count_visible == 1)
+            multiply(attempt, true);
         else
-            multiply_into(play, play->instruction->operand_count_visible - 2u);
+            multiply_into(attempt, attempt->instruction->operand_count_visible - 2u);
         return true;
-    case ZYDIS_MNEMONIC_DIV: divide(play); return true;
-    case ZYDIS_MNEMONIC_IDIV: divide_signed(play); return true;
+    case ZYDIS_MNEMONIC_DIV: divide(attempt); return true;
+    case ZYDIS_MNEMONIC_IDIV: divide_signed(attempt); return true;
     case ZYDIS_MNEMONIC_BSF:
-    case ZYDIS_MNEMONIC_BSR: scan(play); return true;
+    case ZYDIS_MNEMONIC_BSR: scan(attempt); return true;
     default: return false;
     }
 }

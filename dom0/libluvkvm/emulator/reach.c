@@ -1,34 +1,34 @@
 #include <string.h>
 
-#include "emulator/play.h"
+#include "emulator/attempt.h"
 #include "memory/slots.h"
 #include "memory/walk.h"
 #include "memory/written.h"
 
 #define PAGE_BYTES 4096u
-#define MOST_FETCHED 15u
+#define MAX_FETCHED 15u
 #define PAGE_FAULT 14
 
 /* An access that was answered before, in the same place of the play; else the one that the play stops for. */
-static uint64_t access_device(struct play *play, const struct device_access *access)
+static uint64_t access_device(struct attempt *attempt, const struct device_access *access)
 {
-    struct emulation *emulation = play->emulation;
+    struct emulation *emulation = attempt->emulation;
 
-    if (play->used < emulation->count)
-        return emulation->answers[play->used++].value;
-    if (emulation->count == MOST_ANSWERS) {
-        stop_play(play, EMULATED_UNKNOWN);
+    if (attempt->used < emulation->count)
+        return emulation->answers[attempt->used++].value;
+    if (emulation->count == MAX_ANSWERS) {
+        stop_attempt(attempt, EMULATED_UNKNOWN);
         return 0;
     }
-    if (!play->stopped)
+    if (!attempt->stopped)
         emulation->access = *access;
-    stop_play(play, EMULATED_ACCESS);
+    stop_attempt(attempt, EMULATED_ACCESS);
     return 0;
 }
 
-uint64_t access_port(struct play *play, uint16_t port, unsigned size, bool write, uint64_t value)
+uint64_t access_port(struct attempt *attempt, uint16_t port, unsigned size, bool write, uint64_t value)
 {
-    return access_device(play, &(struct device_access){.write = write, .address = port, .size = size, .value = value});
+    return access_device(attempt, &(struct device_access){.write = write, .address = port, .size = size, .value = value});
 }
 
 /* Of a size that the processor has, in one piece. */
@@ -57,25 +57,25 @@ static void write_place(uint8_t *place, unsigned size, uint64_t value)
 }
 
 /* Within one page. */
-static uint64_t access_page(struct play *play, uint64_t linear, unsigned size, bool write, uint64_t value)
+static uint64_t access_page(struct attempt *attempt, uint64_t linear, unsigned size, bool write, uint64_t value)
 {
-    struct emulation *emulation = play->emulation;
+    struct emulation *emulation = attempt->emulation;
     uint64_t offset = linear & (PAGE_BYTES - 1);
     const struct walked *walked;
     uint32_t error;
 
-    if (play->stopped)
+    if (attempt->stopped)
         return 0;
     if (linear - emulation->known.page < PAGE_BYTES && (write ? emulation->known.write : emulation->known.read))
-        return access_device(play, &(struct device_access){true, write, emulation->known.guest + offset, size, value});
+        return access_device(attempt, &(struct device_access){true, write, emulation->known.guest + offset, size, value});
     walked = walk_page(emulation->vm, emulation->mode, linear, write, &error);
     if (!walked) {
         emulation->fault.linear = linear;
-        stop_exception(play, PAGE_FAULT, true, error);
+        stop_exception(attempt, PAGE_FAULT, true, error);
         return 0;
     }
     if (!walked->memory)
-        return access_device(play, &(struct device_access){true, write, walked->guest + offset, size, value});
+        return access_device(attempt, &(struct device_access){true, write, walked->guest + offset, size, value});
     if (!write)
         return read_place(walked->memory + offset, size);
     write_place(walked->memory + offset, size, value);
@@ -83,41 +83,41 @@ static uint64_t access_page(struct play *play, uint64_t linear, unsigned size, b
     return value;
 }
 
-static uint64_t access_linear(struct play *play, uint64_t linear, unsigned size, bool write, uint64_t value)
+static uint64_t access_linear(struct attempt *attempt, uint64_t linear, unsigned size, bool write, uint64_t value)
 {
     unsigned first = PAGE_BYTES - (linear & (PAGE_BYTES - 1));
     uint64_t low;
 
     if (first >= size)
-        return access_page(play, linear, size, write, value);
-    low = access_page(play, linear, first, write, value);
-    return low | access_page(play, linear + first, size - first, write, value >> first * 8) << first * 8;
+        return access_page(attempt, linear, size, write, value);
+    low = access_page(attempt, linear, first, write, value);
+    return low | access_page(attempt, linear + first, size - first, write, value >> first * 8) << first * 8;
 }
 
-uint64_t read_linear(struct play *play, uint64_t linear, unsigned size)
+uint64_t read_linear(struct attempt *attempt, uint64_t linear, unsigned size)
 {
-    return cut(access_linear(play, linear, size, false, 0), size);
+    return cut(access_linear(attempt, linear, size, false, 0), size);
 }
 
-void write_linear(struct play *play, uint64_t linear, unsigned size, uint64_t value)
+void write_linear(struct attempt *attempt, uint64_t linear, unsigned size, uint64_t value)
 {
-    access_linear(play, linear, size, true, cut(value, size));
+    access_linear(attempt, linear, size, true, cut(value, size));
 }
 
 /* The bytes at RIP, up to fifteen, fewer where the next page is none. */
-bool fetch(struct play *play)
+bool fetch(struct attempt *attempt)
 {
-    struct emulation *emulation = play->emulation;
-    uint64_t linear = emulation->mode->cs_base + play->registers.rip;
+    struct emulation *emulation = attempt->emulation;
+    uint64_t linear = emulation->mode->cs_base + attempt->registers.rip;
     uint32_t error, length = 0;
 
-    while (length < MOST_FETCHED) {
+    while (length < MAX_FETCHED) {
         const struct walked *walked = walk_page(emulation->vm, emulation->mode, linear + length, false, &error);
         unsigned offset = (linear + length) & (PAGE_BYTES - 1), part = PAGE_BYTES - offset;
 
         if (!walked || !walked->memory)
             break;
-        part = part < MOST_FETCHED - length ? part : MOST_FETCHED - length;
+        part = part < MAX_FETCHED - length ? part : MAX_FETCHED - length;
         memcpy(emulation->bytes + length, walked->memory + offset, part);
         length += part;
     }

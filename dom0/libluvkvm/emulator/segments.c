@@ -10,24 +10,24 @@
 
 /* --- Descriptors --- */
 
-static bool is_wide(struct play *play)
+static bool is_wide(struct attempt *attempt)
 {
-    return play->emulation->mode->efer & EFER_LMA;
+    return attempt->emulation->mode->efer & EFER_LMA;
 }
 
-static bool is_real(struct play *play)
+static bool is_real(struct attempt *attempt)
 {
-    return !(play->emulation->mode->cr0 & CR0_PE) || play->registers.rflags & RFLAGS_VM;
+    return !(attempt->emulation->mode->cr0 & CR0_PE) || attempt->registers.rflags & RFLAGS_VM;
 }
 
-static unsigned get_level(struct play *play)
+static unsigned get_level(struct attempt *attempt)
 {
-    return play->emulation->mode->ss_rights >> 5 & LEVEL;
+    return attempt->emulation->mode->ss_rights >> 5 & LEVEL;
 }
 
-void refuse_selector(struct play *play, uint8_t vector, uint16_t selector)
+void refuse_selector(struct attempt *attempt, uint8_t vector, uint16_t selector)
 {
-    stop_exception(play, vector, true, selector & ~LEVEL);
+    stop_exception(attempt, vector, true, selector & ~LEVEL);
 }
 
 static struct kvm_segment make_segment(uint64_t low, uint16_t selector)
@@ -50,30 +50,30 @@ static struct kvm_segment make_segment(uint64_t low, uint16_t selector)
     return segment;
 }
 
-void find_named(struct play *play, struct named *named, uint16_t selector, bool system)
+void find_named(struct attempt *attempt, struct named *named, uint16_t selector, bool system)
 {
     uint64_t base = selector & TABLE_LOCAL ? named->sregs.ldt.base : named->sregs.gdt.base, upper = 0;
     uint32_t limit = selector & TABLE_LOCAL ? named->sregs.ldt.limit : named->sregs.gdt.limit;
-    uint32_t offset = selector & 0xFFF8u, last = offset + (system && is_wide(play) ? 15 : 7);
+    uint32_t offset = selector & 0xFFF8u, last = offset + (system && is_wide(attempt) ? 15 : 7);
 
     if (last > limit || (selector & TABLE_LOCAL && named->sregs.ldt.unusable)) {
-        refuse_selector(play, named->refusal, selector);
+        refuse_selector(attempt, named->refusal, selector);
         return;
     }
     named->place = base + offset;
-    named->segment = make_segment(read_linear(play, named->place, 8), selector);
-    if (system && is_wide(play))
-        upper = read_linear(play, named->place + 8, 4);
+    named->segment = make_segment(read_linear(attempt, named->place, 8), selector);
+    if (system && is_wide(attempt))
+        upper = read_linear(attempt, named->place + 8, 4);
     named->segment.base |= upper << 32;
 }
 
-void mark_named(struct play *play, struct named *named, uint8_t bit)
+void mark_named(struct attempt *attempt, struct named *named, uint8_t bit)
 {
     uint64_t place = named->place + TYPE_PLACE;
-    uint64_t byte = read_linear(play, place, 1);
+    uint64_t byte = read_linear(attempt, place, 1);
 
     if (!(byte & bit))
-        write_linear(play, place, 1, byte | bit);
+        write_linear(attempt, place, 1, byte | bit);
     named->segment.type |= bit;
 }
 
@@ -106,31 +106,31 @@ bool is_data_right(const struct kvm_segment *segment, unsigned level)
     return segment->s && (!code || segment->type & TYPE_WRITABLE) && (conforming || reached);
 }
 
-static void check_stack(struct play *play, const struct kvm_segment *segment)
+static void check_stack(struct attempt *attempt, const struct kvm_segment *segment)
 {
-    if (!is_stack_right(segment, get_level(play)))
-        refuse_selector(play, GENERAL_PROTECTION, segment->selector);
+    if (!is_stack_right(segment, get_level(attempt)))
+        refuse_selector(attempt, GENERAL_PROTECTION, segment->selector);
     else if (!segment->present)
-        refuse_selector(play, STACK_FAULT, segment->selector);
+        refuse_selector(attempt, STACK_FAULT, segment->selector);
 }
 
-static void check_data(struct play *play, const struct kvm_segment *segment)
+static void check_data(struct attempt *attempt, const struct kvm_segment *segment)
 {
-    if (!is_data_right(segment, get_level(play)))
-        refuse_selector(play, GENERAL_PROTECTION, segment->selector);
+    if (!is_data_right(segment, get_level(attempt)))
+        refuse_selector(attempt, GENERAL_PROTECTION, segment->selector);
     else if (!segment->present)
-        refuse_selector(play, NOT_PRESENT, segment->selector);
+        refuse_selector(attempt, NOT_PRESENT, segment->selector);
 }
 
 /* No segment: as a stack only the kernel of a 64-bit system may have it. */
-static void load_null(struct play *play, struct kvm_segment *segment, bool stack, uint16_t selector)
+static void load_null(struct attempt *attempt, struct kvm_segment *segment, bool stack, uint16_t selector)
 {
-    bool wide = play->instruction->machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
+    bool wide = attempt->instruction->machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
 
-    if (stack && (!wide || get_level(play) == LEVEL || (selector & LEVEL) != get_level(play)))
-        refuse_selector(play, GENERAL_PROTECTION, 0);
+    if (stack && (!wide || get_level(attempt) == LEVEL || (selector & LEVEL) != get_level(attempt)))
+        refuse_selector(attempt, GENERAL_PROTECTION, 0);
     *segment = (struct kvm_segment){
-        .base = segment->base, .selector = selector, .unusable = 1, .dpl = (uint8_t)get_level(play)};
+        .base = segment->base, .selector = selector, .unusable = 1, .dpl = (uint8_t)get_level(attempt)};
 }
 
 static void load_real(struct kvm_segment *segment, uint16_t selector)
@@ -139,72 +139,72 @@ static void load_real(struct kvm_segment *segment, uint16_t selector)
     segment->base = (uint64_t)selector << 4;
 }
 
-static void load_segment(struct play *play, struct named *named, ZydisRegister which, uint16_t selector)
+static void load_segment(struct attempt *attempt, struct named *named, ZydisRegister which, uint16_t selector)
 {
     struct kvm_segment *segment = find_segment(&named->sregs, which);
     bool stack = which == ZYDIS_REGISTER_SS;
 
-    if (is_real(play)) {
+    if (is_real(attempt)) {
         load_real(segment, selector);
     } else if (!(selector & ~LEVEL)) {
-        load_null(play, segment, stack, selector);
+        load_null(attempt, segment, stack, selector);
     } else {
-        find_named(play, named, selector, false);
-        (stack ? check_stack : check_data)(play, &named->segment);
-        mark_named(play, named, TYPE_ACCESSED);
+        find_named(attempt, named, selector, false);
+        (stack ? check_stack : check_data)(attempt, &named->segment);
+        mark_named(attempt, named, TYPE_ACCESSED);
         *segment = named->segment;
     }
 }
 
 /* --- The task register --- */
 
-static void load_task(struct play *play, struct named *named, uint16_t selector)
+static void load_task(struct attempt *attempt, struct named *named, uint16_t selector)
 {
     if (!(selector & ~LEVEL) || selector & TABLE_LOCAL)
-        refuse_selector(play, GENERAL_PROTECTION, selector);
-    find_named(play, named, selector, true);
-    if (named->segment.s || (named->segment.type | (is_wide(play) ? 0 : TYPE_WIDE)) != TSS_AVAILABLE)
-        refuse_selector(play, GENERAL_PROTECTION, selector);
+        refuse_selector(attempt, GENERAL_PROTECTION, selector);
+    find_named(attempt, named, selector, true);
+    if (named->segment.s || (named->segment.type | (is_wide(attempt) ? 0 : TYPE_WIDE)) != TSS_AVAILABLE)
+        refuse_selector(attempt, GENERAL_PROTECTION, selector);
     else if (!named->segment.present)
-        refuse_selector(play, NOT_PRESENT, selector);
-    mark_named(play, named, TYPE_BUSY);
+        refuse_selector(attempt, NOT_PRESENT, selector);
+    mark_named(attempt, named, TYPE_BUSY);
     named->sregs.tr = named->segment;
 }
 
 /* --- Far jumps: into code; gates and tasks are not done here --- */
 
-static void check_code(struct play *play, const struct kvm_segment *segment)
+static void check_code(struct attempt *attempt, const struct kvm_segment *segment)
 {
     bool conforming = segment->type & TYPE_CONFORMING;
-    bool reached = conforming ? segment->dpl <= get_level(play)
-                              : segment->dpl == get_level(play) && (segment->selector & LEVEL) <= get_level(play);
+    bool reached = conforming ? segment->dpl <= get_level(attempt)
+                              : segment->dpl == get_level(attempt) && (segment->selector & LEVEL) <= get_level(attempt);
 
     if (!segment->s)
-        stop_play(play, EMULATED_UNKNOWN);
-    else if (!(segment->type & TYPE_CODE) || !reached || (is_wide(play) && segment->l && segment->db))
-        refuse_selector(play, GENERAL_PROTECTION, segment->selector);
+        stop_attempt(attempt, EMULATED_UNKNOWN);
+    else if (!(segment->type & TYPE_CODE) || !reached || (is_wide(attempt) && segment->l && segment->db))
+        refuse_selector(attempt, GENERAL_PROTECTION, segment->selector);
     else if (!segment->present)
-        refuse_selector(play, NOT_PRESENT, segment->selector);
+        refuse_selector(attempt, NOT_PRESENT, segment->selector);
 }
 
-static void jump_far(struct play *play, struct named *named)
+static void jump_far(struct attempt *attempt, struct named *named)
 {
-    unsigned size = play->instruction->operand_width / 8;
-    uint64_t linear = find_linear(play, &play->operands[0]), target = read_linear(play, linear, size);
-    uint16_t selector = (uint16_t)read_linear(play, linear + size, 2);
+    unsigned size = attempt->instruction->operand_width / 8;
+    uint64_t linear = find_linear(attempt, &attempt->operands[0]), target = read_linear(attempt, linear, size);
+    uint16_t selector = (uint16_t)read_linear(attempt, linear + size, 2);
 
-    if (is_real(play)) {
+    if (is_real(attempt)) {
         load_real(&named->sregs.cs, selector);
     } else if (!(selector & ~LEVEL)) {
-        refuse_selector(play, GENERAL_PROTECTION, 0);
+        refuse_selector(attempt, GENERAL_PROTECTION, 0);
     } else {
-        find_named(play, named, selector, false);
-        check_code(play, &named->segment);
-        mark_named(play, named, TYPE_ACCESSED);
-        named->segment.selector = (uint16_t)((selector & ~LEVEL) | get_level(play));
+        find_named(attempt, named, selector, false);
+        check_code(attempt, &named->segment);
+        mark_named(attempt, named, TYPE_ACCESSED);
+        named->segment.selector = (uint16_t)((selector & ~LEVEL) | get_level(attempt));
         named->sregs.cs = named->segment;
     }
-    jump_to(play, target, named->sregs.cs.l && is_wide(play), named->sregs.cs.limit);
+    jump_to(attempt, target, named->sregs.cs.l && is_wide(attempt), named->sregs.cs.limit);
 }
 
 /* --- Which --- */
@@ -214,41 +214,41 @@ static bool is_segment(const ZydisDecodedOperand *operand)
     return operand->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(operand->reg.value) == ZYDIS_REGCLASS_SEGMENT;
 }
 
-static bool is_far_jump(struct play *play)
+static bool is_far_jump(struct attempt *attempt)
 {
-    return play->mnemonic == ZYDIS_MNEMONIC_JMP && play->instruction->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR &&
-        play->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+    return attempt->mnemonic == ZYDIS_MNEMONIC_JMP && attempt->instruction->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR &&
+        attempt->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
 }
 
-static bool loads(struct play *play)
+static bool loads(struct attempt *attempt)
 {
-    return (play->mnemonic == ZYDIS_MNEMONIC_MOV && is_segment(&play->operands[0])) || play->mnemonic == ZYDIS_MNEMONIC_LTR ||
-        is_far_jump(play);
+    return (attempt->mnemonic == ZYDIS_MNEMONIC_MOV && is_segment(&attempt->operands[0])) ||
+        attempt->mnemonic == ZYDIS_MNEMONIC_LTR || is_far_jump(attempt);
 }
 
-static void load(struct play *play, struct named *named)
+static void load(struct attempt *attempt, struct named *named)
 {
-    if (is_far_jump(play))
-        jump_far(play, named);
-    else if (play->mnemonic == ZYDIS_MNEMONIC_LTR)
-        load_task(play, named, (uint16_t)read_operand(play, 0));
+    if (is_far_jump(attempt))
+        jump_far(attempt, named);
+    else if (attempt->mnemonic == ZYDIS_MNEMONIC_LTR)
+        load_task(attempt, named, (uint16_t)read_operand(attempt, 0));
     else
-        load_segment(play, named, play->operands[0].reg.value, (uint16_t)read_operand(play, 1));
-    if (!play->stopped && !play->emulation->beyond->set_sregs(play->emulation->owner, &named->sregs))
-        stop_play(play, EMULATED_UNKNOWN);
+        load_segment(attempt, named, attempt->operands[0].reg.value, (uint16_t)read_operand(attempt, 1));
+    if (!attempt->stopped && !attempt->emulation->beyond->set_sregs(attempt->emulation->owner, &named->sregs))
+        stop_attempt(attempt, EMULATED_UNKNOWN);
 }
 
-bool do_segment(struct play *play)
+bool do_segment(struct attempt *attempt)
 {
-    const struct beyond *beyond = play->emulation->beyond;
-    bool stores = play->mnemonic == ZYDIS_MNEMONIC_MOV && is_segment(&play->operands[1]);
+    const struct beyond *beyond = attempt->emulation->beyond;
+    bool stores = attempt->mnemonic == ZYDIS_MNEMONIC_MOV && is_segment(&attempt->operands[1]);
     struct named named = {.refusal = GENERAL_PROTECTION};
 
-    if (!(loads(play) || stores) || !beyond || !beyond->get_sregs(play->emulation->owner, &named.sregs))
+    if (!(loads(attempt) || stores) || !beyond || !beyond->get_sregs(attempt->emulation->owner, &named.sregs))
         return false;
     if (stores)
-        write_operand(play, 0, find_segment(&named.sregs, play->operands[1].reg.value)->selector);
+        write_operand(attempt, 0, find_segment(&named.sregs, attempt->operands[1].reg.value)->selector);
     else
-        load(play, &named);
+        load(attempt, &named);
     return true;
 }

@@ -1,6 +1,6 @@
 /* Selectors and the descriptors that they name, while an instruction or a task switch is played. SDM: 3.4 */
 #pragma once
-#include "emulator/play.h"
+#include "emulator/attempt.h"
 
 #define TABLE_LOCAL 4u   /* of a selector */
 #define LEVEL 3u
@@ -23,11 +23,11 @@ struct named {
 };
 
 /* An exception about a selector; those who end in one of an external event add that. */
-void refuse_selector(struct play *play, uint8_t vector, uint16_t selector);
+void refuse_selector(struct attempt *attempt, uint8_t vector, uint16_t selector);
 /* `system`: in long mode those of the system have an upper half, the rest of their base. */
-void find_named(struct play *play, struct named *named, uint16_t selector, bool system);
+void find_named(struct attempt *attempt, struct named *named, uint16_t selector, bool system);
 /* Whether it may be a stack, or data, at a level of privilege. SDM: 5.5, 5.7 */
 bool is_stack_right(const struct kvm_segment *segment, unsigned level);
 bool is_data_right(const struct kvm_segment *segment, unsigned level);
 /* The descriptor learns that it is in use. */
-void mark_named(struct play *play, struct named *named, uint8_t bit);
+void mark_named(struct attempt *attempt, struct named *named, uint8_t bit);

@@ -1,5 +1,5 @@
 /* Shifts and rotations, a bit at a time. SDM: SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD, SHRD */
-#include "emulator/play.h"
+#include "emulator/attempt.h"
 
 #define CF 0x1ull
 #define OF 0x800ull
@@ -48,33 +48,33 @@ static bool is_rotation(ZydisMnemonic mnemonic)
     return mnemonic != ZYDIS_MNEMONIC_SHL && mnemonic != ZYDIS_MNEMONIC_SHR && mnemonic != ZYDIS_MNEMONIC_SAR;
 }
 
-static unsigned get_count(struct play *play, unsigned index)
+static unsigned get_count(struct attempt *attempt, unsigned index)
 {
-    return (unsigned)read_operand(play, index) & (get_size(play, 0) == 8 ? 63 : 31);
+    return (unsigned)read_operand(attempt, index) & (get_size(attempt, 0) == 8 ? 63 : 31);
 }
 
-static void shift(struct play *play)
+static void shift(struct attempt *attempt)
 {
-    unsigned size = get_size(play, 0), top = size * 8 - 1, count = get_count(play, 1);
-    uint64_t value = read_operand(play, 0);
-    bool carry = play->registers.rflags & CF;
+    unsigned size = get_size(attempt, 0), top = size * 8 - 1, count = get_count(attempt, 1);
+    uint64_t value = read_operand(attempt, 0);
+    bool carry = attempt->registers.rflags & CF;
 
     for (unsigned i = 0; i < count; i++)
-        value = shift_once(play->mnemonic, value, top, &carry);
-    write_operand(play, 0, value);
+        value = shift_once(attempt->mnemonic, value, top, &carry);
+    write_operand(attempt, 0, value);
     if (!count)
         return;
-    if (!is_rotation(play->mnemonic))
-        set_logic(play, value, size);
-    set_flags(play, CF | OF, get_flags(play->mnemonic, value, top, carry));
+    if (!is_rotation(attempt->mnemonic))
+        set_logic(attempt, value, size);
+    set_flags(attempt, CF | OF, get_flags(attempt->mnemonic, value, top, carry));
 }
 
 /* Bits of the second operand come in. */
-static void shift_double(struct play *play)
+static void shift_double(struct attempt *attempt)
 {
-    bool left = play->mnemonic == ZYDIS_MNEMONIC_SHLD;
-    unsigned size = get_size(play, 0), bits = size * 8, count = get_count(play, 2);
-    uint64_t value = read_operand(play, 0), other = read_operand(play, 1), result = value;
+    bool left = attempt->mnemonic == ZYDIS_MNEMONIC_SHLD;
+    unsigned size = get_size(attempt, 0), bits = size * 8, count = get_count(attempt, 2);
+    uint64_t value = read_operand(attempt, 0), other = read_operand(attempt, 1), result = value;
     bool carry;
 
     if (count && count <= bits) {
@@ -83,24 +83,24 @@ static void shift_double(struct play *play)
 
         result = cut(moved | (left ? other >> rest : other << rest), size);
         carry = get_bit(value, left ? rest : count - 1);
-        set_logic(play, result, size);
-        set_flags(play, CF | OF, (carry ? CF : 0) | (get_bit(value ^ result, bits - 1) ? OF : 0));
+        set_logic(attempt, result, size);
+        set_flags(attempt, CF | OF, (carry ? CF : 0) | (get_bit(value ^ result, bits - 1) ? OF : 0));
     }
-    write_operand(play, 0, result);
+    write_operand(attempt, 0, result);
 }
 
-bool do_shift(struct play *play)
+bool do_shift(struct attempt *attempt)
 {
-    switch (play->mnemonic) {
+    switch (attempt->mnemonic) {
     case ZYDIS_MNEMONIC_SHL:
     case ZYDIS_MNEMONIC_SHR:
     case ZYDIS_MNEMONIC_SAR:
     case ZYDIS_MNEMONIC_ROL:
     case ZYDIS_MNEMONIC_ROR:
     case ZYDIS_MNEMONIC_RCL:
-    case ZYDIS_MNEMONIC_RCR: shift(play); return true;
+    case ZYDIS_MNEMONIC_RCR: shift(attempt); return true;
     case ZYDIS_MNEMONIC_SHLD:
-    case ZYDIS_MNEMONIC_SHRD: shift_double(play); return true;
+    case ZYDIS_MNEMONIC_SHRD: shift_double(attempt); return true;
     default: return false;
     }
 }

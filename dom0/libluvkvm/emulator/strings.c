@@ -1,5 +1,5 @@
 /* String instructions, one round at a time: a repeated one is played again by its caller until RCX is 0. */
-#include "emulator/play.h"
+#include "emulator/attempt.h"
 
 #define DF (1ull << 10)
 #define ZF 0x40ull
@@ -7,53 +7,53 @@
 
 enum { RAX = 0, RCX = 1, RDX = 2, RSI = 6, RDI = 7 };
 
-static uint64_t get_mask(struct play *play)
+static uint64_t get_mask(struct attempt *attempt)
 {
-    unsigned width = play->instruction->address_width;
+    unsigned width = attempt->instruction->address_width;
 
     return width == 64 ? ~0ull : (1ull << width) - 1;
 }
 
 /* An address register moves within its width; 32 bits clear the rest. */
-static void move(struct play *play, unsigned number, int64_t by)
+static void move(struct attempt *attempt, unsigned number, int64_t by)
 {
-    uint64_t *place = get_register(play, number), mask = get_mask(play), moved = (*place + (uint64_t)by) & mask;
+    uint64_t *place = get_register(attempt, number), mask = get_mask(attempt), moved = (*place + (uint64_t)by) & mask;
 
     *place = mask == 0xFFFF ? (*place & ~mask) | moved : moved;
 }
 
-static bool is_repeated(struct play *play)
+static bool is_repeated(struct attempt *attempt)
 {
-    return play->instruction->attributes & REPEATS;
+    return attempt->instruction->attributes & REPEATS;
 }
 
-static unsigned find_memory_operand(struct play *play, unsigned from)
+static unsigned find_memory_operand(struct attempt *attempt, unsigned from)
 {
-    while (from < ZYDIS_MAX_OPERAND_COUNT - 1 && play->operands[from].type != ZYDIS_OPERAND_TYPE_MEMORY)
+    while (from < ZYDIS_MAX_OPERAND_COUNT - 1 && attempt->operands[from].type != ZYDIS_OPERAND_TYPE_MEMORY)
         from++;
     return from;
 }
 
 /* CMPS and SCAS: flags of a comparison, by the arithmetic of CMP. */
-static void compare(struct play *play)
+static void compare(struct attempt *attempt)
 {
-    play->mnemonic = ZYDIS_MNEMONIC_CMP;
-    do_arithmetic(play);
+    attempt->mnemonic = ZYDIS_MNEMONIC_CMP;
+    do_arithmetic(attempt);
 }
 
-static void do_input(struct play *play, unsigned size)
+static void do_input(struct attempt *attempt, unsigned size)
 {
-    uint64_t port = *get_register(play, RDX) & 0xFFFF, value = access_port(play, (uint16_t)port, size, false, 0);
+    uint64_t port = *get_register(attempt, RDX) & 0xFFFF, value = access_port(attempt, (uint16_t)port, size, false, 0);
 
-    write_operand(play, find_memory_operand(play, 0), value);
+    write_operand(attempt, find_memory_operand(attempt, 0), value);
 }
 
-static void do_output(struct play *play, unsigned size)
+static void do_output(struct attempt *attempt, unsigned size)
 {
-    uint64_t port = *get_register(play, RDX) & 0xFFFF, value = read_operand(play, find_memory_operand(play, 0));
+    uint64_t port = *get_register(attempt, RDX) & 0xFFFF, value = read_operand(attempt, find_memory_operand(attempt, 0));
 
-    if (!play->stopped)
-        access_port(play, (uint16_t)port, size, true, value);
+    if (!attempt->stopped)
+        access_port(attempt, (uint16_t)port, size, true, value);
 }
 
 enum kind { MOVE, STORE, LOAD, COMPARE, SCAN, INPUT, OUTPUT, NONE };
@@ -91,58 +91,58 @@ static enum kind get_kind(ZydisMnemonic mnemonic)
     }
 }
 
-static void do_round(struct play *play, enum kind kind, unsigned size)
+static void do_round(struct attempt *attempt, enum kind kind, unsigned size)
 {
-    int64_t step = play->registers.rflags & DF ? -(int64_t)size : (int64_t)size;
+    int64_t step = attempt->registers.rflags & DF ? -(int64_t)size : (int64_t)size;
 
     switch (kind) {
     case MOVE:
     case STORE:
-    case LOAD: write_operand(play, 0, read_operand(play, 1)); break;
+    case LOAD: write_operand(attempt, 0, read_operand(attempt, 1)); break;
     case COMPARE:
-    case SCAN: compare(play); break;
-    case INPUT: do_input(play, size); break;
-    default: do_output(play, size); break;
+    case SCAN: compare(attempt); break;
+    case INPUT: do_input(attempt, size); break;
+    default: do_output(attempt, size); break;
     }
     if (kind != LOAD && kind != OUTPUT)
-        move(play, RDI, step);
+        move(attempt, RDI, step);
     if (kind == MOVE || kind == LOAD || kind == COMPARE || kind == OUTPUT)
-        move(play, RSI, step);
+        move(attempt, RSI, step);
 }
 
 /* Is another round due? SDM: REP */
-static bool goes_on(struct play *play, enum kind kind)
+static bool goes_on(struct attempt *attempt, enum kind kind)
 {
-    bool zero = play->registers.rflags & ZF;
+    bool zero = attempt->registers.rflags & ZF;
 
-    if (!(*get_register(play, RCX) & get_mask(play)))
+    if (!(*get_register(attempt, RCX) & get_mask(attempt)))
         return false;
     if (kind != COMPARE && kind != SCAN)
         return true;
-    return play->instruction->attributes & ZYDIS_ATTRIB_HAS_REPNE ? !zero : zero;
+    return attempt->instruction->attributes & ZYDIS_ATTRIB_HAS_REPNE ? !zero : zero;
 }
 
 /* MOVSD and CMPSD name instructions on vectors too. */
-static bool is_string(struct play *play)
+static bool is_string(struct attempt *attempt)
 {
-    ZydisInstructionCategory category = play->instruction->meta.category;
+    ZydisInstructionCategory category = attempt->instruction->meta.category;
 
     return category == ZYDIS_CATEGORY_STRINGOP || category == ZYDIS_CATEGORY_IOSTRINGOP;
 }
 
-bool do_string(struct play *play)
+bool do_string(struct attempt *attempt)
 {
-    enum kind kind = get_kind(play->mnemonic);
+    enum kind kind = get_kind(attempt->mnemonic);
 
-    if (kind == NONE || !is_string(play))
+    if (kind == NONE || !is_string(attempt))
         return false;
-    if (is_repeated(play) && !(*get_register(play, RCX) & get_mask(play)))
+    if (is_repeated(attempt) && !(*get_register(attempt, RCX) & get_mask(attempt)))
         return true;
-    do_round(play, kind, play->operands[find_memory_operand(play, 0)].size / 8);
-    if (is_repeated(play)) {
-        move(play, RCX, -1);
-        if (goes_on(play, kind))
-            stop_play(play, EMULATED_AGAIN);
+    do_round(attempt, kind, attempt->operands[find_memory_operand(attempt, 0)].size / 8);
+    if (is_repeated(attempt)) {
+        move(attempt, RCX, -1);
+        if (goes_on(attempt, kind))
+            stop_attempt(attempt, EMULATED_AGAIN);
     }
     return true;
 }

@@ -30,7 +30,7 @@ struct image {
 };
 
 struct switching {
-    struct play play;
+    struct attempt attempt;
     struct named named; /* its sregs become the new task's */
     struct luv_mode mode;
     struct image image;
@@ -51,48 +51,48 @@ static struct kvm_segment *get_segment(struct kvm_sregs *sregs, unsigned number)
 
 /* --- The segments of tasks in memory --- */
 
-static uint64_t take(struct play *play, uint64_t *place, unsigned width)
+static uint64_t take(struct attempt *attempt, uint64_t *place, unsigned width)
 {
-    uint64_t value = read_linear(play, *place, width);
+    uint64_t value = read_linear(attempt, *place, width);
 
     *place += width;
     return value;
 }
 
-static void put(struct play *play, uint64_t *place, unsigned width, uint64_t value)
+static void put(struct attempt *attempt, uint64_t *place, unsigned width, uint64_t value)
 {
-    write_linear(play, *place, width, cut(value, width));
+    write_linear(attempt, *place, width, cut(value, width));
     *place += width;
 }
 
-static void read_image(struct play *play, struct image *image, const struct kvm_segment *task)
+static void read_image(struct attempt *attempt, struct image *image, const struct kvm_segment *task)
 {
     const struct layout *layout = get_layout(task);
     uint64_t place = task->base + layout->first;
 
-    image->ip = take(play, &place, layout->width);
-    image->flags = take(play, &place, layout->width) | RFLAGS_FIXED;
+    image->ip = take(attempt, &place, layout->width);
+    image->flags = take(attempt, &place, layout->width) | RFLAGS_FIXED;
     for (unsigned i = 0; i < REGISTERS; i++)
-        image->registers[i] = take(play, &place, layout->width);
+        image->registers[i] = take(attempt, &place, layout->width);
     for (unsigned i = 0; i < layout->segments; i++)
-        image->segments[i] = (uint16_t)take(play, &place, layout->width);
-    image->local = (uint16_t)read_linear(play, task->base + layout->local, 2);
+        image->segments[i] = (uint16_t)take(attempt, &place, layout->width);
+    image->local = (uint16_t)read_linear(attempt, task->base + layout->local, 2);
     if (layout == &wide)
-        image->tables = read_linear(play, task->base + TABLES_PLACE, 4);
+        image->tables = read_linear(attempt, task->base + TABLES_PLACE, 4);
 }
 
 static void save_old(struct switching *s, const struct task_switch *how)
 {
     struct kvm_sregs *sregs = &s->named.sregs;
     const struct layout *layout = get_layout(&sregs->tr);
-    uint64_t place = sregs->tr.base + layout->first, flags = s->play.registers.rflags;
+    uint64_t place = sregs->tr.base + layout->first, flags = s->attempt.registers.rflags;
 
-    put(&s->play, &place, layout->width, s->play.registers.rip + how->length);
-    put(&s->play, &place, layout->width, how->source == TASK_IRET ? flags & ~RFLAGS_NT : flags);
+    put(&s->attempt, &place, layout->width, s->attempt.registers.rip + how->length);
+    put(&s->attempt, &place, layout->width, how->source == TASK_IRET ? flags & ~RFLAGS_NT : flags);
     for (unsigned i = 0; i < REGISTERS; i++)
-        put(&s->play, &place, layout->width, *get_register(&s->play, i));
+        put(&s->attempt, &place, layout->width, *get_register(&s->attempt, i));
     for (unsigned i = 0; i < layout->segments; i++)
-        put(&s->play, &place, layout->width, get_segment(sregs, i)->selector);
+        put(&s->attempt, &place, layout->width, get_segment(sregs, i)->selector);
 }
 
 /* Who called or was interrupted stays busy, and the new task knows whom to go back to. */
@@ -103,11 +103,11 @@ static void link_tasks(struct switching *s, const struct task_switch *how)
     bool nested = how->source == TASK_CALL || how->source == TASK_GATE;
 
     if (!nested)
-        write_linear(&s->play, old, 1, read_linear(&s->play, old, 1) & ~(uint64_t)TYPE_BUSY);
+        write_linear(&s->attempt, old, 1, read_linear(&s->attempt, old, 1) & ~(uint64_t)TYPE_BUSY);
     if (how->source != TASK_IRET)
-        mark_named(&s->play, &s->named, TYPE_BUSY);
+        mark_named(&s->attempt, &s->named, TYPE_BUSY);
     if (nested)
-        write_linear(&s->play, s->named.segment.base, 2, sregs->tr.selector);
+        write_linear(&s->attempt, s->named.segment.base, 2, sregs->tr.selector);
     if (nested)
         s->image.flags |= RFLAGS_NT;
 }
@@ -122,10 +122,10 @@ static void load_registers(struct switching *s)
     sregs->cr0 |= CR0_TS;
     if (sregs->cr0 & CR0_PG && get_layout(&sregs->tr) == &wide)
         sregs->cr3 = s->mode.cr3 = s->image.tables;
-    s->play.registers.rip = s->image.ip;
-    s->play.registers.rflags = s->image.flags;
+    s->attempt.registers.rip = s->image.ip;
+    s->attempt.registers.rflags = s->image.flags;
     for (unsigned i = 0; i < REGISTERS; i++)
-        *get_register(&s->play, i) = s->image.registers[i];
+        *get_register(&s->attempt, i) = s->image.registers[i];
     for (unsigned i = 0; i < SEGMENTS; i++)
         get_segment(sregs, i)->selector = s->image.segments[i];
 }
@@ -138,10 +138,10 @@ static void load_local(struct switching *s)
     sregs->ldt = (struct kvm_segment){.selector = selector, .unusable = 1};
     if (!(selector & ~LEVEL))
         return;
-    find_named(&s->play, &s->named, selector, true);
+    find_named(&s->attempt, &s->named, selector, true);
     if (selector & TABLE_LOCAL || s->named.segment.s || s->named.segment.type != TYPE_LOCAL_TABLE || !s->named.segment.present)
-        refuse_selector(&s->play, INVALID_TSS, selector);
-    else if (!s->play.stopped)
+        refuse_selector(&s->attempt, INVALID_TSS, selector);
+    else if (!s->attempt.stopped)
         sregs->ldt = s->named.segment;
 }
 
@@ -169,13 +169,13 @@ static void load_segment(struct switching *s, unsigned number)
         *segment = (struct kvm_segment){.selector = selector, .unusable = 1};
         return;
     }
-    find_named(&s->play, &s->named, selector, false);
+    find_named(&s->attempt, &s->named, selector, false);
     if (!(selector & ~LEVEL) || !is_right(&s->named.segment, number, s->level))
-        refuse_selector(&s->play, INVALID_TSS, selector);
+        refuse_selector(&s->attempt, INVALID_TSS, selector);
     else if (!s->named.segment.present)
-        refuse_selector(&s->play, number == STACK_SEGMENT ? STACK_FAULT : NOT_PRESENT, selector);
-    mark_named(&s->play, &s->named, TYPE_ACCESSED);
-    if (!s->play.stopped)
+        refuse_selector(&s->attempt, number == STACK_SEGMENT ? STACK_FAULT : NOT_PRESENT, selector);
+    mark_named(&s->attempt, &s->named, TYPE_ACCESSED);
+    if (!s->attempt.stopped)
         *segment = s->named.segment;
 }
 
@@ -204,10 +204,10 @@ static void push_code(struct switching *s, uint32_t code)
 {
     const struct kvm_sregs *sregs = &s->named.sregs;
     unsigned width = get_layout(&sregs->tr)->width;
-    uint64_t top = cut(s->play.registers.rsp - width, sregs->ss.db ? 4 : 2);
+    uint64_t top = cut(s->attempt.registers.rsp - width, sregs->ss.db ? 4 : 2);
 
-    write_linear(&s->play, sregs->ss.base + top, width, cut(code, width));
-    s->play.registers.rsp = (s->play.registers.rsp & ~cut(~0ull, sregs->ss.db ? 4 : 2)) | top;
+    write_linear(&s->attempt, sregs->ss.base + top, width, cut(code, width));
+    s->attempt.registers.rsp = (s->attempt.registers.rsp & ~cut(~0ull, sregs->ss.db ? 4 : 2)) | top;
 }
 
 static void enter_new(struct switching *s, const struct task_switch *how)
@@ -221,29 +221,29 @@ static void enter_new(struct switching *s, const struct task_switch *how)
 /* The processor has looked at the gate and at the descriptor before it left. */
 static void leave_old(struct switching *s, const struct task_switch *how)
 {
-    find_named(&s->play, &s->named, how->selector, true);
-    read_image(&s->play, &s->image, &s->named.segment);
+    find_named(&s->attempt, &s->named, how->selector, true);
+    read_image(&s->attempt, &s->image, &s->named.segment);
     save_old(s, how);
     link_tasks(s, how);
 }
 
 static enum emulated keep(struct switching *s, const struct task_switch *how)
 {
-    struct emulation *emulation = s->play.emulation;
+    struct emulation *emulation = s->attempt.emulation;
 
-    *emulation->registers = s->play.registers;
+    *emulation->registers = s->attempt.registers;
     if (!emulation->beyond->set_sregs(emulation->owner, &s->named.sregs))
         return EMULATED_UNKNOWN;
-    if (s->play.stopped && how->external && emulation->fault.vector <= GENERAL_PROTECTION)
+    if (s->attempt.stopped && how->external && emulation->fault.vector <= GENERAL_PROTECTION)
         emulation->fault.code |= EXTERNAL;
-    return s->play.stopped ? s->play.outcome : EMULATED_DONE;
+    return s->attempt.stopped ? s->attempt.outcome : EMULATED_DONE;
 }
 
 enum emulated switch_task(struct emulation *emulation, const struct task_switch *how)
 {
     const struct luv_mode *mode = emulation->mode;
     struct switching s = {
-        .play = {.emulation = emulation, .registers = *emulation->registers}, .named.refusal = INVALID_TSS, .mode = *mode};
+        .attempt = {.emulation = emulation, .registers = *emulation->registers}, .named.refusal = INVALID_TSS, .mode = *mode};
     enum emulated outcome;
 
     if (!emulation->beyond->get_sregs(emulation->owner, &s.named.sregs))
@@ -251,8 +251,8 @@ enum emulated switch_task(struct emulation *emulation, const struct task_switch 
     s.mode.ss_rights &= ~RIGHTS_LEVEL; /* whoever runs, the tables are the system's */
     emulation->mode = &s.mode;
     leave_old(&s, how);
-    if (s.play.stopped) {
-        outcome = s.play.outcome;
+    if (s.attempt.stopped) {
+        outcome = s.attempt.outcome;
     } else {
         enter_new(&s, how);
         outcome = keep(&s, how);

@@ -2,7 +2,7 @@
 #include <cpuid.h>
 #include <string.h>
 
-#include "emulator/play.h"
+#include "emulator/attempt.h"
 
 #define STATUS_WORD 2u /* places in an XSAVE area. SDM: 10.5.1, 14.4 */
 #define TAGS 4u
@@ -36,7 +36,7 @@ static void take_part(struct vectors *vectors, enum part part, uint32_t offset, 
 }
 
 /* The registers of MMX are those of x87 as they lie, not as its stack has them; each use resets the stack. SDM: 9.5 */
-static void take_mmx(struct vectors *vectors)
+static void use_mmx(struct vectors *vectors)
 {
     uint8_t old[8][16], *status = vectors->area + STATUS_WORD + 1;
     unsigned top = (*status & TOP_MASK) >> TOP_SHIFT;
@@ -73,11 +73,11 @@ static void clear_upper(struct vectors *vectors)
         memset(vectors->area + offset + vectors->number * 32, 0, 32);
 }
 
-static void write_vector(struct play *play, struct vectors *vectors, const uint8_t *bytes, unsigned size)
+static void write_vector(struct attempt *attempt, struct vectors *vectors, const uint8_t *bytes, unsigned size)
 {
     uint8_t *low = get_low(vectors);
 
-    if (play->instruction->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX)
+    if (attempt->instruction->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX)
         clear_upper(vectors);
     memset(low, 0, vectors->mmx ? 8 : 16);
     memcpy(low, bytes, size < 16 ? size : 16);
@@ -100,26 +100,26 @@ static void read_vector(struct vectors *vectors, uint8_t *bytes, unsigned size)
 
 /* --- The move --- */
 
-static void load(struct play *play, const ZydisDecodedOperand *memory, uint8_t *bytes, unsigned size)
+static void load(struct attempt *attempt, const ZydisDecodedOperand *memory, uint8_t *bytes, unsigned size)
 {
-    uint64_t linear = find_linear(play, memory);
+    uint64_t linear = find_linear(attempt, memory);
 
     for (unsigned i = 0; i < size; i += 8) {
-        uint64_t value = read_linear(play, linear + i, size - i < 8 ? size - i : 8);
+        uint64_t value = read_linear(attempt, linear + i, size - i < 8 ? size - i : 8);
 
         memcpy(bytes + i, &value, 8);
     }
 }
 
-static void store(struct play *play, const ZydisDecodedOperand *memory, const uint8_t *bytes, unsigned size)
+static void store(struct attempt *attempt, const ZydisDecodedOperand *memory, const uint8_t *bytes, unsigned size)
 {
-    uint64_t linear = find_linear(play, memory);
+    uint64_t linear = find_linear(attempt, memory);
 
     for (unsigned i = 0; i < size; i += 8) {
         uint64_t value;
 
         memcpy(&value, bytes + i, 8);
-        write_linear(play, linear + i, size - i < 8 ? size - i : 8, value);
+        write_linear(attempt, linear + i, size - i < 8 ? size - i : 8, value);
     }
 }
 
@@ -162,9 +162,9 @@ static bool is_move(ZydisMnemonic mnemonic)
 }
 
 /* The register's place in the area, and that one's state. */
-static bool find_register(struct play *play, const ZydisDecodedOperand *operand, struct vectors *vectors)
+static bool find_register(struct attempt *attempt, const ZydisDecodedOperand *operand, struct vectors *vectors)
 {
-    const struct emulation *emulation = play->emulation;
+    const struct emulation *emulation = attempt->emulation;
     ZydisRegisterClass class = ZydisRegisterGetClass(operand->reg.value);
 
     vectors->mmx = class == ZYDIS_REGCLASS_MMX;
@@ -175,14 +175,14 @@ static bool find_register(struct play *play, const ZydisDecodedOperand *operand,
     if (!vectors->area)
         return false;
     if (vectors->mmx)
-        take_mmx(vectors);
+        use_mmx(vectors);
     else
         take_part(vectors, PART_SSE, XMM, 256);
     return true;
 }
 
 /* The state is asked for when nothing can stop the play any more, but to begin a store. */
-static bool move(struct play *play, const ZydisDecodedOperand *reg, const ZydisDecodedOperand *memory, bool to_memory)
+static bool move(struct attempt *attempt, const ZydisDecodedOperand *reg, const ZydisDecodedOperand *memory, bool to_memory)
 {
     unsigned size = memory->size / 8;
     struct vectors vectors;
@@ -191,31 +191,31 @@ static bool move(struct play *play, const ZydisDecodedOperand *reg, const ZydisD
     if (size > sizeof bytes)
         return false;
     if (!to_memory)
-        load(play, memory, bytes, size);
-    if (play->stopped)
+        load(attempt, memory, bytes, size);
+    if (attempt->stopped)
         return true;
-    if (!find_register(play, reg, &vectors))
+    if (!find_register(attempt, reg, &vectors))
         return false;
     if (to_memory) {
         read_vector(&vectors, bytes, size);
-        store(play, memory, bytes, size);
+        store(attempt, memory, bytes, size);
     } else {
-        write_vector(play, &vectors, bytes, size);
+        write_vector(attempt, &vectors, bytes, size);
     }
-    if ((vectors.mmx || !to_memory) && !play->stopped)
-        play->emulation->beyond->set_extended(play->emulation->owner);
+    if ((vectors.mmx || !to_memory) && !attempt->stopped)
+        attempt->emulation->beyond->set_extended(attempt->emulation->owner);
     return true;
 }
 
-bool do_vector(struct play *play)
+bool do_vector(struct attempt *attempt)
 {
-    const ZydisDecodedOperand *first = &play->operands[0], *second = &play->operands[1];
+    const ZydisDecodedOperand *first = &attempt->operands[0], *second = &attempt->operands[1];
     bool to_memory = first->type == ZYDIS_OPERAND_TYPE_MEMORY;
     const ZydisDecodedOperand *memory = to_memory ? first : second, *reg = to_memory ? second : first;
 
-    if (!is_move(play->mnemonic) || play->instruction->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX ||
-        play->instruction->operand_count_visible != 2 || memory->type != ZYDIS_OPERAND_TYPE_MEMORY ||
+    if (!is_move(attempt->mnemonic) || attempt->instruction->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX ||
+        attempt->instruction->operand_count_visible != 2 || memory->type != ZYDIS_OPERAND_TYPE_MEMORY ||
         reg->type != ZYDIS_OPERAND_TYPE_REGISTER)
         return false;
-    return move(play, reg, memory, to_memory);
+    return move(attempt, reg, memory, to_memory);
 }

@@ -28,8 +28,8 @@ struct own_vcpu {
     int fd;
     struct kvm_run *run;
     bool ready; /* an interrupt can be given */
-    bool owed;  /* KVM has yet to finish what was answered */
-    bool early; /* finishing it was an exit again: the next run's */
+    bool completion_pending;  /* KVM has yet to finish what was answered */
+    bool deferred; /* finishing it was an exit again: the next run's */
     bool masked;
     uint64_t base; /* of the APIC, as KVM's CPUID has it */
     sigset_t mask;
@@ -254,7 +254,7 @@ static long enter(struct vcpu *vcpu)
     hold_signals(&open);
     set_mask(vcpu, &open);
     atomic_store(&vcpu->reachable, true);
-    own(vcpu)->run->immediate_exit = atomic_load(&vcpu->work) || is_exit_wanted(vcpu);
+    own(vcpu)->run->immediate_exit = atomic_load(&vcpu->work) || is_exit_requested(vcpu);
     result = call(own(vcpu)->fd, KVM_RUN, NULL);
     atomic_store(&vcpu->reachable, false);
     release_signals(&open);
@@ -262,7 +262,7 @@ static long enter(struct vcpu *vcpu)
 }
 
 /* What every exit says besides its reason. */
-static void take_flags(struct vcpu *vcpu)
+static void load_exit_flags(struct vcpu *vcpu)
 {
     struct kvm_run *run = own(vcpu)->run;
 
@@ -271,7 +271,7 @@ static void take_flags(struct vcpu *vcpu)
     apic_set_cr8(vcpu, (uint8_t)run->cr8);
 }
 
-static enum exit_kind take_port(struct vcpu *vcpu)
+static enum exit_kind handle_io(struct vcpu *vcpu)
 {
     struct kvm_run *run = own(vcpu)->run;
     bool write = run->io.direction == KVM_EXIT_IO_OUT;
@@ -288,7 +288,7 @@ static enum exit_kind take_port(struct vcpu *vcpu)
     return EXIT_ACCESS;
 }
 
-static enum exit_kind take_memory(struct vcpu *vcpu)
+static enum exit_kind handle_mmio(struct vcpu *vcpu)
 {
     struct kvm_run *run = own(vcpu)->run;
 
@@ -306,7 +306,7 @@ static enum exit_kind take_memory(struct vcpu *vcpu)
     return EXIT_ACCESS;
 }
 
-static enum exit_kind take_msr(struct vcpu *vcpu, enum exit_kind kind)
+static enum exit_kind handle_msr(struct vcpu *vcpu, enum exit_kind kind)
 {
     vcpu->msr.index = own(vcpu)->run->msr.index;
     vcpu->msr.data = own(vcpu)->run->msr.data;
@@ -321,13 +321,13 @@ static enum exit_kind pass_on(struct vcpu *vcpu)
     return EXIT_TO_USER;
 }
 
-static enum exit_kind take_exit(struct vcpu *vcpu)
+static enum exit_kind handle_exit(struct vcpu *vcpu)
 {
     switch (own(vcpu)->run->exit_reason) {
-    case KVM_EXIT_IO: return take_port(vcpu);
-    case KVM_EXIT_MMIO: return take_memory(vcpu);
-    case KVM_EXIT_X86_RDMSR: return take_msr(vcpu, EXIT_MSR_READ);
-    case KVM_EXIT_X86_WRMSR: return take_msr(vcpu, EXIT_MSR_WRITE);
+    case KVM_EXIT_IO: return handle_io(vcpu);
+    case KVM_EXIT_MMIO: return handle_mmio(vcpu);
+    case KVM_EXIT_X86_RDMSR: return handle_msr(vcpu, EXIT_MSR_READ);
+    case KVM_EXIT_X86_WRMSR: return handle_msr(vcpu, EXIT_MSR_WRITE);
     case KVM_EXIT_HLT: return EXIT_HALT;
     case KVM_EXIT_IRQ_WINDOW_OPEN:
     case KVM_EXIT_SET_TPR: return EXIT_WINDOW;
@@ -337,7 +337,7 @@ static enum exit_kind take_exit(struct vcpu *vcpu)
     }
 }
 
-static enum exit_kind take_result(struct vcpu *vcpu, long result)
+static enum exit_kind handle_result(struct vcpu *vcpu, long result)
 {
     if (result == -EINTR || result == -EAGAIN)
         return EXIT_INTERRUPTED;
@@ -345,32 +345,32 @@ static enum exit_kind take_result(struct vcpu *vcpu, long result)
         vcpu->error = result;
         return EXIT_ERROR;
     }
-    return take_exit(vcpu);
+    return handle_exit(vcpu);
 }
 
 static enum exit_kind kvm_run(struct vcpu *vcpu)
 {
     long result = 0;
 
-    if (!own(vcpu)->early) {
+    if (!own(vcpu)->deferred) {
         own(vcpu)->run->cr8 = apic_get_cr8(vcpu);
         result = enter(vcpu);
-        take_flags(vcpu);
+        load_exit_flags(vcpu);
     }
-    own(vcpu)->owed = own(vcpu)->early = false;
-    return take_result(vcpu, result);
+    own(vcpu)->completion_pending = own(vcpu)->deferred = false;
+    return handle_result(vcpu, result);
 }
 
 /* KVM finishes an access at the next entry: make one that ends before the guest runs. */
 static void kvm_settle(struct vcpu *vcpu)
 {
-    if (!own(vcpu)->owed)
+    if (!own(vcpu)->completion_pending)
         return;
-    own(vcpu)->owed = false;
+    own(vcpu)->completion_pending = false;
     own(vcpu)->run->cr8 = apic_get_cr8(vcpu);
     own(vcpu)->run->immediate_exit = 1;
-    own(vcpu)->early = call(own(vcpu)->fd, KVM_RUN, NULL) != -EINTR;
-    take_flags(vcpu);
+    own(vcpu)->deferred = call(own(vcpu)->fd, KVM_RUN, NULL) != -EINTR;
+    load_exit_flags(vcpu);
 }
 
 static void kvm_answer_access(struct vcpu *vcpu)
@@ -378,7 +378,7 @@ static void kvm_answer_access(struct vcpu *vcpu)
     const struct access *access = &vcpu->access;
     struct kvm_run *run = own(vcpu)->run;
 
-    own(vcpu)->owed = true;
+    own(vcpu)->completion_pending = true;
     if (access->write)
         return;
     if (access->memory)
@@ -389,7 +389,7 @@ static void kvm_answer_access(struct vcpu *vcpu)
 
 static void kvm_answer_msr(struct vcpu *vcpu, uint64_t value, bool fault)
 {
-    own(vcpu)->owed = true;
+    own(vcpu)->completion_pending = true;
     own(vcpu)->run->msr.data = value;
     own(vcpu)->run->msr.error = fault;
 }
@@ -404,7 +404,7 @@ static void kvm_answer_cpuid(struct vcpu *vcpu, const uint32_t registers[4])
 static bool kvm_can_interrupt(struct vcpu *vcpu)
 {
     kvm_settle(vcpu);
-    return own(vcpu)->ready && !own(vcpu)->early;
+    return own(vcpu)->ready && !own(vcpu)->deferred;
 }
 
 static void kvm_interrupt(struct vcpu *vcpu, uint8_t vector)
@@ -415,7 +415,7 @@ static void kvm_interrupt(struct vcpu *vcpu, uint8_t vector)
     own(vcpu)->ready = false;
 }
 
-static void kvm_want_window(struct vcpu *vcpu, bool wanted)
+static void kvm_request_window(struct vcpu *vcpu, bool wanted)
 {
     own(vcpu)->run->request_interrupt_window = wanted;
 }
@@ -449,6 +449,6 @@ const struct backend backend_kvm = {
     .answer_cpuid = kvm_answer_cpuid,
     .can_interrupt = kvm_can_interrupt,
     .interrupt = kvm_interrupt,
-    .want_window = kvm_want_window,
+    .request_window = kvm_request_window,
     .nmi = kvm_nmi,
 };

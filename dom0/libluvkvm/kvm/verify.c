@@ -54,8 +54,8 @@ void verify_read(struct vcpu *vcpu, uint64_t address, uint32_t size)
 
     if (!getenv("LUVKVM_VERIFY"))
         return;
-    beneath(vcpu)->get_state(vcpu, STATE_REGS, &regs);
-    beneath(vcpu)->get_state(vcpu, STATE_SREGS, &sregs);
+    backend(vcpu)->get_state(vcpu, STATE_REGS, &regs);
+    backend(vcpu)->get_state(vcpu, STATE_SREGS, &sregs);
     mode = get_mode(&sregs);
     begin_emulation(&emulation, vcpu->vm, &regs, &mode);
     outcome = emulate(&emulation);

@@ -84,7 +84,7 @@ uint8_t apic_find_class(struct vcpu *vcpu)
     return vector < 0 ? 0 : (uint8_t)(vector >> 4);
 }
 
-void apic_take(struct vcpu *vcpu, uint8_t vector)
+void apic_acknowledge(struct vcpu *vcpu, uint8_t vector)
 {
     struct apic *apic = &vcpu->apic;
 
@@ -146,7 +146,7 @@ void apic_set_cr8(struct vcpu *vcpu, uint8_t value)
 }
 
 /* Does the PIC's line reach the processor: straight, or through LINT0 as ExtINT? SDM: 11.5.1 */
-bool apic_takes_pic(struct vcpu *vcpu)
+bool apic_accepts_pic(struct vcpu *vcpu)
 {
     uint32_t entry = *apic_register(&vcpu->apic, APIC_LVT0);
 

@@ -85,11 +85,11 @@ bool apic_set_base(struct vcpu *vcpu, uint64_t base); /* false: #GP */
 void apic_accept(struct vcpu *vcpu, uint8_t vector, bool level);
 int apic_find(struct vcpu *vcpu);                     /* highest vector that may be delivered now, or -1 */
 uint8_t apic_find_class(struct vcpu *vcpu);           /* of the highest that waits, deliverable or not; 0: none */
-void apic_take(struct vcpu *vcpu, uint8_t vector);    /* it is being delivered */
+void apic_acknowledge(struct vcpu *vcpu, uint8_t vector);    /* it is being delivered */
 void apic_end(struct vcpu *vcpu);                     /* EOI */
 uint8_t apic_get_cr8(struct vcpu *vcpu);
 void apic_set_cr8(struct vcpu *vcpu, uint8_t value);
-bool apic_takes_pic(struct vcpu *vcpu);
+bool apic_accepts_pic(struct vcpu *vcpu);
 void apic_get(struct vcpu *vcpu, struct kvm_lapic_state *state);
 void apic_set(struct vcpu *vcpu, const struct kvm_lapic_state *state);
 

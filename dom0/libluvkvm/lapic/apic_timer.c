@@ -67,9 +67,9 @@ void apic_timer_start(struct vcpu *vcpu)
 static int64_t count_nanoseconds(struct vcpu *vcpu, uint64_t tsc)
 {
     uint64_t now = 0;
-    int khz = beneath(vcpu)->get_tsc_khz(vcpu);
+    int khz = backend(vcpu)->get_tsc_khz(vcpu);
 
-    beneath(vcpu)->get_msr(vcpu, MSR_TSC, &now);
+    backend(vcpu)->get_msr(vcpu, MSR_TSC, &now);
     if (tsc <= now || khz <= 0)
         return 0;
     return (int64_t)((unsigned __int128)(tsc - now) * 1000000 / (unsigned)khz);

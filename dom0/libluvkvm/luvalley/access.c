@@ -11,16 +11,16 @@
 
 static enum exit_kind ask(struct vmcall_vcpu *own, bool instruction)
 {
-    own->play = PLAY_ASKED;
+    own->access_state = ACCESS_ASKED;
     own->instruction = instruction;
     own->rip = own->run->rip;
     return EXIT_ACCESS;
 }
 
-static enum exit_kind play(struct vcpu *vcpu);
+static enum exit_kind run_emulator(struct vcpu *vcpu);
 
 /* The processor has walked the guest's tables for this access: the emulator need not. Who may write may read. */
-static void tell_known(struct emulation *emulation, const struct luv_run *run)
+static void use_known_translation(struct emulation *emulation, const struct luv_run *run)
 {
     uint32_t flags = run->memory.flags;
 
@@ -70,16 +70,16 @@ static enum exit_kind begin(struct vcpu *vcpu)
 
     begin_instruction(vcpu);
     if (own->run->exit == LUV_EXIT_MEMORY)
-        tell_known(&own->emulation, own->run);
-    return play(vcpu);
+        use_known_translation(&own->emulation, own->run);
+    return run_emulator(vcpu);
 }
 
-static APART enum exit_kind take_string(struct vcpu *vcpu)
+static noinline enum exit_kind handle_string_io(struct vcpu *vcpu)
 {
     return begin_batch(vcpu) ? ask(get_own(vcpu), false) : begin(vcpu);
 }
 
-enum exit_kind take_port(struct vcpu *vcpu)
+enum exit_kind handle_io(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
     const struct luv_run *run = own->run;
@@ -87,7 +87,7 @@ enum exit_kind take_port(struct vcpu *vcpu)
 
     own->batch = 0;
     if (run->io.access & LUV_IO_STRING)
-        return take_string(vcpu);
+        return handle_string_io(vcpu);
     access->memory = false;
     access->write = !(run->io.access & LUV_IO_IN);
     access->address = run->io.port;
@@ -99,7 +99,7 @@ enum exit_kind take_port(struct vcpu *vcpu)
 }
 
 /* AL and AX leave the rest of RAX, EAX clears its upper half. */
-static APART void take_input(struct luv_run *run, const struct access *access)
+static noinline void store_input(struct luv_run *run, const struct access *access)
 {
     uint32_t value;
 
@@ -115,14 +115,14 @@ static void answer_port(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    own->play = PLAY_NONE;
+    own->access_state = ACCESS_NONE;
     if (own->batch) {
         end_batch(vcpu);
         return;
     }
     own->run->finish = LUV_FINISH_ADVANCE;
     if (!vcpu->access.write)
-        take_input(own->run, &vcpu->access);
+        store_input(own->run, &vcpu->access);
 }
 
 /* --- By the emulator --- */
@@ -171,37 +171,37 @@ enum exit_kind report_internal(struct vcpu *vcpu, uint32_t error)
     return EXIT_TO_USER;
 }
 
-void give_fault(struct vcpu *vcpu)
+void inject_emulated_fault(struct vcpu *vcpu)
 {
     const struct emulation *emulation = &get_own(vcpu)->emulation;
 
     if (emulation->fault.vector == VECTOR_PF)
-        give_page_fault(vcpu, emulation->fault.linear, emulation->fault.code);
+        inject_page_fault(vcpu, emulation->fault.linear, emulation->fault.code);
     else
-        give_exception(vcpu, emulation->fault.vector, emulation->fault.has_code, emulation->fault.code);
+        inject_exception(vcpu, emulation->fault.vector, emulation->fault.has_code, emulation->fault.code);
 }
 
 /* As far as it goes; EXIT_INTERRUPTED means that the guest may go on. */
-static enum exit_kind play(struct vcpu *vcpu)
+static enum exit_kind run_emulator(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    own->play = PLAY_NONE;
+    own->access_state = ACCESS_NONE;
     switch (emulate(&own->emulation)) {
     case EMULATED_DONE: own->run->finish = LUV_FINISH_MOVED; return EXIT_INTERRUPTED;
     case EMULATED_AGAIN:
-        own->play = PLAY_REPEATED;
+        own->access_state = ACCESS_REPEATED;
         own->rip = own->run->rip;
         return EXIT_INTERRUPTED;
     case EMULATED_ACCESS: return ask_for(vcpu);
-    case EMULATED_FAULT: give_fault(vcpu); return EXIT_INTERRUPTED;
+    case EMULATED_FAULT: inject_emulated_fault(vcpu); return EXIT_INTERRUPTED;
     default: return report_unknown(vcpu);
     }
 }
 
-bool play_on(struct vcpu *vcpu, enum exit_kind *kind)
+bool continue_emulation(struct vcpu *vcpu, enum exit_kind *kind)
 {
-    *kind = play(vcpu);
+    *kind = run_emulator(vcpu);
     return *kind != EXIT_INTERRUPTED;
 }
 
@@ -215,7 +215,7 @@ static bool is_memory_now(struct vcpu *vcpu)
 }
 
 /* What cannot be played: code in a device, and the delivery of an event into one. */
-enum exit_kind take_memory(struct vcpu *vcpu)
+enum exit_kind handle_mmio(struct vcpu *vcpu)
 {
     const struct luv_run *run = get_own(vcpu)->run;
     bool delivery = run->event & EVENT_VALID;
@@ -230,12 +230,12 @@ enum exit_kind take_memory(struct vcpu *vcpu)
     return report_internal(vcpu, delivery ? KVM_INTERNAL_ERROR_DELIVERY_EV : KVM_INTERNAL_ERROR_EMULATION);
 }
 
-static APART void answer_instruction(struct vcpu *vcpu)
+static noinline void answer_instruction(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
     struct device_access *wanted = &own->emulation.access;
 
-    own->play = PLAY_ANSWERED;
+    own->access_state = ACCESS_ANSWERED;
     if (!wanted->write) {
         wanted->value = 0;
         memcpy(&wanted->value, vcpu->access.data, wanted->size);
@@ -248,10 +248,10 @@ void vmcall_answer_access(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    if (own->play != PLAY_ASKED)
+    if (own->access_state != ACCESS_ASKED)
         return;
     if (own->rip != own->run->rip)
-        own->play = PLAY_NONE;
+        own->access_state = ACCESS_NONE;
     else if (own->instruction)
         answer_instruction(vcpu);
     else

@@ -36,7 +36,7 @@ static int64_t read_clock(void)
 
 static int vmcall_open(void)
 {
-    if (!is_luvalley_beneath()) {
+    if (!is_luvalley_present()) {
         log_line("Luvalley is not beneath this machine, which is bare or another hypervisor's: nothing here can run a guest.");
         return -ENODEV;
     }
@@ -87,12 +87,12 @@ static void choose_secret(uint64_t secret[2], bool named)
 
 static int64_t ask_domain(struct vmcall_vm *vm, bool named)
 {
-    struct gate_call call;
+    struct hypercall call;
 
     choose_secret(vm->secret, named);
-    call = make_call(LUV_HYPERCALL_domain_create, vm->secret);
+    call = make_hypercall(LUV_HYPERCALL_domain_create, vm->secret);
     call.rsi = (uint64_t)vm->pool.proof;
-    return call_until_done(&call, &vm->handle);
+    return hypercall_until_done(&call, &vm->handle);
 }
 
 /* `luv run` names a secret; a second domain beside it needs its own. */
@@ -137,13 +137,13 @@ static int vmcall_create_vm(struct vm *vm)
         return error;
     }
     pthread_mutex_init(&own->lock, NULL);
-    own->last_frame = ~1ull;
+    own->last_superpage = ~1ull;
     vm->own = own;
     add_vm(own);
     return 0;
 }
 
-/* The process may go on: its memory is its own again before others get the frames. */
+/* The process may go on: its memory is its own again before others get the superpages. */
 static void vmcall_destroy_vm(struct vm *vm)
 {
     struct vmcall_vm *own = get_own_vm(vm);
@@ -161,13 +161,13 @@ static void vmcall_destroy_vm(struct vm *vm)
 static int64_t ask_vcpu(struct vcpu *vcpu, const uint8_t *block)
 {
     struct vmcall_vm *vm = get_own_vm(vcpu->vm);
-    struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_vcpu_create, vcpu->id, (uint64_t)block);
+    struct hypercall call = make_domain_call(vm, LUV_HYPERCALL_vcpu_create, vcpu->id, (uint64_t)block);
 
-    return luv_gate(&call, &get_own(vcpu)->handle);
+    return luv_hypercall(&call, &get_own(vcpu)->handle);
 }
 
 /* What the VMM reads of the processor lies in the block from now on. */
-static void use_block(struct vcpu *vcpu, uint8_t *block)
+static void use_shared_area(struct vcpu *vcpu, uint8_t *block)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
@@ -180,7 +180,7 @@ static void use_block(struct vcpu *vcpu, uint8_t *block)
     own->run->rip = 0xFFF0;
     own->run->rflags = 2;
     own->xcr0 = 1;
-    own->enter = make_call(LUV_HYPERCALL_vcpu_run, get_own_vm(vcpu->vm)->secret);
+    own->enter = make_hypercall(LUV_HYPERCALL_vcpu_run, get_own_vm(vcpu->vm)->secret);
     own->enter.rdi = own->handle;
 }
 
@@ -194,14 +194,14 @@ static int vmcall_create_vcpu(struct vcpu *vcpu)
     if (!vcpu->own)
         return -ENOMEM;
     pthread_mutex_lock(&vm->lock);
-    error = make_block(vm, &block, &get_own(vcpu)->block_offset);
+    error = make_shared_area(vm, &block, &get_own(vcpu)->shared_offset);
     pthread_mutex_unlock(&vm->lock);
     if (!error)
         error = (int)ask_vcpu(vcpu, block);
     if (error)
         log_line("processor %u cannot be made: error %d", vcpu->id, -error);
     else
-        use_block(vcpu, block);
+        use_shared_area(vcpu, block);
     return error;
 }
 
@@ -215,7 +215,7 @@ static void *vmcall_map_vcpu(struct vcpu *vcpu, void *address, size_t size, int 
 {
     if (size > RUN_BYTES)
         return NULL;
-    return map_pages(address, size, protection, flags, get_own_vm(vcpu->vm)->pool.fd, get_own(vcpu)->block_offset);
+    return map_pages(address, size, protection, flags, get_own_vm(vcpu->vm)->pool.fd, get_own(vcpu)->shared_offset);
 }
 
 const struct backend backend_vmcall = {
@@ -243,6 +243,6 @@ const struct backend backend_vmcall = {
     .answer_cpuid = vmcall_answer_cpuid,
     .can_interrupt = vmcall_can_interrupt,
     .interrupt = vmcall_interrupt,
-    .want_window = vmcall_want_window,
+    .request_window = vmcall_request_window,
     .nmi = vmcall_nmi,
 };

@@ -32,7 +32,7 @@ static uint64_t find_linear(const struct luv_run *run)
     return run->io.address_size == 8 || run->mode.efer & EFER_LMA ? linear : linear & LOWER_HALF;
 }
 
-static uint64_t smaller(uint64_t one, uint64_t other)
+static uint64_t min(uint64_t one, uint64_t other)
 {
     return one < other ? one : other;
 }
@@ -44,7 +44,7 @@ static uint64_t count_rounds(const struct luv_run *run, uint64_t linear)
 
     if (get_mask(run) - offset < room)
         room = get_mask(run) - offset;
-    return smaller(run->rcx & get_mask(run), room / get_io_size(run));
+    return min(run->rcx & get_mask(run), room / get_io_size(run));
 }
 
 static void *find_place(struct vcpu *vcpu, uint64_t linear, bool write, uint64_t *guest)
@@ -90,7 +90,7 @@ static void move(uint64_t *place, uint64_t by, uint64_t mask)
 }
 
 /* The place is looked for again: the guest's other processors may have changed tables, and the VMM slots. */
-APART void end_batch(struct vcpu *vcpu)
+noinline void end_batch(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
     struct luv_run *run = own->run;

@@ -13,7 +13,7 @@ static uint32_t get_blocking(const struct luv_run *run)
 }
 
 /* Behind an instruction that is to be stepped over a trap waits, which an event beside it would drop. SDM: 27.7.3 */
-static bool owes_trap(const struct luv_run *run)
+static bool has_pending_trap(const struct luv_run *run)
 {
     return run->finish != LUV_FINISH_RESUME && run->rflags & RFLAGS_TF;
 }
@@ -22,7 +22,8 @@ static bool is_busy(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    return own->run->event & EVENT_VALID || owes_trap(own->run) || own->play == PLAY_ANSWERED || own->has_early;
+    return own->run->event & EVENT_VALID || has_pending_trap(own->run) || own->access_state == ACCESS_ANSWERED ||
+        own->has_deferred;
 }
 
 /* What was answered is done first: it may end in a fault, which comes before an interrupt. */
@@ -30,8 +31,8 @@ static void do_answered(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    if (own->play == PLAY_ANSWERED && !own->has_early)
-        own->has_early = play_on(vcpu, &own->early);
+    if (own->access_state == ACCESS_ANSWERED && !own->has_deferred)
+        own->has_deferred = continue_emulation(vcpu, &own->deferred);
 }
 
 bool vmcall_can_interrupt(struct vcpu *vcpu)
@@ -59,7 +60,7 @@ static uint8_t find_threshold(struct vcpu *vcpu)
     return highest <= now ? highest : 0;
 }
 
-void vmcall_want_window(struct vcpu *vcpu, bool wanted)
+void vmcall_request_window(struct vcpu *vcpu, bool wanted)
 {
     struct luv_run *run = get_own(vcpu)->run;
 
@@ -79,10 +80,10 @@ void vmcall_nmi(struct vcpu *vcpu)
     do_answered(vcpu);
     if (own->nmis < (is_in_nmi(own->run) ? 1 : 2))
         own->nmis++;
-    give_nmi(vcpu);
+    inject_nmi(vcpu);
 }
 
-void give_nmi(struct vcpu *vcpu)
+void inject_nmi(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
     struct luv_run *run = own->run;
@@ -98,7 +99,7 @@ void give_nmi(struct vcpu *vcpu)
     run->event = EVENT_VALID | TYPE_NMI << 8 | VECTOR_NMI;
 }
 
-void give_exception(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t code)
+void inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t code)
 {
     struct luv_run *run = get_own(vcpu)->run;
     uint32_t type = vector == VECTOR_BP ? TYPE_SOFT_EXCEPTION : TYPE_HARDWARE;
@@ -111,7 +112,7 @@ void give_exception(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t c
 }
 
 /* CR2 is not in the run page. */
-void give_page_fault(struct vcpu *vcpu, uint64_t linear, uint32_t code)
+void inject_page_fault(struct vcpu *vcpu, uint64_t linear, uint32_t code)
 {
     struct kvm_sregs sregs;
 
@@ -121,7 +122,7 @@ void give_page_fault(struct vcpu *vcpu, uint64_t linear, uint32_t code)
         memcpy(get_own(vcpu)->area, &sregs, sizeof sregs);
         carry_state(vcpu, true, WHAT_SREGS, SREGS_BYTES);
     }
-    give_exception(vcpu, VECTOR_PF, true, code);
+    inject_exception(vcpu, VECTOR_PF, true, code);
 }
 
 /* --- As KVM shows them --- */

@@ -9,7 +9,7 @@
 #define HYPERVISOR_LEAF 0x40000000u
 #define HYPERVISOR_BIT (1u << 31)
 
-static int64_t call_below(const struct gate_call *call, uint64_t *value)
+static int64_t execute_vmcall(const struct hypercall *call, uint64_t *value)
 {
     register uint64_t r10 __asm__("r10") = call->r10;
     register uint64_t r8 __asm__("r8") = call->secret[0];
@@ -23,24 +23,24 @@ static int64_t call_below(const struct gate_call *call, uint64_t *value)
     return status;
 }
 
-int64_t (*luv_gate)(const struct gate_call *, uint64_t *) = call_below;
+int64_t (*luv_hypercall)(const struct hypercall *, uint64_t *) = execute_vmcall;
 
-int64_t call_until_done(const struct gate_call *call, uint64_t *value)
+int64_t hypercall_until_done(const struct hypercall *call, uint64_t *value)
 {
     int64_t status;
 
     do
-        status = luv_gate(call, value);
+        status = luv_hypercall(call, value);
     while (status == -EAGAIN);
     return status;
 }
 
-struct gate_call make_call(uint32_t number, const uint64_t secret[2])
+struct hypercall make_hypercall(uint32_t number, const uint64_t secret[2])
 {
-    return (struct gate_call){.rax = (uint64_t)LUV_HYPERCALL_MAGIC << 32 | number, .secret = {secret[0], secret[1]}};
+    return (struct hypercall){.rax = (uint64_t)LUV_HYPERCALL_MAGIC << 32 | number, .secret = {secret[0], secret[1]}};
 }
 
-bool is_luvalley_beneath(void)
+bool is_luvalley_present(void)
 {
     uint32_t eax, ebx, ecx, edx;
     uint32_t signature[3];
@@ -55,9 +55,9 @@ bool is_luvalley_beneath(void)
 uint64_t get_info(uint32_t which)
 {
     static const uint64_t none[2];
-    struct gate_call call = make_call(LUV_HYPERCALL_info, none);
+    struct hypercall call = make_hypercall(LUV_HYPERCALL_info, none);
     uint64_t value;
 
     call.rdi = which;
-    return luv_gate(&call, &value) ? 0 : value;
+    return luv_hypercall(&call, &value) ? 0 : value;
 }

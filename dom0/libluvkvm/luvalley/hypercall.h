@@ -3,23 +3,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct gate_call {
+struct hypercall {
     uint64_t rax, rdi, rsi, rdx, r10, secret[2]; /* magic and number; arguments */
 };
 
 /* 0 or -errno; `value` is what RDX has. A test puts its own hypervisor here. */
-extern int64_t (*luv_gate)(const struct gate_call *call, uint64_t *value);
+extern int64_t (*luv_hypercall)(const struct hypercall *call, uint64_t *value);
 
 /* The same until it is done: for calls of which each does a part (EAGAIN). */
-int64_t call_until_done(const struct gate_call *call, uint64_t *value);
+int64_t hypercall_until_done(const struct hypercall *call, uint64_t *value);
 
-struct gate_call make_call(uint32_t number, const uint64_t secret[2]);
+struct hypercall make_hypercall(uint32_t number, const uint64_t secret[2]);
 
 /* Is Luvalley beneath? Only then may luv_gate be used: elsewhere VMCALL is an invalid instruction. */
-bool is_luvalley_beneath(void);
+bool is_luvalley_present(void);
 
 /* info(which); 0 if it is not known there. */
 uint64_t get_info(uint32_t which);
 
 /* info's numbers. */
-enum { INFO_XCR0 = 10, INFO_XSAVE_SIZE = 11, INFO_TSC_KHZ = 12, INFO_POOLS = 16, INFO_FREE_FRAMES = 19, INFO_PER_POOL = 4 };
+enum { INFO_XCR0 = 10, INFO_XSAVE_SIZE = 11, INFO_TSC_KHZ = 12, INFO_POOLS = 16, INFO_FREE_SUPERPAGES = 19, INFO_PER_POOL = 4 };

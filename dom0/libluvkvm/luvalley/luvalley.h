@@ -9,7 +9,7 @@
 #include "api/vcpu.h"
 #include "luvalley/windows.h"
 
-#define BLOCKS_PER_FRAME (FRAME_BYTES / LUV_BLOCK_SIZE)
+#define SHARED_AREAS_PER_SUPERPAGE (SUPERPAGE_BYTES / LUV_BLOCK_SIZE)
 
 struct vmcall_vm {
     struct vmcall_vm *next; /* of all in this process */
@@ -17,38 +17,38 @@ struct vmcall_vm {
     uint64_t handle, secret[2];
     pthread_mutex_t lock; /* of all below: the VMM may unmap memory from any thread */
     struct windows windows;
-    uint64_t last_frame;  /* the next one is wanted behind it */
+    uint64_t last_superpage;  /* the next one is wanted behind it */
     bool has_empty;       /* windows whose memory the VMM has given up */
 
         /* The vCPUs' blocks. */
-    uint64_t block_frame;
-    uint8_t *blocks;
-    uint32_t block_count;
+    uint64_t shared_superpage;
+    uint8_t *shared_areas;
+    uint32_t shared_count;
 };
 
 /* An access that an exit asks for, from its exit to the end of its instruction. */
-enum play_state {
-    PLAY_NONE,
-    PLAY_ASKED,    /* vcpu.access waits for its answer */
-    PLAY_ANSWERED, /* the instruction is to be played on */
-    PLAY_REPEATED  /* a round of it is done: the next may be played, or an interrupt come first */
+enum access_state {
+    ACCESS_NONE,
+    ACCESS_ASKED,    /* vcpu.access waits for its answer */
+    ACCESS_ANSWERED, /* the instruction is to be played on */
+    ACCESS_REPEATED  /* a round of it is done: the next may be played, or an interrupt come first */
 };
 
 struct vmcall_vcpu {
     uint64_t handle;
-    struct gate_call enter; /* vcpu_run, ready to go */
+    struct hypercall enter; /* vcpu_run, ready to go */
     struct luv_run *run;    /* in the block, as is the state's area */
     uint8_t *area;
-    uint64_t block_offset;  /* in the pool's device */
+    uint64_t shared_offset;  /* in the pool's device */
 
-    enum play_state play;
+    enum access_state access_state;
     bool instruction; /* the access is the emulator's; else a port's */
     uint64_t rip;     /* where it was asked for: who sets another RIP gives it up */
     uint32_t batch;   /* rounds of a repeated port access that are asked at once, 0: none */
     struct emulation emulation;
 
-    bool has_early;       /* an exit that came while something else was done: the next run's */
-    enum exit_kind early;
+    bool has_deferred;       /* an exit that came while something else was done: the next run's */
+    enum exit_kind deferred;
     uint32_t nmis;        /* to be given: two at most, one while another is in service */
     uint64_t xcr0;
     struct kvm_guest_debug debug;
@@ -67,9 +67,9 @@ static inline struct vmcall_vm *get_own_vm(struct vm *vm)
 }
 
 /* A call on the VM's domain; the arguments behind its handle. */
-static inline struct gate_call make_domain_call(const struct vmcall_vm *vm, uint32_t number, uint64_t second, uint64_t third)
+static inline struct hypercall make_domain_call(const struct vmcall_vm *vm, uint32_t number, uint64_t second, uint64_t third)
 {
-    struct gate_call call = make_call(number, vm->secret);
+    struct hypercall call = make_hypercall(number, vm->secret);
 
     call.rdi = vm->handle;
     call.rsi = second;
@@ -102,14 +102,14 @@ enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_GP = 13, VECTOR_PF =
 #define RFLAGS_IF 0x200u
 #define CR4_UNKNOWN ~0ull /* in mode.cr4 before an entry: has this exit told it? */
 
-/* vmcall_frames.c: frames of the pool. */
-int claim_frame(struct vmcall_vm *vm, uint64_t *frame);
-bool release_frame(struct vmcall_vm *vm, uint64_t frame);
-int make_block(struct vmcall_vm *vm, uint8_t **block, uint64_t *offset);
+/* vmcall_frames.c: superpages of the pool. */
+int claim_superpage(struct vmcall_vm *vm, uint64_t *superpage);
+bool release_superpage(struct vmcall_vm *vm, uint64_t superpage);
+int make_shared_area(struct vmcall_vm *vm, uint8_t **block, uint64_t *offset);
 void destroy_domain(struct vmcall_vm *vm);
 void kick_all(void); /* every CPU that runs this process leaves its guest */
 
-/* vmcall_move.c: the VMM's memory into frames, and back. With the lock held. */
+/* vmcall_move.c: the VMM's memory into superpages, and back. With the lock held. */
 int move_range(struct vmcall_vm *vm, uint64_t address, uint64_t size);
 void move_back(struct vmcall_vm *vm);
 void release_empty(struct vmcall_vm *vm);
@@ -142,25 +142,25 @@ int vmcall_set_debug(struct vcpu *vcpu, struct kvm_guest_debug *debug);
 /* vmcall_events.c: what is given to the guest. */
 void get_events_of(struct vcpu *vcpu, struct kvm_vcpu_events *events);
 void set_events_of(struct vcpu *vcpu, const struct kvm_vcpu_events *events);
-void give_exception(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t code);
-void give_page_fault(struct vcpu *vcpu, uint64_t linear, uint32_t code);
-void give_nmi(struct vcpu *vcpu); /* if one waits and may be given */
+void inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t code);
+void inject_page_fault(struct vcpu *vcpu, uint64_t linear, uint32_t code);
+void inject_nmi(struct vcpu *vcpu); /* if one waits and may be given */
 bool vmcall_can_interrupt(struct vcpu *vcpu);
 void vmcall_interrupt(struct vcpu *vcpu, uint8_t vector);
-void vmcall_want_window(struct vcpu *vcpu, bool wanted);
+void vmcall_request_window(struct vcpu *vcpu, bool wanted);
 void vmcall_nmi(struct vcpu *vcpu);
 
 /* vmcall_access.c: ports and memory of devices. */
-enum exit_kind take_port(struct vcpu *vcpu);
-enum exit_kind take_memory(struct vcpu *vcpu);
+enum exit_kind handle_io(struct vcpu *vcpu);
+enum exit_kind handle_mmio(struct vcpu *vcpu);
 void begin_instruction(struct vcpu *vcpu);
-void give_fault(struct vcpu *vcpu); /* the emulation's */
-bool play_on(struct vcpu *vcpu, enum exit_kind *kind); /* what was answered; false: the guest can go on */
+void inject_emulated_fault(struct vcpu *vcpu); /* the emulation's */
+bool continue_emulation(struct vcpu *vcpu, enum exit_kind *kind); /* what was answered; false: the guest can go on */
 void vmcall_answer_access(struct vcpu *vcpu);
 enum exit_kind report_internal(struct vcpu *vcpu, uint32_t error);
 
 /* vmcall_task.c */
-enum exit_kind take_task_switch(struct vcpu *vcpu);
+enum exit_kind handle_task_switch(struct vcpu *vcpu);
 
 /* vmcall_batch.c: repeated accesses of a port. */
 bool begin_batch(struct vcpu *vcpu);

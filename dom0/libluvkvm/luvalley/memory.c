@@ -19,11 +19,11 @@
 
 static int64_t map_some(struct vmcall_vm *vm, uint64_t guest, uint64_t user, uint64_t size, uint64_t rights, uint64_t *done)
 {
-    struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_memory_map, guest, user);
+    struct hypercall call = make_domain_call(vm, LUV_HYPERCALL_memory_map, guest, user);
 
     call.r10 = size | rights;
     *done = 0;
-    return luv_gate(&call, done);
+    return luv_hypercall(&call, done);
 }
 
 /* A page that was present may have been taken from our tables (MADV_DONTNEED): touching it brings the same one back. */
@@ -51,10 +51,10 @@ static int map_memory(struct vmcall_vm *vm, uint64_t guest, uint64_t user, uint6
 
 static int64_t unmap_some(struct vmcall_vm *vm, uint64_t guest, uint64_t size, uint64_t *done)
 {
-    struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_memory_unmap, guest, size);
+    struct hypercall call = make_domain_call(vm, LUV_HYPERCALL_memory_unmap, guest, size);
 
     *done = 0;
-    return luv_gate(&call, done);
+    return luv_hypercall(&call, done);
 }
 
 /* Returns when no CPU can use it any more: those that are in the guest are made to leave it. */
@@ -140,10 +140,10 @@ static uint64_t count_asked(uint64_t guest, uint64_t left)
 
 static int64_t ask_dirty(struct vmcall_vm *vm, uint64_t guest, uint64_t pages, uint64_t *dirty)
 {
-    struct gate_call call = make_domain_call(vm, LUV_HYPERCALL_memory_dirty, guest, pages);
+    struct hypercall call = make_domain_call(vm, LUV_HYPERCALL_memory_dirty, guest, pages);
 
     *dirty = 0;
-    return call_until_done(&call, dirty);
+    return hypercall_until_done(&call, dirty);
 }
 
 static void put_bits(uint64_t *bitmap, uint64_t from, uint64_t bits)

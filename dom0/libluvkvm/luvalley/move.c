@@ -28,12 +28,12 @@ static size_t get_bytes(const struct part *part)
 
 static uint64_t get_offset(const struct part *part)
 {
-    return part->window->frame * FRAME_BYTES + ((uint64_t)part->first << PAGE_SHIFT);
+    return part->window->superpage * SUPERPAGE_BYTES + ((uint64_t)part->first << PAGE_SHIFT);
 }
 
 /* --- One part of a window --- */
 
-/* Which pages' contents must be carried: a frame is zero where it was never used, memory where it was never touched. Bit 0 is the
+/* Which pages' contents must be carried: a superpage is zero where it was never used, memory where it was never touched. Bit 0 is the
  * part's first page. */
 static bool find_contents(const struct part *part, const struct mapping *old, uint64_t bits[8])
 {
@@ -88,16 +88,16 @@ static int move_part(struct vmcall_vm *vm, const struct part *part, const struct
 
 static int get_window(struct vmcall_vm *vm, uint64_t number, struct window **window)
 {
-    uint64_t frame;
+    uint64_t superpage;
     int error;
 
     *window = find_window(&vm->windows, number);
     if (*window)
         return 0;
-    error = claim_frame(vm, &frame);
+    error = claim_superpage(vm, &superpage);
     if (error)
         return error;
-    *window = add_window(&vm->windows, number, frame);
+    *window = add_window(&vm->windows, number, superpage);
     return *window ? 0 : -ENOMEM;
 }
 
@@ -207,7 +207,7 @@ void release_empty(struct vmcall_vm *vm)
 
         if (!is_empty(window))
             continue;
-        if (release_frame(vm, window->frame))
+        if (release_superpage(vm, window->superpage))
             remove_window(&vm->windows, window);
         else
             left = true;

@@ -2,7 +2,7 @@
 #pragma once
 #include <stdint.h>
 
-#define FRAME_BYTES (2ull << 20)
+#define SUPERPAGE_BYTES (2ull << 20)
 
 struct pool {
     int fd;

@@ -20,7 +20,7 @@ static void finish(struct vcpu *vcpu)
 
 static void fault(struct vcpu *vcpu)
 {
-    give_exception(vcpu, VECTOR_GP, true, 0);
+    inject_exception(vcpu, VECTOR_GP, true, 0);
 }
 
 void vmcall_answer_msr(struct vcpu *vcpu, uint64_t value, bool bad)
@@ -45,7 +45,7 @@ static uint64_t get_value(const struct luv_run *run)
     return run->rdx << 32 | (uint32_t)run->rax;
 }
 
-static enum exit_kind take_msr(struct vcpu *vcpu, enum exit_kind kind)
+static enum exit_kind handle_msr(struct vcpu *vcpu, enum exit_kind kind)
 {
     const struct luv_run *run = get_own(vcpu)->run;
 
@@ -54,7 +54,7 @@ static enum exit_kind take_msr(struct vcpu *vcpu, enum exit_kind kind)
     return kind;
 }
 
-static enum exit_kind take_cpuid(struct vcpu *vcpu)
+static enum exit_kind handle_cpuid(struct vcpu *vcpu)
 {
     const struct luv_run *run = get_own(vcpu)->run;
 
@@ -64,13 +64,13 @@ static enum exit_kind take_cpuid(struct vcpu *vcpu)
 }
 
 /* The trap of a single step ends the wait before it begins. */
-static enum exit_kind take_halt(struct vcpu *vcpu)
+static enum exit_kind handle_halt(struct vcpu *vcpu)
 {
     finish(vcpu);
     return get_own(vcpu)->run->rflags & RFLAGS_TF ? EXIT_INTERRUPTED : EXIT_HALT;
 }
 
-static APART enum exit_kind take_xsetbv(struct vcpu *vcpu)
+static noinline enum exit_kind handle_xsetbv(struct vcpu *vcpu)
 {
     const struct luv_run *run = get_own(vcpu)->run;
 
@@ -82,18 +82,18 @@ static APART enum exit_kind take_xsetbv(struct vcpu *vcpu)
 }
 
 /* Only a guest's kernel may call. */
-static APART enum exit_kind take_hypercall(struct vcpu *vcpu)
+static noinline enum exit_kind handle_kvm_hypercall(struct vcpu *vcpu)
 {
     struct luv_run *run = get_own(vcpu)->run;
     const uint64_t arguments[4] = {run->rbx, run->rcx, run->rdx, run->rsi};
     bool user = run->mode.ss_rights >> 5 & 3, wide = run->mode.efer & EFER_LMA && run->mode.cs_rights & RIGHTS_L;
 
     finish(vcpu);
-    run->rax = user ? -(uint64_t)EPERM : (uint64_t)answer_hypercall(vcpu, run->rax, arguments, wide);
+    run->rax = user ? -(uint64_t)EPERM : (uint64_t)answer_kvm_hypercall(vcpu, run->rax, arguments, wide);
     return EXIT_INTERRUPTED;
 }
 
-static APART enum exit_kind take_exception(struct vcpu *vcpu)
+static noinline enum exit_kind handle_exception(struct vcpu *vcpu)
 {
     struct luv_run *run = get_own(vcpu)->run;
     struct kvm_sregs sregs = {0};
@@ -109,7 +109,7 @@ static APART enum exit_kind take_exception(struct vcpu *vcpu)
     return EXIT_TO_USER;
 }
 
-static APART enum exit_kind take_refusal(struct vcpu *vcpu)
+static noinline enum exit_kind handle_entry_failure(struct vcpu *vcpu)
 {
     const struct luv_run *run = get_own(vcpu)->run;
 
@@ -121,7 +121,7 @@ static APART enum exit_kind take_refusal(struct vcpu *vcpu)
     return EXIT_TO_USER;
 }
 
-static APART enum exit_kind take_unforeseen(struct vcpu *vcpu)
+static noinline enum exit_kind handle_unexpected(struct vcpu *vcpu)
 {
     const struct luv_run *run = get_own(vcpu)->run;
 
@@ -130,42 +130,42 @@ static APART enum exit_kind take_unforeseen(struct vcpu *vcpu)
 }
 
 /* A window for an NMI is nobody's business above. */
-static enum exit_kind take_nmi_window(struct vcpu *vcpu)
+static enum exit_kind handle_nmi_window(struct vcpu *vcpu)
 {
     get_own(vcpu)->run->want &= (uint8_t)~LUV_WANT_NMI_WINDOW;
     return EXIT_INTERRUPTED;
 }
 
 /* The most frequent one first. */
-static enum exit_kind take_exit(struct vcpu *vcpu)
+static enum exit_kind handle_exit(struct vcpu *vcpu)
 {
     uint32_t exit = get_own(vcpu)->run->exit;
 
     if (exit == LUV_EXIT_IO)
-        return take_port(vcpu);
+        return handle_io(vcpu);
     switch (exit) {
     case LUV_EXIT_INTERRUPTED: return EXIT_INTERRUPTED;
-    case LUV_EXIT_MEMORY: return take_memory(vcpu);
-    case LUV_EXIT_CPUID: return take_cpuid(vcpu);
-    case LUV_EXIT_MSR_READ: return take_msr(vcpu, EXIT_MSR_READ);
-    case LUV_EXIT_MSR_WRITE: return take_msr(vcpu, EXIT_MSR_WRITE);
-    case LUV_EXIT_HALT: return take_halt(vcpu);
-    case LUV_EXIT_XSETBV: return take_xsetbv(vcpu);
+    case LUV_EXIT_MEMORY: return handle_mmio(vcpu);
+    case LUV_EXIT_CPUID: return handle_cpuid(vcpu);
+    case LUV_EXIT_MSR_READ: return handle_msr(vcpu, EXIT_MSR_READ);
+    case LUV_EXIT_MSR_WRITE: return handle_msr(vcpu, EXIT_MSR_WRITE);
+    case LUV_EXIT_HALT: return handle_halt(vcpu);
+    case LUV_EXIT_XSETBV: return handle_xsetbv(vcpu);
     case LUV_EXIT_WINDOW:
     case LUV_EXIT_TPR: return EXIT_WINDOW;
-    case LUV_EXIT_NMI_WINDOW: return take_nmi_window(vcpu);
+    case LUV_EXIT_NMI_WINDOW: return handle_nmi_window(vcpu);
     case LUV_EXIT_SHUTDOWN: return EXIT_SHUTDOWN;
-    case LUV_EXIT_FAIL_ENTRY: return take_refusal(vcpu);
-    case LUV_EXIT_EXCEPTION: return take_exception(vcpu);
-    case LUV_EXIT_HYPERCALL: return take_hypercall(vcpu);
-    case LUV_EXIT_TASK_SWITCH: return take_task_switch(vcpu);
-    default: return take_unforeseen(vcpu);
+    case LUV_EXIT_FAIL_ENTRY: return handle_entry_failure(vcpu);
+    case LUV_EXIT_EXCEPTION: return handle_exception(vcpu);
+    case LUV_EXIT_HYPERCALL: return handle_kvm_hypercall(vcpu);
+    case LUV_EXIT_TASK_SWITCH: return handle_task_switch(vcpu);
+    default: return handle_unexpected(vcpu);
     }
 }
 
 /* --- In --- */
 
-static APART enum exit_kind report_refusal(struct vcpu *vcpu, int64_t status)
+static noinline enum exit_kind report_refusal(struct vcpu *vcpu, int64_t status)
 {
     vcpu->error = status == -EBUSY ? status : -EIO;
     log_line("Luvalley does not run the processor %u: error %lld", vcpu->id, (long long)-status);
@@ -181,13 +181,13 @@ static enum exit_kind enter(struct vcpu *vcpu)
 
     run->tpr = apic_get_cr8(vcpu);
     run->mode.cr4 = CR4_UNKNOWN;
-    status = luv_gate(&own->enter, &value);
+    status = luv_hypercall(&own->enter, &value);
     atomic_store_explicit(&vcpu->reachable, false, memory_order_relaxed);
     if (status)
         return report_refusal(vcpu, status);
     apic_set_cr8(vcpu, run->tpr);
     vcpu->run->if_flag = run->rflags >> 9 & 1;
-    return take_exit(vcpu);
+    return handle_exit(vcpu);
 }
 
 /* A debugger's single step: the flag is not the guest's. */
@@ -203,33 +203,33 @@ static enum exit_kind enter_stepping(struct vcpu *vcpu)
 }
 
 /* The next round of a repeated instruction; the guest does it itself if an event comes first. */
-static APART bool repeat(struct vcpu *vcpu, enum exit_kind *kind)
+static noinline bool repeat(struct vcpu *vcpu, enum exit_kind *kind)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
     if (own->rip != own->run->rip || own->run->event & EVENT_VALID) {
-        own->play = PLAY_NONE;
+        own->access_state = ACCESS_NONE;
         return false;
     }
     *kind = EXIT_INTERRUPTED;
-    if (!is_exit_wanted(vcpu))
-        play_on(vcpu, kind);
+    if (!is_exit_requested(vcpu))
+        continue_emulation(vcpu, kind);
     return true;
 }
 
 /* What came before the guest can go on. True: `kind` is an exit. */
-static APART bool do_first(struct vcpu *vcpu, enum exit_kind *kind)
+static noinline bool do_first(struct vcpu *vcpu, enum exit_kind *kind)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    if (own->has_early) {
-        *kind = own->early;
-        own->has_early = false;
+    if (own->has_deferred) {
+        *kind = own->deferred;
+        own->has_deferred = false;
         return true;
     }
-    if (own->play == PLAY_ANSWERED && play_on(vcpu, kind))
+    if (own->access_state == ACCESS_ANSWERED && continue_emulation(vcpu, kind))
         return true;
-    return own->play == PLAY_REPEATED && repeat(vcpu, kind);
+    return own->access_state == ACCESS_REPEATED && repeat(vcpu, kind);
 }
 
 /* From here on each signal to this thread sets the byte that the hypervisor reads last: none is lost. */
@@ -246,11 +246,11 @@ enum exit_kind vmcall_run(struct vcpu *vcpu)
     struct vmcall_vcpu *own = get_own(vcpu);
     enum exit_kind kind;
 
-    if ((own->play != PLAY_NONE || own->has_early) && do_first(vcpu, &kind))
+    if ((own->access_state != ACCESS_NONE || own->has_deferred) && do_first(vcpu, &kind))
         return kind;
     if (own->nmis)
-        give_nmi(vcpu);
-    if (be_reachable(vcpu) || is_exit_wanted(vcpu))
+        inject_nmi(vcpu);
+    if (be_reachable(vcpu) || is_exit_requested(vcpu))
         return own->debug.control & KVM_GUESTDBG_SINGLESTEP ? enter_stepping(vcpu) : enter(vcpu);
     atomic_store(&vcpu->reachable, false);
     return EXIT_INTERRUPTED;
@@ -261,11 +261,11 @@ void vmcall_settle(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    if (own->play == PLAY_ANSWERED && !own->has_early)
-        own->has_early = play_on(vcpu, &own->early);
-    if (own->run->finish == LUV_FINISH_RESUME || own->has_early)
+    if (own->access_state == ACCESS_ANSWERED && !own->has_deferred)
+        own->has_deferred = continue_emulation(vcpu, &own->deferred);
+    if (own->run->finish == LUV_FINISH_RESUME || own->has_deferred)
         return;
     __atomic_fetch_or(&vcpu->run->immediate_exit, KICKED, __ATOMIC_RELAXED);
-    own->early = enter(vcpu);
-    own->has_early = own->early != EXIT_INTERRUPTED;
+    own->deferred = enter(vcpu);
+    own->has_deferred = own->deferred != EXIT_INTERRUPTED;
 }

@@ -16,13 +16,13 @@ _Static_assert(offsetof(struct kvm_regs, rflags) == offsetof(struct luv_run, rfl
 int carry_state(struct vcpu *vcpu, bool set, uint32_t what, uint32_t size)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
-    struct gate_call call = make_call(set ? LUV_HYPERCALL_vcpu_set : LUV_HYPERCALL_vcpu_get, own->enter.secret);
+    struct hypercall call = make_hypercall(set ? LUV_HYPERCALL_vcpu_set : LUV_HYPERCALL_vcpu_get, own->enter.secret);
     uint64_t value;
 
     call.rdi = own->handle;
     call.rsi = what;
     call.rdx = size;
-    return (int)luv_gate(&call, &value);
+    return (int)luv_hypercall(&call, &value);
 }
 
 int get_area(struct vcpu *vcpu, uint32_t what, void *data, uint32_t size)
@@ -184,8 +184,8 @@ static int set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
     own->run->rflags |= 2;
     own->run->finish = LUV_FINISH_RESUME;
     vcpu->run->if_flag = !!(regs->rflags & RFLAGS_IF);
-    if (own->play == PLAY_REPEATED)
-        own->play = PLAY_NONE;
+    if (own->access_state == ACCESS_REPEATED)
+        own->access_state = ACCESS_NONE;
     return 0;
 }
 
@@ -212,8 +212,8 @@ int vmcall_set_debug(struct vcpu *vcpu, struct kvm_guest_debug *debug)
     }
     get_own(vcpu)->debug = *debug;
     if (debug->control & KVM_GUESTDBG_INJECT_DB)
-        give_exception(vcpu, VECTOR_DB, false, 0);
+        inject_exception(vcpu, VECTOR_DB, false, 0);
     if (debug->control & KVM_GUESTDBG_INJECT_BP)
-        give_exception(vcpu, VECTOR_BP, false, 0);
+        inject_exception(vcpu, VECTOR_BP, false, 0);
     return set_controls(vcpu);
 }

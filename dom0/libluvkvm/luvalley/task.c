@@ -44,7 +44,7 @@ static void set_blocking(struct luv_run *run, const struct task_switch *how)
     run->blocking = (how->source == TASK_IRET ? 0 : run->blocking & BLOCKING_NMI) | (nmi ? BLOCKING_NMI : 0);
 }
 
-enum exit_kind take_task_switch(struct vcpu *vcpu)
+enum exit_kind handle_task_switch(struct vcpu *vcpu)
 {
     struct luv_run *run = get_own(vcpu)->run;
     struct task_switch how = read_exit(run);
@@ -61,6 +61,6 @@ enum exit_kind take_task_switch(struct vcpu *vcpu)
     clear_breakpoints(vcpu);
     vcpu->run->if_flag = run->rflags >> 9 & 1;
     if (outcome == EMULATED_FAULT)
-        give_fault(vcpu);
+        inject_emulated_fault(vcpu);
     return EXIT_INTERRUPTED;
 }

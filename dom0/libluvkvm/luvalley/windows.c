@@ -41,7 +41,7 @@ static bool make_room(struct windows *windows)
     return true;
 }
 
-struct window *add_window(struct windows *windows, uint64_t number, uint64_t frame)
+struct window *add_window(struct windows *windows, uint64_t number, uint64_t superpage)
 {
     uint32_t place = find_place(windows, number);
 
@@ -49,7 +49,7 @@ struct window *add_window(struct windows *windows, uint64_t number, uint64_t fra
         return NULL;
     memmove(&windows->all[place + 1], &windows->all[place], (windows->count - place) * sizeof *windows->all);
     windows->count++;
-    windows->all[place] = (struct window){.number = number, .frame = frame};
+    windows->all[place] = (struct window){.number = number, .superpage = superpage};
     return &windows->all[place];
 }
 

@@ -1,6 +1,6 @@
 /*
- * Which of this process's memory lies in frames of the pool: windows of 2 MiB of its address space, a frame each. A page at some offset
- * in its window is at the same offset in its frame, so what is contiguous here is contiguous there, whatever slots say.
+ * Which of this process's memory lies in superpages of the pool: windows of 2 MiB of its address space, a superpage each. A page at some offset
+ * in its window is at the same offset in its superpage, so what is contiguous here is contiguous there, whatever slots say.
  */
 #pragma once
 #include <stdbool.h>
@@ -12,9 +12,9 @@
 
 struct window {
     uint64_t number; /* address >> 21 */
-    uint64_t frame;
-    uint64_t moved[8]; /* pages that are the frame's now */
-    uint64_t used[8];  /* pages that have ever been: they are not zero in the frame */
+    uint64_t superpage;
+    uint64_t moved[8]; /* pages that are the superpage's now */
+    uint64_t used[8];  /* pages that have ever been: they are not zero in the superpage */
 };
 
 struct windows {
@@ -26,7 +26,7 @@ struct windows {
 struct window *find_window(const struct windows *windows, uint64_t number);
 
 /* NULL: out of memory. It must not be there yet. */
-struct window *add_window(struct windows *windows, uint64_t number, uint64_t frame);
+struct window *add_window(struct windows *windows, uint64_t number, uint64_t superpage);
 
 void remove_window(struct windows *windows, struct window *window);
 

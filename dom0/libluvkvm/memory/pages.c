@@ -14,7 +14,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 #define PAGE_BYTES 4096u
-#define MOST_PAGES 512u
+#define MAX_PAGES 512u
 #define ENTRY_PRESENT (3ull << 62) /* in memory, or swapped out: Linux, Documentation/admin-guide/mm/pagemap.rst */
 
 void *map_pages(void *address, size_t size, int protection, int flags, int fd, uint64_t offset)
@@ -52,11 +52,11 @@ bool touch_pages(void *address, size_t size, bool write)
 
 void find_present(const void *address, unsigned count, uint64_t bits[8])
 {
-    uint64_t entries[MOST_PAGES];
+    uint64_t entries[MAX_PAGES];
     int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     bool known = fd >= 0 && pread(fd, entries, count * 8, (off_t)((uint64_t)address / PAGE_BYTES * 8)) == (ssize_t)count * 8;
 
-    memset(bits, 0, MOST_PAGES / 8);
+    memset(bits, 0, MAX_PAGES / 8);
     for (unsigned i = 0; i < count; i++)
         if (!known || entries[i] & ENTRY_PRESENT)
             bits[i / 64] |= 1ull << (i % 64);

@@ -21,7 +21,7 @@ static long check_region(struct vm *vm, const struct kvm_userspace_memory_region
     uint64_t end = region->guest_phys_addr + region->memory_size;
     const struct slot *old;
 
-    if (region->slot >= MOST_SLOTS || region->flags & ~FLAGS || !is_aligned(region->guest_phys_addr) ||
+    if (region->slot >= MAX_SLOTS || region->flags & ~FLAGS || !is_aligned(region->guest_phys_addr) ||
         !is_aligned(region->memory_size) || !is_aligned(region->userspace_addr) || end < region->guest_phys_addr)
         return -EINVAL;
     old = &vm->slots[region->slot];

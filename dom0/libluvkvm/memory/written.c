@@ -77,7 +77,7 @@ long get_dirty_log(struct vm *vm, struct kvm_dirty_log *log)
 {
     long result = -ENOENT;
 
-    if (log->slot >= MOST_SLOTS)
+    if (log->slot >= MAX_SLOTS)
         return -EINVAL;
     pthread_rwlock_rdlock(&vm->lock);
     if (vm->slots[log->slot].written)
