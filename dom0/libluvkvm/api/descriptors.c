@@ -10,7 +10,7 @@
 
 #define MOST 4096
 
-/* By number; the inode tells a duplicate, and a number that came to mean something else. */
+/* By number; the inode identifies a duplicate, and a number that was reused for another file. */
 static struct entry {
     _Atomic(enum object_kind) kind;
     void *self;

@@ -20,7 +20,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #define TAKES_MODE(flags) (((flags) & O_CREAT) || ((flags) & O_TMPFILE) == O_TMPFILE)
 
-/* A system call's answer as the C library gives it. */
+/* A system call's result in the C library's form. */
 static long give(long result)
 {
     if (result >= 0)
@@ -96,7 +96,7 @@ EXPORT int close(int fd)
     return (int)syscall(SYS_close, fd);
 }
 
-/* --- Memory: a processor's pages are where the backend has them, and memory that is given up is not the guest's any more --- */
+/* --- Memory: a vCPU's pages are where the backend has them, and memory that is unmapped is not the guest's any more --- */
 
 static void *map_object(int fd, void *address, size_t size, int protection, int flags, off_t offset)
 {

@@ -19,8 +19,8 @@ void kick_vcpu(struct vcpu *vcpu);
 void hold_signals(sigset_t *open);
 void release_signals(const sigset_t *open);
 
-/* Wait until kicked or signalled; returns at once if there is work or a wish to leave. */
+/* Wait until kicked or signalled; returns at once if there is work or an exit is requested. */
 void wait_for_kick(struct vcpu *vcpu);
 
-/* Does the VMM want KVM_RUN to return? */
+/* Does the VMM request that KVM_RUN return? */
 bool is_exit_requested(const struct vcpu *vcpu);

@@ -1,4 +1,4 @@
-/* KVM_RUN: what is due before the guest goes on, the guest, what its exit asks; and round again. */
+/* KVM_RUN: pending work, VM entry, and the handling of the exit, in a loop. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "cpu/startup.h"
 #include "api/vcpu.h"
 
-#define MAX_NMIS 2 /* one that is taken, one that waits: further ones are none. SDM: 6.7.1 */
+#define MAX_NMIS 2 /* one in service, one pending: further ones are lost. SDM: 6.7.1 */
 
 enum next { AGAIN, TO_USER };
 
@@ -29,7 +29,7 @@ static noinline bool may_interrupt(struct vcpu *vcpu)
     return is_pic_open(vcpu) && backend(vcpu)->can_interrupt(vcpu);
 }
 
-/* May it give a vector now? */
+/* Can its vector be injected now? */
 static bool can_accept_pic(struct vcpu *vcpu)
 {
     return has_flag(vcpu) && may_interrupt(vcpu);
@@ -51,7 +51,7 @@ static void inject_vector(struct vcpu *vcpu, int vector)
     backend(vcpu)->interrupt(vcpu, (uint8_t)vector);
 }
 
-/* Give the highest interrupt if the guest can take it; ask for a window if one has to wait. */
+/* Inject the highest interrupt if the guest can accept it; request a window if one has to wait. */
 static void inject_interrupts(struct vcpu *vcpu)
 {
     int vector = find_vector(vcpu);
@@ -63,7 +63,7 @@ static void inject_interrupts(struct vcpu *vcpu)
     backend(vcpu)->request_window(vcpu, vector >= 0 || (vcpu->run->request_interrupt_window && is_pic_open(vcpu)));
 }
 
-/* What others left for this processor. */
+/* Requests of other threads for this vCPU. */
 static noinline void do_work(struct vcpu *vcpu)
 {
     atomic_store(&vcpu->work, false);
@@ -156,7 +156,7 @@ static enum next answer_exit(struct vcpu *vcpu, enum exit_kind kind)
 
 /* --- The loop --- */
 
-/* What the VMM reads in kvm_run behind every KVM_RUN. */
+/* What the VMM reads in kvm_run after every KVM_RUN. */
 static long leave(struct vcpu *vcpu, long result)
 {
     vcpu->run->ready_for_interrupt_injection = can_accept_pic(vcpu);
@@ -177,7 +177,7 @@ static bool report_pending_eoi(struct vcpu *vcpu)
     return true;
 }
 
-/* One round. The wish to leave is the backend's to honour: it first completes what was answered. */
+/* One round. The backend honors a requested exit: it first completes what was answered. */
 static enum exit_kind go_round(struct vcpu *vcpu)
 {
     if (atomic_load(&vcpu->work))

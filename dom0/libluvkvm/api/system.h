@@ -1,7 +1,7 @@
 /* /dev/kvm itself. */
 #pragma once
 
-/* Open it: a descriptor, or -errno where nothing beneath can run a guest. */
+/* Open it: a descriptor, or -errno where no backend can run a guest. */
 long open_system(void);
 
 long answer_system(unsigned long request, void *argument);

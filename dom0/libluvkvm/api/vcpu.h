@@ -14,7 +14,7 @@
 
 #define PAGE 4096u
 #define RUN_PAGES 3 /* kvm_run, data of port accesses, ring of coalesced writes */
-/* Out of line: what a plain port access, the shortest way round, does not pay for with registers saved and stack taken. */
+/* Out of line, so that a plain port access, the shortest path, saves no registers and uses no stack for it. */
 #define noinline __attribute__((__noinline__))
 
 /* One access to a device, by port or by address; data lies where kvm_run has it. */
@@ -54,7 +54,7 @@ struct vcpu {
 
         /* What the processor waits for, and what waits for it. */
     uint32_t state;       /* KVM_MP_STATE_* */
-    bool window;          /* the VMM asked for one at the last KVM_RUN */
+    bool window;          /* the VMM requested one at the last KVM_RUN */
     int external;         /* vector of the VMM's PIC, or -1 */
     _Atomic uint32_t nmis;
     int eoi;              /* vector whose end the VMM's IOAPIC must hear, or -1 */

@@ -42,7 +42,7 @@ struct vm {
     pthread_rwlock_t lock; /* of all below */
     struct slot slots[MAX_SLOTS];
     _Atomic uint32_t slots_version;
-    uint32_t slot_end; /* behind the last that has ever been used */
+    uint32_t slot_end; /* after the last that has ever been used */
     uint32_t logged;   /* slots with a log */
     struct ioeventfd ioeventfds[MAX_IOEVENTFDS];
     uint32_t ioeventfd_count;

@@ -6,7 +6,7 @@
 #include "lapic/ipi.h"
 #include "api/vcpu.h"
 
-#define NOT_IN_A_SET 0xC0800u /* of an interrupt command: a destination of its own */
+#define NOT_IN_A_SET 0xC0800u /* of an interrupt command: a shorthand or logical destination */
 
 /* One interrupt to all whose APIC ids are in a set, that begins with id `first`. Returns how many took it. */
 static int send_to_set(struct vm *vm, uint64_t set, uint64_t first, uint32_t command)

@@ -1,4 +1,4 @@
-/* One playing of an instruction: shared by the modules of the emulator. */
+/* One attempt at an instruction: shared by the modules of the emulator. */
 #pragma once
 #include <Zydis/Zydis.h>
 
@@ -6,19 +6,19 @@
 
 struct attempt {
     struct emulation *emulation;
-    struct kvm_regs registers;  /* a copy: kept only if nothing stops the play */
+    struct kvm_regs registers;  /* a copy: committed only if the attempt is not stopped */
     uint32_t used;              /* answers so far */
-    bool stopped;               /* it cannot go on: reads give 0 and writes do nothing from here */
+    bool stopped;               /* reads return 0 and writes are ignored from here on */
     enum emulated outcome;
     const ZydisDecodedInstruction *instruction;
     const ZydisDecodedOperand *operands;
     ZydisMnemonic mnemonic;     /* what is done: the instruction's, or a part of it */
     int64_t shift;              /* of its memory operand, beside what its encoding says */
-    bool jumped;                /* it goes on at `target` */
+    bool jumped;                /* RIP becomes `target` */
     uint64_t target;
 };
 
-/* Stop the play; the first reason stands. */
+/* Stop the attempt; the first reason stands. */
 static inline void stop_attempt(struct attempt *attempt, enum emulated outcome)
 {
     if (!attempt->stopped)
@@ -26,7 +26,7 @@ static inline void stop_attempt(struct attempt *attempt, enum emulated outcome)
     attempt->stopped = true;
 }
 
-/* The play ends in an exception. */
+/* Stop the attempt with an exception. */
 static inline void stop_exception(struct attempt *attempt, uint8_t vector, bool has_code, uint32_t code)
 {
     if (attempt->stopped)
@@ -59,7 +59,7 @@ uint64_t read_operand(struct attempt *attempt, unsigned index);
 void write_operand(struct attempt *attempt, unsigned index, uint64_t value);
 unsigned get_size(struct attempt *attempt, unsigned index);
 
-/* decode.c: the instruction at RIP, in play->instruction and operands. */
+/* decode.c: the instruction at RIP, in attempt->instruction and operands. */
 bool decode(struct attempt *attempt);
 
 /* reach.c: guest memory by linear address, RAM or device; and ports. */
@@ -84,5 +84,5 @@ bool do_jump(struct attempt *attempt);
 bool do_vector(struct attempt *attempt);
 bool do_segment(struct attempt *attempt);
 
-/* flow.c: go on there, if code may be there. */
+/* flow.c: continue there, if code may be there. */
 void jump_to(struct attempt *attempt, uint64_t target, bool wide, uint32_t limit);

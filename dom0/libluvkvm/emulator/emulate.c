@@ -63,7 +63,7 @@ static bool do_any(struct attempt *attempt)
         do_nothing(attempt);
 }
 
-/* --- The play --- */
+/* --- The attempt --- */
 
 static void advance(struct attempt *attempt)
 {

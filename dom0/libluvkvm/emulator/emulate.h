@@ -1,7 +1,7 @@
 /*
  * One instruction whose operand is a device's, done here: decoded by Zydis, its memory reached through the guest's own tables.
  *
- * Device accesses need the VMM, so an instruction is played again from its start after each answer, with the answers so far,
+ * Device accesses need the VMM, so an instruction is emulated again from its start after each answer, with the answers so far,
  * until it needs none; only then are its registers kept. Nothing is half done when an access is refused.
  */
 #pragma once
@@ -16,7 +16,7 @@ struct vm;
 #define MAX_ANSWERS 12 /* a vector of 32 bytes, over two pages */
 
 enum emulated {
-    EMULATED_DONE,    /* registers and RIP are behind it */
+    EMULATED_DONE,    /* registers and RIP are those after it */
     EMULATED_AGAIN,   /* one round of a repeated one is done: registers are, RIP is not */
     EMULATED_ACCESS,  /* `access` is to be answered */
     EMULATED_FAULT,   /* an exception: `fault` */
@@ -50,7 +50,7 @@ struct emulation {
     struct device_access answers[MAX_ANSWERS];
     uint32_t count;
 
-        /* What the processor itself has said: a page of a device, and which accesses to it are allowed there. */
+        /* What the processor has found: a page of a device, and which accesses to it are allowed there. */
     struct {
         bool read, write;
         uint64_t page, guest;

@@ -85,7 +85,7 @@ static uint64_t pop(struct attempt *attempt, unsigned size)
     return value;
 }
 
-/* Nested frames are nobody's any more. */
+/* Nested stack frames are not supported. */
 static bool do_enter(struct attempt *attempt, unsigned size)
 {
     if (attempt->operands[1].imm.value.u & 31)

@@ -10,7 +10,7 @@ uint64_t *get_register(struct attempt *attempt, unsigned number)
     return (uint64_t *)(void *)&attempt->registers + order[number & 15];
 }
 
-/* A byte register: its number and whether it is the second byte. */
+/* A byte register: its number, and true for the second byte (AH to BH). */
 static unsigned find_byte(ZydisRegister which, bool *high)
 {
     *high = which >= ZYDIS_REGISTER_AH && which <= ZYDIS_REGISTER_BH;

@@ -9,7 +9,7 @@
 #define MAX_FETCHED 15u
 #define PAGE_FAULT 14
 
-/* An access that was answered before, in the same place of the play; else the one that the play stops for. */
+/* An access that was answered before, at the same point of the attempt; else the one that stops the attempt. */
 static uint64_t access_device(struct attempt *attempt, const struct device_access *access)
 {
     struct emulation *emulation = attempt->emulation;

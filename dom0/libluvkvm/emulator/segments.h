@@ -1,4 +1,4 @@
-/* Selectors and the descriptors that they name, while an instruction or a task switch is played. SDM: 3.4 */
+/* Selectors and the descriptors that they name, while an instruction or a task switch is emulated. SDM: 3.4 */
 #pragma once
 #include "emulator/attempt.h"
 
@@ -26,7 +26,7 @@ struct named {
 void refuse_selector(struct attempt *attempt, uint8_t vector, uint16_t selector);
 /* `system`: in long mode those of the system have an upper half, the rest of their base. */
 void find_named(struct attempt *attempt, struct named *named, uint16_t selector, bool system);
-/* Whether it may be a stack, or data, at a level of privilege. SDM: 5.5, 5.7 */
+/* Can it be a stack, or data, at a privilege level? SDM: 5.5, 5.7 */
 bool is_stack_right(const struct kvm_segment *segment, unsigned level);
 bool is_data_right(const struct kvm_segment *segment, unsigned level);
 /* The descriptor learns that it is in use. */

@@ -1,4 +1,4 @@
-/* String instructions, one round at a time: a repeated one is played again by its caller until RCX is 0. */
+/* String instructions, one round at a time: a repeated one is emulated again by its caller until RCX is 0. */
 #include "emulator/attempt.h"
 
 #define DF (1ull << 10)

@@ -218,7 +218,7 @@ static void enter_new(struct switching *s, const struct task_switch *how)
         push_code(s, how->code);
 }
 
-/* The processor has looked at the gate and at the descriptor before it left. */
+/* The processor has checked the gate and the descriptor before the VM exit. */
 static void leave_old(struct switching *s, const struct task_switch *how)
 {
     find_named(&s->attempt, &s->named, how->selector, true);

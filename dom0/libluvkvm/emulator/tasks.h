@@ -1,4 +1,4 @@
-/* Hardware task switches, which VMX leaves to whoever runs the guest. SDM: 8.3, 26.4.2 */
+/* Hardware task switches, which VMX leaves to software. SDM: 8.3, 26.4.2 */
 #pragma once
 #include "emulator/emulate.h"
 
@@ -8,8 +8,8 @@ enum task_source { TASK_CALL, TASK_IRET, TASK_JUMP, TASK_GATE };
 struct task_switch {
     uint16_t selector;      /* of the new task */
     enum task_source source;
-    uint32_t length;        /* of the instruction that the old task goes on behind; 0: it does it again, or was interrupted */
-    bool external;          /* an event, and none of the guest's own instructions, has led through the gate */
+    uint32_t length;        /* of the instruction after which the old task continues; 0: it repeats it, or was interrupted */
+    bool external;          /* an event, not an instruction of the guest, used the task gate */
     bool has_code;
     uint32_t code;          /* that event's error code, for the new task's stack */
 };

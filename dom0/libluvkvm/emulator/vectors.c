@@ -181,7 +181,7 @@ static bool find_register(struct attempt *attempt, const ZydisDecodedOperand *op
     return true;
 }
 
-/* The state is asked for when nothing can stop the play any more, but to begin a store. */
+/* The state is read when nothing can stop the attempt any more, except at the start of a store. */
 static bool move(struct attempt *attempt, const ZydisDecodedOperand *reg, const ZydisDecodedOperand *memory, bool to_memory)
 {
     unsigned size = memory->size / 8;

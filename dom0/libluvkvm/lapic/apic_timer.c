@@ -153,7 +153,7 @@ void apic_timer_check(struct vcpu *vcpu)
         apic_accept(vcpu, (uint8_t)entry, false);
 }
 
-/* The count that was saved goes on from there; a deadline comes back by its MSR. */
+/* A saved count continues from there; a deadline is restored by its MSR. */
 void apic_timer_restore(struct vcpu *vcpu)
 {
     struct apic *apic = &vcpu->apic;

@@ -1,11 +1,14 @@
-/* Ports and memory of devices: what the guest asks, played by the emulator where the exit does not say it all. */
+/* Ports and memory of devices: the emulator decodes the instruction where the exit information is not enough. */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/log.h"
 #include "luvalley_abi.h"
 #include "memory/slots.h"
-#include "luvalley/luvalley.h"
+#include "luvalley/access.h"
+#include "luvalley/batch.h"
+#include "luvalley/events.h"
+#include "luvalley/state_area.h"
 
 /* --- Plain IN and OUT: the exit says everything --- */
 
@@ -32,15 +35,15 @@ static void use_known_translation(struct emulation *emulation, const struct luv_
     emulation->known.read = true;
 }
 
-/* What few instructions want is asked for when they do. */
+/* Read only for the few instructions that need it. */
 static uint8_t *get_extended(void *owner)
 {
-    return carry_state(owner, false, WHAT_XSAVE, get_xsave_size()) ? NULL : get_own(owner)->area;
+    return transfer_state(owner, false, WHAT_XSAVE, get_xsave_size()) ? NULL : get_own(owner)->area;
 }
 
 static void set_extended(void *owner)
 {
-    carry_state(owner, true, WHAT_XSAVE, get_xsave_size());
+    transfer_state(owner, true, WHAT_XSAVE, get_xsave_size());
 }
 
 static bool get_sregs(void *owner, struct kvm_sregs *sregs)
@@ -181,7 +184,7 @@ void inject_emulated_fault(struct vcpu *vcpu)
         inject_exception(vcpu, emulation->fault.vector, emulation->fault.has_code, emulation->fault.code);
 }
 
-/* As far as it goes; EXIT_INTERRUPTED means that the guest may go on. */
+/* Emulate until an access or the end; EXIT_INTERRUPTED means that the guest can run. */
 static enum exit_kind run_emulator(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
@@ -214,7 +217,7 @@ static bool is_memory_now(struct vcpu *vcpu)
     return find_memory(vcpu->vm, run->memory.physical, run->memory.flags & LUV_MEMORY_WRITE, &left);
 }
 
-/* What cannot be played: code in a device, and the delivery of an event into one. */
+/* What cannot be emulated: code in a device, and event delivery through one. */
 enum exit_kind handle_mmio(struct vcpu *vcpu)
 {
     const struct luv_run *run = get_own(vcpu)->run;
@@ -243,7 +246,7 @@ static noinline void answer_instruction(struct vcpu *vcpu)
     answer_emulation(&own->emulation);
 }
 
-/* Who has set another RIP since (a reset does) has given the instruction up. */
+/* If RIP was set since (a reset does), the instruction is abandoned. */
 void vmcall_answer_access(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);

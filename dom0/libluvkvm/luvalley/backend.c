@@ -1,4 +1,4 @@
-/* The backend by hypercalls: Luvalley is beneath dom0 and runs the guest. vmcall.h says which module does what. */
+/* The backend by hypercalls: Luvalley runs dom0 and the guest. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/membarrier.h>
@@ -11,11 +11,20 @@
 #include <unistd.h>
 
 #include "api/log.h"
+#include "luvalley/access.h"
+#include "luvalley/cpuid.h"
+#include "luvalley/interrupts.h"
+#include "luvalley/memory.h"
+#include "luvalley/move.h"
+#include "luvalley/run.h"
+#include "luvalley/shared_areas.h"
+#include "luvalley/state.h"
+#include "luvalley/superpages.h"
 #include "luvalley_abi.h"
 #include "memory/pages.h"
-#include "luvalley/luvalley.h"
 
 #define RUN_BYTES (RUN_PAGES * PAGE)
+#define PATIENCE 5 /* seconds for what only needs another call */
 #define NANOSECONDS 1000000000ll
 #define SHORTEST (NANOSECONDS / 100) /* to measure the TSC against the clock */
 
@@ -37,7 +46,7 @@ static int64_t read_clock(void)
 static int vmcall_open(void)
 {
     if (!is_luvalley_present()) {
-        log_line("Luvalley is not beneath this machine, which is bare or another hypervisor's: nothing here can run a guest.");
+        log_line("Luvalley does not run this machine, which is bare or another hypervisor's: nothing here can run a guest.");
         return -ENODEV;
     }
     syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
@@ -127,6 +136,20 @@ static int find_pool(struct vmcall_vm *vm)
     return error;
 }
 
+static void destroy_domain(struct vmcall_vm *vm)
+{
+    struct hypercall call = make_domain_call(vm, LUV_HYPERCALL_domain_destroy, 0, 0);
+    time_t start = time(NULL);
+    uint64_t value;
+    int64_t status;
+
+    while ((status = luv_hypercall(&call, &value)) == -EAGAIN && time(NULL) - start < PATIENCE)
+        kick_all();
+    if (status)
+        log_line("Luvalley does not destroy the domain 0x%llx: error %lld.", (unsigned long long)vm->handle,
+                 (long long)-status);
+}
+
 static int vmcall_create_vm(struct vm *vm)
 {
     struct vmcall_vm *own = calloc(1, sizeof *own);
@@ -143,7 +166,7 @@ static int vmcall_create_vm(struct vm *vm)
     return 0;
 }
 
-/* The process may go on: its memory is its own again before others get the superpages. */
+/* The process may continue: its memory is moved back before others get the superpages. */
 static void vmcall_destroy_vm(struct vm *vm)
 {
     struct vmcall_vm *own = get_own_vm(vm);
@@ -166,7 +189,7 @@ static int64_t ask_vcpu(struct vcpu *vcpu, const uint8_t *block)
     return luv_hypercall(&call, &get_own(vcpu)->handle);
 }
 
-/* What the VMM reads of the processor lies in the block from now on. */
+/* What the VMM reads of the vCPU is in the shared area from now on. */
 static void use_shared_area(struct vcpu *vcpu, uint8_t *block)
 {
     struct vmcall_vcpu *own = get_own(vcpu);

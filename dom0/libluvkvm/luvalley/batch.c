@@ -1,8 +1,8 @@
-/* REP INS and REP OUTS upwards, within one page of memory: many rounds in one exit to the VMM. All else is the emulator's, round by round. */
+/* REP INS and REP OUTS upwards, within one page of memory: many rounds in one exit to the VMM. All else is emulated, one iteration at a time. */
 #include <string.h>
 
 #include "memory/slots.h"
-#include "luvalley/luvalley.h"
+#include "luvalley/batch.h"
 #include "memory/walk.h"
 #include "memory/written.h"
 

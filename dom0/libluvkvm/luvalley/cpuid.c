@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "luvalley_abi.h"
-#include "luvalley/luvalley.h"
+#include "luvalley/cpuid.h"
+#include "luvalley/state_area.h"
 
 #define BIT(n) (1u << (n))
 #define ALL ~0u
@@ -13,7 +13,7 @@
 #define CR4_PKE (1ull << 22)
 #define XSAVE_HEADER_END 576u
 
-/* --- What is offered: nothing that is not named here --- */
+/* --- Supported CPUID: what is not listed here is hidden --- */
 
 struct offer {
     uint32_t leaf, subleaf, eax, ebx, ecx, edx; /* bits that pass */
@@ -144,7 +144,7 @@ static const struct permission permissions[] = {
     {1 << 12, 7, 2, 16}, {1 << 16, 7, 1, 0}, {1 << 17, 1, 2, 17}, {CR4_OSXSAVE, 1, 2, 26}, {1 << 20, 7, 1, 7},
     {1 << 21, 7, 1, 20}, {CR4_PKE, 7, 2, 3},
 };
-#define CR4_PCE 0x100ull /* always: there are no counters behind it */
+#define CR4_PCE 0x100ull /* always: there are no counters */
 
 static uint64_t find_permitted(struct vcpu *vcpu)
 {
@@ -182,7 +182,7 @@ static uint32_t find_hidden(struct vcpu *vcpu)
     return hidden;
 }
 
-/* What the hypervisor is told: exceptions for a debugger, CR4, and what the guest does not have. */
+/* The hypervisor's controls of the vCPU: exceptions for a debugger, CR4, and what the guest's CPUID does not have. */
 int set_controls(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
@@ -196,12 +196,12 @@ int set_controls(struct vcpu *vcpu)
     if (own->debug.control & KVM_GUESTDBG_USE_SW_BP)
         controls.exceptions |= BIT(VECTOR_BP);
     memcpy(own->area, &controls, sizeof controls);
-    return carry_state(vcpu, true, WHAT_CONTROLS, sizeof controls);
+    return transfer_state(vcpu, true, WHAT_CONTROLS, sizeof controls);
 }
 
 int vmcall_set_cpuid(struct vcpu *vcpu, const struct kvm_cpuid2 *table)
 {
-    (void)table; /* the front has it */
+    (void)table; /* api/ has stored it */
     get_own(vcpu)->cr4_permitted = find_permitted(vcpu);
     get_own(vcpu)->hidden = find_hidden(vcpu);
     return set_controls(vcpu);
@@ -217,7 +217,7 @@ bool set_xcr0(struct vcpu *vcpu, uint32_t which, uint64_t value)
     if (which || (vcpu->cpuid.count && value & ~((uint64_t)registers[3] << 32 | registers[0] | 1)))
         return false;
     memcpy(own->area, &value, sizeof value);
-    if (carry_state(vcpu, true, WHAT_XCR0, sizeof value))
+    if (transfer_state(vcpu, true, WHAT_XCR0, sizeof value))
         return false;
     own->xcr0 = value;
     return true;
@@ -230,7 +230,7 @@ static void follow_cr4(struct vcpu *vcpu, uint32_t registers[4])
 {
     uint64_t cr4 = get_own(vcpu)->run->mode.cr4;
 
-    if (cr4 == CR4_UNKNOWN && !carry_state(vcpu, false, WHAT_SREGS, sizeof(struct kvm_sregs)))
+    if (cr4 == CR4_UNKNOWN && !transfer_state(vcpu, false, WHAT_SREGS, sizeof(struct kvm_sregs)))
         cr4 = ((const struct kvm_sregs *)(const void *)get_own(vcpu)->area)->cr4;
     if (vcpu->leaf == 1)
         registers[2] = (registers[2] & ~BIT(27)) | (cr4 & CR4_OSXSAVE ? BIT(27) : 0);

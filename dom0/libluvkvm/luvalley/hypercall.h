@@ -1,4 +1,4 @@
-/* The way down: one hypercall. ABI.md lists them. */
+/* One hypercall. ABI.md has the conventions. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@ int64_t hypercall_until_done(const struct hypercall *call, uint64_t *value);
 
 struct hypercall make_hypercall(uint32_t number, const uint64_t secret[2]);
 
-/* Is Luvalley beneath? Only then may luv_gate be used: elsewhere VMCALL is an invalid instruction. */
+/* Does Luvalley run this machine? Only then may luv_hypercall be used: elsewhere VMCALL is #UD. */
 bool is_luvalley_present(void);
 
 /* info(which); 0 if it is not known there. */

@@ -17,10 +17,10 @@ struct vmcall_vm {
     uint64_t handle, secret[2];
     pthread_mutex_t lock; /* of all below: the VMM may unmap memory from any thread */
     struct windows windows;
-    uint64_t last_superpage;  /* the next one is wanted behind it */
-    bool has_empty;       /* windows whose memory the VMM has given up */
+    uint64_t last_superpage;  /* the hint for the next one is the number after it */
+    bool has_empty;       /* windows whose memory the VMM has unmapped */
 
-        /* The vCPUs' blocks. */
+        /* The shared vCPU areas. */
     uint64_t shared_superpage;
     uint8_t *shared_areas;
     uint32_t shared_count;
@@ -30,26 +30,26 @@ struct vmcall_vm {
 enum access_state {
     ACCESS_NONE,
     ACCESS_ASKED,    /* vcpu.access waits for its answer */
-    ACCESS_ANSWERED, /* the instruction is to be played on */
-    ACCESS_REPEATED  /* a round of it is done: the next may be played, or an interrupt come first */
+    ACCESS_ANSWERED, /* the emulation is to be continued */
+    ACCESS_REPEATED  /* one iteration is done: the next may be emulated, or an interrupt come first */
 };
 
 struct vmcall_vcpu {
     uint64_t handle;
     struct hypercall enter; /* vcpu_run, ready to go */
-    struct luv_run *run;    /* in the block, as is the state's area */
+    struct luv_run *run;    /* in the shared vCPU area, as is the state area */
     uint8_t *area;
     uint64_t shared_offset;  /* in the pool's device */
 
     enum access_state access_state;
     bool instruction; /* the access is the emulator's; else a port's */
-    uint64_t rip;     /* where it was asked for: who sets another RIP gives it up */
+    uint64_t rip;     /* of the access: if RIP is set meanwhile, the access is abandoned */
     uint32_t batch;   /* rounds of a repeated port access that are asked at once, 0: none */
     struct emulation emulation;
 
-    bool has_deferred;       /* an exit that came while something else was done: the next run's */
+    bool has_deferred;       /* an exit that occurred outside a run, which the next run returns */
     enum exit_kind deferred;
-    uint32_t nmis;        /* to be given: two at most, one while another is in service */
+    uint32_t nmis;        /* pending: two at most, one while another is in service */
     uint64_t xcr0;
     struct kvm_guest_debug debug;
     uint64_t cr4_permitted;
@@ -100,73 +100,4 @@ enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_GP = 13, VECTOR_PF =
 #define BLOCKING_NMI 8u
 #define RFLAGS_TF 0x100u
 #define RFLAGS_IF 0x200u
-#define CR4_UNKNOWN ~0ull /* in mode.cr4 before an entry: has this exit told it? */
-
-/* vmcall_frames.c: superpages of the pool. */
-int claim_superpage(struct vmcall_vm *vm, uint64_t *superpage);
-bool release_superpage(struct vmcall_vm *vm, uint64_t superpage);
-int make_shared_area(struct vmcall_vm *vm, uint8_t **block, uint64_t *offset);
-void destroy_domain(struct vmcall_vm *vm);
-void kick_all(void); /* every CPU that runs this process leaves its guest */
-
-/* vmcall_move.c: the VMM's memory into superpages, and back. With the lock held. */
-int move_range(struct vmcall_vm *vm, uint64_t address, uint64_t size);
-void move_back(struct vmcall_vm *vm);
-void release_empty(struct vmcall_vm *vm);
-
-/* vmcall_memory.c */
-int vmcall_set_slot(struct vm *vm, const struct kvm_userspace_memory_region *region);
-int vmcall_get_dirty(struct vm *vm, struct kvm_dirty_log *log);
-void add_vm(struct vmcall_vm *vm);
-void remove_vm(struct vmcall_vm *vm);
-
-/* vmcall_cpuid.c */
-int vmcall_get_cpuid(struct kvm_cpuid_entry2 *entries, int most);
-int vmcall_set_cpuid(struct vcpu *vcpu, const struct kvm_cpuid2 *table);
-void vmcall_answer_cpuid(struct vcpu *vcpu, const uint32_t registers[4]);
-int set_controls(struct vcpu *vcpu);
-bool set_xcr0(struct vcpu *vcpu, uint32_t which, uint64_t value);
-
-/* vmcall_state.c */
-enum { WHAT_SREGS, WHAT_DEBUGREGS, WHAT_MSRS, WHAT_XSAVE, WHAT_XCR0, WHAT_CONTROLS };
-int carry_state(struct vcpu *vcpu, bool set, uint32_t what, uint32_t size); /* vcpu_get or vcpu_set, by the area */
-int get_area(struct vcpu *vcpu, uint32_t what, void *data, uint32_t size);
-int set_area(struct vcpu *vcpu, uint32_t what, const void *data, uint32_t size);
-uint32_t get_xsave_size(void);
-int vmcall_get_state(struct vcpu *vcpu, enum state what, void *data);
-int vmcall_set_state(struct vcpu *vcpu, enum state what, void *data);
-int vmcall_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value);
-int vmcall_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
-int vmcall_set_debug(struct vcpu *vcpu, struct kvm_guest_debug *debug);
-
-/* vmcall_events.c: what is given to the guest. */
-void get_events_of(struct vcpu *vcpu, struct kvm_vcpu_events *events);
-void set_events_of(struct vcpu *vcpu, const struct kvm_vcpu_events *events);
-void inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t code);
-void inject_page_fault(struct vcpu *vcpu, uint64_t linear, uint32_t code);
-void inject_nmi(struct vcpu *vcpu); /* if one waits and may be given */
-bool vmcall_can_interrupt(struct vcpu *vcpu);
-void vmcall_interrupt(struct vcpu *vcpu, uint8_t vector);
-void vmcall_request_window(struct vcpu *vcpu, bool wanted);
-void vmcall_nmi(struct vcpu *vcpu);
-
-/* vmcall_access.c: ports and memory of devices. */
-enum exit_kind handle_io(struct vcpu *vcpu);
-enum exit_kind handle_mmio(struct vcpu *vcpu);
-void begin_instruction(struct vcpu *vcpu);
-void inject_emulated_fault(struct vcpu *vcpu); /* the emulation's */
-bool continue_emulation(struct vcpu *vcpu, enum exit_kind *kind); /* what was answered; false: the guest can go on */
-void vmcall_answer_access(struct vcpu *vcpu);
-enum exit_kind report_internal(struct vcpu *vcpu, uint32_t error);
-
-/* vmcall_task.c */
-enum exit_kind handle_task_switch(struct vcpu *vcpu);
-
-/* vmcall_batch.c: repeated accesses of a port. */
-bool begin_batch(struct vcpu *vcpu);
-void end_batch(struct vcpu *vcpu);
-
-/* vmcall_run.c */
-enum exit_kind vmcall_run(struct vcpu *vcpu);
-void vmcall_settle(struct vcpu *vcpu);
-void vmcall_answer_msr(struct vcpu *vcpu, uint64_t value, bool fault);
+#define CR4_UNKNOWN ~0ull /* in mode.cr4 before an entry: has this exit reported it? */

@@ -7,7 +7,10 @@
 #include "luvalley_abi.h"
 #include "memory/pages.h"
 #include "memory/slots.h"
-#include "luvalley/luvalley.h"
+#include "luvalley/memory.h"
+#include "luvalley/move.h"
+#include "luvalley/reclaim.h"
+#include "luvalley/superpages.h"
 
 #define RIGHTS_READ 1u
 #define RIGHTS_WRITE 2u
@@ -26,7 +29,7 @@ static int64_t map_some(struct vmcall_vm *vm, uint64_t guest, uint64_t user, uin
     return luv_hypercall(&call, done);
 }
 
-/* A page that was present may have been taken from our tables (MADV_DONTNEED): touching it brings the same one back. */
+/* A page that was present may have been removed from our tables (MADV_DONTNEED): touching it brings the same one back. */
 static int map_memory(struct vmcall_vm *vm, uint64_t guest, uint64_t user, uint64_t size, uint64_t rights)
 {
     int64_t status = 0;
@@ -57,7 +60,7 @@ static int64_t unmap_some(struct vmcall_vm *vm, uint64_t guest, uint64_t size, u
     return luv_hypercall(&call, done);
 }
 
-/* Returns when no CPU can use it any more: those that are in the guest are made to leave it. */
+/* Return when no CPU can use it any more: a VM exit is forced on those that are in the guest. */
 static int unmap_memory(struct vmcall_vm *vm, uint64_t guest, uint64_t size)
 {
     for (int tries = 0; tries < PATIENCE; tries++) {
@@ -74,7 +77,7 @@ static int unmap_memory(struct vmcall_vm *vm, uint64_t guest, uint64_t size)
             kick_all();
         }
     }
-    log_line("guest memory at 0x%llx is still in use by a CPU that does not leave its guest.", (unsigned long long)guest);
+    log_line("guest memory at 0x%llx is still in use by a CPU that does not exit from its guest.", (unsigned long long)guest);
     return -EBUSY;
 }
 
@@ -155,7 +158,7 @@ static void put_bits(uint64_t *bitmap, uint64_t from, uint64_t bits)
         bitmap[from / 64 + 1] |= bits >> (64 - shift);
 }
 
-/* A large page that was written is taken apart for it: without a page for that, every page counts as written. */
+/* A large page that was written is split for it: without a page for that, every page counts as written. */
 int vmcall_get_dirty(struct vm *vm, struct kvm_dirty_log *log)
 {
     const struct slot *slot = &vm->slots[log->slot];
@@ -171,7 +174,7 @@ int vmcall_get_dirty(struct vm *vm, struct kvm_dirty_log *log)
         put_bits(log->dirty_bitmap, done, dirty);
         any |= dirty;
     }
-    return any && unmap_memory(get_own_vm(vm), 0, 0) ? -ENOSYS : 0; /* marks are taken: no error may lose them */
+    return any && unmap_memory(get_own_vm(vm), 0, 0) ? -ENOSYS : 0; /* the marks were cleared: no error may lose them */
 }
 
 /* --- What the VMM does to its memory by itself --- */

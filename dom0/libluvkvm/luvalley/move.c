@@ -1,12 +1,13 @@
-/* The VMM's memory becomes the pool's, in place and contents kept. */
+/* Move the VMM's memory to superpages of the pool, at the same addresses and with its contents. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "api/log.h"
+#include "luvalley/move.h"
+#include "luvalley/reclaim.h"
 #include "memory/pages.h"
-#include "luvalley/luvalley.h"
 
 #define PAGE_SHIFT 12
 
@@ -94,7 +95,7 @@ static int get_window(struct vmcall_vm *vm, uint64_t number, struct window **win
     *window = find_window(&vm->windows, number);
     if (*window)
         return 0;
-    error = claim_superpage(vm, &superpage);
+    error = allocate_superpage(vm, &superpage);
     if (error)
         return error;
     *window = add_window(&vm->windows, number, superpage);
@@ -144,7 +145,7 @@ static bool is_moved(const struct vmcall_vm *vm, uint64_t address)
     return window && has_page(window->moved, (unsigned)(address >> PAGE_SHIFT) % WINDOW_PAGES);
 }
 
-/* As far as pages are alike; a whole window at once where there is none. */
+/* The end of the pages that are alike; a whole window at once where there is none. */
 static uint64_t find_end(const struct vmcall_vm *vm, uint64_t address, uint64_t end, bool moved)
 {
     while (address < end && is_moved(vm, address) == moved) {
@@ -173,7 +174,7 @@ int move_range(struct vmcall_vm *vm, uint64_t address, uint64_t size)
 
 /* --- Back --- */
 
-/* The domain ends, the process goes on: its memory is its own again. */
+/* The domain ends, the process continues: its memory becomes anonymous again. */
 static void return_part(const struct part *part)
 {
     uint8_t *address = get_address(part);
@@ -195,22 +196,4 @@ void move_back(struct vmcall_vm *vm)
             return_part(&part);
     }
     vm->windows.count = 0;
-}
-
-/* Frames whose memory the VMM has given up; one that a slot still maps stays. */
-void release_empty(struct vmcall_vm *vm)
-{
-    bool left = false;
-
-    for (uint32_t i = vm->windows.count; i--;) {
-        struct window *window = &vm->windows.all[i];
-
-        if (!is_empty(window))
-            continue;
-        if (release_superpage(vm, window->superpage))
-            remove_window(&vm->windows, window);
-        else
-            left = true;
-    }
-    vm->has_empty = left;
 }

@@ -30,7 +30,7 @@ static int complain_of_none(void)
     else
         log_line(
             "no /dev/dax* although Luvalley has a pool: if `modprobe -a device_dax dax_hmem` brings none, the loader made it "
-            "plain reserved; then dom0's kernel wants memmap=%llu%%0x%llx-2+0xefffffff.",
+            "plain reserved; then dom0's kernel needs memmap=%llu%%0x%llx-2+0xefffffff.",
             (unsigned long long)get_info(INFO_POOLS + 2), (unsigned long long)get_info(INFO_POOLS + 1));
     return -ENODEV;
 }

@@ -1,4 +1,4 @@
-/* Into the guest and out again. Everything the guest needs lies in the run page; an exit costs one hypercall. */
+/* VM entry, and the exit after it. Everything the guest needs is in the run page; an exit costs one hypercall. */
 #include <errno.h>
 #include <string.h>
 
@@ -6,7 +6,13 @@
 #include "api/kick.h"
 #include "api/log.h"
 #include "luvalley_abi.h"
-#include "luvalley/luvalley.h"
+#include "luvalley/access.h"
+#include "luvalley/cpuid.h"
+#include "luvalley/events.h"
+#include "luvalley/interrupts.h"
+#include "luvalley/run.h"
+#include "luvalley/state_area.h"
+#include "luvalley/task.h"
 
 #define RIGHTS_L 0x2000u   /* of CS: 64-bit code, in long mode */
 #define EFER_LMA 0x400u
@@ -98,7 +104,7 @@ static noinline enum exit_kind handle_exception(struct vcpu *vcpu)
     struct luv_run *run = get_own(vcpu)->run;
     struct kvm_sregs sregs = {0};
 
-    vmcall_get_state(vcpu, STATE_SREGS, &sregs);
+    get_area(vcpu, WHAT_SREGS, &sregs, sizeof sregs);
     vcpu->run->exit_reason = KVM_EXIT_DEBUG;
     vcpu->run->debug.arch = (struct kvm_debug_exit_arch){
         .exception = run->exception.info & 0xFF,
@@ -125,11 +131,11 @@ static noinline enum exit_kind handle_unexpected(struct vcpu *vcpu)
 {
     const struct luv_run *run = get_own(vcpu)->run;
 
-    log_line("an exit that nobody foresaw: reason 0x%x, RIP 0x%llx", run->fail.reason, (unsigned long long)run->rip);
+    log_line("an unexpected exit: reason 0x%x, RIP 0x%llx", run->fail.reason, (unsigned long long)run->rip);
     return report_internal(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
 }
 
-/* A window for an NMI is nobody's business above. */
+/* An NMI window concerns no other layer. */
 static enum exit_kind handle_nmi_window(struct vcpu *vcpu)
 {
     get_own(vcpu)->run->want &= (uint8_t)~LUV_WANT_NMI_WINDOW;
@@ -163,7 +169,7 @@ static enum exit_kind handle_exit(struct vcpu *vcpu)
     }
 }
 
-/* --- In --- */
+/* --- VM entry --- */
 
 static noinline enum exit_kind report_refusal(struct vcpu *vcpu, int64_t status)
 {
@@ -217,7 +223,7 @@ static noinline bool repeat(struct vcpu *vcpu, enum exit_kind *kind)
     return true;
 }
 
-/* What came before the guest can go on. True: `kind` is an exit. */
+/* Complete what is pending before VM entry. True: `kind` is an exit. */
 static noinline bool do_first(struct vcpu *vcpu, enum exit_kind *kind)
 {
     struct vmcall_vcpu *own = get_own(vcpu);

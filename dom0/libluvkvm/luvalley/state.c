@@ -1,44 +1,20 @@
-/* The processor's state as a whole: carried in the block's area, in the form of linux/kvm.h. Registers are in the run page at all times. */
+/* The processor's state as a whole, in the form of linux/kvm.h. General registers are in the run page at all times. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "api/log.h"
-#include "luvalley_abi.h"
-#include "luvalley/luvalley.h"
+#include "luvalley/cpuid.h"
+#include "luvalley/events.h"
+#include "luvalley/run.h"
+#include "luvalley/state.h"
+#include "luvalley/state_area.h"
 
 #define FPU_BYTES 416u /* x87 and SSE in the legacy area. SDM: 10.5.1 */
 #define XSTATE_BV 512u
 #define X87_AND_SSE 3u
 
 _Static_assert(offsetof(struct kvm_regs, rflags) == offsetof(struct luv_run, rflags), "the run page begins as struct kvm_regs");
-
-int carry_state(struct vcpu *vcpu, bool set, uint32_t what, uint32_t size)
-{
-    struct vmcall_vcpu *own = get_own(vcpu);
-    struct hypercall call = make_hypercall(set ? LUV_HYPERCALL_vcpu_set : LUV_HYPERCALL_vcpu_get, own->enter.secret);
-    uint64_t value;
-
-    call.rdi = own->handle;
-    call.rsi = what;
-    call.rdx = size;
-    return (int)luv_hypercall(&call, &value);
-}
-
-int get_area(struct vcpu *vcpu, uint32_t what, void *data, uint32_t size)
-{
-    int error = carry_state(vcpu, false, what, size);
-
-    if (!error)
-        memcpy(data, get_own(vcpu)->area, size);
-    return error;
-}
-
-int set_area(struct vcpu *vcpu, uint32_t what, const void *data, uint32_t size)
-{
-    memcpy(get_own(vcpu)->area, data, size);
-    return carry_state(vcpu, true, what, size);
-}
 
 /* --- MSRs of the machine --- */
 
@@ -48,7 +24,7 @@ int vmcall_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
     int error;
 
     memcpy(get_own(vcpu)->area, &entry, sizeof entry);
-    error = carry_state(vcpu, false, WHAT_MSRS, sizeof entry);
+    error = transfer_state(vcpu, false, WHAT_MSRS, sizeof entry);
     memcpy(&entry, get_own(vcpu)->area, sizeof entry);
     *value = entry.data;
     return error ? -EINVAL : 0;
@@ -62,15 +38,6 @@ int vmcall_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 }
 
 /* --- x87 and vectors --- */
-
-uint32_t get_xsave_size(void)
-{
-    static uint32_t size;
-
-    if (!size)
-        size = (uint32_t)get_info(INFO_XSAVE_SIZE);
-    return size > sizeof(struct kvm_xsave) ? sizeof(struct kvm_xsave) : size;
-}
 
 static int get_xsave(struct vcpu *vcpu, uint8_t *data)
 {

@@ -1,7 +1,9 @@
 /* A task switch by hardware: what the exit says of it, and what it does to events. */
 #include "api/log.h"
 #include "emulator/tasks.h"
-#include "luvalley/luvalley.h"
+#include "luvalley/access.h"
+#include "luvalley/state_area.h"
+#include "luvalley/task.h"
 
 #define LOCAL_BREAKPOINTS 0x155u /* of DR7: SDM, 18.2.4 */
 
@@ -21,7 +23,7 @@ static bool is_software(uint32_t event)
     return EVENT_TYPE(event) >= TYPE_SOFT_INTERRUPT;
 }
 
-/* An event through a gate is delivered by the switch; an instruction of the guest's is over with it. */
+/* An event through a task gate is delivered by the switch; an instruction of the guest's is complete with it. */
 static struct task_switch read_exit(const struct luv_run *run)
 {
     uint64_t qualification = run->task_switch.qualification;

@@ -30,7 +30,7 @@ struct window *add_window(struct windows *windows, uint64_t number, uint64_t sup
 
 void remove_window(struct windows *windows, struct window *window);
 
-/* The process has given up these addresses. True if a window has lost its last page. */
+/* The process has unmapped these addresses. True if a window has lost its last page. */
 bool forget_pages(struct windows *windows, uint64_t address, uint64_t size);
 
 bool is_empty(const struct window *window);

@@ -40,7 +40,7 @@ static long check_region(struct vm *vm, const struct kvm_userspace_memory_region
     return 0;
 }
 
-/* The log goes on where the memory is the same. */
+/* The log is kept where the memory is the same. */
 static long keep_slot(struct vm *vm, const struct kvm_userspace_memory_region *region)
 {
     struct slot *slot = &vm->slots[region->slot];
