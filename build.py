@@ -61,13 +61,16 @@ CODEGEN = {
 }
 MACHINE = {
     "run": "build, make a disk, boot it in Bochs with Debian as dom0",
-    "bench": "measure the five figures",
+}
+BENCH = {
+    "bench": "measure the figures",
     "measure": "measure what the book shows of runs, into docs/records/",
 }
 SUITES = {
     "check": "stale files, types, style and every test without a boot",
     "test": "check, and the boots; or pytest with the arguments given",
 }
+COMMANDS = MACHINE | BENCH | SUITES | CODEGEN
 
 
 class EnvironmentFault(Exception):
@@ -237,13 +240,18 @@ def choose_environment(command: str, arguments: list[str]) -> tuple[tuple[str, .
         return ("compile",), (REQUIREMENTS, BOOK)
     if command == "bench" or (command == "run" and "--domu" in arguments):
         return ("compile", "boot", "domu"), (REQUIREMENTS,)
-    return (("compile", "boot") if command in MACHINE else ("compile",)), (REQUIREMENTS,)
+    return (("compile", "boot") if command in MACHINE | BENCH else ("compile",)), (REQUIREMENTS,)
+
+
+def find_module(command: str) -> str:
+    """Return the module that does what a command says."""
+    return "machine.cli" if command in MACHINE else "bench.cli" if command in BENCH else "codegen.cli"
 
 
 def print_usage() -> None:
     """Print the commands, a line each."""
     print("usage: build.py COMMAND [ARGUMENTS...]   (COMMAND --help says more)\n")
-    for name, meaning in (MACHINE | SUITES | CODEGEN).items():
+    for name, meaning in COMMANDS.items():
         print(f"  {name:8} {meaning}")
 
 
@@ -256,8 +264,8 @@ def main(arguments: list[str]) -> int:
         print_usage()
         return 0 if arguments else 2
     command, rest = arguments[0], arguments[1:]
-    if command not in MACHINE | SUITES | CODEGEN:
-        say(f"`{command}` is not a command; there are: {', '.join(MACHINE | SUITES | CODEGEN)}")
+    if command not in COMMANDS:
+        say(f"`{command}` is not a command; there are: {', '.join(COMMANDS)}")
         return 2
     try:
         prepare(*choose_environment(command, rest))
@@ -266,7 +274,7 @@ def main(arguments: list[str]) -> int:
         return 3
     if command in SUITES:
         return run_suite(command, rest)
-    become("machine.cli" if command in MACHINE else "codegen.cli", arguments)
+    become(find_module(command), arguments)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One error: `name` is its heading in docs/errors.md and its file in tests/reject/."""
+    """One error: `name` is its heading in docs/errors.md and its file in tests/compiler/reject/."""
 
     name: str
     span: Span

@@ -1,4 +1,4 @@
-"""The commands that run a machine: `run`, `bench` and `measure`."""
+"""The command that runs a machine: `run`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from machine.bench import run_bench
 from machine.bochs import DEFAULT_MODEL
-from machine.measure import run_measure
 from machine.request import STATUS_INTERRUPTED, Request
 from machine.run import run_request
 
@@ -63,16 +61,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the commands."""
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(prog="build.py", allow_abbrev=False)
     commands = parser.add_subparsers(dest="verb", required=True)
     run = commands.add_parser("run", allow_abbrev=False, help="build, make a disk, boot it with Debian as dom0")
     add_machine_options(run)
     add_run_options(run)
-    bench = commands.add_parser("bench", allow_abbrev=False, help="measure the five figures")
-    bench.add_argument("--bochs", type=Path, default=Path("bochs"), metavar="PATH", help="another build of Bochs")
-    measure = commands.add_parser("measure", allow_abbrev=False, help="measure what the book shows, into docs/records/")
-    measure.add_argument("--bochs", type=Path, default=Path("bochs"), metavar="PATH", help="another build of Bochs")
     return parser
 
 
@@ -146,10 +140,6 @@ def main(arguments: Sequence[str]) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:
-        if options.verb == "bench":
-            return run_bench(options.bochs)
-        if options.verb == "measure":
-            return run_measure(options.bochs)
         if conflict := find_conflict(options):
             parser.error(conflict)
         return run_request(make_request(options))

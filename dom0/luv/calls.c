@@ -106,7 +106,7 @@ bool is_ready(const char *command, int count, int most, bool root)
     if (count > most)
         complain(most ? "%s takes one argument." : "%s takes no arguments.", command);
     else if (!is_beneath())
-        complain("Luvalley is not beneath: this machine is bare, or another hypervisor's.");
+        complain("Luvalley does not run this machine, which is bare or another hypervisor's.");
     else if (root && !become_root())
         complain("%s is for root: it shows and ends other users' guests.", command);
     else

@@ -7,7 +7,7 @@ from codegen.book.page import Page
 from codegen.book.pages import make_pages
 from codegen.book.subject import Subject
 from codegen.image.tree import Tree
-from tests.support import ROOT
+from tests.lib.support import ROOT
 
 
 @pytest.fixture(scope="session")

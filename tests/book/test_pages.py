@@ -12,7 +12,7 @@ from codegen.book.subject import Subject
 from codegen.emit import generate
 from codegen.insight.ledger import STATUSES, make_ledger
 from codegen.source import load_file
-from tests.support import ROOT, TESTS, compile_small, find_cases, load_facts
+from tests.lib.support import COMPILER, ROOT, compile_small, find_cases, load_facts
 
 ANCHOR = re.compile(r"""id="([^"]+)"|\{ #([^ ]+) \}""")
 DECLARED = {
@@ -105,7 +105,7 @@ def test_a_book_without_records_and_documents(subject: Subject) -> None:
 
 @pytest.mark.parametrize("case", find_cases("accept"))
 def test_any_accepted_spec_has_a_book(case: str) -> None:
-    source = load_file(TESTS / "accept" / f"{case}.luv", f"tests/accept/{case}.luv")
+    source = load_file(COMPILER / "accept" / f"{case}.luv", f"tests/compiler/accept/{case}.luv")
     model = compile_small(source)
     generated = {one.name: one.text for one in generate(model)}
     ledgers = tuple(make_ledger(model, domain) for domain in model.domains.values())

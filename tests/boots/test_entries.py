@@ -12,10 +12,10 @@ from codegen.model.facts import Facts
 from machine.bochs import run_machine
 from machine.request import Request
 from tests.boots.kit import GUESTS, build_guest, describe_end, prepare_image
-from tests.entry.bochs import OWN, SKYLAKE, find_omitted, injects_other
-from tests.entry.table import Entry, is_safe, make_entries, make_entry_bases, write_table
+from tests.host.entry.bochs import OWN, SKYLAKE, find_omitted, injects_other
+from tests.host.entry.table import Entry, is_safe, make_entries, make_entry_bases, write_table
 from tests.lib.entry_rules import say_outcome
-from tests.support import compile_spec
+from tests.lib.support import compile_spec
 
 LINE = re.compile(r"entry (\d+) (error|exit) (\w+)")
 FAILED = 1 << 31

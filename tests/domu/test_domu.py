@@ -11,8 +11,8 @@ import pytest
 
 from machine.paths import BUILD, make_folder
 from machine.run import build_image
-from tests.domu.boot import run_dom0
-from tests.machine.terminal import expect, run_on_terminal
+from tests.lib.dom0 import run_dom0
+from tests.lib.terminal import expect, run_on_terminal
 
 pytestmark = pytest.mark.boot
 

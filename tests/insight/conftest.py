@@ -10,7 +10,7 @@ import pytest
 from codegen.insight.reading import Reading, read_folder, read_sources
 from codegen.source import SourceFile
 from tests.insight.trees import CACHE
-from tests.support import ROOT
+from tests.lib.support import ROOT
 
 
 @cache

@@ -14,7 +14,7 @@ from codegen.cli import main
 from codegen.insight.diff import compare, write_changes
 from codegen.insight.reading import Reading
 from tests.insight.trees import share_syntax
-from tests.support import ROOT
+from tests.lib.support import ROOT
 
 DOM0 = "spec/dom0.luv"
 Edit = Callable[..., Reading]

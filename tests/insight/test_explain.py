@@ -14,7 +14,7 @@ from codegen.insight.explain.context import Context
 from codegen.insight.explain.page import WIDTH
 from codegen.insight.reading import Reading
 from tests.insight.trees import share_syntax
-from tests.support import ROOT
+from tests.lib.support import ROOT
 
 Capture = pytest.CaptureFixture[str]
 
@@ -38,7 +38,7 @@ Capture = pytest.CaptureFixture[str]
     ("vmcs cr0", ["guest_cr0"]),
     ("hypercall exit_count", ["hypercall 1: exit_count(", "ends in return", "errors: EINVAL"]),
     ("port 0x92", ["system_control_a", "dom0 leaves for both directions"]),
-    ("error exit-unhandled", ["codegen/errors.py:", "tests/reject/exit-unhandled"]),
+    ("error exit-unhandled", ["codegen/errors.py:", "tests/compiler/reject/exit-unhandled"]),
 ])  # fmt: skip
 def test_explanation(real: Reading, words: str, expected: list[str]) -> None:
     text = explain(words.split(), Context(real, ROOT))

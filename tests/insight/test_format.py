@@ -10,7 +10,7 @@ from codegen.cli import main
 from codegen.language.format import format_text
 from codegen.language.format_tokens import split_lines
 from codegen.source import load_files
-from tests.support import ROOT
+from tests.lib.support import ROOT
 
 Capture = pytest.CaptureFixture[str]
 
@@ -111,7 +111,7 @@ def test_what_is_laid_out_stays(text: str) -> None:
     assert format_text(text) == text
 
 
-@pytest.mark.parametrize("folder", ["spec", "tests/accept", "tests/reject"])
+@pytest.mark.parametrize("folder", ["spec", "tests/compiler/accept", "tests/compiler/reject"])
 def test_same_tokens_and_the_same_again(folder: str) -> None:
     for source in load_files(ROOT / folder, folder):
         once = format_text(source.text)

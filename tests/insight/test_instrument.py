@@ -17,7 +17,7 @@ from codegen.image.tree import SHARED
 from codegen.insight.arms import instrument, list_arms
 from codegen.insight.reading import Reading
 from tests.insight.trees import share_syntax
-from tests.support import ROOT
+from tests.lib.support import ROOT
 
 
 def test_every_arm_counts_itself_once(real: Reading) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support import ROOT
+from tests.lib.support import ROOT
 
 CACHE = ROOT / "build" / "syntax"
 

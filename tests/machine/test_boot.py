@@ -13,7 +13,7 @@ from machine.grub import make_loader_floppy
 from machine.paths import ROOT
 from machine.prepare import prepare_machine
 from machine.request import Request
-from tests.machine.terminal import expect, run_on_terminal
+from tests.lib.terminal import expect, run_on_terminal
 
 pytestmark = pytest.mark.boot
 BUILD = [sys.executable, "build.py", "run", "--bare"]

@@ -132,7 +132,7 @@ class Context:
         return shorten(found, FEW)
 
     def test_files(self) -> Iterator[Path]:
-        order = ("tests/boots", "tests/guests", "tests/machine", "dom0", "tests/host", "tests")
+        order = ("tests/boots", "tests/guests", "tests/machine", "tests/userspace", "dom0", "tests/host", "tests")
         seen: set[Path] = set()
         for folder in order:
             for path in sorted((self.root / folder).rglob("*")):

@@ -8,7 +8,7 @@
 
 #include "fake.h"
 #include "tests.h"
-#include "vm.h"
+#include "api/vm.h"
 
 #define MEMORY 0x200000u
 #define DEVICE 0xD0000000u

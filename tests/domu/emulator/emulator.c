@@ -11,10 +11,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "emulate.h"
-#include "slots.h"
+#include "emulator/emulate.h"
+#include "memory/slots.h"
 #include "tests.h"
-#include "written.h"
+#include "memory/written.h"
 
 #define ROUNDS 300
 #define PAGES 3
