@@ -41,12 +41,12 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     build.add_argument("--instrument", action="store_true",
                        help="instead build/instrumented/luvalley.elf, which counts every arm of every body")
     commands.add_parser("check", help="say whether generated/ is stale")
-    add_insight(commands)
+    add_query(commands)
     add_docs(commands)
     return parser.parse_args(arguments)
 
 
-def add_insight(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The commands that answer questions."""
     audit = commands.add_parser("audit", help="for each domain and exit: handled where, or impossible and why")
     audit.add_argument("--json", action="store_true", help="the same as data; docs/audit.md has the schema")
@@ -79,7 +79,7 @@ def is_done(command: str, tree: Tree) -> bool:
 def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
     """What does the command. The compiler is loaded only here, where it is needed, and only as much of it."""
     if isinstance(tree, InstrumentedTree):
-        from codegen.insight.instrument import build_instrumented
+        from codegen.query.instrument import build_instrumented
 
         instrumented = tree
         return lambda: build_instrumented(instrumented)
@@ -96,12 +96,12 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
         from codegen.format.command import run_format
 
         return lambda: run_format(tree.root, options.files, options.check)
-    from codegen.insight import commands as insight
+    from codegen.query import commands as query
 
     questions: dict[str, Callable[[], Done]] = {
-        "audit": lambda: insight.run_audit(tree.root, options.run, options.json),
-        "explain": lambda: insight.run_explain(tree.root, options.what),
-        "diff": lambda: insight.run_diff(tree.root, options.old, options.new, options.fail_on_gain, options.json),
+        "audit": lambda: query.run_audit(tree.root, options.run, options.json),
+        "explain": lambda: query.run_explain(tree.root, options.what),
+        "diff": lambda: query.run_diff(tree.root, options.old, options.new, options.fail_on_gain, options.json),
     }
     return questions[options.command]
 

@@ -1,17 +1,19 @@
-"""The page of a domain's MSR and I/O bitmaps."""
+"""The page of a domain's MSR and I/O bitmaps, and its pictures."""
 
 from __future__ import annotations
 
-from codegen.book.access import KINDS, action_for, colour, rules_of, say_numbers, words_of
-from codegen.book.close_view import Item, draw_close
-from codegen.book.markup import badge, code, details, legend, paragraph, table
-from codegen.book.msr_picture import draw_msr_bitmap
-from codegen.book.page import Page
-from codegen.book.port_picture import draw_ports
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from codegen.book import svg
+from codegen.book.markup import Page, badge, code, details, hexadecimal, legend, paragraph, table
+from codegen.book.msrs import HIGH, KINDS, LOW, SPAN, action_for, colour, is_set, rules_of, say_numbers, words_of
 from codegen.book.refs import place, ref, target
 from codegen.book.subject import Subject
 from codegen.generate.bitmaps import has_io_bitmap, make_io_bitmap, make_msr_bitmap
 from codegen.model.choices import Action, Domain, MsrRule
+from codegen.model.facts import Msr, Port
 
 MSRS_CLOSE = (
     "Rows of 128 numbers that hold a register with a fact. The upper half of a cell is reading, the lower half "
@@ -54,11 +56,11 @@ def show_ports(domain: Domain, data: bytes, subject: Subject) -> list[str]:
     """The same for ports."""
     if not has_io_bitmap(domain):
         words = f"There is no bitmap: every port leaves, both ways. {place(domain.io.span)}"
-        return ["## Ports { #ports }", paragraph(f"{words} {show(domain.io.default_read)}")]
+        return ["## Ports { #ports }", paragraph(f"{words} {badge_action(domain.io.default_read)}")]
     head = ("Ports", "Name", "Read", "Write", "Declared")
     rows = [
-        (code(say_numbers(rule.port.first, rule.port.last)), ref("port", rule.port.name), show(rule.read),
-         show(rule.write), place(rule.read.span))
+        (code(say_numbers(rule.port.first, rule.port.last)), ref("port", rule.port.name), badge_action(rule.read),
+         badge_action(rule.write), place(rule.read.span))
         for rule in domain.io.rules
     ]  # fmt: skip
     return [
@@ -98,7 +100,8 @@ def list_ports(domain: Domain, subject: Subject) -> list[Item]:
 def make_rules(domain: Domain, subject: Subject) -> str:
     """The policy's rules that set bits, in order of number."""
     rows = [
-        (code(say_numbers(one.first, one.last)), say_name(one, subject), way, show(one.action), place(one.action.span))
+        (code(say_numbers(one.first, one.last)), say_name(one, subject), way, badge_action(one.action),
+         place(one.action.span))
         for way in ("read", "write") for one in rules_of(domain, way)[0] if one.action.kind != "pass"
     ]  # fmt: skip
     head = ("Numbers", "From", "Direction", "What happens", "Declared")
@@ -109,5 +112,148 @@ def say_name(rule: MsrRule, subject: Subject) -> str:
     return ref("msr", rule.name) if rule.name in subject.facts.msrs else code(rule.name)
 
 
-def show(action: Action) -> str:
+def badge_action(action: Action) -> str:
     return badge(words_of(action), colour(action))
+
+
+# ---- numbers that have a fact: rows of 128; the upper half of a cell is reading, the lower half writing
+
+
+ROW_NUMBERS = 128
+CELL, ROW_LEFT, ROW_HEIGHT, ROW_GAP = 7.0, 86.0, 22.0, 4.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """Numbers first..last, their name, where it leads, and what happens in both directions."""
+
+    first: int
+    last: int
+    name: str
+    target: str
+    read: Action
+    write: Action
+
+
+def draw_close(items: Iterable[Item], words: str) -> str:
+    """A picture of every row that holds an item."""
+    given = list(items)
+    rows = sorted({number // ROW_NUMBERS for one in given for number in range(one.first, one.last + 1)})
+    step = ROW_HEIGHT + ROW_GAP
+    drawn = "".join(draw_row(row * ROW_NUMBERS, ROW_GAP + index * step, given) for index, row in enumerate(rows))
+    width, height = ROW_LEFT + ROW_NUMBERS * CELL + ROW_GAP, len(rows) * step + ROW_GAP
+    return svg.picture(width, height, drawn, words, "grid")
+
+
+def draw_row(base: int, y: float, items: list[Item]) -> str:
+    """A row, the number of its first cell on the left."""
+    ground = svg.rect(ROW_LEFT, y, ROW_NUMBERS * CELL, ROW_HEIGHT, "ground", "no fact: the default")
+    words = svg.label(ROW_LEFT - 8, y + ROW_HEIGHT - 7, hexadecimal(base), "name", "end")
+    members = [one for one in items if one.first < base + ROW_NUMBERS and one.last >= base]
+    return words + ground + "".join(draw_item(one, base, y) for one in members)
+
+
+def draw_item(item: Item, base: int, y: float) -> str:
+    """What of an item lies in a row, in two halves."""
+    first, last = max(item.first, base), min(item.last, base + ROW_NUMBERS - 1)
+    x, width, half = ROW_LEFT + (first - base) * CELL + 0.5, (last - first + 1) * CELL - 1, ROW_HEIGHT / 2
+    title = f"{say_numbers(item.first, item.last)} {item.name}: "
+    title += f"read {words_of(item.read)}, write {words_of(item.write)}"
+    upper = svg.rect(x, y, width, half - 0.5, colour(item.read), title)
+    lower = svg.rect(x, y + half + 0.5, width, half - 0.5, colour(item.write), title)
+    return svg.linked(item.target, upper + lower)
+
+
+# ---- the MSR bitmap as the processor reads it: 4 KiB, a set bit causes a VM exit. SDM: 25.6.9
+
+
+COLUMNS = 128
+MSR_DOT, QUARTER_TOP, QUARTER_GAP = 3.5, 22.0, 26.0
+QUARTER = SPAN // 8  # bytes
+QUARTERS = (("read", LOW), ("read", HIGH), ("write", LOW), ("write", HIGH))
+
+
+def draw_msr_bitmap(domain: Domain, data: bytes, subject: Subject) -> str:
+    """Four quarters of 8,192 bits: reads and writes of low and high MSRs."""
+    side, tall = COLUMNS * MSR_DOT, SPAN / COLUMNS * MSR_DOT
+    drawing = ""
+    for index, (way, base) in enumerate(QUARTERS):
+        x, y = 2 + (index % 2) * (side + QUARTER_GAP), (index // 2) * (tall + QUARTER_TOP + 8) + QUARTER_TOP
+        words = f"{way} {hexadecimal(base)}..{hexadecimal(base + SPAN - 1)}"
+        drawing += svg.label(x, y - 7, words, "name") + svg.rect(x, y, side, tall, "exits", f"{words}: leaves")
+        quarter = data[index * QUARTER : (index + 1) * QUARTER]
+        drawing += "".join(draw_quarter(quarter, base, way, (x, y), domain, subject))
+    height = 2 * (tall + QUARTER_TOP + 8)
+    return svg.picture(2 * side + QUARTER_GAP + 4, height, drawing, f"The MSR bitmap of {domain.name}", "grid")
+
+
+def draw_quarter(
+    data: bytes, base: int, way: str, at: tuple[float, float], domain: Domain, subject: Subject
+) -> Iterator[str]:
+    """Clear bits, run by run, and registers that leave although they have a fact."""
+    names = name_numbers(subject.facts.msrs.values(), base)
+    for (row, kind, name), some in groupby(range(SPAN), lambda bit: describe_bit(bit, data, base, way, domain, names)):
+        if kind:
+            run = list(some)
+            title = f"{hexadecimal(base + run[0])} {name}: {way} {words_of(action_for(domain, way, base + run[0]))}"
+            x, y = at[0] + run[0] % COLUMNS * MSR_DOT, at[1] + row * MSR_DOT
+            yield svg.rect(x, y, len(run) * MSR_DOT, MSR_DOT, kind, title)
+
+
+def name_numbers(msrs: Iterable[Msr], base: int) -> dict[int, str]:
+    """Names of a quarter's bits."""
+    return {
+        number - base: one.name
+        for one in msrs
+        for number in range(max(one.first, base), min(one.last + 1, base + SPAN))
+    }
+
+
+def describe_bit(
+    bit: int, data: bytes, base: int, way: str, domain: Domain, names: dict[int, str]
+) -> tuple[int, str, str]:
+    """Row, colour and name of a bit; one that is neither clear nor named has no colour, one that lies is bad."""
+    name, leaves = names.get(bit, ""), is_set(data, bit)
+    if leaves and not name:
+        return (bit // COLUMNS, "", "")
+    kind = colour(action_for(domain, way, base + bit))
+    return (bit // COLUMNS, "bad" if leaves == (kind == "good") else kind, name)
+
+
+# ---- the I/O bitmaps: a dot for each port. SDM: 25.6.4
+
+
+PORT_COLUMNS, PORT_DOT = 256, 2.0
+
+
+def draw_ports(domain: Domain, data: bytes, subject: Subject) -> str:
+    """All ports, and beside them the names of those that leave."""
+    whole = PORT_COLUMNS * PORT_DOT
+    drawing = svg.rect(2, 2, whole, whole, "native", "ports without a name: native")
+    drawing += svg.line(2, 2 + whole / 2, 2 + whole, 2 + whole / 2, "tick")
+    exiting = [port for port in subject.facts.ports.values() if causes_exit(port, data)]
+    drawing += "".join(draw_port(port, "on" if port in exiting else "known") for port in subject.facts.ports.values())
+    drawing += "".join(call_out(port, index) for index, port in enumerate(exiting))
+    drawing += svg.label(whole + 12, whole / 2 - 4, "bitmap A: ports 0x0..0x7FFF", "count")
+    drawing += svg.label(whole + 12, whole / 2 + 14, "bitmap B: ports 0x8000..0xFFFF", "count")
+    return svg.picture(whole + 270, whole + 4, drawing, f"The I/O bitmaps of {domain.name}", "grid")
+
+
+def causes_exit(port: Port, data: bytes) -> bool:
+    return any(is_set(data, number) for number in range(port.first, port.last + 1))
+
+
+def draw_port(port: Port, kind: str) -> str:
+    """A named port's dots."""
+    title = f"{say_numbers(port.first, port.last)} {port.name}: {'leaves' if kind == 'on' else 'native'}"
+    x, y = 2 + port.first % PORT_COLUMNS * PORT_DOT, 2 + port.first // PORT_COLUMNS * PORT_DOT
+    drawn = svg.rect(x, y, (port.last - port.first + 1) * PORT_DOT, PORT_DOT, kind, title)
+    return svg.linked(target("port", port.name), drawn)
+
+
+def call_out(port: Port, index: int) -> str:
+    """A line from a port to its name, over the picture's edge."""
+    x, y = 2 + (port.first % PORT_COLUMNS + 0.5) * PORT_DOT, 2 + (port.first // PORT_COLUMNS + 1) * PORT_DOT
+    beside, below = PORT_COLUMNS * PORT_DOT + 24, 26.0 + index * 22
+    line = svg.path([(x, y), (x, below - 4), (beside - 4, below - 4)], "edge")
+    return line + svg.label(beside, below, f"{hexadecimal(port.first)} {port.name}", "name")

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from codegen.book.pages import make_pages
-from codegen.book.records import BadRecord, load_records
-from codegen.book.serve import serve
-from codegen.book.site import SiteError, build_site
-from codegen.book.subject import Subject
+from codegen.book.site import SiteError, build_site, serve
+from codegen.book.subject import BadRecord, Subject, load_records
 from codegen.done import Done
 from codegen.generate import generate
-from codegen.insight.ledger import make_ledgers
-from codegen.insight.reading import read_folder
+from codegen.query.coverage import make_coverages
+from codegen.query.reading import read_folder
 from codegen.tree import Tree
 
 
@@ -28,7 +26,7 @@ def read_subject(tree: Tree) -> Subject:
         reading.model,
         reading.sources,
         generated,
-        make_ledgers(reading),
+        make_coverages(reading),
         load_documents(tree.root),
         load_records(tree.root / "docs" / "records"),
         reading.digest,

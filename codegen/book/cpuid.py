@@ -1,12 +1,11 @@
-"""CPUID: each leaf's registers as bits, and what a domain sees of them."""
+"""The page of CPUID: each leaf's registers as bits, and what a domain sees of them."""
 
 from __future__ import annotations
 
-from codegen.book.bits import Part, draw_bits
-from codegen.book.markup import badge, code, heading, hexadecimal, legend, table, tag, text
-from codegen.book.page import Page
+from codegen.book.markup import Page, badge, code, heading, hexadecimal, legend, table, tag, text
 from codegen.book.refs import place, ref, say_condition, say_doc, target
 from codegen.book.subject import Subject
+from codegen.book.svg import Part, draw_bits
 from codegen.checks.evaluate import evaluate
 from codegen.model import ir
 from codegen.model.choices import Domain

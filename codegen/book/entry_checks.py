@@ -1,9 +1,8 @@
-"""What a VM entry checks: the manual's rules, by group."""
+"""The page of VM-entry checks: the manual's rules, by group."""
 
 from __future__ import annotations
 
-from codegen.book.markup import code, heading, table, tag, text
-from codegen.book.page import Page
+from codegen.book.markup import Page, code, heading, table, tag, text
 from codegen.book.refs import cite, place, ref
 from codegen.book.subject import Subject
 from codegen.model.entry_checks import PREDICATES, EntryGroup, EntryRule

@@ -1,10 +1,11 @@
-"""Colours for the spec's language, and for the C made of it."""
+"""Highlight the spec's language and C. MkDocs loads this file as a hook, for fenced blocks marked `luv`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pygments.lexers
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import RegexLexer, words
@@ -65,3 +66,6 @@ def wrap(inner: str, language: str) -> str:
 def color_lines(code: str) -> list[str]:
     """Each line of a spec's file, coloured."""
     return str(highlight(code, LuvLexer(stripnl=False), FORMATTER)).rstrip("\n").split("\n")
+
+
+pygments.lexers.LEXERS["LuvLexer"] = ("codegen.book.lexer", "Luvalley spec", ("luv",), ("*.luv",), ())

@@ -1,18 +1,24 @@
-"""From pages to a site: sources for MkDocs, its configuration, and its run."""
+"""Make a site of pages: sources for MkDocs, its configuration and run, a check of every link, and a server."""
 
 from __future__ import annotations
 
 import fcntl
 import json
+import posixpath
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from html import unescape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
-from codegen.book.links import find_faults
-from codegen.book.page import Page
+from codegen.book.markup import Page
 from codegen.book.pages import make_navigation
 from codegen.output import Output, publish
 
@@ -80,7 +86,7 @@ def make_configuration(pages: list[Page], source: Path, site: Path) -> dict[str,
         },
         "extra": {"generator": False, "polyfills": ["iframe-worker.js"]},
         "extra_css": [STYLE],
-        "hooks": [str(HERE / "hooks.py")],
+        "hooks": [str(HERE / "lexer.py")],
         "plugins": [{"search": {"separator": r"[\s\-,:;()\[\]{}]+|\.(?!\d)"}}, "offline"],
         "markdown_extensions": EXTENSIONS,
         "nav": make_navigation(pages),
@@ -137,3 +143,94 @@ def run_mkdocs(configuration: Path) -> None:
         raise SiteError(f"cannot start MkDocs: {error}") from None
     if done.returncode:
         raise SiteError(f"error[book]: MkDocs objects:\n{(done.stderr + done.stdout).strip()}")
+
+
+# ---- links: every page, anchor and file that one leads to exists, and nothing is fetched from outside
+
+
+ELEMENT = re.compile(r"<(a|link|script|img|iframe|use|form)\b[^>]*?\s(href|src)=(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+ANCHOR = re.compile(r"\sid=(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+FETCHED_STYLE = re.compile(r"url\(\s*[\"']?(https?:)?//|@import\s+[\"']?(https?:)?//")
+OUTSIDE = re.compile(r"^(https?:)?//")
+FREE = ("mailto:", "data:", "javascript:")
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where it stands, the element that has it, and where it leads."""
+
+    page: str
+    element: str
+    target: str
+
+
+def find_faults(site: Path) -> list[str]:
+    """A sentence for each link that leads nowhere, or that would fetch something from the network."""
+    pages = {path.relative_to(site).as_posix(): path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    anchors = {name: set(list_values(ANCHOR, text)) for name, text in pages.items()}
+    links = [link for name, text in pages.items() for link in list_links(name, text)]
+    faults = [fault for link in links if (fault := check_link(link, anchors, site))]
+    return sorted(set(faults)) + [
+        f"{path.relative_to(site)}: fetches from outside" for path in sorted(site.rglob("*.css"))
+        if FETCHED_STYLE.search(path.read_text(encoding="utf-8"))
+    ]  # fmt: skip
+
+
+def list_values(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    """Attributes' values, quoted or not."""
+    return (unescape(found[1].strip("\"'")) for found in pattern.finditer(text))
+
+
+def list_links(page: str, text: str) -> Iterator[Link]:
+    for found in ELEMENT.finditer(text):
+        yield Link(page, found[1], unescape(found[3].strip("\"'")))
+
+
+def check_link(link: Link, anchors: dict[str, set[str]], site: Path) -> str:
+    """What is wrong with a link, or nothing."""
+    if OUTSIDE.match(link.target):
+        fetched = link.element not in ("a", "form")
+        return f"{link.page}: `{link.target}` is fetched from outside" if fetched else ""
+    file, _, place = link.target.partition("#")
+    if link.target.startswith(FREE):
+        return ""
+    name = posixpath.normpath(posixpath.join(posixpath.dirname(link.page), unquote(file))) if file else link.page
+    name = name.lstrip("/.") or "index.html"
+    if name not in anchors:
+        return "" if (site / name).is_file() else f"{link.page}: `{link.target}` leads to no file"
+    if place and unquote(place) not in anchors[name] and not place.startswith("__"):
+        return f"{link.page}: `{link.target}` leads to no anchor"
+    return ""
+
+
+# ---- the site over HTTP, on this machine only
+
+
+ADDRESS = "127.0.0.1"
+PORT = 8000
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and does not talk about it."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def open_server(site: Path, port: int = PORT) -> ThreadingHTTPServer:
+    """A server for a site; on another port where this one is taken."""
+    handler = partial(Quiet, directory=str(site))
+    try:
+        return ThreadingHTTPServer((ADDRESS, port), handler)
+    except OSError:
+        return ThreadingHTTPServer((ADDRESS, 0), handler)
+
+
+def serve(site: Path, say: Callable[[str], None]) -> None:
+    """Serve until interrupted."""
+    with open_server(site) as server:
+        say(f"http://{ADDRESS}:{server.server_port}/  (Ctrl-C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("ended")

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from codegen.book.documents import make_documents, turn_links
-from codegen.book.links import find_faults
-from codegen.book.memory_map import find_slices
-from codegen.book.page import Page
-from codegen.book.records import BadRecord, MapRange, Records, read_records
-from codegen.book.serve import open_server
-from codegen.book.site import SiteError, check_place
-from codegen.book.sources import excerpt, find_sections
-from codegen.book.subject import Subject
+from codegen.book.markup import Page
+from codegen.book.memory import find_slices
+from codegen.book.pages import make_documents, turn_links
+from codegen.book.refs import excerpt, find_sections
+from codegen.book.site import SiteError, check_place, find_faults, open_server
+from codegen.book.subject import BadRecord, MapRange, Records, Subject, read_records
 
 BOOK = {"exits", "source-dom0"}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from codegen.insight.reading import Reading, read_folder
+from codegen.query.reading import Reading, read_folder
 from machine.paths import BUILD, IMAGE, INSTRUMENTED, ROOT, make_folder
 from machine.record import Recorder, make_recorder
 from tests.boots.kit import build_guest

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from codegen.insight.arms import Arm
-from codegen.insight.audit import make_page
-from codegen.insight.ledger_text import Page, count_arm, write_ledger
-from codegen.insight.reading import Reading
+from codegen.query.audit import Audit, count_taken, make_audit, write_audit
+from codegen.query.branches import Branch
+from codegen.query.reading import Reading
 from machine.paths import INSTRUMENTED
 from machine.record import Recorder
 from tests.boots.kit import build_guest, run_guest
@@ -42,16 +41,16 @@ SMP = (
 )
 
 
-def name_arm(arm: Arm, spec: Reading) -> str:
+def name_arm(arm: Branch, spec: Reading) -> str:
     """The arm's key, with the condition of an `if` in place of where it stands."""
     line = next(one for one in spec.sources if one.path == arm.span.path).text.splitlines()[arm.span.line - 1]
     condition = line[arm.span.column - 1:].partition(" {")[0]
     return re.sub(r"if at \d+:\d+", lambda _: condition, arm.key)
 
 
-def list_untaken(page: Page, spec: Reading, beginnings: tuple[str, ...]) -> list[str]:
+def list_untaken(page: Audit, spec: Reading, beginnings: tuple[str, ...]) -> list[str]:
     """The arms of certain names that were not taken, and names that no arm has."""
-    names = {name_arm(arm, spec): count_arm(arm, page.records) for arm in page.arms}
+    names = {name_arm(arm, spec): count_taken(arm, page.records) for arm in page.branches}
     unknown = [one for one in beginnings if not any(name.startswith(one) for name in names)]
     return unknown + [name for name, counts in names.items() if name.startswith(beginnings) and not counts]
 
@@ -62,10 +61,10 @@ def test_record_of_guest(guest: str, cpus: int, options: str, arms: tuple[str, .
                          built_spec: Reading, tmp_path: Path) -> None:
     image = build_guest(guest, tmp_path, generated=INSTRUMENTED / "generated")
     run_guest(image, tmp_path / "machine", cpus=cpus, options=options, recorder=recorder)
-    page = make_page(built_spec, [recorder.path])
+    page = make_audit(built_spec, [recorder.path])
     assert list_untaken(page, built_spec, arms) == []
     assert len(page.records[0].exits["dom0"][REASON_CPUID]) == cpus
-    text = write_ledger(page)
+    text = write_audit(page)
     assert f"[1] {recorder.by} ({recorder.path})" in text
     assert "Never taken:" in text
 

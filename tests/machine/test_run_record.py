@@ -7,9 +7,8 @@ import sys
 
 import pytest
 
-from codegen.insight.audit import make_page
-from codegen.insight.ledger_text import count_arm
-from codegen.insight.reading import read_folder
+from codegen.query.audit import count_taken, make_audit
+from codegen.query.reading import read_folder
 from machine.paths import BUILD, ROOT
 
 pytestmark = pytest.mark.boot
@@ -22,8 +21,8 @@ def test_a_run_says_which_arms_it_took(request: pytest.FixtureRequest) -> None:
     command = [sys.executable, "build.py", "run", *options]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    page = make_page(read_folder(ROOT / "spec", BUILD / "syntax"), [RECORD])
-    taken = {arm.key: sum(count_arm(arm, page.records).values()) for arm in page.arms}
+    page = make_audit(read_folder(ROOT / "spec", BUILD / "syntax"), [RECORD])
+    taken = {arm.key: sum(count_taken(arm, page.records).values()) for arm in page.branches}
     assert page.records[0].by == request.node.nodeid
     assert taken["dom0 on cpuid"] == page.records[0].exit_total("dom0", 10) > 0
     assert taken["dom0 msr read default: try"] > 0

@@ -1,0 +1,53 @@
+"""Build the instrumented image: the spec, one more file that declares the counters, and bodies that count."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from codegen.compiler import compile_sources
+from codegen.done import Done
+from codegen.generate import generate
+from codegen.image import verify_image
+from codegen.model.choices import Model
+from codegen.output import Output, publish
+from codegen.query.branches import Branch, instrument
+from codegen.render import header_comment, render
+from codegen.source import load_file, load_files
+from codegen.stamp import write_stamp
+from codegen.toolchain import build_image
+from codegen.tree import InstrumentedTree
+
+EXTRA = Path(__file__).with_name("instrument.luv")
+
+
+def compile_instrumented(tree: InstrumentedTree) -> tuple[Model, list[Output], tuple[Branch, ...]]:
+    """The checked model, what is generated from the one that counts, and the arms that it counts."""
+    spec = tree.root / "spec"
+    sources = [*load_files(spec, spec.name), load_file(EXTRA, f"codegen/query/{EXTRA.name}")]
+    counting, branches = instrument(compile_sources(sources, tree.syntax))
+    return counting, [*generate(counting), make_counters(branches)], branches
+
+
+def make_counters(branches: tuple[Branch, ...]) -> Output:
+    """The counters in C."""
+    first = header_comment("spec/", "How often each arm was taken: only the instrumented build has this.")
+    return Output("arms.c", render("branches.c.j2", first=first, branches=branches))
+
+
+def build_instrumented(tree: InstrumentedTree) -> Done:
+    """Compile, link and verify it, beside the ordinary build and without touching that."""
+    start = time.monotonic()
+    model, outputs, branches = compile_instrumented(tree)
+    tree.build.mkdir(parents=True, exist_ok=True)
+    publish(outputs, tree.generated)
+    build_image(tree)
+    report = verify_image(tree, model)
+    if report.faults:
+        return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
+    tree.arms.write_text(json.dumps([branch.key for branch in branches], indent=1))
+    write_stamp(tree)
+    image = tree.image.relative_to(tree.root)
+    seconds = time.monotonic() - start
+    return Done(0, f"{image}: {len(branches)} arms counted, {report.size} bytes to load, {seconds:.1f} s")

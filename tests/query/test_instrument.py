@@ -1,0 +1,76 @@
+"""The instrumented build counts every arm, and the ordinary build does not know of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from codegen.cli import main
+from codegen.generate import generate
+from codegen.output import find_stale
+from codegen.query.branches import instrument, list_branches
+from codegen.query.reading import Reading
+from codegen.tree import SHARED
+from tests.query.trees import share_syntax
+from tests.support import ROOT
+
+
+def test_every_arm_counts_itself_once(real: Reading) -> None:
+    counting, arms = instrument(real.model)
+    text = "".join(one.text for one in generate(counting))
+    counted = [int(number, 0) for number in re.findall(r"\barm_taken\(cpu, (\w+)\)", text)]
+    assert sorted(counted) == list(range(len(arms)))
+    assert len({arm.key for arm in arms}) == len(arms)
+
+
+def test_arms_are_there(real: Reading) -> None:
+    keys = {arm.key for arm in list_branches(real.model)}
+    assert {"dom0 on cpuid", "dom0 msr read default: try", "hypercall exit_count"} <= keys
+    assert sum(key.startswith("dom0 on vmcall: if at ") for key in keys) == 2
+    assert "dom0 exit exception_or_nmi: event exception" in keys
+    assert "dom0 io read keyboard_command: pass" in keys
+
+
+def test_the_model_itself_stays_as_it_is(real: Reading) -> None:
+    before = generate(real.model)
+    instrument(real.model)
+    assert generate(real.model) == before
+    assert find_stale(before, ROOT / "generated") == []
+    assert not any("arm_taken" in one.text for one in before)
+
+
+def test_the_ordinary_image_stays_as_it_is(tmp_path: Path) -> None:
+    for name in ("spec", "generated", "runtime"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / SHARED).parent.mkdir(parents=True)
+    shutil.copy(ROOT / SHARED, tmp_path / SHARED)
+    share_syntax(tmp_path)
+    assert main(["--root", str(tmp_path), "build"]) == 0
+    before = read_files(tmp_path)
+    assert main(["--root", str(tmp_path), "build", "--instrument"]) == 0
+    assert read_files(tmp_path) == before
+    (tmp_path / "build" / "stamp").unlink()
+    assert main(["--root", str(tmp_path), "build"]) == 0
+    assert read_files(tmp_path) == before
+    folder = tmp_path / "build" / "instrumented"
+    assert "arm_counts" in read_symbols(folder / "luvalley.debug.elf")
+    assert "arm_counts" not in read_symbols(tmp_path / "build" / "luvalley.debug.elf")
+    assert "dom0 on cpuid" in json.loads((folder / "arms.json").read_text())
+
+
+def read_files(root: Path) -> dict[str, bytes]:
+    """What the ordinary build made."""
+    paths = [root / "build" / "luvalley.elf", *sorted((root / "generated").iterdir())]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def read_symbols(path: Path) -> set[str]:
+    with path.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".symtab")
+        assert isinstance(table, SymbolTableSection)
+        return {symbol.name for symbol in table.iter_symbols()}
