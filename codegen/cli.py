@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def choose_tree(options: argparse.Namespace) -> Tree:
-    """The ordinary build, or the one that counts arms."""
+    """Return the ordinary build, or the one that counts branches."""
     return InstrumentedTree(options.root) if getattr(options, "instrument", False) else Tree(options.root)
 
 
@@ -39,7 +39,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     commands.add_parser("gen", help="compile spec/ into generated/")
     build = commands.add_parser("build", help="gen, then compile and link build/luvalley.elf")
     build.add_argument("--instrument", action="store_true",
-                       help="instead build/instrumented/luvalley.elf, which counts every arm of every body")
+                       help="instead build/instrumented/luvalley.elf, which counts every branch")
     commands.add_parser("check", help="say whether generated/ is stale")
     add_query(commands)
     add_docs(commands)
@@ -48,10 +48,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The commands that answer questions."""
-    audit = commands.add_parser("audit", help="for each domain and exit: handled where, or impossible and why")
+    audit = commands.add_parser("audit", help="for each domain and exit: what handles it, or why it cannot occur")
     audit.add_argument("--json", action="store_true", help="the same as data; docs/audit.md has the schema")
     audit.add_argument("--run", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
-                       help="records of runs: how often each exit and arm was taken")
+                       help="records of runs: how often each exit and branch was taken")
     explain = commands.add_parser("explain", help="fact, choice, code and tests of one thing, on one screen")
     explain.add_argument("what", nargs="*", help="msr 0x1a0, exit 48, cpuid 7.0.ebx.10, control NAME ...")
     diff = commands.add_parser("diff", help="what each domain gains or loses between two specs")

@@ -10,7 +10,7 @@ CACHE = ROOT / ".cache"
 DOM0 = ROOT / "dom0"
 GENERATED = ROOT / "generated"
 IMAGE = BUILD / "luvalley.elf"
-INSTRUMENTED = BUILD / "instrumented"  # the build that counts arms: the same files in a folder of their own
+INSTRUMENTED = BUILD / "instrumented"  # the build that counts branches: the same files in a folder of their own
 
 
 class MachineFault(Exception):

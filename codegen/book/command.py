@@ -17,7 +17,7 @@ from codegen.tree import Tree
 
 
 def read_subject(tree: Tree) -> Subject:
-    """All that the book is about; SpecError where the spec has errors."""
+    """Read all that the book describes; raise SpecError if the spec has errors."""
     reading = read_folder(tree.root / "spec", tree.syntax)
     if reading.error is not None:
         raise reading.error
@@ -34,7 +34,7 @@ def read_subject(tree: Tree) -> Subject:
 
 
 def load_documents(root: Path) -> dict[str, str]:
-    """The README and what people wrote under docs/, by path."""
+    """Read the README and the documents of docs/, by path."""
     paths = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths if path.exists()}
 

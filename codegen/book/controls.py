@@ -16,8 +16,8 @@ from codegen.model.facts import Bit, CapabilityTable, Control, ControlWord, Exit
 
 
 SETTINGS = {
-    "on": "on: without it the hypervisor says so and does not start",
-    "prefer": "prefer: on where the processor can",
+    "on": "on: required; without it the hypervisor reports so and does not start",
+    "prefer": "prefer: on if the processor supports it",
     "switched": "switched: the runtime turns it on and off",
     "off": "off",
 }
@@ -26,8 +26,8 @@ SETTINGS = {
 def make_controls(subject: Subject) -> Page:
     facts = subject.facts
     lead = (
-        f"{len(facts.controls)} controls in {len(facts.words)} words. The pictures show what "
-        f"{' and '.join(one.name for one in subject.domains)} asks of each bit; what a domain does not mention is off."
+        f"{len(facts.controls)} controls in {len(facts.words)} words. The pictures show the setting of each bit in "
+        f"{' and '.join(one.name for one in subject.domains)}; what a domain does not mention is off."
     )
     key = legend([(kind, text(words)) for kind, words in SETTINGS.items()] + [("default1", "reserved, 1 by default")])
     parts = [key, *(make_word(one, subject) for one in facts.words.values())]
@@ -41,7 +41,7 @@ def make_word(word: ControlWord, subject: Subject) -> str:
             ("VMCS field", ref("field", word.field)),
             ("Capability MSR", " or ".join(ref("msr", one) for one in (word.true_msr, word.msr) if one)),
             (
-                "The MSR says",
+                "The MSR reports",
                 "which bits may be 1" if word.allowed1_only else "which bits may be 0, and which may be 1",
             ),
             ("Reserved, 1 by default", code(hexadecimal(word.default1)) if word.default1 else ""),
@@ -49,7 +49,7 @@ def make_word(word: ControlWord, subject: Subject) -> str:
         ]
     )
     drawings = "".join(draw_word(word, one) for one in domains)
-    head = ("Bit", "Control", "Needs", *(one.name for one in domains), "Exits that rest on it", "")
+    head = ("Bit", "Control", "Needs", *(one.name for one in domains), "Exits that depend on it", "")
     rows = [make_control_row(one, subject) for one in word.controls]
     doc = tag("p", say_doc(word.doc, subject))
     return f"## {word.name} {{ #word-{word.name} }}\n\n{doc}\n{sheet}\n{drawings}\n{table(head, rows)}"
@@ -114,8 +114,8 @@ def mentions(condition: ir.Condition, control: str) -> bool:
 
 def make_capabilities(subject: Subject) -> Page:
     lead = (
-        "Bits of capability MSRs by name. <em>require</em>: the hypervisor says which is missing and does not start; "
-        "<em>prefer</em>: used where it is there."
+        "Bits of capability MSRs by name. <em>require</em>: if it is missing, the hypervisor reports that and does not "
+        "start; <em>prefer</em>: used if present."
     )
     parts = [make_capability_table(one, subject) for one in subject.facts.capabilities.values()]
     return Page("capabilities", "Capabilities", "Reference", tuple(parts), lead=lead)
@@ -156,7 +156,7 @@ def say_request(one: CapabilityTable, bit: Bit, domain: Domain) -> str:
 
 
 def find_request(one: CapabilityTable, bit: Bit, subject: Subject) -> str:
-    """The strongest wish of any domain, as a colour."""
+    """Return the strongest request of any domain, as a color."""
     requests = {request_of(one, bit, domain) for domain in subject.domains}
     return "on" if "require" in requests else "prefer" if "prefer" in requests else "named"
 
@@ -165,7 +165,7 @@ def find_request(one: CapabilityTable, bit: Bit, subject: Subject) -> str:
 
 
 # How an MSR is switched, where it is not by fields of the VMCS.
-WAYS = {"fields": "", "list": " by list", "swap": " by hand"}
+WAYS = {"fields": "", "list": " by the MSR areas", "swap": " by the runtime"}
 
 
 def make_domain(domain: Domain, subject: Subject) -> Page:
@@ -181,7 +181,7 @@ def make_domain(domain: Domain, subject: Subject) -> Page:
                 "Own MSRs",
                 ", ".join(ref("msr", one.msr.name) + WAYS[one.how] for one in domain.switched),
             ),
-            *([("Run by", text(f"a VMM in dom0, by the hypercalls ({domain.under})"))] if domain.under else []),
+            *([("Run by", text(f"a VMM in dom0, through hypercalls ({domain.under})"))] if domain.under else []),
             ("Declared", place(domain.span)),
         ]
     )
@@ -189,9 +189,9 @@ def make_domain(domain: Domain, subject: Subject) -> Page:
     chapters = [
         f'<a href="{domain.name}-{name}.html">{words}</a>'
         for name, words in (
-            ("handlers", "What it does at each event"),
-            ("bitmaps", "Its MSRs and ports, as pictures"),
-            ("memory", "Its memory"),
+            ("handlers", "Handlers of its events"),
+            ("bitmaps", "MSR and I/O bitmaps"),
+            ("memory", "Memory"),
         )
         if domain in subject.hosts or name != "memory"
     ]
@@ -200,7 +200,7 @@ def make_domain(domain: Domain, subject: Subject) -> Page:
         f"{domain.name} at a glance",
         f"This hypervisor/{domain.name}",
         (
-            items([*chapters, f'<a href="ledger.html#{domain.name}">What every exit comes to</a>']),
+            items([*chapters, f'<a href="coverage.html#{domain.name}">Exit coverage</a>']),
             sheet,
             "## Controls { #controls }",
             table(("Control", "Choice"), settings),
@@ -211,19 +211,19 @@ def make_domain(domain: Domain, subject: Subject) -> Page:
 
 
 def list_owned(register: str, mask: int, subject: Subject) -> str:
-    """Bits whose guest value is a shadow."""
+    """Return the owned bits of a control register by name: the guest reads a shadow of them."""
     state = subject.facts.state.get(register)
     names = [one.name for one in state.layout.bits if mask & one.mask] if state and state.layout else []
     return ", ".join(map(code, names)) or code(hexadecimal(mask))
 
 
 def make_requirements(domain: Domain, subject: Subject) -> list[str]:
-    """The table of the start check; where it is not asked of, domains of that kind cannot be made."""
+    """Return the table of what the start check requires; empty for a domain of a VMM."""
     if domain.under:
         return []
     words = (
-        "Checked before anything else, in 32-bit code; all that is missing is said at once, and the disk is started "
-        "without a hypervisor."
+        "Checked before anything else, in 32-bit code. If anything is missing, all of it is reported at once, and the "
+        "disk is booted without the hypervisor."
     )
     head = "## What the processor must have { #requirements }"
     rows = list_requirements(domain, subject)

@@ -12,10 +12,10 @@ from codegen.model.choices import Domain
 from codegen.model.facts import CpuidLeaf, Feature
 
 SEEN = {
-    "good": "shown where the processor has it",
-    "prefer": "late: shown only where the control it needs was granted",
+    "good": "shown if the processor has it",
+    "prefer": "late: shown only if the processor supports the control that it needs",
     "switched": "mirrors a bit of the guest's own registers",
-    "on": "shown always",
+    "on": "shown on every processor",
     "fault": "hidden",
 }
 WORDS = {"good": "shown", "prefer": "late", "switched": "mirrored", "on": "always", "fault": "hidden"}
@@ -41,7 +41,7 @@ def count_features(domain: Domain, subject: Subject) -> str:
 
 
 def seen(feature: Feature, domain: Domain) -> str:
-    """How a domain sees a feature, as a colour."""
+    """Return how a domain sees a feature, as a color."""
     shown = {one.name for one in domain.cpuid.shown}
     if feature.name not in shown:
         return "fault"
@@ -53,7 +53,7 @@ def seen(feature: Feature, domain: Domain) -> str:
 
 
 def name_leaf(leaf: CpuidLeaf) -> tuple[str, str]:
-    """A leaf's title and anchor."""
+    """Return a leaf's title and anchor."""
     title, anchor = hexadecimal(leaf.first), f"leaf-{leaf.first:x}"
     if leaf.last != leaf.first:
         title += f" to {hexadecimal(leaf.last)}"
@@ -116,7 +116,7 @@ def make_row(feature: Feature, subject: Subject) -> tuple[str, ...]:
 
 
 def make_own(domain: Domain) -> str:
-    """Leaves of the hypervisor's own."""
+    """Return the table of the leaves that the hypervisor defines."""
     if not domain.cpuid.own:
         return ""
     rows = [

@@ -9,16 +9,16 @@ from codegen.model.entry_checks import PREDICATES, EntryGroup, EntryRule
 
 
 def make_entry_checks(subject: Subject) -> list[Page]:
-    """One page, where the spec has such rules."""
+    """Make the page, if the spec has such rules."""
     groups = subject.facts.entry_checks
     if not groups:
         return []
     rules = sum(len(one.rules) for one in groups.values())
     lead = (
-        f"{rules} rules of the manual on what VM entry demands. When an entry fails, a checker made of the same rules "
-        "names those that are broken."
+        f"{rules} rules of the manual on what VM entry requires. After a failed VM entry, a checker made from the same "
+        "rules names those that are violated."
     )
-    asked = table(("Predicate", "Asks whether"), [(code(name), text(words)) for name, words in PREDICATES.items()])
+    asked = table(("Predicate", "True if"), [(code(name), text(words)) for name, words in PREDICATES.items()])
     parts = [make_group(one, subject) for one in groups.values()]
     return [
         Page("entry-checks", "Entry checks", "Reference", (*parts, "## Predicates { #predicates }", asked), lead=lead)

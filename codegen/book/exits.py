@@ -17,9 +17,9 @@ from codegen.query.coverage import Answer, Coverage, Row
 
 
 LENGTHS = {
-    "field": "the VMCS field has it",
+    "field": "in the VMCS field",
     "none": "no instruction to skip: `advance` does not compile",
-    "decoder": "only a decoder could tell: `advance` does not compile",
+    "decoder": "only an instruction decoder can find it: `advance` does not compile",
 }
 STATUS = {"handled": "good", "impossible": "off", "refused": "prefer", "hole": "bad"}
 
@@ -31,7 +31,7 @@ def make_exits(subject: Subject) -> Page:
     lead = (
         f"{len(exits)} basic exit reasons"
         + (f", and {len(reserved)} numbers ({words}) that the edition reserves" if reserved else "")
-        + ". A condition says when the processor can leave for it; an unsure fact says <em>always</em>."
+        + ". The condition says when the exit can occur; a fact that is uncertain says <em>always</em>."
     )
     return Page("exits", "Exits", "Reference", tuple(make_exit(one, subject) for one in exits), lead=lead)
 
@@ -40,7 +40,7 @@ def make_exit(exit: Exit, subject: Subject) -> str:
     length = f"always {exit.length} bytes" if isinstance(exit.length, int) else LENGTHS[exit.length]
     sheet = definitions(
         [
-            ("Happens", say_condition(exit.condition)),
+            ("Condition", say_condition(exit.condition)),
             ("Instruction length", text(length)),
             ("Event", ", ".join(ref("event", arm.event) for arm in exit.arms)),
             ("Manual", cite(find_sections(exit.doc, exit.span, subject), subject)),
@@ -72,7 +72,7 @@ def show_layout(layout: Layout, name: str, exit: Exit) -> str:
 
 
 def show_arms(exit: Exit) -> str:
-    """Its events, and where each part of their payload comes from."""
+    """Return the table of an exit's events, and of where each part of their payload is read from."""
     if not any(arm.payload or arm.where is not None for arm in exit.arms):
         return ""
     rows = [row for arm in exit.arms for row in list_arm(arm, exit)]
@@ -80,7 +80,7 @@ def show_arms(exit: Exit) -> str:
 
 
 def say_source(value: ir.Expression, exit: Exit) -> str:
-    """Where a payload comes from; bits by the names that the exit's own layouts have for them."""
+    """Return where a payload is read from, its bits by the names of the exit's own layouts."""
     words = say(value)
     for layout, field, name in (
         (exit.qualification, "exit_qualification", "qualification"),
@@ -105,7 +105,7 @@ def show_outcome(coverage: Coverage, exit: Exit, subject: Subject) -> str:
 
 
 def say_row(row: Row, coverage: Coverage, subject: Subject) -> str:
-    """What an exit comes to in a domain, and why."""
+    """Return how a domain handles an exit, and why."""
     counted = subject.count_exits(row.name, coverage.domain)
     parts = [
         tag("strong", coverage.domain),
@@ -124,7 +124,7 @@ def say_reasons(row: Row) -> str:
 
 
 def say_answer(answer: Answer, domain: str) -> str:
-    """Who answers an event, as a link, and how it ends."""
+    """Return what handles an event, as a link, and how it ends."""
     return f"{link_answer(answer, domain)} &rarr; {', '.join(map(code, answer.outcomes))}"
 
 
@@ -142,8 +142,8 @@ def link_answer(answer: Answer, domain: str) -> str:
 def make_events(subject: Subject) -> Page:
     events = sorted(subject.facts.events.values(), key=lambda one: one.name)
     lead = (
-        f"{len(events)} events. A domain handles events and not exits: a second processor's facts lead its own "
-        "exits to the same ones."
+        f"{len(events)} events. Handlers are written for events, not for exits, so that the exits of another "
+        "vendor's processors can raise the same events."
     )
     head = ("Event", "Payload", "Exits", *(one.name for one in subject.domains), "First declared")
     rows = [make_event_row(one, subject) for one in events]
@@ -158,7 +158,7 @@ def make_event_row(event: Event, subject: Subject) -> tuple[str, ...]:
 
 
 def say_choice(event: Event, domain: Domain) -> str:
-    """Trapped, native, or not mentioned; and its handler."""
+    """Return `trap`, `native` or nothing as the domain has it, and its handler."""
     named = [
         (word, name)
         for word, names in (("trap", domain.trapped), ("native", domain.native))
@@ -175,10 +175,10 @@ def say_choice(event: Event, domain: Domain) -> str:
 
 
 MEANINGS = {
-    "handled": "it can happen; a handler or a table decides, and ends in one of the outcomes",
-    "impossible": "facts and choices exclude it on every processor, or the edition reserves the number",
-    "refused": "only a processor that forces a control on could leave so, and the domain is not started there",
-    "hole": "it can happen and nothing says what then: such a spec does not compile",
+    "handled": "it can occur; a handler or a table handles it, with one of the outcomes",
+    "impossible": "facts and choices exclude it on every processor, or the SDM reserves the number",
+    "refused": "it can occur only on a processor that requires a control to be 1; no domain runs there",
+    "hole": "it can occur and nothing handles it: such a spec does not compile",
 }
 
 
@@ -186,15 +186,15 @@ def make_coverage_page(subject: Subject) -> Page:
     key = legend([(STATUS[name], f"<strong>{name}</strong>: {words}") for name, words in MEANINGS.items()])
     parts = [part for one in subject.coverages for part in cover_domain(one, subject)]
     lead = (
-        "Every basic exit reason of the manual's edition, in every domain: handled where and ending how, or impossible "
-        "and why."
+        "Every basic exit reason of the SDM in every domain: what handles it and with which outcomes, or why it "
+        "cannot occur."
     )
-    return Page("ledger", "Exit ledger", "This hypervisor", (key, *parts), lead=lead)
+    return Page("coverage", "Exit coverage", "This hypervisor", (key, *parts), lead=lead)
 
 
 def cover_domain(coverage: Coverage, subject: Subject) -> list[str]:
     counts = ", ".join(f"{coverage.count(name)} {name}" for name in MEANINGS if coverage.count(name))
-    head = ("", "Exit", "Status", "Because", "Answered by", "Ends", "Times")
+    head = ("", "Exit", "Status", "Why", "Handled by", "Outcomes", "Times")
     rows = [make_coverage_row(row, coverage, subject) for row in coverage.rows]
     return [
         f"## {coverage.domain} {{ #{coverage.domain} }}",
@@ -220,7 +220,7 @@ def make_coverage_row(row: Row, coverage: Coverage, subject: Subject) -> tuple[s
 
 
 def draw_strip(coverage: Coverage) -> str:
-    """A cell for each number."""
+    """Draw a cell for each exit reason."""
     cells = (
         tag(
             "a",

@@ -14,7 +14,7 @@ from codegen.resolve.cost import cost_of_expression, cost_of_statement
 
 
 def say(value: ir.Expression, inside: bool = False) -> str:
-    """An expression; `inside` another it stands in parentheses if it has an operator."""
+    """Return an expression; one with an operator is put in parentheses `inside` another."""
     match value:
         case ir.Constant(number, _, name):
             return name or (str(number) if number < 10 else f"{number:#x}")
@@ -60,7 +60,7 @@ def say_list(values: tuple[ir.Expression, ...]) -> str:
 
 
 def say_bits(value: ir.Bits) -> str:
-    """Bits by the name that their layout has for them, else by number."""
+    """Return bits by the name that their layout has for them, else by number."""
     layout = value.base.field.layout if isinstance(value.base, ir.GuestRead | ir.VmcsRead) else None
     return say(value.base, True) + say_part(layout, value.low, value.high)
 
@@ -70,7 +70,7 @@ def say_range(low: int, high: int) -> str:
 
 
 def say_statement(one: ir.Statement) -> str:
-    """A statement that is neither a branch nor an end, without its semicolon."""
+    """Return a statement that is neither a branch nor an end, without its semicolon."""
     match one:
         case ir.LetLocal(name, value):
             return f"let {name} = {say(value)}"
@@ -86,7 +86,7 @@ def say_statement(one: ir.Statement) -> str:
 
 
 def say_part(layout: Layout | None, low: int | None, high: int | None) -> str:
-    """Which bits: by the name that the layout has for them, else by number; nothing for the whole."""
+    """Return which bits are meant, by the name that the layout has for them or by number; nothing for the whole."""
     if low is None or high is None:
         return ""
     names = [bit.name for bit in layout.bits if (bit.low, bit.high) == (low, high)] if layout else []
@@ -94,7 +94,7 @@ def say_part(layout: Layout | None, low: int | None, high: int | None) -> str:
 
 
 def say_end(end: ir.End) -> str:
-    """An outcome."""
+    """Return an outcome in the spec's words."""
     match end.kind:
         case "advance_by":
             return f"advance by {say(end.value)}" if end.value else "advance"
@@ -128,7 +128,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Open:
-    """A path that goes on: where it is, what to write beside it, and what it has cost, in instructions."""
+    """A path that continues: its point, the label at that point, and its cost so far, in instructions."""
 
     x: float
     y: float
@@ -138,7 +138,7 @@ class Open:
 
 @dataclass
 class Drawing:
-    """What is drawn so far, and how far it reaches."""
+    """The pieces drawn so far, and their extent."""
 
     pieces: list[str] = field(default_factory=list)
     width: float = 0
@@ -151,7 +151,7 @@ class Drawing:
 
 
 def draw_flow(start: str, statements: tuple[ir.Statement, ...], words: str) -> str:
-    """The picture of a body that `start` leads to."""
+    """Draw a body that begins at `start`."""
     drawing = Drawing()
     begin = box(drawing, 2, 2, [start], "start", 12)
     follow(drawing, statements, 2, begin.y + GAP, [begin])
@@ -159,19 +159,19 @@ def draw_flow(start: str, statements: tuple[ir.Statement, ...], words: str) -> s
 
 
 def find_ends(statements: tuple[ir.Statement, ...]) -> list[tuple[str, int]]:
-    """Each end of a body, and what the way there costs at most, in instructions."""
+    """Return each end of a body, and the most that the path to it costs, in instructions."""
     drawing = Drawing()
     follow(drawing, statements, 0, 0, [Open(0, 0, 0)])
     return drawing.ends
 
 
 def find_bound(statements: tuple[ir.Statement, ...]) -> int:
-    """What the dearest path costs at most."""
+    """Return the cost of the most expensive path, in instructions."""
     return max((cost for _, cost in find_ends(statements)), default=0)
 
 
 def box(drawing: Drawing, x: float, y: float, lines: list[str], kind: str, radius: float = 4) -> Open:
-    """Lines in a box; the path that leaves it below."""
+    """Draw lines in a box; return the path that continues below it."""
     width = max(len(one) for one in lines) * svg.CHARACTER + 2 * PAD
     height = len(lines) * LINE + PAD
     texts = [svg.label(x + PAD, y + LINE * (row + 1) - 1, one) for row, one in enumerate(lines)]
@@ -180,7 +180,7 @@ def box(drawing: Drawing, x: float, y: float, lines: list[str], kind: str, radiu
 
 
 def arrive(drawing: Drawing, paths: list[Open], x: float, y: float) -> int:
-    """Lead open paths to a point; return what the dearest of them has cost."""
+    """Draw open paths to a point; return the cost of the most expensive of them."""
     for one in paths:
         points = (
             [(one.x, one.y), (x, y)] if one.x == x else [(one.x, one.y), (one.x, y - GAP / 2), (x, y - GAP / 2), (x, y)]
@@ -192,7 +192,7 @@ def arrive(drawing: Drawing, paths: list[Open], x: float, y: float) -> int:
 
 
 def follow(drawing: Drawing, statements: tuple[ir.Statement, ...], x: float, y: float, paths: list[Open]) -> list[Open]:
-    """Draw statements from (x, y) on; return the paths that run out of them."""
+    """Draw statements from (x, y) downwards; return the paths that continue after them."""
     for kind, some in groupby(statements, lambda one: type(one) if isinstance(one, ir.Branch | ir.End) else None):
         group = list(some)
         if kind is None:
@@ -206,7 +206,7 @@ def follow(drawing: Drawing, statements: tuple[ir.Statement, ...], x: float, y: 
 
 
 def draw_steps(drawing: Drawing, steps: list[ir.Statement], x: float, y: float, paths: list[Open]) -> Open:
-    """Statements that follow each other, in one box."""
+    """Draw statements that follow each other in one box."""
     cost = arrive(drawing, paths, x + SPINE, y) + sum(cost_of_statement(one) for one in steps)
     end = box(drawing, x, y, [say_statement(one) for one in steps], "step")
     return Open(end.x, end.y, cost)
@@ -226,7 +226,7 @@ def draw_turn(drawing: Drawing, one: ir.Statement, x: float, y: float, paths: li
 
 
 def draw_branch(drawing: Drawing, one: ir.Branch, x: float, y: float, paths: list[Open]) -> list[Open]:
-    """A question: `yes` to the right, `no` downwards, below all that `yes` needs."""
+    """Draw a condition: `yes` to the right, `no` downwards, below everything that `yes` draws."""
     cost = arrive(drawing, paths, x + SPINE, y) + 2 + cost_of_expression(one.condition)
     words = say(one.condition)
     below = box(drawing, x, y, [words + " ?"], "question", 10)
@@ -252,6 +252,6 @@ def draw_branch(drawing: Drawing, one: ir.Branch, x: float, y: float, paths: lis
 
 
 def add_part(drawing: Drawing, part: Drawing) -> None:
-    """Put a part into the whole."""
+    """Add a part to the whole."""
     drawing.add(0, 0, part.width, part.height, *part.pieces)
     drawing.ends += part.ends

@@ -19,37 +19,37 @@ from codegen.query.words import outcomes_of
 
 
 def say_cost(body: Body, costs: list[Cost]) -> str:
-    """The bound of the dearest path, then each figure."""
-    bound = f"at most {find_bound(body.statements)} instructions in the handler, its externs as declared"
+    """Return the bound of the most expensive path, then each measured figure."""
+    bound = f"at most {find_bound(body.statements)} instructions in the handler, with the declared cost of its externs"
     return "<br>".join([bound, *map(say_figure, costs)])
 
 
 def say_figure(cost: Cost) -> str:
-    return f"<strong>{cost.ticks:,} ticks</strong> measured: {text(cost.what)}, ended by {code(cost.ends)}"
+    return f"<strong>{cost.ticks:,} ticks</strong> measured: {text(cost.what)}, outcome {code(cost.ends)}"
 
 
 def say_origin(subject: Subject) -> str:
-    """Who recorded the figures, and whether the spec has changed since."""
+    """Return which commands recorded the figures, and that the spec has changed since, if it has."""
     if not subject.records.commands:
         return ""
     commands = ", ".join(map(code, subject.records.commands))
     words = (
-        f"Measured by {commands} in Bochs with one CPU, where a tick is an instruction: from the guest's instruction "
-        "to its next, the exit and the entry among them."
+        f"Measured by {commands} in Bochs with one CPU, where a tick is an instruction: from one guest "
+        "instruction to the next, including the VM exit and the VM entry."
     )
     changed = " The spec has changed since." if subject.outdated else ""
     return paragraph(words + changed)
 
 
 def make_costs(subject: Subject) -> list[str]:
-    """Every measured exit, the cheapest first."""
+    """Return a table of every measured exit, the cheapest first."""
     if not subject.records.costs:
         return []
     rows = [
         (f"{one.ticks:,}", code(one.event), text(one.what), code(one.ends))
         for one in sorted(subject.records.costs, key=lambda one: one.ticks)
     ]
-    head = ("Ticks", "Event or rule", "What was executed", "Ended by")
+    head = ("Ticks", "Event or rule", "What was executed", "Outcome")
     return ["## Measured { #measured }", say_origin(subject), table(head, rows, "figures")]
 
 
@@ -57,8 +57,8 @@ def make_costs(subject: Subject) -> list[str]:
 
 
 def make_summary(domain: Domain, subject: Subject) -> str:
-    """A line for each handler."""
-    head = ("Event", "From exits", "Ends", "Bound, instructions", "Measured, ticks", "Times in the recorded boot")
+    """Return a table with a row for each handler."""
+    head = ("Event", "From exits", "Outcomes", "Bound, instructions", "Measured, ticks", "Times in the recorded boot")
     return table(head, [make_line(one, domain, subject) for one in domain.handlers.values()], "figures")
 
 
@@ -83,14 +83,14 @@ def link_exits(event: str, subject: Subject) -> str:
 
 
 def count_exits(event: str, domain: Domain, subject: Subject) -> str:
-    """How often the exits of an event were taken."""
+    """Return how often the recorded boot took the exits of an event."""
     known = subject.facts.events.get(event)
     counted = sum(subject.records.exits.get(one, 0) for one in known.exits) if known and domain in subject.hosts else 0
     return f"{counted:,}" if counted else ""
 
 
 def costs_of(event: str, domain: Domain, subject: Subject) -> list[Cost]:
-    """What was measured, in the domain that it was measured in."""
+    """Return what was measured for an event, in the domain it was measured in."""
     return subject.records.costs_of(event) if domain in subject.hosts else []
 
 
@@ -115,9 +115,9 @@ def make_section(anchor: str, title: str, doc: str, sheet: str, drawing: str, te
 
 
 def side_by_side(spec: str, made: str) -> str:
-    """The spec beside the C."""
+    """Return the spec beside the C."""
     left = tag("div", tag("p", "the spec", class_="caption") + spec) if spec else ""
-    right = tag("div", tag("p", "the C made of it", class_="caption") + made) if made else ""
+    right = tag("div", tag("p", "the C made from it", class_="caption") + made) if made else ""
     return tag("div", left + right, class_="beside")
 
 
@@ -126,7 +126,7 @@ def side_by_side(spec: str, made: str) -> str:
 
 @dataclass(frozen=True)
 class TableBody:
-    """A body, the rules that have it, by name, and the direction; `kind`: msr or port."""
+    """A body, the names of the rules that share it, and its direction; `kind`: msr or port."""
 
     names: tuple[str, ...]
     direction: str
@@ -136,13 +136,13 @@ class TableBody:
 
 
 def list_table_bodies(domain: Domain) -> list[TableBody]:
-    """MSRs before ports, reading before writing."""
+    """Return all bodies: MSRs before ports, reads before writes."""
     return [body for list_some in (list_msr_bodies, list_port_bodies) for way in ("read", "write")
             for body in list_some(domain, way)]  # fmt: skip
 
 
 def list_msr_bodies(domain: Domain, way: str) -> Iterator[TableBody]:
-    """A body of each kind; rules may share it."""
+    """Yield each body of the MSR table once; rules may share it."""
     rules = domain.msr.read if way == "read" else domain.msr.write
     bodies = {id(one.action.body): one.action for one in rules if one.action.kind == "do"}
     for action in bodies.values():
@@ -159,12 +159,12 @@ def list_port_bodies(domain: Domain, way: str) -> Iterator[TableBody]:
 
 
 def find_costs(one: TableBody, domain: Domain, subject: Subject) -> list[Cost]:
-    """What was measured of the registers or the port that the body serves."""
+    """Return what was measured for the registers or the port that the body serves."""
     return [cost for cost in subject.records.costs if serves(one, cost.event, domain, subject)]
 
 
 def serves(one: TableBody, event: str, domain: Domain, subject: Subject) -> bool:
-    """Whether `NAME read` or `NAME write` comes to a body."""
+    """Return true if the body handles `NAME read` or `NAME write`."""
     name, _, way = event.partition(" ")
     if way != one.direction:
         return False
@@ -196,7 +196,7 @@ def make_behaviour(domain: Domain, subject: Subject) -> Page:
     bodies = list_table_bodies(domain)
     lead = (
         f"{len(domain.handlers)} handlers of events, and {len(bodies)} bodies in the tables of MSRs and ports. "
-        "Each path ends in one outcome. Beside an outcome stands what the way there costs at most, in instructions."
+        "Each path has one outcome. The number beside it is the most that the path costs, in instructions."
     )
     parts = [
         "## All at a glance { #glance }", make_summary(domain, subject), *make_costs(subject),

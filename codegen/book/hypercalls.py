@@ -23,7 +23,7 @@ CALLERS = {
     "user": "any process of dom0, in 64-bit ring 3",
     "owner": "the address space that made the domain, with its secret",
     "secret": "any process that knows the domain's secret",
-    "root": "a process that may write the port of root's calls",
+    "root": "a process that may access the I/O port reserved for hypercalls of root",
 }
 
 
@@ -32,10 +32,10 @@ def make_hypercalls(subject: Subject) -> Page:
     registers = ", ".join(code(one.upper()) for one in ARGUMENT_REGISTERS)
     lead = (
         f"{len(calls)} hypercalls, by VMCALL: {code('RAX')} holds {code(hexadecimal(MAGIC))} in its upper half and the "
-        f"number in its lower, {registers} the arguments. The answer is in {code('RAX')} (0, or an error negated) and "
+        f"number in its lower, {registers} the arguments. The results are {code('RAX')} (0, or a negated error) and "
         f"{code('RDX')}."
     )
-    head = ("Number", "Call", "Returns", "Errors", "From")
+    head = ("Number", "Call", "Returns", "Errors", "Callers")
     rows = [
         (
             str(one.number),
@@ -82,7 +82,7 @@ def make_call(call: Hypercall, subject: Subject) -> str:
     )
     sheet = definitions(
         [
-            ("From", text("; ".join(CALLERS[one] for one in call.callers))),
+            ("Callers", text("; ".join(CALLERS[one] for one in call.callers))),
             ("Returns", say_returns(call)),
             ("Errors", say_errors(call)),
             ("Cost", say_cost(call.body, subject.records.costs_of(call.name))),
@@ -117,7 +117,7 @@ def make_runtime(subject: Subject) -> Page:
     ]
     structs = [make_struct(one) for one in model.structs.values()]
     regions = [make_region(one, subject) for one in model.regions.values()]
-    lead = "Bodies are typed and closed: what they may call is listed here, and nothing else is reachable."
+    lead = "Handler bodies can call only the functions that are listed here."
     return Page(
         "runtime",
         "Runtime: externs and regions",
@@ -174,7 +174,7 @@ def make_region(region: Region, subject: Subject) -> tuple[str, ...]:
 
 
 def list_bodies(subject: Subject) -> Iterator[tuple[str, Body]]:
-    """Every body of the spec, and a link to it."""
+    """Yield every body of the spec, and a link to it."""
     for domain in subject.domains:
         for event, handler in domain.handlers.items():
             yield link_body(domain, event, f"on {event}"), handler.body
@@ -199,7 +199,7 @@ def link_call(call: Hypercall) -> str:
 
 
 def calls(node: object, name: str) -> bool:
-    """Whether a function is called anywhere below."""
+    """Return true if a function is called anywhere below a node."""
     return any(
         one.extern.name == name
         for one in find_nodes(node, lambda one: isinstance(one, ir.ExternCall))
@@ -208,7 +208,7 @@ def calls(node: object, name: str) -> bool:
 
 
 def find_nodes(node: object, wanted: Callable[[object], bool]) -> Iterator[object]:
-    """Statements and expressions below a node, itself included."""
+    """Yield the statements and expressions below a node, itself included."""
     if isinstance(node, tuple):
         for one in node:
             yield from find_nodes(one, wanted)

@@ -15,9 +15,9 @@ from codegen.model.choices import Domain, MemoryRule
 
 
 RULES = {
-    "hide": ("fault", "hidden: reads as ones, a write is undone"),
-    "watch": ("switched", "watched: a write runs as one step against a lent page"),
-    "alias": ("prefer", "alias: at times shows other memory"),
+    "hide": ("fault", "hidden: reads as ones; a write is single-stepped on a scratch page and dropped"),
+    "watch": ("switched", "watched: a write causes an EPT violation and is single-stepped"),
+    "alias": ("prefer", "alias: maps other memory at times"),
     "map": ("good", "mapped to itself"),
 }
 BAR, LEFT, FOOT = 250.0, 118.0, 44.0
@@ -25,7 +25,7 @@ BAR, LEFT, FOOT = 250.0, 118.0, 44.0
 
 @dataclass(frozen=True)
 class Piece:
-    """Addresses first..last, who decides, and what is written there."""
+    """Addresses first..last, the color of the rule that decides them, and their label."""
 
     first: int
     last: int
@@ -37,8 +37,8 @@ def make_memory(domain: Domain, subject: Subject) -> Page:
     rows = [make_rule(index, rule, subject) for index, rule in enumerate(domain.memory, 1)]
     key = legend([(kind, words) for kind, words in RULES.values()])
     lead = (
-        f"The extended page tables of {code(domain.name)}: the first rule that covers an address decides. All "
-        "else is identity, in the largest pages that fit, with the memory types of the MTRRs."
+        f"The extended page tables of {code(domain.name)}: the first rule that covers an address decides. "
+        "All pages are as large as the rules permit and have the memory types of the MTRRs."
     )
     parts = [
         "## Rules { #rules }",
@@ -69,7 +69,7 @@ def make_rule(index: int, rule: MemoryRule, subject: Subject) -> tuple[str, ...]
 
 
 def find_pieces(domain: Domain, subject: Subject) -> list[Piece]:
-    """From address 0 up: each place where another rule decides, and the map's ends between."""
+    """Return the pieces from address 0 upwards: those of rules with an address, and the rest between them."""
     special = [piece for rule in domain.memory for piece in place_rule(rule, subject)]
     special.sort(key=lambda one: one.first)
     pieces, at = [], 0
@@ -83,7 +83,7 @@ def find_pieces(domain: Domain, subject: Subject) -> list[Piece]:
 
 
 def place_rule(rule: MemoryRule, subject: Subject) -> list[Piece]:
-    """Where a rule's region is; what is chosen at boot stands where the recorded boot put it."""
+    """Return where a rule's region is; one that is placed at boot is shown where the recorded boot put it."""
     region, hidden = rule.region, subject.records.hidden
     kind = RULES[rule.kind][0]
     if region.kind == "at":
@@ -94,11 +94,11 @@ def place_rule(rule: MemoryRule, subject: Subject) -> list[Piece]:
 
 
 def draw_memory(domain: Domain, subject: Subject) -> str:
-    """Two columns, not to scale: what the domain addresses, and what answers. The highest address is on top."""
+    """Draw two columns, not to scale: guest-physical addresses, and what backs them. The highest is on top."""
     pieces = list(reversed(find_pieces(domain, subject)))
     right = LEFT + BAR + 210
-    drawing = svg.label(LEFT, 16, f"what {domain.name} addresses", "name") + svg.label(
-        right, 16, "what answers", "name"
+    drawing = svg.label(LEFT, 16, "guest-physical address", "name") + svg.label(
+        right, 16, "backed by", "name"
     )
     onto = {rule.region.name: rule.onto for rule in domain.memory if rule.kind == "alias"}
     tops = {piece: 26 + index * FOOT for index, piece in enumerate(pieces)}
@@ -119,10 +119,10 @@ def draw_piece(piece: Piece, x: float, y: float) -> str:
 
 
 def draw_answer(piece: Piece, y: float, x: float, onto: dict[str, int], tops: dict[Piece, float]) -> str:
-    """An arrow to what answers."""
+    """Draw an arrow to what backs a piece."""
     name = piece.words.partition(":")[0]
     middle = y + FOOT / 2 - 2
-    words = {"fault": "one page of 0xFF", "switched": "the device; writes are looked at", "good": "the same address"}
+    words = {"fault": "one page of 0xFF", "switched": "the device; writes are trapped", "good": "the same address"}
     drawing = svg.path([(LEFT + BAR + 2, middle), (x - 3, middle)], "edge", arrow=True)
     if name in onto:
         words["prefer"] = "the same address, A20 on"
@@ -144,7 +144,7 @@ MAP_KINDS = {"usable": "good", "": "ground", "taken": "fault"}
 
 @dataclass(frozen=True)
 class Slice:
-    """Addresses first..last, between two edges of either map: what it was bare, and what it is."""
+    """Addresses first..last between two edges of either map: their kind without and with Luvalley."""
 
     first: int
     last: int
@@ -154,24 +154,24 @@ class Slice:
 
 
 def make_map(subject: Subject) -> list[str]:
-    """The section of the memory page, where runs have recorded a map."""
+    """Return the section of the memory map, if a run recorded one."""
     records = subject.records
     if not records.memory:
         return []
     slices = find_slices(records)
     rows = [make_map_row(one) for one in slices if one.bare or one.now]
     words = (
-        "INT 15h answers dom0's loaders and kernel through a filter in the low page. What the hypervisor takes is "
-        "reserved in that answer, never missing: an operating system may put devices where nothing is."
+        "dom0's loaders and kernel get the memory map from INT 15h through a filter in the low page. The hypervisor's "
+        "memory is reported as reserved instead of being left out: an operating system may place devices in a gap."
     )
-    head = ("First", "Last", "Size", "Bare", "With Luvalley", "")
+    head = ("First", "Last", "Size", "Without Luvalley", "With Luvalley", "")
     return [
         "## The memory map in a recorded boot { #map }", paragraph(words), draw_map(slices), table(head, rows),
     ]  # fmt: skip
 
 
 def find_slices(records: Records) -> list[Slice]:
-    """Both maps cut at all their edges; neighbours that look alike are one."""
+    """Return both maps cut at all their edges, with equal neighbors joined."""
     bare = records.bare_memory or records.memory
     edges = sorted({edge for one in (*bare, *records.memory) for edge in (one.first, one.last + 1)})
     cut = [make_slice(low, high - 1, records) for low, high in pairwise(edges)]
@@ -180,7 +180,7 @@ def find_slices(records: Records) -> list[Slice]:
 
 
 def make_slice(first: int, last: int, records: Records) -> Slice:
-    """What both maps say of it; what was usable and is no more has been taken."""
+    """Return what both maps say of a range, and why it is no longer usable if it was."""
     bare = find_kind(records.bare_memory or records.memory, first)
     now = find_kind(records.memory, first)
     if bare != "usable" or now == "usable":
@@ -210,8 +210,8 @@ def make_map_row(one: Slice) -> tuple[str, ...]:
 
 
 def draw_map(slices: list[Slice]) -> str:
-    """Two bars from address 0 on, not to scale."""
-    drawing = svg.label(MAP_LEFT - 10, 20 + MAP_BAR / 2 + 4, "bare", "name", "end")
+    """Draw two bars from address 0 upwards, not to scale."""
+    drawing = svg.label(MAP_LEFT - 10, 20 + MAP_BAR / 2 + 4, "without", "name", "end")
     drawing += svg.label(MAP_LEFT - 10, 30 + MAP_BAR * 1.5 + 4, "with Luvalley", "name", "end")
     for index, one in enumerate(slices):
         x = MAP_LEFT + index * MAP_WIDTH

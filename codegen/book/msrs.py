@@ -12,14 +12,14 @@ from codegen.query.words import outcomes_of, say_list
 # ---- what a policy does with an access: the rule for a number, its color, and its words
 
 
-# Kind of action -> colour, and its meaning for legends. Everything but `pass` is a set bit in the bitmap.
+# Kind of action -> color, and its meaning for legends. Everything but `pass` is a set bit in the bitmap.
 KINDS = {
-    "pass": ("good", "native: the guest's own, no exit"),
-    "forward": ("prefer", "the VMM is told"),
-    "hypercalls": ("on", "calls of root; all else natively"),
-    "try": ("warm", "try: done in root mode with a fault fix-up"),
+    "pass": ("good", "native: no VM exit"),
+    "forward": ("prefer", "reflected to the VMM"),
+    "hypercalls": ("on", "hypercalls of root; any other access is performed natively"),
+    "try": ("warm", "try: performed in root mode with a fault fixup"),
     "value": ("switched", "a constant"),
-    "do": ("on", "a body in the spec decides"),
+    "do": ("on", "a handler body in the spec"),
     "inject": ("fault", "an exception"),
 }
 LOW, HIGH, SPAN = 0x0, 0xC0000000, 0x2000
@@ -31,17 +31,17 @@ def rules_of(domain: Domain, direction: str) -> tuple[tuple[MsrRule, ...], Actio
 
 
 def action_for(domain: Domain, direction: str, number: int) -> Action:
-    """What the policy does with an MSR: its rule's action, or the default."""
+    """Return what the policy does with an MSR: its rule's action, or the default."""
     rules, default = rules_of(domain, direction)
     return next((one.action for one in rules if one.first <= number <= one.last), default)
 
 
-def colour(action: Action) -> str:
+def color(action: Action) -> str:
     return KINDS[action.kind][0]
 
 
 def words_of(action: Action) -> str:
-    """An action in a word or two, without markup."""
+    """Return an action in a word or two, without markup."""
     match action.kind:
         case "pass":
             return "native"
@@ -57,25 +57,25 @@ def words_of(action: Action) -> str:
 
 
 def show_action(action: Action, body: str = "") -> str:
-    """An action as a badge with its place; a body's badge leads to its diagram."""
-    label = badge("do" if action.kind == "do" else words_of(action), colour(action), words_of(action))
+    """Return an action as a badge with its place; a body's badge links to its diagram."""
+    label = badge("do" if action.kind == "do" else words_of(action), color(action), words_of(action))
     return (tag("a", label, href=body) if body and action.kind == "do" else label) + " " + place(action.span)
 
 
 def find_body(domain: Domain, direction: str, action: Action) -> str:
-    """The first rule that has an action's body: registers of one kind share it. Nothing where it has none."""
+    """Return the first rule that has an action's body, which rules may share; nothing if the action has no body."""
     rules, _ = rules_of(domain, direction)
     return next((one.name for one in rules if action.kind == "do" and one.action.body is action.body), "")
 
 
 def body_anchor(domain: Domain, direction: str, action: Action) -> str:
-    """Where a body's diagram is."""
+    """Return the link to a body's diagram."""
     name = find_body(domain, direction, action)
     return f"{domain.name}-handlers.html#{name}-{direction}" if name else ""
 
 
 def bitmap_place(number: int, direction: str) -> str:
-    """Where an MSR's bit is, as `byte.bit` of the page, or that it has none."""
+    """Return where an MSR's bit is, as `byte.bit` of the page, or that it has none."""
     if LOW <= number < LOW + SPAN:
         half, index = 0, number
     elif HIGH <= number < HIGH + SPAN:
@@ -86,7 +86,7 @@ def bitmap_place(number: int, direction: str) -> str:
 
 
 def show_guard(msr: Msr) -> str:
-    """Why an MSR may not be passed for writing."""
+    """Return why an MSR must not be passed for writing."""
     return badge("guarded", "bad", msr.guarded) + " " + text(msr.guarded) if msr.guarded else ""
 
 
@@ -95,7 +95,7 @@ def say_numbers(first: int, last: int) -> str:
 
 
 def is_set(data: bytes, index: int) -> bool:
-    """A bit of a bitmap."""
+    """Return true if a bit of a bitmap is set."""
     return bool(data[index // 8] >> index % 8 & 1)
 
 
@@ -106,8 +106,8 @@ def make_msrs(subject: Subject) -> Page:
     facts = subject.facts
     guarded = sum(bool(one.guarded) for one in facts.msrs.values())
     lead = (
-        f"{len(facts.msrs)} MSRs and banks of MSRs in {len(facts.msr_classes)} classes; {guarded} are guarded and may "
-        "not be passed for writing. A number without a fact follows the domain's default. <em>In the bitmap</em>: byte "
+        f"{len(facts.msrs)} MSRs and banks of MSRs in {len(facts.msr_classes)} classes; {guarded} are guarded: a "
+        "write must not be passed. A number without a fact follows the domain's default. <em>In the bitmap</em>: byte "
         "and bit of reading, then of writing, of the first register."
     )
     defaults = [say_default(one) for one in subject.domains]
@@ -150,13 +150,13 @@ def make_row(msr: Msr, subject: Subject) -> tuple[str, ...]:
 
 
 def show_bits(msr: Msr) -> str:
-    """Byte and bit of both directions."""
+    """Return byte and bit of both directions."""
     places = dict.fromkeys(bitmap_place(msr.first, way) for way in ("read", "write"))
     return "<br>".join(code(one) if one[0].isdigit() else one for one in places)
 
 
 def show_switch(msr: Msr) -> str:
-    """The fields and controls that give guest and host each their own."""
+    """Return the fields and controls that give guest and host a value each."""
     switch = msr.switched
     if switch is None:
         return ""
@@ -166,7 +166,7 @@ def show_switch(msr: Msr) -> str:
 
 
 def list_domains(msr: Msr, subject: Subject) -> list[str]:
-    """Domains that have this register to themselves."""
+    """Return the domains for which this register is switched."""
     return [
         f"{code(domain.name)} has its own, by {one.means} {place(one.span)}"
         for domain in subject.domains
@@ -199,7 +199,7 @@ def make_platform(subject: Subject) -> Page:
 
 
 def cite_vectors(subject: Subject) -> str:
-    """What their table cites."""
+    """Return what the table of vectors cites."""
     cited = dict.fromkeys(one for vector in subject.facts.vectors.values()
                           for one in find_sections(Doc(), vector.span, subject))  # fmt: skip
     return tag("p", cite(tuple(cited), subject), class_="cites")
@@ -216,7 +216,7 @@ def say_vector(vector: Vector, domain: Domain) -> str:
     if any(one.name == vector.name for one in policy.trapped):
         return badge("trap", "on")
     return (
-        badge("at times", "switched", "the runtime may ask for all of them")
+        badge("at times", "switched", "the runtime may trap all of them")
         if policy.switched
         else badge("native", "good")
     )
@@ -229,7 +229,7 @@ def make_port(port: Port, subject: Subject) -> tuple[str, ...]:
 
 
 def say_port(port: Port, domain: Domain) -> str:
-    """Its rule in both directions, or the default."""
+    """Return a port's rule in both directions, or the default."""
     rule = next((one for one in domain.io.rules if one.port.name == port.name), None)
     read = rule.read if rule else domain.io.default_read
     write = rule.write if rule else domain.io.default_write

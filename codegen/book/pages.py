@@ -37,7 +37,7 @@ REFERENCE = (
 
 
 def make_pages(subject: Subject) -> list[Page]:
-    """The front page, what people wrote, what the model says, and the spec itself."""
+    """Return the front page, the handwritten pages, those made from the model, and the spec itself."""
     made = [
         make_coverage_page(subject),
         *(
@@ -58,7 +58,7 @@ def make_pages(subject: Subject) -> list[Page]:
 
 
 def make_navigation(pages: list[Page]) -> list[dict[str, object]]:
-    """MkDocs's tree of parts, each in the place of its first page."""
+    """Return MkDocs's tree of parts, each at the position of its first page."""
     tree: list[dict[str, object]] = []
     for page in pages:
         inside = tree
@@ -69,7 +69,7 @@ def make_navigation(pages: list[Page]) -> list[dict[str, object]]:
 
 
 def open_part(tree: list[dict[str, object]], part: str) -> list[dict[str, object]]:
-    """What a part holds so far; a new one where there is none."""
+    """Return the pages of a part; add the part if it is new."""
     for one in tree:
         if isinstance(found := one.get(part), list):
             return found
@@ -88,42 +88,48 @@ FIRST = ("architecture", "language", "adding-an-exit", "errors", "audit")
 
 
 def make_documents(subject: Subject, book: set[str]) -> list[Page]:
-    """A page for each file of docs/, in reading order; `book` names the pages made from the model."""
+    """Return a page for each file of docs/, in reading order; `book` names the pages made from the model."""
     paths = [path for path in subject.documents if path.startswith("docs/")]
-    names = sorted((name_of(path) for path in paths), key=lambda name: (*FIRST, name).index(name))
+    names = sorted((stem_of(path) for path in paths), key=lambda name: (*FIRST, name).index(name))
     return [make_document(f"docs/{name}.md", subject, book) for name in names]
 
 
-def name_of(path: str) -> str:
+def stem_of(path: str) -> str:
     return posixpath.basename(path).removesuffix(".md")
 
 
+def name_of(path: str, book: set[str]) -> str:
+    """Return the page of a document; docs/domu.md must not replace the page of the domain domu."""
+    stem = stem_of(path)
+    return f"guide-{stem}" if stem in book else stem
+
+
 def make_document(path: str, subject: Subject, book: set[str]) -> Page:
-    title, body = split_title(subject.documents[path], name_of(path))
-    return Page(name_of(path), title, "Guide", (turn_links(body, path, subject, book),))
+    title, body = split_title(subject.documents[path], stem_of(path))
+    return Page(name_of(path, book), title, "Guide", (turn_links(body, path, subject, book),))
 
 
 def split_title(words: str, otherwise: str) -> tuple[str, str]:
-    """A document's first heading, and the rest."""
+    """Return a document's first heading, and the rest."""
     first, _, rest = words.lstrip().partition("\n")
     return (first[2:].strip(), rest.strip()) if first.startswith("# ") else (otherwise, words.strip())
 
 
 def turn_links(words: str, path: str, subject: Subject, book: set[str]) -> str:
-    """Every link outside of code blocks, turned; code blocks by the name of their language alone."""
+    """Turn every link outside of code blocks; name code blocks by their language alone."""
     parts = [turn_part(part, path, subject, book) for part in FENCE.split(words)]
     return "".join(parts)
 
 
 def turn_part(part: str, path: str, subject: Subject, book: set[str]) -> str:
-    """A code block, or what stands between two of them."""
+    """Turn a code block, or the text between two of them."""
     if part.startswith("```"):
         return WORDS.sub(r"```\1", part)
     return LINK.sub(lambda found: turn_link(found[1], found[2], path, subject, book), part)
 
 
 def turn_link(label: str, target: str, path: str, subject: Subject, book: set[str]) -> str:
-    """To a page of the book; what has none stays as words."""
+    """Turn a link to a page of the book; a link to anything else becomes plain words."""
     file, mark, place = target.partition("#")
     if not file or "://" in target or target.startswith("mailto:"):
         return f"[{label}]({target})"
@@ -133,17 +139,17 @@ def turn_link(label: str, target: str, path: str, subject: Subject, book: set[st
 
 
 def find_title(path: str, file: str, subject: Subject) -> str:
-    """What to call a document that is linked by its file's name."""
+    """Return the title of a document that is linked by its file's name."""
     found = posixpath.normpath(posixpath.join(posixpath.dirname(path), file))
     return split_title(subject.documents.get(found, ""), file)[0]
 
 
 def find_page(path: str, file: str, subject: Subject, book: set[str]) -> str:
-    """The page that shows a file of the repository, or a page by its own name; nothing where there is none."""
+    """Return the page that shows a file of the repository, or a page by its own name; nothing if there is none."""
     if path == "README.md":
         return "index"
     if path in subject.documents:
-        return name_of(path)
+        return name_of(path, book)
     if path in subject.paths:
         return page_of_source(path)
     bare = file.removesuffix(".html").removesuffix(".md")
@@ -162,13 +168,13 @@ def make_front(subject: Subject, book: set[str]) -> Page:
 
 
 def make_cards(subject: Subject) -> str:
-    """Figures of the model, each a way in."""
+    """Return figures of the model, each a link to its page."""
     facts = subject.facts
     handled = sum(row.status == "handled" for one in subject.coverages[:1] for row in one.rows)
     numbers = len(subject.coverages[0].rows) if subject.coverages else 0
     domain = subject.domains[0] if subject.domains else None
     cards = [
-        ("ledger", numbers, "exit reasons", f"{handled} handled in {domain.name}" if domain else ""),
+        ("coverage", numbers, "exit reasons", f"{handled} handled in {domain.name}" if domain else ""),
         ("msrs", len(facts.msrs), "MSRs", f"{sum(bool(one.guarded) for one in facts.msrs.values())} guarded"),
         (
             "cpuid",
@@ -188,7 +194,7 @@ def make_card(page: str, number: int, words: str, more: str) -> str:
 
 
 def make_figures(subject: Subject) -> str:
-    """What runs recorded."""
+    """Return the table of recorded figures."""
     figures = subject.records.figures
     if not figures:
         return ""

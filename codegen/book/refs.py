@@ -39,7 +39,7 @@ PAGES = {
 
 
 def anchor(kind: str, name: str) -> str:
-    """Where on its page something stands. What shares a page with others of the same names has its kind before it."""
+    """Return a declaration's anchor; kinds that share a page and may share names are prefixed with the kind."""
     return f"{kind}-{name}" if kind in ("vector", "port", "errno", "struct", "constant", "region", "word") else name
 
 
@@ -48,17 +48,17 @@ def target(kind: str, name: str) -> str:
 
 
 def ref(kind: str, name: str, label: str = "") -> str:
-    """A link to a declaration's entry, in code."""
+    """Return a link to a declaration's entry, in code."""
     return link(target(kind, name), code(label or name))
 
 
 def page_of_source(path: str) -> str:
-    """The page that shows a file of the spec."""
+    """Return the page that shows a file of the spec."""
     return "source-" + path.removeprefix("spec/").removesuffix(".luv").replace("/", "-")
 
 
 def place(span: Span) -> str:
-    """`file:line`, leading to that line."""
+    """Return `file:line` as a link to that line."""
     if span == NOWHERE:
         return ""
     label = f"{span.path.rpartition('/')[2]}:{span.line}"
@@ -66,7 +66,7 @@ def place(span: Span) -> str:
 
 
 def cite(sections: tuple[str, ...], subject: Subject, brief: bool = False) -> str:
-    """Sections of the manual, with their titles."""
+    """Return sections of the manual, with their titles."""
     return ", ".join(cite_one(one, subject, brief) for one in sections)
 
 
@@ -77,13 +77,13 @@ def cite_one(number: str, subject: Subject, brief: bool) -> str:
 
 
 def say_doc(doc: Doc, subject: Subject, brief: bool = False) -> str:
-    """A declaration's comment, and what it cites."""
+    """Return a declaration's comment and its citations."""
     cited = cite(doc.sections, subject, brief)
     return " ".join(part for part in (text(doc.summary), tag("span", cited, class_="cites") if cited else "") if part)
 
 
 def say_condition(condition: ir.Condition, inside: bool = False) -> str:
-    """A condition in the spec's words, each name a link."""
+    """Return a condition in the spec's words, each name a link."""
     match condition:
         case ir.Always(value):
             return "always" if value else "never"
@@ -122,7 +122,7 @@ def make_source(source: SourceFile) -> Page:
 
 
 def excerpt(subject: Subject, span: Span) -> str:
-    """The declaration that begins at a place, to the brace or semicolon that ends it, coloured."""
+    """Return the declaration that begins at a place, to the brace or semicolon that ends it, highlighted."""
     source = subject.find_source(span.path)
     if source is None:
         return ""
@@ -132,14 +132,14 @@ def excerpt(subject: Subject, span: Span) -> str:
 
 
 def find_start(source: SourceFile, at: int) -> int:
-    """The first line of the comment above."""
+    """Return the first line of the comment above a line."""
     while at and source.lines[at - 1].lstrip().startswith("///"):
         at -= 1
     return at
 
 
 def find_end(source: SourceFile, span: Span) -> int:
-    """The line where the braces that open from a place on are balanced again."""
+    """Return the line where the braces that open after a place are balanced again."""
     depth = 0
     for number in range(span.line - 1, len(source.lines)):
         line = source.lines[number][span.column - 1 if number == span.line - 1 else 0 :]
@@ -154,7 +154,7 @@ SECTION = re.compile(r"[0-9A-Z]+(?:\.\d+)*")
 
 
 def find_sections(doc: Doc, span: Span, subject: Subject) -> tuple[str, ...]:
-    """What a declaration cites, or else what the table cites that it stands in."""
+    """Return what a declaration cites, or else what its table cites."""
     source = subject.find_source(span.path)
     if doc.sections or source is None:
         return doc.sections

@@ -19,7 +19,7 @@ from codegen.model.facts import Doc, Layout, StateField, VmcsField
 
 AREAS = {
     "control": "Control fields",
-    "readonly": "Read-only fields: why the guest left",
+    "readonly": "Read-only fields: VM-exit information",
     "guest": "Guest state",
     "host": "Host state",
 }
@@ -29,8 +29,8 @@ FIELD_HEAD = ("Encoding", "Field", "Type", "Bits", "Neutral name", "Declared")
 def make_fields(subject: Subject) -> Page:
     fields = list(subject.facts.vmcs.values())
     lead = (
-        f"All {len(fields)} fields of the VMCS that the facts know. Width and area are in the encoding itself, "
-        "and the compiler holds them against the declaration."
+        f"All {len(fields)} fields of the VMCS that the facts declare. Width and area are part of the encoding, "
+        "and the compiler checks the declaration against it."
     )
     parts = [part for area, title in AREAS.items() for part in make_area(area, title, fields, subject)]
     return Page("fields", "VMCS fields", "Reference", tuple(parts), lead=lead)
@@ -63,7 +63,7 @@ def make_field_row(field: VmcsField, subject: Subject) -> tuple[str, ...]:
 
 
 def show_layout(layout: Layout, words: str) -> str:
-    """A layout behind a word: drawn, and its bits listed."""
+    """Return a layout that unfolds: drawn, and its bits listed."""
     return details(f"{len(layout.bits)} named", block(draw_layout(layout, words), "wide") + list_bits(layout))
 
 
@@ -83,8 +83,8 @@ def make_state(subject: Subject) -> Page:
     rows = [make_state_row(one, subject) for one in subject.facts.state.values()]
     head = ("Name", "Type", "Where it is", "Bits", *(f"{one.name} after INIT" for one in subject.domains), "Declared")
     lead = (
-        f"{len(rows)} pieces of a guest's state, by the names that handlers use. Where each is kept is a fact of the "
-        "backend; handlers do not see it."
+        f"{len(rows)} elements of guest state, by the names that handlers use. Where each is kept is a fact about "
+        "the processor; handlers do not depend on it."
     )
     return Page("state", "Guest state", "Reference", (table(head, rows),), lead=lead)
 
@@ -106,7 +106,7 @@ def make_state_row(state: StateField, subject: Subject) -> tuple[str, ...]:
 
 
 def list_resets(domain: Domain) -> dict[str, str]:
-    """Values after INIT by name."""
+    """Return values after INIT by name."""
     return {state.name: say(value) for state, value in domain.reset}
 
 
@@ -119,7 +119,7 @@ def make_layouts(subject: Subject) -> Page:
 
 
 def make_manual(subject: Subject) -> Page:
-    """Sections of the manual, and what rests on each."""
+    """Make the page of the manual's sections and of the declarations that cite each."""
     cited = defaultdict(list)
     for name, where, doc in list_citations(subject):
         for section in doc.sections:
@@ -138,7 +138,7 @@ def make_manual(subject: Subject) -> Page:
 
 
 def list_citations(subject: Subject) -> Iterator[tuple[str, str, Doc]]:
-    """Declarations with comments: name, where they are in the book, the comment."""
+    """Yield declarations with comments: name, link, comment."""
     facts = subject.facts
     for kind, table_ in (
         ("field", facts.vmcs),

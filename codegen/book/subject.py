@@ -19,12 +19,12 @@ from codegen.source import SourceFile
 
 
 class BadRecord(Exception):
-    """A record that is not what it should be; the text says which and why."""
+    """A record is malformed; the text says which and why."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Ticks of one turn of a loop around an exit, guest to guest; `ends`: how the exit ended."""
+    """Ticks of one iteration of a loop around an exit, guest to guest; `ends`: how the exit ended."""
 
     event: str
     what: str
@@ -42,7 +42,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class MapRange:
-    """A range of the memory map that dom0 was given."""
+    """A range of the memory map that dom0 got."""
 
     first: int
     last: int
@@ -51,7 +51,7 @@ class MapRange:
 
 @dataclass(frozen=True)
 class Records:
-    """What the book takes from runs; everything is empty where nothing is recorded. `specs`: digests of what ran."""
+    """What the book shows of runs; empty where nothing is recorded. `specs`: digests of the specs that ran."""
 
     commands: tuple[str, ...] = ()
     specs: tuple[str, ...] = ()
@@ -67,12 +67,12 @@ class Records:
 
 
 def load_records(folder: Path) -> Records:
-    """All records of a folder together."""
+    """Read all records of a folder together."""
     return read_records({path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.json"))})
 
 
 def read_records(texts: Mapping[str, str]) -> Records:
-    """Records from their texts by name."""
+    """Read records from their texts by name."""
     parts = [read_part(name, text) for name, text in texts.items()]
     return Records(
         tuple(command for one in parts for command in one.commands),
@@ -87,7 +87,7 @@ def read_records(texts: Mapping[str, str]) -> Records:
 
 
 def read_part(name: str, text: str) -> Records:
-    """One file's record."""
+    """Read the record of one file."""
     try:
         return make_part(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -133,18 +133,18 @@ class Subject:
 
     @property
     def hosts(self) -> list[Domain]:
-        """Those that no VMM runs: boots recorded their exits, and CPUID and memory are the spec's to give."""
+        """Return the domains without a VMM: exits are recorded, and CPUID and memory set by the spec, only for them."""
         return [one for one in self.domains if not one.under]
 
     def count_exits(self, exit: str, domain: str) -> str:
-        """How often the recorded boot took an exit, or nothing."""
+        """Return how often the recorded boot took an exit, or nothing."""
         known = any(one.name == domain for one in self.hosts)
         counted = self.records.exits.get(exit, 0) if known else 0
         return f"{counted:,}" if counted else ""
 
     @property
     def outdated(self) -> bool:
-        """Whether what was recorded ran with another spec."""
+        """Return true if a record was made with another spec."""
         return any(one != self.digest for one in self.records.specs)
 
     @cached_property
@@ -155,7 +155,7 @@ class Subject:
         return next((one for one in self.sources if one.path == path), None)
 
     def find_function(self, file: str, name: str) -> str:
-        """A C function of a generated file, its comment included; nothing where there is none."""
+        """Return a C function of a generated file with its comment; nothing if there is none."""
         pattern = rf"(?:^/\*[^\n]*\*/\n)?^static [^\n]*\b{re.escape(name)}\([^;\n]*\)\n\{{\n.*?^\}}\n"
         found = re.search(pattern, self.generated.get(file, ""), re.MULTILINE | re.DOTALL)
         return found[0] if found else ""

@@ -33,7 +33,7 @@ def rect(x: float, y: float, width: float, height: float, kind: str, title: str 
 
 
 def label(x: float, y: float, words: str, kind: str = "", anchor: str | None = None, turned: bool = False) -> str:
-    """Words at a point; `turned`: reading upwards."""
+    """Return words at a point; `turned`: reading upwards."""
     turn = f"rotate(-90 {number(x)} {number(y)})" if turned else None
     return tag("text", escape(words), x=number(x), y=number(y), class_=kind or None, text_anchor=anchor, transform=turn)
 
@@ -43,13 +43,13 @@ def line(x: float, y: float, x2: float, y2: float, kind: str) -> str:
 
 
 def path(points: list[tuple[float, float]], kind: str, arrow: bool = False) -> str:
-    """A line through points, with an arrow's head at its end."""
+    """Return a line through points, with an arrow's head at its end if `arrow`."""
     steps = "M" + " L".join(f"{number(x)} {number(y)}" for x, y in points)
     return tag("path", d=steps, class_=kind) + (head(points[-2], points[-1]) if arrow else "")
 
 
 def head(start: tuple[float, float], end: tuple[float, float]) -> str:
-    """An arrow's head at the end of a line."""
+    """Return an arrow's head at the end of a line."""
     angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))
     turn = f"translate({number(end[0])} {number(end[1])}) rotate({number(angle)})"
     return tag("path", d="M0 0 L-8 -4 L-8 4 z", class_="head", transform=turn)
@@ -60,7 +60,7 @@ def linked(target: str, drawing: str) -> str:
 
 
 def picture(width: float, height: float, drawing: str, words: str, kind: str = "") -> str:
-    """A whole picture; `words` say what it shows. It shrinks with the page, but never grows beyond its size."""
+    """Return a whole picture; `words` describe it. It shrinks with the page, but never exceeds its size."""
     size = {"width": number(width), "height": number(height)}
     view = f"0 0 {size['width']} {size['height']}"
     drawn = tag(
@@ -102,7 +102,7 @@ def draw_layout(layout: Layout, words: str) -> str:
 
 
 def draw_bits(parts: Iterable[Part], words: str) -> str:
-    """A picture of as many rows as the highest bit asks for."""
+    """Draw a register in as many rows as its highest bit needs."""
     given = list(parts)
     rows = max((one.high for one in given), default=0) // ROW
     drawing, y = "", 0.0
@@ -114,7 +114,7 @@ def draw_bits(parts: Iterable[Part], words: str) -> str:
 
 
 def cut_parts(parts: list[Part], row: int) -> list[Part]:
-    """What of the parts lies in a row."""
+    """Return the parts of a row."""
     first, last = row * ROW, row * ROW + ROW - 1
     return [
         Part(max(one.low, first), min(one.high, last), one.name, one.kind, one.title, one.target)

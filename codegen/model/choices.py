@@ -137,7 +137,8 @@ class Switched:
     @property
     def means(self) -> str:
         """By what it is switched, in words."""
-        return {"fields": "VMCS fields", "list": "the MSR lists", "swap": "hand, at each way in and out"}[self.how]
+        how = {"fields": "VMCS fields", "list": "the MSR areas", "swap": "the runtime at each VM entry and exit"}
+        return how[self.how]
 
 
 @dataclass(frozen=True)

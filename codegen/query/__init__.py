@@ -1,1 +1,1 @@
-"""Questions to the model: the ledger of exits, explanations, differences between specs, and what runs recorded."""
+"""Answer questions about a spec: its exit coverage, single facts, differences between specs, and records of runs."""

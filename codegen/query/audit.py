@@ -19,16 +19,16 @@ from codegen.query.words import say_list, say_place
 
 WIDTH = 118
 LEGEND = """\
-  handled     it can happen: event, where it is handled, how that can end
-  impossible  facts and choices exclude it on every processor, or the manual reserves the number
-  refused     only a processor that forces a control on could leave so, and the domain is not started there
-  hole        it can happen and nothing says what then, or the facts do not know the number
+  handled     the exit can occur: its event, the place and name of the handler, and every outcome of the handler
+  impossible  facts and choices exclude it on every processor, or the SDM reserves the number
+  refused     it can occur only on a processor that requires a control to be 1; no domain runs on such a processor
+  hole        it can occur and nothing handles it, or the facts have no exit with this number
 """
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What the text is made of."""
+    """What the audit reports."""
 
     edition: str
     coverages: tuple[Coverage, ...]
@@ -38,7 +38,7 @@ class Audit:
 
 
 def write_audit(audit: Audit) -> str:
-    """All domains, one after the other, and what runs add."""
+    """Return all domains, one after the other, and what runs add."""
     domains = [write_domain(coverage, audit) for coverage in audit.coverages]
     parts = [write_errors(audit), *domains, LEGEND, write_runs(audit)]
     return "\n".join(part for part in parts if part).rstrip()
@@ -48,11 +48,11 @@ def write_errors(audit: Audit) -> str:
     if not audit.errors:
         return ""
     count = f"{audit.errors} error{'s' if audit.errors != 1 else ''}"
-    return f"The spec has {count}: this is the ledger of the part that resolves. `!` marks what has errors itself.\n"
+    return f"The spec has {count}: this covers the part that resolves. `!` marks handlers that contain errors.\n"
 
 
 def write_domain(coverage: Coverage, audit: Audit) -> str:
-    """The sum in one line, and a line or more for each number."""
+    """Return the sum in one line, and a line or more for each exit reason."""
     counts = ", ".join(f"{coverage.count(status)} {status}" for status in ("handled", "impossible", "refused"))
     holes = f"{len(coverage.holes)} hole{'s' if len(coverage.holes) != 1 else ''}"
     edition = f" (SDM, edition {audit.edition})" if audit.edition else ""
@@ -62,7 +62,7 @@ def write_domain(coverage: Coverage, audit: Audit) -> str:
 
 
 def write_row(row: Row, domain: str, records: Sequence[Record]) -> list[str]:
-    """The number, and beside it what it comes to."""
+    """Return an exit reason, and beside it how it is handled or why it cannot occur."""
     taken = say_taken(row.number, domain, records) if records else ""
     head = f"{row.number:>3} {row.name or '-':<24} {row.status:<10} {taken}"
     what = write_answers(row) if row.answers else [say_reasons(row.reasons)]
@@ -70,7 +70,7 @@ def write_row(row: Row, domain: str, records: Sequence[Record]) -> list[str]:
 
 
 def write_beside(head: str, texts: Iterable[str]) -> list[str]:
-    """Texts in a column behind `head`, wrapped."""
+    """Return texts in a column beside `head`, wrapped."""
     room = WIDTH - len(head)
     lines = [line for text in texts for line in textwrap.wrap(text, room, subsequent_indent="  ") or [""]]
     margin = " " * len(head)
@@ -78,7 +78,7 @@ def write_beside(head: str, texts: Iterable[str]) -> list[str]:
 
 
 def write_answers(row: Row) -> list[str]:
-    """One text for each answer: events that one handler takes stand together."""
+    """Return one text for each event."""
     return [
         f"{'! ' if one.broken else ''}{one.event}: {say_place(one.span)} {one.by}: {say_list(one.outcomes)}"
         if one.handled
@@ -88,12 +88,12 @@ def write_answers(row: Row) -> list[str]:
 
 
 def say_reasons(reasons: Iterable[Reason]) -> str:
-    """The chain, each choice with its place; what is a fact or was left unsaid has no place worth the room."""
+    """Return the chain, each choice with its place; a fact or an absent choice is not placed, to save room."""
     return "; ".join(f"{one.text} ({say_place(one.span)})" if one.is_choice else one.text for one in reasons)
 
 
 def say_taken(number: int, domain: str, records: Sequence[Record]) -> str:
-    """How often the runs took an exit, by all of them; `.` for never."""
+    """Return how often all runs together took an exit; `.` for never."""
     total = sum(record.exit_total(domain, number) for record in records)
     return f"{total or '.':>9} "
 
@@ -102,7 +102,7 @@ def say_taken(number: int, domain: str, records: Sequence[Record]) -> str:
 
 
 def write_runs(audit: Audit) -> str:
-    """Which runs there were, how often each took each exit and arm, and the arms that none took."""
+    """Return the runs, how often each took each exit and branch, and the branches that none took."""
     if not audit.records:
         return ""
     runs = [f"  [{index}] {record.by} ({record.path})" for index, record in enumerate(audit.records, 1)]
@@ -112,7 +112,7 @@ def write_runs(audit: Audit) -> str:
 
 
 def write_shares(coverage: Coverage, records: Sequence[Record]) -> list[str]:
-    """A line for each exit that was taken: the sum, and each run's part of it by CPU."""
+    """Return a line for each exit that was taken: the sum, and each run's part of it by CPU."""
     lines = []
     for row in coverage.rows:
         counts_of = [record.exits.get(coverage.domain, {}).get(row.number, ()) for record in records]
@@ -125,23 +125,23 @@ def write_shares(coverage: Coverage, records: Sequence[Record]) -> list[str]:
 
 
 def write_branches(audit: Audit) -> list[str]:
-    """How often each arm was taken, then those that never were."""
+    """Return how often each branch was taken, then those that never were."""
     counting = [record for record in audit.records if record.branches is not None]
     if not counting:
-        return ["Arms: none of these runs counted them; `build.py run --instrument --record FILE` does."]
+        return ["Branches: none of these runs counted them; `build.py run --instrument --record FILE` does."]
     taken = [(branch, count_taken(branch, audit.records)) for branch in audit.branches]
     never = [branch for branch, counts in taken if not counts]
-    lines = [f"Arms: {len(audit.branches)}, {len(audit.branches) - len(never)} taken, {len(never)} never."]
+    lines = [f"Branches: {len(audit.branches)}, {len(audit.branches) - len(never)} taken, {len(never)} never."]
     for branch, counts in taken:
         if counts:
             parts = ", ".join(f"[{index}] {count}" for index, count in counts.items())
             text = f"{branch.key} ({say_place(branch.span)}): {parts}"
             lines += write_beside(f"  {sum(counts.values()):>9}  ", [text])
-    return [*lines, "", "Never taken:", *(f"  {branch.key} ({say_place(branch.span)})" for branch in never)]
+    return [*lines, "", "Branches never taken:", *(f"  {branch.key} ({say_place(branch.span)})" for branch in never)]
 
 
 def count_taken(branch: Branch, records: Sequence[Record]) -> dict[int, int]:
-    """Runs that took the arm, by their place in the list, and how often."""
+    """Return the runs that took the branch, by their place in the list, and how often."""
     counts = {index: (record.branches or {}).get(branch.key, 0) for index, record in enumerate(records, 1)}
     return {index: count for index, count in counts.items() if count}
 
@@ -149,19 +149,19 @@ def count_taken(branch: Branch, records: Sequence[Record]) -> dict[int, int]:
 # ---- data: docs/audit.md describes the schema
 
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def describe_audit(audit: Audit, digest: str) -> dict[str, Any]:
-    """Everything that the text shows."""
+    """Return everything that the text shows."""
     return {
         "schema": SCHEMA,
         "spec": digest,
         "edition": audit.edition,
         "errors": audit.errors,
-        "runs": [{"by": one.by, "path": one.path, "arms": one.branches is not None} for one in audit.records],
+        "runs": [{"by": one.by, "path": one.path, "branches": one.branches is not None} for one in audit.records],
         "domains": [describe_coverage(one, audit.records) for one in audit.coverages],
-        "arms": [describe_branch(branch, audit.records) for branch in audit.branches],
+        "branches": [describe_branch(branch, audit.records) for branch in audit.branches],
     }
 
 
@@ -210,7 +210,7 @@ def describe_branch(branch: Branch, records: Sequence[Record]) -> dict[str, Any]
 
 
 def make_audit(reading: Reading, runs: Sequence[Path] = ()) -> Audit:
-    """The coverages of a spec, and what runs of it recorded."""
+    """Read the exit coverage and the branches of a spec, and the records of its runs."""
     branches = list_branches(reading.model)
     records = read_records(runs, reading.digest, branches)
     errors = len(reading.error.diagnostics) if reading.error else 0

@@ -1,4 +1,8 @@
-"""BRANCHES"""
+"""Branches: every path through the bodies of a domain, named, and the model in which each counts itself.
+
+A branch is an event of an exit, a handler or a hypercall, either side of an `if`, or a rule of a table that an access
+can reach. The instrumented build is the ordinary model with calls of the extern `branch_taken` added.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,13 @@ from codegen.model.types import U32
 from codegen.query.words import say_action
 from codegen.source import NOWHERE, Span
 
-COUNTER = Extern("arm_taken", (("arm", U32),), None, True, 0, Doc(), NOWHERE)
-CALL_COUNTER = "arm_count"  # the hypercall that reads the counters; it is no arm of the spec
+COUNTER = Extern("branch_taken", (("branch", U32),), None, True, 0, Doc(), NOWHERE)
+CALL_COUNTER = "branch_count"  # the hypercall that reads the counters; it is no branch of the spec
 
 
 @dataclass(frozen=True)
 class Branch:
-    """`key` is the same as long as the spec is; `span` is where a person looks."""
+    """`key` names it, the same for the same spec; `span` is its place."""
 
     domain: str
     key: str
@@ -28,19 +32,19 @@ class Branch:
 
 @dataclass
 class BranchCounter:
-    """Gives every arm its number, in the order of the spec, and puts the counting in front of it."""
+    """Gives every branch its number, in the order of the spec, and puts a counting call before it."""
 
     domain: str = ""
-    arms: list[Branch] = field(default_factory=list)
+    branches: list[Branch] = field(default_factory=list)
 
     def take(self, key: str, span: Span) -> tuple[ir.Statement, ...]:
-        """A new arm's counting statement."""
-        number = len(self.arms)
-        self.arms.append(Branch(self.domain, f"{self.domain} {key}", span))
+        """Return the counting statement of a new branch."""
+        number = len(self.branches)
+        self.branches.append(Branch(self.domain, f"{self.domain} {key}", span))
         return (ir.Evaluate(ir.ExternCall(COUNTER, (ir.Constant(number, U32),), U32)),)
 
     def count_body(self, body: Body, key: str, span: Span) -> Body:
-        """The body and both sides of each `if` in it."""
+        """Count a body and both sides of each `if` in it."""
         first = self.take(key, span)
         return replace(body, statements=(*first, *self.count_block(body.statements, key)))
 
@@ -48,31 +52,31 @@ class BranchCounter:
         return tuple(self.count_if(one, key) if isinstance(one, ir.Branch) else one for one in statements)
 
     def count_if(self, branch: ir.Branch, key: str) -> ir.Branch:
-        """`then`, and `else` also where nothing is written."""
+        """Count `then`, and `else` even if it is not written."""
         place = f"{key}: if at {branch.span.line}:{branch.span.column}"
         then = (*self.take(f"{place}, then", branch.span), *self.count_block(branch.then, key))
         otherwise = (*self.take(f"{place}, else", branch.span), *self.count_block(branch.otherwise, key))
         return replace(branch, then=then, otherwise=otherwise)
 
     def count_action(self, action: Action, key: str) -> Action:
-        """A table's rule."""
+        """Count a table's rule."""
         if action.body is not None:
             return replace(action, body=self.count_body(action.body, key, action.span))
         return replace(action, before=self.take(key, action.span))
 
 
 def list_branches(model: Model) -> tuple[Branch, ...]:
-    """The arms of a model, in the order of their numbers."""
+    """Return the branches of a model, in the order of their numbers."""
     return instrument(model)[1]
 
 
 def instrument(model: Model) -> tuple[Model, tuple[Branch, ...]]:
-    """The model in which every arm counts itself, and the arms."""
+    """Return the model in which every branch counts itself, and the branches."""
     counter = BranchCounter()
     domains = {name: count_domain(domain, model, counter) for name, domain in model.domains.items()}
     counter.domain = "hypercall"
     calls = {name: count_hypercall(call, counter) for name, call in model.hypercalls.items()}
-    return replace(model, domains=domains, hypercalls=calls), tuple(counter.arms)
+    return replace(model, domains=domains, hypercalls=calls), tuple(counter.branches)
 
 
 def count_hypercall(call: Hypercall, counter: BranchCounter) -> Hypercall:
@@ -82,7 +86,7 @@ def count_hypercall(call: Hypercall, counter: BranchCounter) -> Hypercall:
 
 
 def count_domain(domain: Domain, model: Model, counter: BranchCounter) -> Domain:
-    """Events by exit, handlers, and the tables' rules."""
+    """Count events by exit, handlers, and the rules of tables."""
     counter.domain = domain.name
     exits = [one for one in model.facts.exits.values() if evaluate(one.condition, domain).can_hold]
     before = {key: taken for exit in exits for key, taken in count_events(exit, counter)}
@@ -98,7 +102,7 @@ def count_domain(domain: Domain, model: Model, counter: BranchCounter) -> Domain
 
 
 def count_events(exit: Exit, counter: BranchCounter) -> list[tuple[tuple[str, int], tuple[ir.Statement, ...]]]:
-    """An exit's events: one, or those that its conditions tell apart."""
+    """Count an exit's events: one, or those that its conditions distinguish."""
     return [
         ((exit.name, index), counter.take(f"exit {exit.name}: event {arm.event}", exit.span))
         for index, arm in enumerate(exit.arms)
@@ -108,7 +112,7 @@ def count_events(exit: Exit, counter: BranchCounter) -> list[tuple[tuple[str, in
 def count_msrs(
     rules: tuple[MsrRule, ...], default: Action, direction: str, counter: BranchCounter
 ) -> tuple[tuple[MsrRule, ...], Action]:
-    """Rules of one action are one arm, as they are one `case`; what is passed never arrives."""
+    """Count rules of one action as one branch, as they are one `case`; a passed MSR causes no VM exit."""
     counted: dict[int, Action] = {}
     for rule in rules:
         if id(rule.action) not in counted and rule.action.kind != "pass":
@@ -119,18 +123,18 @@ def count_msrs(
 
 
 def say_kind(action: Action) -> str:
-    """What a rule does, where it is not a body."""
+    """Return what a rule does, if it is not a body."""
     return "" if action.body is not None else f": {say_action(action)}"
 
 
 def say_rules(rules: tuple[MsrRule, ...], action: Action) -> str:
-    """The first MSR that an action is for, and how many ranges there are besides."""
+    """Return the first MSR that an action is for, and how many ranges it is for besides."""
     names = [rule.name for rule in rules if rule.action is action]
     return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def count_port(rule: IoRule, counter: BranchCounter) -> IoRule:
-    """Both directions of a port that is trapped in one arrive."""
+    """Count both directions of a port: one bit of the bitmap traps both."""
     if rule.read.kind == rule.write.kind == "pass":
         return rule
     read = counter.count_action(rule.read, f"io read {rule.port.name}{say_kind(rule.read)}")

@@ -18,12 +18,12 @@ from codegen.query.reading import BadArgument, Reading, read_folder, read_given
 
 
 def read_tree(root: Path) -> Reading:
-    """The spec of a tree, as far as it resolves."""
+    """Read the spec of a tree, as far as it resolves."""
     return read_folder(root / "spec", root / "build" / "syntax")
 
 
 def run_audit(root: Path, runs: Sequence[Path] = (), as_json: bool = False) -> Done:
-    """Status 1 on a hole, on an error of the spec, and on a record that is not of this spec."""
+    """Audit; status 1 on a hole, on an error of the spec, and on a record that is not of this spec."""
     reading = read_tree(root)
     try:
         audit = make_audit(reading, runs)
@@ -33,14 +33,14 @@ def run_audit(root: Path, runs: Sequence[Path] = (), as_json: bool = False) -> D
     holes = [(one.domain, row) for one in audit.coverages for row in one.holes]
     complaints = [f"error[hole]: {domain}: exit {row.number} {row.name}".rstrip() for domain, row in holes]
     if not audit.coverages:
-        complaints.append("error[hole]: no domain resolves, so nothing says what its exits come to")
+        complaints.append("error[hole]: no domain resolves, so there is no exit coverage")
     if reading.error:
         complaints.append(render_all(reading.error).rstrip())
     return Done(1 if complaints else 0, data, "\n".join(complaints))
 
 
 def run_explain(root: Path, words: Sequence[str]) -> Done:
-    """Status 2 on a question that means nothing; 1 where the spec has errors and the answer may lack parts."""
+    """Explain; status 2 on a question without meaning, 1 if the spec has errors and the answer may be incomplete."""
     reading = read_tree(root)
     try:
         text = explain(words, Context(reading, root))
@@ -50,7 +50,7 @@ def run_explain(root: Path, words: Sequence[str]) -> Done:
 
 
 def run_diff(root: Path, old: str, new: str, fail_on_gain: bool = False, as_json: bool = False) -> Done:
-    """Status 2 on what is no spec, 1 on a spec with errors, and where asked on a gain."""
+    """Compare; status 2 if there is no such spec, 1 on a spec with errors, and on a gain if `fail_on_gain`."""
     try:
         readings = [read_given(one, root, root / "build" / "syntax") for one in (old, new)]
     except BadArgument as fault:

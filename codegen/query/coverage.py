@@ -31,28 +31,29 @@ class Reason:
 
     @property
     def is_choice(self) -> bool:
-        """Facts live in folders of that name; a reason without a place is neither."""
+        """Return true for a choice: facts are in folders of that name, and a reason without a place is neither."""
         return bool(self.span.path) and "/facts/" not in self.span.path
 
 
 def find_reasons(exit: Exit, domain: Domain, model: Model) -> tuple[Reason, ...]:
-    """What decides, and the wish behind it."""
+    """Return the conditions that decide, then the clauses of the domain that name the event."""
     holds = evaluate(exit.condition, domain).can_hold
     if isinstance(exit.condition, ir.Always):
-        text = "no control prevents it" if holds else exit.doc.summary or "never on this backend"
+        never = exit.doc.summary or "the facts declare that it never occurs"
+        text = "unconditional: no control prevents it" if holds else never
         return (Reason(text, exit.span), *find_clauses(exit, domain))
     return (*dict.fromkeys(say_atoms(exit.condition, holds, domain, model)), *find_clauses(exit, domain))
 
 
 def find_clauses(exit: Exit, domain: Domain) -> Iterator[Reason]:
-    """`native` and `trap` clauses that name an event of the exit."""
+    """Yield the `native` and `trap` clauses that name an event of the exit."""
     events = {arm.event for arm in exit.arms}
     for words, names in (("native", domain.native), ("trapped", domain.trapped)):
         yield from (Reason(f"`{name.text}` is {words}", name.span) for name in names if name.text in events)
 
 
 def say_atoms(condition: ir.Condition, holds: bool, domain: Domain, model: Model) -> Iterator[Reason]:
-    """The parts of a condition that make it possible, or impossible."""
+    """Yield the parts of a condition that make it possible, or impossible."""
     match condition:
         case ir.AndCondition(operands) | ir.OrCondition(operands):
             for one in operands:
@@ -67,7 +68,7 @@ def say_atoms(condition: ir.Condition, holds: bool, domain: Domain, model: Model
 
 
 def say_control(control: str, domain: Domain, model: Model) -> Reason:
-    """A control's setting; what nothing mentions is off."""
+    """Return a control's setting; one that the domain does not mention is off."""
     setting = domain.settings.get(control)
     if setting:
         return Reason(f"{control} is {setting.value}", setting.span)
@@ -75,13 +76,13 @@ def say_control(control: str, domain: Domain, model: Model) -> Reason:
 
 
 def find_table(condition: ir.Condition, domain: Domain) -> Span:
-    """Where the domain says what a table atom asks."""
+    """Return where the domain declares the table that an atom refers to."""
     table = condition.table.split(".")[0] if isinstance(condition, ir.TableAtom) else "msr"
     return {"io": domain.io.span, "msr": domain.msr.span}.get(table, domain.span)
 
 
 def rests_on_refusal(condition: ir.Condition, domain: Domain, model: Model) -> bool:
-    """Whether a condition that does not hold could hold on a processor where the domain is not started."""
+    """Return true if a condition that cannot hold could hold on a processor on which no domain runs."""
     match condition:
         case ir.ControlAtom(control):
             return can_be_forced(control, model) and setting_of(domain, control) == "off"
@@ -98,7 +99,7 @@ def rests_on_refusal(condition: ir.Condition, domain: Domain, model: Model) -> b
 
 
 def can_be_forced(control: str, model: Model) -> bool:
-    """Words with a TRUE capability MSR have an allowed-0 half: a processor may insist on a bit. SDM: A.3 to A.5"""
+    """Return true for words with a TRUE capability MSR: its allowed-0 half may require a bit. SDM: A.3 to A.5"""
     word = model.facts.words[model.facts.controls[control].word]
     return word.true_msr is not None
 
@@ -111,7 +112,7 @@ STATUSES = ("handled", "impossible", "refused", "hole")
 
 @dataclass(frozen=True)
 class Answer:
-    """What answers an event: a handler or a table, where, and how it can end; `handled` is false in a hole."""
+    """What handles an event: a handler or a table, its place, its outcomes; `handled` is false in a hole."""
 
     event: str
     by: str
@@ -123,7 +124,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Row:
-    """One exit reason; `broken`: what answers it has errors of its own."""
+    """One exit reason; `broken`: the declaration that handles it has errors."""
 
     number: int
     name: str
@@ -155,14 +156,14 @@ class Coverage:
 
 
 def make_coverages(reading: Reading) -> tuple[Coverage, ...]:
-    """A ledger for each domain of a spec; what has errors is marked."""
+    """Return the exit coverage of each domain of a spec, with erroneous handlers marked."""
     model = reading.model
     coverages = [make_coverage(model, domain) for domain in model.domains.values()]
     return tuple(mark_broken(one, reading, model.domains[one.domain]) for one in coverages)
 
 
 def make_coverage(model: Model, domain: Domain) -> Coverage:
-    """A row for each number from 0 to the edition's highest."""
+    """Return a row for each number from 0 to the edition's highest."""
     exits = {one.number: one for one in model.facts.exits.values()}
     last = max([*exits, *model.facts.reserved_exits], default=-1)
     rows = [make_row(number, exits.get(number), model, domain) for number in range(last + 1)]
@@ -170,17 +171,18 @@ def make_coverage(model: Model, domain: Domain) -> Coverage:
 
 
 def make_row(number: int, exit: Exit | None, model: Model, domain: Domain) -> Row:
-    """A number with an exit, one that is reserved, or one that the facts forgot."""
+    """Return the row of an exit, of a reserved number, or of one that the facts lack."""
     if exit is not None:
         return make_exit_row(exit, model, domain)
     span = model.facts.reserved_exits.get(number)
     if span is not None:
-        return Row(number, "", "impossible", "never", (Reason("the edition reserves this number", span),), (), (), span)
-    return Row(number, "", "hole", "", (Reason("the facts do not know this number"),), (), (), NOWHERE)
+        reason = Reason("this edition of the SDM reserves the number", span)
+        return Row(number, "", "impossible", "never", (reason,), (), (), span)
+    return Row(number, "", "hole", "", (Reason("the facts have no exit with this number"),), (), (), NOWHERE)
 
 
 def make_exit_row(exit: Exit, model: Model, domain: Domain) -> Row:
-    """What the exit becomes, or why it cannot be."""
+    """Return how an exit is handled, or why it cannot occur."""
     possible = evaluate(exit.condition, domain).can_hold
     answers = tuple(make_answer(arm.event, domain) for arm in exit.arms) if possible else ()
     if possible:
@@ -193,7 +195,7 @@ def make_exit_row(exit: Exit, model: Model, domain: Domain) -> Row:
 
 
 def make_answer(event: str, domain: Domain) -> Answer:
-    """An event's handler, the table that answers it, or nothing."""
+    """Return an event's handler, the table that handles it, or nothing."""
     handler = domain.handlers.get(event)
     if handler is not None:
         return Answer(event, f"on {event}", handler.span, outcomes_of(handler.body.statements))
@@ -207,7 +209,7 @@ def make_answer(event: str, domain: Domain) -> Answer:
 
 
 def table_actions(event: str, domain: Domain) -> list[Action]:
-    """What a table may do with an access that left the guest, each action once, the default last."""
+    """Return what a table may do with an access that caused a VM exit, each action once, the default last."""
     if event == "io":
         actions = [action for rule in domain.io.rules for action in (rule.read, rule.write)]
         actions += [domain.io.default_read, domain.io.default_write]
@@ -221,13 +223,16 @@ def table_actions(event: str, domain: Domain) -> list[Action]:
 
 
 def table_outcomes(event: str, domain: Domain) -> tuple[str, ...]:
-    """How an access can end; a string instruction on a trapped port stops a kernel, and is #GP in ring 3."""
+    """Return how an access can end.
+
+    A string instruction on a trapped port stops dom0 if its kernel executes it, and gets #GP in ring 3.
+    """
     words = [word for action in table_actions(event, domain) for word in outcomes_of_action(action)]
     return tuple(dict.fromkeys([*words, *(["stop"] if event == "io" and not domain.under else [])]))
 
 
 def mark_broken(coverage: Coverage, reading: Reading, domain: Domain) -> Coverage:
-    """Mark answers in whose lines the compiler found errors."""
+    """Mark handlers in whose lines the compiler found errors."""
     if reading.error is None:
         return coverage
     places = [one.span for one in domain.handlers.values()]
@@ -241,6 +246,6 @@ def mark_answers(answers: Iterable[Answer], broken: set[Span | None]) -> tuple[A
 
 
 def find_owner(place: Span, declarations: list[Span]) -> Span | None:
-    """The last declaration that begins in the same file at or before a place."""
+    """Return the last declaration that begins in the same file at or before a place."""
     before = [one for one in declarations if one.path == place.path and one.line <= place.line]
     return max(before, default=None)

@@ -23,12 +23,12 @@ from codegen.query.words import outcomes_of, say_list, say_place
 # ---- exits that appear or disappear, and how those that stay end
 
 
-CONTINUING = {"advance", "resume", "native"}  # the guest goes on as if nothing had been
+CONTINUING = {"advance", "resume", "native"}  # the guest continues
 TABLES = ("msr_read", "msr_write", "io")  # their rules are compared number by number
 
 
 def compare_exits(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
-    """Every number of both editions, then bodies that differ and end alike."""
+    """Compare every number of both editions, then bodies that differ but end alike."""
     was, now = ({row.number: row for row in make_coverage(*one).rows} for one in ((old, before), (new, after)))
     for number in sorted(was.keys() & now.keys()):
         yield from compare_exit(was[number], now[number], after.name)
@@ -36,12 +36,12 @@ def compare_exits(old: Model, new: Model, before: Domain, after: Domain) -> Iter
         bodies = [domain.handlers[event].body.statements for domain in (before, after)]
         same_ends = set(outcomes_of(bodies[0])) == set(outcomes_of(bodies[1]))
         if same_ends and statements(bodies[0]) != statements(bodies[1]):
-            text = f"on {event}: another body; it still ends in {say_list(outcomes_of(bodies[1]))}"
+            text = f"on {event}: different body, same outcomes: {say_list(outcomes_of(bodies[1]))}"
             yield Change(CHANGE, "exit", after.name, text)
 
 
 def compare_exit(was: Row, now: Row, domain: str) -> Iterator[Change]:
-    """One reason: native, trapped, or trapped with other ends."""
+    """Compare one exit reason: native, trapped, or trapped with other outcomes."""
     name = now.name or was.name
     if not was.answers and now.answers:
         yield Change(LOSS, "exit", domain, f"exit {name}: native -> trapped, {say_answers(now)}")
@@ -52,7 +52,7 @@ def compare_exit(was: Row, now: Row, domain: str) -> Iterator[Change]:
 
 
 def say_answers(row: Row) -> str:
-    """Who handles it and how that ends."""
+    """Return what handles an exit and its outcomes."""
     parts = [
         f"handled by {one.by} at {say_place(one.span)} ({say_list(one.outcomes)})" if one.handled else "unhandled"
         for one in dict.fromkeys(row.answers)
@@ -61,12 +61,12 @@ def say_answers(row: Row) -> str:
 
 
 def compare_ends(was: Row, now: Row, domain: str) -> Iterator[Change]:
-    """Ways to end that came or went."""
+    """Compare the outcomes of an exit."""
     ends = [[word for one in row.answers if one.event not in TABLES for word in one.outcomes] for row in (was, now)]
     came, went = set(ends[1]) - set(ends[0]), set(ends[0]) - set(ends[1])
     if came or went:
         kind = GAIN if came & CONTINUING else LOSS if went & CONTINUING else CHANGE
-        text = f"exit {now.name} ended in {say_list(ends[0]) or 'nothing'}, now in {say_list(ends[1]) or 'nothing'}"
+        text = f"exit {now.name}: outcomes {say_list(ends[0]) or 'none'} -> {say_list(ends[1]) or 'none'}"
         yield Change(kind, "exit", domain, text)
 
 
@@ -77,7 +77,7 @@ ISOLATING = {"secondary.enable_ept", "primary.use_io_bitmaps", "primary.activate
 
 
 def compare_controls(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
-    """What a control is set to. Where its direction is not known to be a loss, it counts as a gain."""
+    """Compare the settings of controls. A change that is not known to be a loss counts as a gain."""
     for control in sorted(set(before.settings) | set(after.settings)):
         was, now = setting_of(before, control), setting_of(after, control)
         if was != now:
@@ -85,7 +85,7 @@ def compare_controls(old: Model, new: Model, before: Domain, after: Domain) -> I
 
 
 def rank_control(control: str, was: str, now: str) -> str:
-    """Exits that are switched on take something away; anything else that is switched on gives something."""
+    """Rank a control: one that causes VM exits restrains when it is on; any other gives something."""
     word, name = control.split(".")
     if word in ("exit", "entry"):
         return CHANGE
@@ -96,7 +96,7 @@ def rank_control(control: str, was: str, now: str) -> str:
 
 
 def compare_owned(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
-    """Bits of CR0 and CR4 that are the hypervisor's."""
+    """Compare the bits of CR0 and CR4 that the hypervisor owns."""
     for register in sorted(before.owned):
         was, now = before.owned[register], after.owned[register]
         layout = new.facts.layouts.get(register)
@@ -111,23 +111,23 @@ def compare_owned(old: Model, new: Model, before: Domain, after: Domain) -> Iter
 
 
 def compare_exceptions(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
-    """Vectors that leave the guest."""
+    """Compare the vectors that cause VM exits."""
     was, now = ({one.number: one.name for one in domain.exceptions.trapped} for domain in (before, after))
     for number in sorted(was.keys() ^ now.keys()):
         text = f"exception {(was | now)[number]}: " + ("native -> trapped" if number in now else "trapped -> native")
         yield Change(LOSS if number in now else GAIN, "exception", after.name, text)
     if before.exceptions.switched != after.exceptions.switched:
-        how = "may now be trapped at times" if after.exceptions.switched else "are no longer trapped at times"
-        yield Change(CHANGE, "exception", after.name, f"exceptions {how}")
+        how = "may now trap" if after.exceptions.switched else "no longer traps"
+        yield Change(CHANGE, "exception", after.name, f"the runtime {how} exceptions temporarily")
 
 
 def compare_switched(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
-    """An MSR that is no longer switched is shared with root mode."""
+    """Compare switched MSRs; one that is not switched is shared with root mode."""
     was, now = ({one.msr.name: one for one in domain.switched} for domain in (before, after))
     for name in sorted(was.keys() - now.keys()):
         yield Change(GAIN, "switch", after.name, f"shares {name} with root mode: it is no longer switched")
     for name in sorted(now.keys() - was.keys()):
-        yield Change(CHANGE, "switch", after.name, f"has {name} of its own: it is switched now")
+        yield Change(CHANGE, "switch", after.name, f"now has its own {name}: it is switched")
     for name in sorted(name for name in was.keys() & now.keys() if was[name].how != now[name].how):
         yield Change(CHANGE, "switch", after.name, f"{name} is now switched by {now[name].means}")
 
@@ -136,7 +136,7 @@ def compare_switched(old: Model, new: Model, before: Domain, after: Domain) -> I
 
 
 def compare_hypercalls(old: Model, new: Model) -> Iterator[Change]:
-    """By number: that is what callers know them by."""
+    """Compare by number: callers know hypercalls by number."""
     was, now = ({one.number: one for one in model.hypercalls.values()} for model in (old, new))
     for number in sorted(was.keys() | now.keys()):
         if number not in was:
@@ -148,7 +148,7 @@ def compare_hypercalls(old: Model, new: Model) -> Iterator[Change]:
 
 
 def compare_call(was: Hypercall, now: Hypercall) -> Iterator[Change]:
-    """Its callers, its signature, its errors, its body."""
+    """Compare a hypercall's callers, signature, errors and body."""
     if set(was.callers) != set(now.callers):
         kind = GAIN if set(now.callers) - set(was.callers) else LOSS
         callers = [", ".join(one.callers) for one in (was, now)]
@@ -162,7 +162,7 @@ def compare_call(was: Hypercall, now: Hypercall) -> Iterator[Change]:
     if signatures[0] != signatures[1]:
         yield Change(CHANGE, "hypercall", "", f"hypercall {signatures[0]} is now {signatures[1]}")
     elif statements(was.body.statements) != statements(now.body.statements):
-        yield Change(CHANGE, "hypercall", "", f"hypercall {now.number} {now.name}: another body")
+        yield Change(CHANGE, "hypercall", "", f"hypercall {now.number} {now.name}: different body")
 
 
 def say_call(call: Hypercall) -> str:
@@ -187,12 +187,12 @@ TITLES = {GAIN: "Gains", LOSS: "Losses", CHANGE: "Changes that are neither"}
 
 
 def compare(old: Model, new: Model) -> list[Change]:
-    """Every difference, domain by domain."""
+    """Return every difference, domain by domain."""
     return [*compare_domains(old, new), *compare_hypercalls(old, new)]
 
 
 def compare_domains(old: Model, new: Model) -> Iterator[Change]:
-    """Domains that came, went, or can do something else."""
+    """Compare domains: new ones, removed ones, and those that changed."""
     for name in [*new.domains, *(name for name in old.domains if name not in new.domains)]:
         if name not in old.domains:
             yield Change(GAIN, "domain", name, "is a new domain")
@@ -206,12 +206,12 @@ def compare_domains(old: Model, new: Model) -> Iterator[Change]:
 
 
 def say_runner(under: str) -> str:
-    """Who runs a domain now."""
+    """Return what runs a domain now."""
     return f"is now run under {under}" if under else "is now run by the hypervisor itself"
 
 
 def write_changes(changes: Iterable[Change]) -> str:
-    """Gains first: they are what a reviewer looks for."""
+    """Return the text; gains come first, as a reviewer looks for them."""
     listed = list(changes)
     blocks = [write_kind(kind, [one for one in listed if one.kind == kind]) for kind in TITLES]
     return "\n\n".join(block for block in blocks if block) or "No domain gains or loses anything."

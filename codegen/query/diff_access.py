@@ -25,7 +25,7 @@ class Change:
 
 
 def rank(before: int | tuple[int, bool], after: int | tuple[int, bool]) -> str:
-    """More is a gain, less a loss."""
+    """Return whether more (a gain) or less (a loss) is allowed now."""
     if before == after:
         return CHANGE
     return GAIN if max(before, after) == after else LOSS
@@ -41,13 +41,13 @@ MSR_NUMBERS, PORT_NUMBERS = 1 << 32, 1 << 16
 
 
 def say_actions(action: Action) -> str:
-    """All that an action does, as C: the same text does the same."""
+    """Return everything that an action does, as C: equal texts do the same."""
     body = "\n".join(statements(action.body.statements)) if action.body else ""
     return f"{say_action(action)}\n{body}"
 
 
 def compare_msrs(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
-    """Both directions of every number, ranges that change alike in one line."""
+    """Compare both directions of every number; ranges that change alike become one line."""
     names = [(one.first, one.last, one.name) for facts in (new.facts, old.facts) for one in facts.msrs.values()]
     for direction in DIRECTIONS:
         edges = {0, MSR_NUMBERS}
@@ -63,7 +63,7 @@ def compare_msrs(old: Model, new: Model, before: Domain, after: Domain) -> Itera
 
 
 def compare_ports(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
-    """The same for ports."""
+    """Compare ports in the same way."""
     names = [(one.first, one.last, one.name) for facts in (new.facts, old.facts) for one in facts.ports.values()]
     edges = {0, PORT_NUMBERS, *(edge for first, last, _ in names for edge in (first, last + 1))}
     for direction in DIRECTIONS:
@@ -75,14 +75,14 @@ def compare_ports(old: Model, new: Model, before: Domain, after: Domain) -> Iter
 
 
 def rank_action(action: Action) -> tuple[int, bool]:
-    """How much an action allows; a body that can go on allows more than one that cannot."""
+    """Return how much an action allows; a body that can advance allows more than one that cannot."""
     return ACTION_RANKS[action.kind], "advance" in outcomes_of_action(action)
 
 
 def compare_ranges(
     found: list[Range], names: list[tuple[int, int, str]], direction: str, what: str, domain: str
 ) -> Iterator[Change]:
-    """A line for each named one, and one for all neighbours without a name that change alike."""
+    """Yield a line for each named number, and one for all unnamed neighbors that change alike."""
     lines: list[tuple[int, int, str, str, str]] = []
     for first, last, old, new in found:
         if say_actions(old) == say_actions(new):
@@ -100,15 +100,15 @@ def compare_ranges(
 
 
 def say_access(direction: str, old: Action, new: Action) -> str:
-    """`may now write {}`, where {} is the MSR or port."""
+    """Return `may now write {}`, where {} is the MSR or port."""
     was, now = (escape(say_action(one)) for one in (old, new))
     if new.kind == "inject" and old.kind != "inject":
         return f"may no longer {direction} {{}}: {was} -> {now}"
     if ACTION_RANKS[new.kind] > ACTION_RANKS[old.kind]:
-        return f"may now {direction} {{}}{' itself' if new.kind == 'pass' else ''}: {was} -> {now}"
+        return f"may now {direction} {{}}{' natively' if new.kind == 'pass' else ''}: {was} -> {now}"
     if ACTION_RANKS[new.kind] < ACTION_RANKS[old.kind]:
         return f"may {direction} {{}} less freely: {was} -> {now}"
-    return f"{direction} of {{}}: {was} -> {now}{'' if was != now else ', by another body'}"
+    return f"{direction} of {{}}: {was} -> {now}{'' if was != now else ', different body'}"
 
 
 def escape(text: str) -> str:
@@ -123,7 +123,7 @@ def place_of(feature: Feature) -> tuple[int, int, str, int]:
 
 
 def compare_cpuid(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
-    """Features by their place, so that a new name for a bit is no news; values; leaves of our own."""
+    """Compare features by their place, not their name; then values, and leaves of the hypervisor."""
     was, now = ({place_of(one): one for one in domain.cpuid.shown} for domain in (before, after))
     for place in sorted(now.keys() - was.keys()):
         yield Change(GAIN, "cpuid", after.name, f"now sees CPUID feature {now[place].name} ({say_feature(now[place])})")
@@ -132,7 +132,7 @@ def compare_cpuid(old: Model, new: Model, before: Domain, after: Domain) -> Iter
         yield Change(LOSS, "cpuid", after.name, text)
     forced_was, forced_now = ({place_of(one) for one in domain.cpuid.forced} for domain in (before, after))
     for place in sorted((forced_was ^ forced_now) & was.keys() & now.keys()):
-        how = "whatever the processor says" if place in forced_now else "where the processor has it"
+        how = "on every processor" if place in forced_now else "only if the processor has it"
         kind = GAIN if place in forced_now else LOSS
         yield Change(kind, "cpuid", after.name, f"now sees CPUID feature {now[place].name} {how}")
     yield from compare_values(before, after)
@@ -145,7 +145,7 @@ def say_feature(feature: Feature) -> str:
 
 
 def compare_values(before: Domain, after: Domain) -> Iterator[Change]:
-    """Registers that are passed whole."""
+    """Compare the registers that are passed whole."""
     was, now = ({value for leaf in domain.cpuid.leaves for value in values_of(leaf)} for domain in (before, after))
     for kind, some, words in ((GAIN, now - was, "now reads"), (LOSS, was - now, "no longer reads")):
         for first, last, subleaf, register in sorted(some):
@@ -163,7 +163,8 @@ def compare_own(before: Domain, after: Domain) -> Iterator[Change]:
     for leaf in sorted(was.keys() | now.keys()):
         if was.get(leaf) != now.get(leaf):
             values = [", ".join(f"{value:#x}" for value in one.get(leaf, ())) or "nothing" for one in (was, now)]
-            yield Change(CHANGE, "cpuid", after.name, f"CPUID leaf {leaf:#x} of our own: {values[0]} -> {values[1]}")
+            text = f"CPUID leaf {leaf:#x} of the hypervisor: {values[0]} -> {values[1]}"
+            yield Change(CHANGE, "cpuid", after.name, text)
 
 
 # ---- memory: what a domain finds in each region
@@ -173,20 +174,20 @@ RULE_RANKS = {"hide": 0, "watch": 1, "alias": 2, "map": 3}
 
 
 def compare_memory(old: Model, new: Model, before: Domain, after: Domain) -> Iterator[Change]:
-    """Rules by region, then their order, then where the regions are."""
+    """Compare rules by region, then their order, then the addresses of regions."""
     was, now = ({rule.region.name: rule for rule in domain.memory} for domain in (before, after))
     for name in sorted(was.keys() | now.keys()):
         yield from compare_rules(name, was.get(name), now.get(name), after.name)
     order = [[name for name in rules if name in was.keys() & now.keys()] for rules in (was, now)]
     if order[0] != order[1]:
-        text = f"memory rules in another order: {', '.join(order[0])} -> {', '.join(order[1])}"
+        text = f"memory rules reordered: {', '.join(order[0])} -> {', '.join(order[1])}"
         yield Change(GAIN, "memory", after.name, text)
     for name in sorted(was.keys() & now.keys()):
         yield from compare_regions(was[name], now[name], after.name)
 
 
 def compare_rules(name: str, was: MemoryRule | None, now: MemoryRule | None, domain: str) -> Iterator[Change]:
-    """A rule that came, went or became another. One that goes uncovers what it restrained."""
+    """Compare the rules of a region. Removing a rule uncovers what it restrained."""
     texts = [say_rule(one) for one in (was, now)]
     if texts[0] != texts[1]:
         kind = rank(rank_rule(was), rank_rule(now)) if was and now else rank_single_rule(was or now, now is not None)
@@ -194,12 +195,12 @@ def compare_rules(name: str, was: MemoryRule | None, now: MemoryRule | None, dom
 
 
 def rank_rule(rule: MemoryRule | None) -> int:
-    """Kinds of rules by what they allow, then rights."""
+    """Rank rules by what their kind allows, then by rights."""
     return RULE_RANKS[rule.kind] * 8 + sum(1 << "rwx".index(letter) for letter in rule.rights) if rule else 0
 
 
 def rank_single_rule(rule: MemoryRule | None, came: bool) -> str:
-    """A new map gives; any other new rule takes from what was mapped."""
+    """Rank a rule that is new or gone: a map gives memory; any other rule takes mapped memory away."""
     gives = rule is not None and rule.kind == "map"
     return GAIN if gives == came else LOSS
 
@@ -211,7 +212,7 @@ def say_rule(rule: MemoryRule | None) -> str:
 
 
 def compare_regions(was: MemoryRule, now: MemoryRule, domain: str) -> Iterator[Change]:
-    """A region elsewhere: less of one that restrains is a gain."""
+    """Compare a region's address and size: less of a region that restrains is a gain."""
     one, other = was.region, now.region
     if (one.kind, one.base, one.size) != (other.kind, other.base, other.size):
         kind = rank(one.size, other.size) if now.kind == "map" else rank(other.size, one.size)

@@ -20,7 +20,7 @@ from codegen.query.words import outcomes_of, say_condition, say_list, say_place
 
 
 def explain_exit(word: str, context: Context) -> Page:
-    """A basic exit reason, by number or name."""
+    """Explain a basic exit reason, by number or name."""
     number = read_number(word)
     exits = context.facts.exits
     if number is None:
@@ -29,14 +29,17 @@ def explain_exit(word: str, context: Context) -> Page:
     if found is not None:
         return explain_known_exit(found, context)
     if number not in context.facts.reserved_exits:
-        raise unknown(word, f"exit reason of 0 to {max((one.number for one in exits.values()), default=0)}", ())
+        raise unknown(word, f"exit reason between 0 and {max((one.number for one in exits.values()), default=0)}", ())
     fact = context.quote(context.facts.reserved_exits[number])
-    return Page(f"exit {number}: reserved by the manual's edition {context.facts.edition}", fact, tests=["no exit"])
+    title = f"exit {number}: reserved by the manual's edition {context.facts.edition}"
+    return Page(title, fact, tests=["none, as no exit has this number"])
 
 
 def explain_known_exit(exit: Exit, context: Context) -> Page:
-    """Its condition and length, what each domain makes of it."""
-    page = Page(f"exit {exit.number}: {exit.name}, {say_condition(exit.condition)}")
+    """Explain its condition and length, and how each domain handles it."""
+    condition = say_condition(exit.condition)
+    when = "unconditional" if condition == "always" else condition if condition == "never" else f"when {condition}"
+    page = Page(f"exit {exit.number}: {exit.name}, {when}")
     page.fact = [*shorten(context.quote(exit.span), 8), *context.cite(exit.span)]
     for domain in context.domains:
         row = context.coverages[domain.name].rows[exit.number]
@@ -52,7 +55,7 @@ def explain_known_exit(exit: Exit, context: Context) -> Page:
 
 
 def quote_exit(exit: Exit, domain: Domain, context: Context) -> list[str]:
-    """The exit's function, and where it is entered into the table."""
+    """Quote the exit's function, and its entry in the dispatch table."""
     handlers = f"{domain.name}_handlers.c"
     if domain.under:
         function = context.quote_function(f"exit_{exit.name}", handlers)
@@ -62,17 +65,17 @@ def quote_exit(exit: Exit, domain: Domain, context: Context) -> list[str]:
 
 
 def say_row(row: Row, domain: Domain) -> list[str]:
-    """A row of the ledger, and why."""
+    """Return a row of the exit coverage, and why."""
     why = [f"  {one.text}" + (f" ({say_place(one.span)})" if one.is_choice else "") for one in row.reasons]
     answers = [
-        f"  {one.event}: {one.by} at {say_place(one.span)} ends in {say_list(one.outcomes)}"
+        f"  {one.event}: {one.by} at {say_place(one.span)} has the outcomes {say_list(one.outcomes)}"
         for one in dict.fromkeys(row.answers)
     ]
     return [f"{domain.name}: {row.status}", *why, *answers]
 
 
 def explain_event(word: str, context: Context) -> Page:
-    """An event: its payload, the exits that become it, its handler in each domain."""
+    """Explain an event: its payload, the exits that raise it, its handler in each domain."""
     event = find_named(word, "event", context.facts.events)
     payload = ", ".join(f"{name} : {type.name}" for name, type in event.payload) or "no payload"
     page = Page(f"event {event.name}: {payload}")
@@ -97,7 +100,7 @@ def explain_event(word: str, context: Context) -> Page:
 
 
 def explain_control(word: str, context: Context) -> Page:
-    """A control by its name, with or without its word."""
+    """Explain a control by its name, with or without its word."""
     known = {**{one.name: one for one in context.facts.controls.values()}, **context.facts.controls}
     control = find_named(word, "control", known)
     facts = context.facts
@@ -115,19 +118,19 @@ def explain_control(word: str, context: Context) -> Page:
 
 
 def say_dependants(control: str, context: Context) -> list[str]:
-    """What the control makes possible: other controls, exits, CPUID features."""
+    """Return what needs the control: other controls, exits, CPUID features."""
     facts = context.facts
     mark = f"control={control!r}"
     parts = {
         "needed by": [name for name, needs in facts.control_needs.items() if mark in repr(needs)],
-        "decides exit": [one.name for one in facts.exits.values() if mark in repr(one.condition)],
+        "affects exit": [one.name for one in facts.exits.values() if mark in repr(one.condition)],
         "needed by CPUID": [one.name for one in facts.features.values() if mark in repr(one.needs)],
     }
     return [f"{what} {say_list(names)}" for what, names in parts.items() if names]
 
 
 def say_setting(control: str, domain: Domain) -> str:
-    """What a domain says of it."""
+    """Return a domain's setting of a control."""
     setting = domain.settings.get(control)
     place = say_place(setting.span) if setting else "not set"
     return f"{domain.name}: {setting_of(domain, control)} ({place})"
@@ -137,7 +140,7 @@ def say_setting(control: str, domain: Domain) -> str:
 
 
 def explain_vmcs(word: str, context: Context) -> Page:
-    """A field by its encoding or name; a neutral name of guest state too."""
+    """Explain a field by its encoding or name, or by the neutral name of guest state."""
     fields = context.facts.vmcs
     number = read_number(word)
     if number is not None:
@@ -152,16 +155,16 @@ def explain_vmcs(word: str, context: Context) -> Page:
 
 
 def explain_field(field: VmcsField, context: Context) -> Page:
-    """Its encoding, and who reads and writes it."""
+    """Explain its encoding, and who reads and writes it."""
     width = "natural width" if field.natural else f"{field.type.bits} bits"
     page = Page(f"vmcs {field.encoding:#06x}: {field.name}, {field.area}, {width}")
     page.fact = [*context.quote(field.span), *context.cite(field.span)]
     names = [one.name for one in context.facts.state.values() if one.field == field.name]
-    page.fact += [f"bodies call it guest.{name}" for name in names]
+    page.fact += [f"handlers access it as guest.{name}" for name in names]
     for domain in context.domains:
         values = [one for one, _ in domain.reset if one.field == field.name]
         page.choice += [f"{domain.name}: set after INIT (`reset`)" for _ in values]
-    page.choice = page.choice or ["no choice names it"]
+    page.choice = page.choice or ["no domain initializes it after INIT"]
     constant = f"VMCS_{field.name.upper()}"
     page.code = context.grep_code(rf"\b{constant}\b")
     page.tests = context.find_tests(rf"\b{constant}\b", rf"\b{field.name}\b")
@@ -175,7 +178,7 @@ ERROR = re.compile(r'Diagnostic\(\s*"([a-z-]+)"')
 
 
 def explain_hypercall(word: str, context: Context) -> Page:
-    """A hypercall by number or name."""
+    """Explain a hypercall by number or name."""
     calls = context.model.hypercalls
     number = read_number(word)
     call = next((one for one in calls.values() if one.number == number), None)
@@ -184,7 +187,7 @@ def explain_hypercall(word: str, context: Context) -> Page:
     call = call or find_named(word, "hypercall", calls)
     page = Page(f"hypercall {call.number}: {call.signature} from {', '.join(call.callers)}")
     page.fact = [call.doc.summary]
-    page.choice = [*context.quote(call.span), f"ends in {say_list(outcomes_of(call.body.statements))}"]
+    page.choice = [*context.quote(call.span), f"outcomes: {say_list(outcomes_of(call.body.statements))}"]
     page.choice += [f"errors: {', '.join(call.errors)}"] if call.errors else []
     page.code = context.grep_code(rf"\bLUV_HYPERCALL_{call.name}\b", ["luvalley_abi.h"])
     for domain in context.domains:
@@ -195,7 +198,7 @@ def explain_hypercall(word: str, context: Context) -> Page:
 
 
 def explain_error(word: str, context: Context) -> Page:
-    """An error of the compiler: its page, the function that files it, a spec that has it, and the message."""
+    """Explain a compiler error: its section of docs/errors.md, its function, a spec that causes it, the message."""
     code = (context.root / "codegen" / "errors.py").read_text(encoding="utf-8")
     names = ERROR.findall(code)
     if word not in names:
@@ -214,7 +217,7 @@ def find_unknown(word: str, names: list[str]) -> Exception:
 
 
 def find_heading(word: str, context: Context) -> list[str]:
-    """What docs/errors.md says under the error's name."""
+    """Return what docs/errors.md says under the error's name."""
     path = context.root / "docs" / "errors.md"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     found = re.search(rf"^#+ `?{word}`?\n+(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
@@ -223,7 +226,7 @@ def find_heading(word: str, context: Context) -> list[str]:
 
 
 def find_function(word: str, code: str) -> list[str]:
-    """The function of codegen/errors.py that files it."""
+    """Return the function of codegen/errors.py that reports it."""
     lines = code.split("\n")
     at = next(number for number, line in enumerate(lines) if f'"{word}"' in line)
     start = next(number for number in range(at, -1, -1) if lines[number].startswith("def "))
@@ -234,7 +237,7 @@ def find_function(word: str, code: str) -> list[str]:
 
 
 USAGE = """\
-explain takes what and which, with a domain before it if only that one is meant:
+usage: explain [DOMAIN] KIND NAME (with DOMAIN the answer covers that domain only)
   explain msr 0x1a0 | IA32_EFER           explain exit 48 | ept_violation        explain event cpuid
   explain cpuid 7.0.ebx.10 | 7 | invpcid  explain control unrestricted_guest     explain vmcs 0x681e | guest_rip
   explain hypercall 1 | exit_count        explain port 0x92 | system_control_a   explain error exit-unhandled"""
@@ -255,19 +258,19 @@ KINDS: dict[str, Explainer] = {
 
 
 def explain(words: Sequence[str], context: Context) -> str:
-    """The screen for a kind and a name; BadArgument says what it takes."""
+    """Return the screen for a kind and a name; raise BadArgument if there is none."""
     if len(words) > 2 and words[0] in context.model.domains:
         return explain(words[1:], replace(context, domain=words[0]))
     if not words:
         raise BadArgument(USAGE)
     if words[0] not in KINDS:
-        raise BadArgument(f"`{words[0]}` is nothing that can be explained{near(words[0], KINDS)}\n{USAGE}")
+        raise BadArgument(f"`{words[0]}` is no kind of thing that can be explained{near(words[0], KINDS)}\n{USAGE}")
     if len(words) != 2:
-        raise BadArgument(f"explain {words[0]} takes one name or number, {len(words) - 1} are given\n{USAGE}")
+        raise BadArgument(f"explain {words[0]} takes one name or number, not {len(words) - 1}\n{USAGE}")
     return KINDS[words[0]](words[1], context).write()
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?`, where something is near."""
+    """Return `; did you mean ...?` if a known word is similar."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean `{close[0]}`?" if close else ""

@@ -22,7 +22,7 @@ BITMAP_SPAN = 0x2000
 
 
 def explain_msr(word: str, context: Context) -> Page:
-    """An MSR by name or number; a number that no fact names follows the default."""
+    """Explain an MSR by name or number; a number without a fact follows the default."""
     msrs = context.facts.msrs
     number = read_number(word)
     if number is None:
@@ -39,7 +39,7 @@ def explain_msr(word: str, context: Context) -> Page:
 
 
 def explain_number(number: int, msr: Msr | None, context: Context) -> Page:
-    """The fact if there is one, and each domain's policy."""
+    """Explain the fact, if there is one, and each domain's policy."""
     page = Page(f"msr {number:#x}: {msr.name if msr else 'no fact names it'}{say_bank(msr)}")
     if msr:
         page.fact = [*context.quote(msr.span), *context.cite(msr.span)]
@@ -50,7 +50,7 @@ def explain_number(number: int, msr: Msr | None, context: Context) -> Page:
         for one in domain.switched:
             if msr and one.msr.name == msr.name:
                 page.choice += [f"{domain.name} switches it, by {one.means} ({say_place(one.span)})"]
-        page.choice += [f"{domain.name} {say_bitmap(number, domain)}"]
+        page.choice += [f"{domain.name}: {say_bitmap(number, domain)}"]
     names = [msr.name] if msr else []
     page.code = context.grep_code("|".join([rf"\b{number:#x}\b(?!\.\.)(?=.*/\*)", *(rf"\b{name}\b" for name in names)]))
     page.tests = context.find_tests(rf"\b{number:#x}\b", *(rf"\b{name}\b" for name in names))
@@ -62,18 +62,18 @@ def say_bank(msr: Msr | None) -> str:
 
 
 def find_features(msr: Msr, context: Context) -> list[str]:
-    """CPUID features that need the MSR."""
+    """Return the CPUID features that need the MSR."""
     return [one.name for one in context.facts.features.values() if f"msr={msr.name!r}" in repr(one.needs)]
 
 
 def say_msr(number: int, direction: str, domain: Domain, context: Context) -> list[str]:
-    """The action for a direction, and the rule that says so."""
+    """Return the action for a direction, and its place."""
     action, rule = msr_action(number, direction, domain)
     return say_access(f"{domain.name} {direction}", action, "" if rule else "the default: ", context)
 
 
 def say_access(who: str, action: Action, prefix: str, context: Context) -> list[str]:
-    """What is done, where it says so, and the body where there is one."""
+    """Return an action, its place, and its body if it has one."""
     head = f"{who}: {prefix}{say_action(action)} ({say_place(action.span)})"
     lines = context.quote(action.span)[2:] if action.body is not None else []
     body = takewhile(lambda line: not line.startswith("  }"), lines)
@@ -81,19 +81,19 @@ def say_access(who: str, action: Action, prefix: str, context: Context) -> list[
 
 
 def say_bitmap(number: int, domain: Domain) -> str:
-    """What the MSR bitmap has for it. SDM: 25.6.9"""
+    """Return what the MSR bitmap says for it. SDM: 25.6.9"""
     base = next((one for one in BITMAP_HALVES if one <= number < one + BITMAP_SPAN), None)
     if base is None:
-        return "leaves for it whatever the bitmap says: it is outside"
+        return "every access causes a VM exit: the MSR bitmap does not cover this number"
     bitmap = make_msr_bitmap(domain)
     offset, bit = BITMAP_HALVES[base] + (number - base) // 8, number % 8
     bits = {"read": bitmap[offset] >> bit & 1, "write": bitmap[offset + 2048] >> bit & 1}
-    leaving = [direction for direction, value in bits.items() if value]
-    return f"leaves for it on {say_list(leaving)}" if leaving else "never leaves for it: both bits are clear"
+    exiting = [direction for direction, value in bits.items() if value]
+    return f"VM exit on {say_list(exiting)}" if exiting else "no VM exit: both bits of the MSR bitmap are clear"
 
 
 def explain_port(word: str, context: Context) -> Page:
-    """A port by name or number."""
+    """Explain a port by name or number."""
     ports = context.facts.ports
     number = read_number(word)
     if number is None and word not in ports:
@@ -108,8 +108,8 @@ def explain_port(word: str, context: Context) -> Page:
         for direction in DIRECTIONS:
             action, rule = io_action(first, direction, domain)
             page.choice += say_access(f"{domain.name} {direction}", action, "" if rule else "the default: ", context)
-        leaves = make_io_bitmap(domain)[first // 8] >> first % 8 & 1
-        page.choice += [f"{domain.name} {'leaves for both directions' if leaves else 'never leaves for it'}"]
+        exits = make_io_bitmap(domain)[first // 8] >> first % 8 & 1
+        page.choice += [f"{domain.name}: {'VM exit in both directions' if exits else 'no VM exit: its bit is clear'}"]
     names = [port.name] if port else []
     patterns = [rf"\bPORT_{name.upper()}\b|\b{name}\b" for name in names]
     page.code = context.grep_code("|".join([rf"case {first:#x}: /\*", *patterns]))
@@ -124,7 +124,7 @@ CPUID = re.compile(r"(0x[0-9a-fA-F]+|\d+)(?:\.(0x[0-9a-fA-F]+|\d+))?(?:\.(e[abcd
 
 
 def explain_cpuid(word: str, context: Context) -> Page:
-    """A feature by name or place, or a whole leaf."""
+    """Explain a feature by name or place, or a whole leaf."""
     found = CPUID.fullmatch(word)
     if not found:
         return explain_features([find_named(word, "CPUID feature", context.facts.features)], word, context)
@@ -151,16 +151,17 @@ def holds_bit(feature: Feature, bit: str | None) -> bool:
 
 
 def explain_values(word: str, leaf: int, leaves: list[CpuidLeaf], context: Context) -> Page:
-    """A leaf or a bit without features: a value that is passed, one of our own, or nothing."""
-    page = Page(f"cpuid {word}: {'no feature there' if leaves else 'no fact names it, so the guest reads zeros'}")
+    """Explain a leaf or a bit without features: a value that is passed, one of the hypervisor, or nothing."""
+    page = Page(f"cpuid {word}: {'no feature there' if leaves else 'no fact names it'}")
     for one in leaves:
         page.fact += [*shorten(context.quote(one.span), 8), *context.cite(one.span)]
-    for domain in context.domains:
+    page.choice += say_vmm_leaves(context)
+    for domain in own_cpuid(context):
         own = [values for number, values in domain.cpuid.own if number == leaf]
         page.choice += [
-            f"{domain.name}: a leaf of our own: " + ", ".join(f"{value:#x}" for value in values) for values in own
+            f"{domain.name}: a leaf that the hypervisor defines: " + ", ".join(map(hex, values)) for values in own
         ]
-        rest = "what is a value is passed, other bits are 0" if leaves else "zeros"
+        rest = "registers declared as values are passed, all other bits are 0" if leaves else "zeros"
         page.choice += [] if own else [f"{domain.name}: {rest}"]
     page.code = context.grep_code(rf"case {leaf:#x}( |:)")
     page.tests = context.find_tests(rf"\b{leaf:#x}\b") if leaf > 9 else []
@@ -168,14 +169,15 @@ def explain_values(word: str, leaf: int, leaves: list[CpuidLeaf], context: Conte
 
 
 def explain_features(features: list[Feature], word: str, context: Context) -> Page:
-    """One feature in full, several by a line each."""
+    """Explain one feature in full, several in a line each."""
     if len(features) > 1:
         return explain_many(features, word, context)
     feature = features[0]
     page = Page(f"cpuid {say_bit(feature)}: {feature.name}")
     page.fact = [*context.quote(feature.span), *context.cite(feature.span)]
     page.fact += [f"needs {say_condition(feature.needs)}"] if say_condition(feature.needs) != "always" else []
-    for domain in context.domains:
+    page.choice = say_vmm_leaves(context)
+    for domain in own_cpuid(context):
         page.choice += [f"{domain.name}: {say_shown(feature, domain)} ({say_place(domain.cpuid.span)})"]
     page.code = find_leaf(feature, context)
     for domain in context.domains:
@@ -185,7 +187,7 @@ def explain_features(features: list[Feature], word: str, context: Context) -> Pa
 
 
 def find_leaf(feature: Feature, context: Context) -> list[str]:
-    """The line of the policy that masks the feature's register."""
+    """Return the line of the policy that masks the feature's register."""
     test = subleaf_test(feature.leaf)
     label = re.compile(rf"case {feature.leaf.first:#x}( |:)")
     for name, lines in context.generated.items():
@@ -199,7 +201,7 @@ def find_leaf(feature: Feature, context: Context) -> list[str]:
 
 
 def find_late(feature: Feature, domain: Domain, context: Context) -> list[str]:
-    """What takes the feature away at boot, where the processor was not granted what it needs."""
+    """Return the lines that clear the feature at boot if the processor lacks what it needs."""
     name, subleaf = f"{domain.name}_tables.c", (feature.leaf.subleaves or (0, 0))[0]
     removal = f"cpuid_{feature.leaf.first:x}_{subleaf:x}_{feature.register} &= ~{feature_mask(feature):#x}u;"
     lines = context.generated.get(name, [])
@@ -208,16 +210,17 @@ def find_late(feature: Feature, domain: Domain, context: Context) -> list[str]:
 
 
 def explain_many(features: list[Feature], word: str, context: Context) -> Page:
-    """Which of a leaf's features each domain sees."""
+    """Explain which of a leaf's features each domain sees."""
     page = Page(f"cpuid {word}: {len(features)} features")
     page.fact = [*context.quote(features[0].leaf.span)[:2], *context.cite(features[0].leaf.span)]
-    for domain in context.domains:
+    page.choice = say_vmm_leaves(context)
+    for domain in own_cpuid(context):
         shown = [one for one in features if one in domain.cpuid.shown]
         hidden = [one for one in features if one not in domain.cpuid.shown]
         page.choice += [f"{domain.name} sees {len(shown)}:", *wrap_names(shown)]
         page.choice += [f"{domain.name} does not see {len(hidden)}:", *wrap_names(hidden)] if hidden else []
     page.code = find_leaf(features[0], context)
-    page.tests = ["explain one feature for its tests"]
+    page.tests = ["ask for one of the features to see its tests"]
     return page
 
 
@@ -226,8 +229,18 @@ def wrap_names(features: list[Feature]) -> list[str]:
     return [f"  {say_list(names[at : at + 8])}" for at in range(0, len(names), 8)]
 
 
+def own_cpuid(context: Context) -> list[Domain]:
+    """Return the domains whose CPUID the spec decides."""
+    return [one for one in context.domains if not one.under]
+
+
+def say_vmm_leaves(context: Context) -> list[str]:
+    """Return a line for each domain whose CPUID its VMM decides."""
+    return [f"{one.name}: CPUID is reflected to the VMM, which decides it" for one in context.domains if one.under]
+
+
 def say_bit(feature: Feature) -> str:
-    """`7.0.ebx.10`."""
+    """Return a feature's place, such as `7.0.ebx.10`."""
     leaf = str(feature.leaf.first) if feature.leaf.first < 0x40 else f"{feature.leaf.first:#x}"
     subleaf = f".{feature.leaf.subleaves[0]}" if feature.leaf.subleaves else ""
     bits = str(feature.low) if feature.low == feature.high else f"{feature.low}..{feature.high}"
@@ -235,12 +248,12 @@ def say_bit(feature: Feature) -> str:
 
 
 def say_shown(feature: Feature, domain: Domain) -> str:
-    """Whether the domain sees it, and on what that rests."""
+    """Return under which condition the domain sees a feature."""
     if feature not in domain.cpuid.shown:
         return "hidden"
     if feature.mirrors:
         return f"follows the guest's {feature.mirrors[0]}.{feature.mirrors[1].name}"
     if feature in domain.cpuid.forced:
-        return "shown, whatever the processor says"
+        return "shown on every processor"
     late = evaluate(feature.needs, domain).can_fail
-    return f"shown where the processor has it{' and was given what it needs' if late else ''}"
+    return f"shown if the processor has it{' and supports what it needs' if late else ''}"

@@ -29,7 +29,7 @@ MOST_LINES = 16
 
 @dataclass
 class Page:
-    """`fact`, `choice`, `code`, `tests`: lines each; what has none is left out."""
+    """`fact`, `choice`, `code`, `tests`: lines each; a part without lines is omitted."""
 
     title: str
     fact: list[str] = field(default_factory=list)
@@ -38,14 +38,15 @@ class Page:
     tests: list[str] = field(default_factory=list)
 
     def write(self) -> str:
-        """The title, then each part beside its name."""
-        parts = {"fact": self.fact, "choice": self.choice, "code": self.code, "tests": self.tests or ["none names it"]}
+        """Return the title, then each part beside its name."""
+        tests = self.tests or ["no test names it"]
+        parts = {"fact": self.fact, "choice": self.choice, "code": self.code, "tests": tests}
         blocks = [write_part(name, lines) for name, lines in parts.items() if lines]
         return "\n".join([self.title, *blocks])
 
 
 def write_part(name: str, lines: list[str]) -> str:
-    """Lines in a column behind the part's name; long ones end in an ellipsis."""
+    """Return lines in a column beside the part's name; long ones end in an ellipsis."""
     room = WIDTH - MARGIN
     cut = [line if len(line) <= room else line[: room - 3] + "..." for line in lines]
     margin = " " * MARGIN
@@ -53,7 +54,7 @@ def write_part(name: str, lines: list[str]) -> str:
 
 
 def shorten(lines: list[str], most: int = MOST_LINES) -> list[str]:
-    """The first lines, and how many more there are."""
+    """Return the first lines, and how many more there are."""
     return lines if len(lines) <= most else [*lines[: most - 1], f"... {len(lines) - most + 1} more lines"]
 
 
@@ -64,14 +65,14 @@ Thing = TypeVar("Thing")
 
 
 def read_number(word: str) -> int | None:
-    """A number in C's notation, or None."""
+    """Return a number in C's notation, or None."""
     if re.fullmatch(r"0[xX][0-9a-fA-F_]+|[0-9]+", word):
         return int(word, 0 if word[:2].lower() == "0x" else 10)
     return None
 
 
 def find_named(word: str, kind: str, things: Mapping[str, Thing]) -> Thing:
-    """By name, whatever its case; BadArgument offers the nearest."""
+    """Return a thing by name, ignoring case; raise BadArgument, with the nearest name, if there is none."""
     folded = {name.lower(): thing for name, thing in things.items()}
     if word.lower() in folded:
         return folded[word.lower()]
@@ -79,11 +80,11 @@ def find_named(word: str, kind: str, things: Mapping[str, Thing]) -> Thing:
 
 
 def unknown(word: str, kind: str, names: Iterable[str]) -> BadArgument:
-    """What to raise where there is no such thing."""
+    """Return the exception to raise if there is no such thing."""
     by_folded = {name.lower(): name for name in names}
     close = get_close_matches(word.lower(), list(by_folded), n=1, cutoff=0.5)
     hint = f"; did you mean `{by_folded[close[0]]}`?" if close else ""
-    return BadArgument(f"no {kind} is `{word}`{hint}")
+    return BadArgument(f"`{word}` is no {kind}{hint}")
 
 
 # ---- the tree around a spec
@@ -98,7 +99,7 @@ FEW = 6
 
 @dataclass(frozen=True)
 class Context:
-    """A spec that was read, and the tree around it; `domain`: the only one to explain, or every one."""
+    """A spec that was read, and the tree around it; `domain`: the only one to explain, or all if empty."""
 
     reading: Reading
     root: Path
@@ -127,7 +128,7 @@ class Context:
     # ---- the spec's own words
 
     def quote(self, span: Span) -> list[str]:
-        """A declaration's place and its lines, to the end of its statement."""
+        """Return a declaration's place and its lines, to the end of its statement."""
         source = self.sources.get(span.path)
         if source is None:
             return []
@@ -135,7 +136,7 @@ class Context:
         return [say_place(span), *(f"  {line.strip()}" for line in take_statement(lines))]
 
     def cite(self, span: Span) -> list[str]:
-        """What is written above the line and above its table, and the manual's sections with their titles."""
+        """Return the comments above the line and above its table, and the sections of the manual with their titles."""
         docs = [line for line in (self.doc_above(span), self.doc_of_table(span)) if line]
         words = [SECTIONS.sub("", doc).strip() for doc in docs]
         numbers = [number for doc in docs for found in SECTIONS.findall(doc) for number in NUMBER.findall(found)]
@@ -144,7 +145,7 @@ class Context:
         return [*dict.fromkeys(word for word in words if word), *sections]
 
     def doc_above(self, span: Span) -> str:
-        """The `///` lines right above a line."""
+        """Return the `///` lines right above a line."""
         source = self.sources.get(span.path)
         lines = source.lines[: span.line - 1] if source else []
         found: list[str] = []
@@ -155,7 +156,7 @@ class Context:
         return " ".join(found)
 
     def doc_of_table(self, span: Span) -> str:
-        """The documentation of the declaration that a line is in: the last that begins at the margin."""
+        """Return the comment of the declaration around a line: the last that begins at the margin."""
         source = self.sources.get(span.path)
         before = range(span.line - 1, 0, -1) if source else ()
         starts = [line for line in before if source and re.match(r"[a-z]", source.lines[line - 1])]
@@ -170,7 +171,7 @@ class Context:
         return {path.name: path.read_text(encoding="utf-8").split("\n") for path in paths}
 
     def grep_code(self, pattern: str, names: Iterable[str] = ()) -> list[str]:
-        """Lines of generated/ that match, each with its place."""
+        """Return the lines of generated/ that match, each with its place."""
         wanted = list(names) or [name for name in self.generated if not name.endswith((".inc",))]
         found = [
             f"generated/{name}:{number}: {line.strip()}"
@@ -181,7 +182,7 @@ class Context:
         return shorten(found, 8)
 
     def quote_function(self, name: str, file: str) -> list[str]:
-        """A function of generated C, whole or its beginning."""
+        """Return a function of generated C, whole or its beginning."""
         lines = self.generated.get(file, [])
         for index, line in enumerate(lines):
             if re.match(rf"[a-z].*\b{re.escape(name)}\(.*\)$", line):
@@ -192,7 +193,7 @@ class Context:
     # ---- tests and runs
 
     def find_tests(self, *patterns: str) -> list[str]:
-        """Lines of the tests' sources and of dom0's programs that name a thing, the boots' first."""
+        """Return lines of the tests and of dom0's programs that name a thing, those of boots first."""
         wanted = re.compile("|".join(patterns), re.IGNORECASE)
         found = [
             f"{path.relative_to(self.root).as_posix()}:{number}: {line.strip()}"
@@ -213,7 +214,7 @@ class Context:
 
     @cached_property
     def records(self) -> list[Record]:
-        """Records of runs of this spec, where tests leave them; those of other specs say nothing here."""
+        """Read the records that tests left; ignore those of other specs."""
         branches = list_branches(self.model)
         found: list[Record] = []
         for path in sorted((self.root / "build" / "records").glob("*.json")):
@@ -224,19 +225,20 @@ class Context:
         return found
 
     def taken_exit(self, domain: str, number: int) -> list[str]:
-        """Runs in which an exit was taken, and how often."""
+        """Return the runs in which an exit was taken, and how often."""
         taken = [(one.by, one.exit_total(domain, number)) for one in self.records]
         return [f"taken {count} times by {by}" for by, count in taken if count]
 
     def taken_branches(self, wanted: str) -> list[str]:
-        """Runs in which an arm whose name begins so was taken, and how often."""
+        """Return the runs in which a branch whose name begins with `wanted` was taken, and how often."""
         branches: list[Branch] = [branch for branch in list_branches(self.model) if branch.key.startswith(wanted)]
-        counts = [(one, branch.key, (one.branches or {}).get(branch.key, 0)) for one in self.records for branch in branches]
-        return shorten([f"{key}: taken {count} times by {one.by}" for one, key, count in counts if count], FEW)
+        pairs = [(one, branch.key) for one in self.records for branch in branches]
+        counts = [(key, (one.branches or {}).get(key, 0), one.by) for one, key in pairs]
+        return shorten([f"{key}: taken {count} times by {by}" for key, count, by in counts if count], FEW)
 
 
 def take_statement(lines: list[str]) -> list[str]:
-    """Lines up to the end of the first statement: a semicolon or a closing brace that leaves no brace open."""
+    """Return the lines of the first statement, up to a semicolon or a closing brace that leaves no brace open."""
     depth = 0
     for index, line in enumerate(lines):
         code = line.split("//")[0]

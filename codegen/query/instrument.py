@@ -23,7 +23,7 @@ EXTRA = Path(__file__).with_name("instrument.luv")
 
 
 def compile_instrumented(tree: InstrumentedTree) -> tuple[Model, list[Output], tuple[Branch, ...]]:
-    """The checked model, what is generated from the one that counts, and the arms that it counts."""
+    """Return the model that counts, what is generated from it, and the branches that it counts."""
     spec = tree.root / "spec"
     sources = [*load_files(spec, spec.name), load_file(EXTRA, f"codegen/query/{EXTRA.name}")]
     counting, branches = instrument(compile_sources(sources, tree.syntax))
@@ -31,13 +31,13 @@ def compile_instrumented(tree: InstrumentedTree) -> tuple[Model, list[Output], t
 
 
 def make_counters(branches: tuple[Branch, ...]) -> Output:
-    """The counters in C."""
-    first = header_comment("spec/", "How often each arm was taken: only the instrumented build has this.")
-    return Output("arms.c", render("branches.c.j2", first=first, branches=branches))
+    """Return the counters in C."""
+    first = header_comment("spec/", "How often each branch was taken: only the instrumented build has this.")
+    return Output("branches.c", render("branches.c.j2", first=first, branches=branches))
 
 
 def build_instrumented(tree: InstrumentedTree) -> Done:
-    """Compile, link and verify it, beside the ordinary build and without touching that."""
+    """Compile, link and verify the instrumented build; leave the ordinary one untouched."""
     start = time.monotonic()
     model, outputs, branches = compile_instrumented(tree)
     tree.build.mkdir(parents=True, exist_ok=True)
@@ -50,4 +50,4 @@ def build_instrumented(tree: InstrumentedTree) -> Done:
     write_stamp(tree)
     image = tree.image.relative_to(tree.root)
     seconds = time.monotonic() - start
-    return Done(0, f"{image}: {len(branches)} arms counted, {report.size} bytes to load, {seconds:.1f} s")
+    return Done(0, f"{image}: {len(branches)} branches counted, {report.size} bytes to load, {seconds:.1f} s")

@@ -18,12 +18,12 @@ from codegen.source import SourceFile, load_files
 
 
 class BadArgument(Exception):
-    """A command was asked for something that is not there; the text says what it takes."""
+    """A command names something that does not exist; the text says what is accepted."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """`error` holds every message about the spec; `model` is then the part that resolves."""
+    """`error` contains every message about the spec; `model` is then the part that resolves."""
 
     name: str
     sources: tuple[SourceFile, ...]
@@ -36,7 +36,7 @@ class Reading:
 
 
 def read_sources(name: str, sources: list[SourceFile], cache: Path | None) -> Reading:
-    """Parse, resolve and check, and go on with what is left after an error."""
+    """Parse, resolve and check; continue with what is left after an error."""
     reporter = Reporter()
     files = parse_each(sources, cache, reporter)
     model = resolve_spec(files, reporter)
@@ -47,24 +47,24 @@ def read_sources(name: str, sources: list[SourceFile], cache: Path | None) -> Re
 
 
 def read_folder(folder: Path, cache: Path | None) -> Reading:
-    """The spec in a folder."""
+    """Read the spec in a folder."""
     return read_sources(folder.name, load_files(folder, folder.name), cache)
 
 
 def read_given(given: str, root: Path, cache: Path | None) -> Reading:
-    """A folder of `.luv` files, a tree with such a `spec/`, or a git revision of the repository at `root`."""
+    """Read a folder of `.luv` files, a tree with such a `spec/`, or a git revision of the repository at `root`."""
     path = Path(given)
     if path.is_dir():
         folder = path / "spec" if (path / "spec").is_dir() else path
         sources = load_files(folder, "spec")
         if not sources:
-            raise BadArgument(f"`{given}` is a folder without a .luv file")
+            raise BadArgument(f"`{given}` is a folder without .luv files")
         return read_sources(given, sources, cache)
     return read_sources(given, load_revision(given, root), cache)
 
 
 def load_revision(revision: str, root: Path) -> list[SourceFile]:
-    """The files of spec/ as a git revision has them, named as in the tree so that their syntax is found again."""
+    """Return the files of spec/ in a git revision, named as in the tree so that their cached syntax is found."""
     known = run_git(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"], root)
     if known.returncode:
         raise BadArgument(f"`{revision}` is neither a folder with a spec nor a revision that git knows here")

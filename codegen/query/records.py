@@ -11,13 +11,13 @@ from typing import Any
 from codegen.query.branches import Branch
 from codegen.query.reading import BadArgument
 
-SCHEMA = 1
+SCHEMA = 2
 KIND = "luvalley-run"
 
 
 @dataclass(frozen=True)
 class Record:
-    """`exits`: domain -> exit number -> counts by CPU; `arms` is None where the build did not count them."""
+    """`exits`: domain -> exit number -> counts by CPU; `branches` is None if the build did not count them."""
 
     path: str
     by: str
@@ -29,7 +29,7 @@ class Record:
 
 
 def read_records(paths: Iterable[Path], digest: str, branches: Iterable[Branch]) -> tuple[Record, ...]:
-    """The records of runs of this very spec; any other is refused by name."""
+    """Read records of runs of this very spec; raise BadArgument for any other."""
     known = {branch.key for branch in branches}
     return tuple(read_record(path, digest, known) for path in paths)
 
@@ -41,44 +41,44 @@ def read_record(path: Path, digest: str, known: set[str]) -> Record:
             f"error[record-stale]: {path} was made from the spec {short(data['spec'])}, by {data['by']}; "
             f"this is the spec {short(digest)}: record the run again"
         )
-    foreign = sorted(set(data["arms"] or {}) - known)
+    foreign = sorted(set(data["branches"] or {}) - known)
     if foreign:
-        raise BadArgument(f"error[record-foreign]: {path} counts `{foreign[0]}`, which is no arm of this spec")
+        raise BadArgument(f"error[record-foreign]: {path} counts `{foreign[0]}`, which is no branch of this spec")
     exits = {
         domain: {int(number): tuple(counts) for number, counts in numbers.items()}
         for domain, numbers in data["exits"].items()
     }
-    return Record(str(path), data["by"], exits, data["arms"])
+    return Record(str(path), data["by"], exits, data["branches"])
 
 
 def load_record(path: Path) -> dict[str, Any]:
-    """The JSON, if it is a record of ours."""
+    """Return the JSON of a record."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise BadArgument(f"error[record-unreadable]: {path}: {fault.strerror}") from None
     except ValueError:
-        raise BadArgument(f"error[record-foreign]: {path} is no record of a run: it is not JSON") from None
+        raise BadArgument(f"error[record-foreign]: {path} is not a record of a run: it is not JSON") from None
     if not isinstance(data, dict) or data.get("kind") != KIND:
-        raise BadArgument(f"error[record-foreign]: {path} is no record of a run: its kind is not `{KIND}`")
+        raise BadArgument(f"error[record-foreign]: {path} is not a record of a run: its kind is not `{KIND}`")
     if data.get("schema") != SCHEMA:
         raise BadArgument(f"error[record-foreign]: {path} has schema {data.get('schema')}, this reads {SCHEMA}")
     if not is_whole(data):
-        raise BadArgument(f"error[record-foreign]: {path} is no whole record: `build.py run --record` writes one")
+        raise BadArgument(f"error[record-foreign]: {path} is incomplete: `build.py run --record` writes whole records")
     return data
 
 
 def is_whole(data: Mapping[str, Any]) -> bool:
-    """Every part is there and of its kind."""
+    """Return true if every part is present and of its type."""
     texts = isinstance(data.get("spec"), str) and isinstance(data.get("by"), str)
-    branches = data.get("arms")
+    branches = data.get("branches")
     counts = branches is None or (isinstance(branches, dict) and all(is_count(one) for one in branches.values()))
     exits = data.get("exits")
     return texts and counts and isinstance(exits, dict) and all(is_table(one) for one in exits.values())
 
 
 def is_table(numbers: object) -> bool:
-    """Exit numbers, and a list of counts for each."""
+    """Return true for exit numbers with a list of counts each."""
     return isinstance(numbers, dict) and all(
         number.isdecimal() and isinstance(counts, list) and all(is_count(one) for one in counts)
         for number, counts in numbers.items()

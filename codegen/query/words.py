@@ -13,17 +13,17 @@ ACTIONS = {"pass": ("native",), "try": ("advance", "inject gp"), "value": ("adva
 
 
 def say_place(span: Span) -> str:
-    """`file:line`, or nothing."""
+    """Return `file:line`, or nothing."""
     return "" if span == NOWHERE else f"{span.path}:{span.line}"
 
 
 def say_list(words: Iterable[str]) -> str:
-    """Each word once, in order."""
+    """Return each word once, in order."""
     return ", ".join(dict.fromkeys(words))
 
 
 def say_condition(condition: ir.Condition, inside: bool = False) -> str:
-    """A condition as the spec has it."""
+    """Return a condition in the spec's words."""
     match condition:
         case ir.Always(value):
             return "always" if value else "never"
@@ -36,14 +36,15 @@ def say_condition(condition: ir.Condition, inside: bool = False) -> str:
         case ir.NotCondition(operand):
             return f"not {say_condition(operand, True)}"
         case ir.AndCondition(operands):
-            text = " and ".join(say_condition(one, True) for one in operands)
+            parts = [one for one in operands if one != ir.Always(True)]
+            text = " and ".join(say_condition(one, len(parts) > 1) for one in parts) or "always"
         case ir.OrCondition(operands):
             text = " or ".join(say_condition(one) for one in operands)
     return f"({text})" if inside and isinstance(condition, ir.OrCondition) else text
 
 
 def walk(statements: Iterable[ir.Statement]) -> Iterator[ir.Statement]:
-    """Every statement of a body, in order."""
+    """Yield every statement of a body, in order."""
     for one in statements:
         yield one
         if isinstance(one, ir.Branch):
@@ -52,12 +53,12 @@ def walk(statements: Iterable[ir.Statement]) -> Iterator[ir.Statement]:
 
 
 def outcomes_of(statements: Iterable[ir.Statement]) -> tuple[str, ...]:
-    """How a body's paths can end, each way once."""
+    """Return how a body's paths can end, each way once."""
     return tuple(dict.fromkeys(say_end(one) for one in walk(statements) if isinstance(one, ir.End)))
 
 
 def say_end(end: ir.End) -> str:
-    """An outcome in a word or two."""
+    """Return an outcome in a word or two."""
     if end.kind == "inject" and end.vector is not None:
         return f"inject {end.vector.name}"
     if end.kind in ("fail", "forward") and isinstance(end.value, ir.Constant):
@@ -66,7 +67,7 @@ def say_end(end: ir.End) -> str:
 
 
 def outcomes_of_action(action: Action) -> tuple[str, ...]:
-    """How an access that this action answers can end."""
+    """Return how an access with this action can end."""
     if action.body is not None:
         return outcomes_of(action.body.statements)
     if action.kind == "inject" and action.vector is not None:
@@ -75,7 +76,7 @@ def outcomes_of_action(action: Action) -> tuple[str, ...]:
 
 
 def say_action(action: Action) -> str:
-    """What a table's rule does, in the spec's words."""
+    """Return what a table's rule does, in the spec's words."""
     match action.kind:
         case "value":
             return f"{action.value:#x}"
@@ -93,7 +94,7 @@ def say_action(action: Action) -> str:
 
 
 def msr_action(number: int, direction: str, domain: Domain) -> tuple[Action, MsrRule | None]:
-    """The action, and the rule behind it; without one it is the default's."""
+    """Return the action for an MSR, and its rule if it is not the default."""
     policy = domain.msr
     rules, default = (policy.read, policy.default_read) if direction == "read" else (policy.write, policy.default_write)
     rule = next((one for one in rules if one.first <= number <= one.last), None)
@@ -101,7 +102,7 @@ def msr_action(number: int, direction: str, domain: Domain) -> tuple[Action, Msr
 
 
 def io_action(port: int, direction: str, domain: Domain) -> tuple[Action, IoRule | None]:
-    """The same for a port."""
+    """Return the same for a port."""
     policy = domain.io
     rule = next((one for one in policy.rules if one.port.first <= port <= one.port.last), None)
     if rule:

@@ -58,11 +58,11 @@ def test_every_section_of_the_manual_is_there(subject: Subject, pages: dict[str,
     assert set(subject.facts.sections) <= {one.removeprefix("s") for one in find_anchors(pages["manual"])}
 
 
-def test_the_ledger_has_every_number(subject: Subject, pages: dict[str, Page]) -> None:
+def test_the_exit_coverage_has_every_number(subject: Subject, pages: dict[str, Page]) -> None:
     for coverage in subject.coverages:
         counted = [f"{coverage.count(status)} {status}" for status in STATUSES if coverage.count(status)]
-        assert f"{len(coverage.rows)} numbers: {', '.join(counted)}." in pages["ledger"].markdown
-        assert set(find_anchors(pages["ledger"])) >= {f"{coverage.domain}-{row.number}" for row in coverage.rows}
+        assert f"{len(coverage.rows)} numbers: {', '.join(counted)}." in pages["coverage"].markdown
+        assert set(find_anchors(pages["coverage"])) >= {f"{coverage.domain}-{row.number}" for row in coverage.rows}
 
 
 def test_every_handler_stands_beside_its_c(subject: Subject, pages: dict[str, Page]) -> None:
@@ -73,6 +73,11 @@ def test_every_handler_stands_beside_its_c(subject: Subject, pages: dict[str, Pa
             assert 'class="picture flow"' in section
             assert "language-luv" in section
             assert "language-c" in section
+
+
+def test_every_page_has_its_own_name(subject: Subject) -> None:
+    names = [page.name for page in make_pages(subject)]
+    assert len(names) == len(set(names))
 
 
 def test_every_line_of_the_spec_is_shown(subject: Subject, pages: dict[str, Page]) -> None:

@@ -46,6 +46,13 @@ def test_documents_come_in_reading_order(subject: Subject) -> None:
     assert [page.name for page in make_documents(some, BOOK)] == ["architecture", "errors", "zebra"]
 
 
+def test_a_document_does_not_replace_a_page_of_its_name(subject: Subject) -> None:
+    some = replace(subject, documents={"docs/exits.md": "# T", "docs/errors.md": "# E\n[a](exits.md#b)"})
+    errors, exits = make_documents(some, BOOK)
+    assert exits.name == "guide-exits"
+    assert "[a](guide-exits.md#b)" in errors.markdown
+
+
 def test_records_are_put_together() -> None:
     cost = {"event": "cpuid", "what": "CPUID", "ends": "advance", "ticks": 74}
     part = {"spec": "", "costs": [], "figures": [], "exits": {}, "memory": []}
@@ -109,7 +116,7 @@ def test_a_taken_port_is_no_obstacle(tmp_path: Path) -> None:
 def test_a_place_that_is_no_book_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     for place in (tmp_path, tmp_path / "mine"):
-        with pytest.raises(SiteError, match="is there and is no book"):
+        with pytest.raises(SiteError, match="exists and is not a book"):
             check_place(place)
     check_place(tmp_path / "new")
     (tmp_path / "book.css").write_text("")

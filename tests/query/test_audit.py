@@ -1,4 +1,4 @@
-"""The exit ledger: every number has its row, a missing handler is a hole, a broken spec still gets what resolves."""
+"""Exit coverage: every number has its row, a missing handler is a hole, a broken spec still gets what resolves."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ EXITS = "spec/facts/vmx/exits.luv"
 Edit = Callable[..., Reading]
 
 
-def ledger_of(reading: Reading) -> Coverage:
+def coverage_of(reading: Reading) -> Coverage:
     return next(one for one in make_coverages(reading) if one.domain == "dom0")
 
 
 def test_every_number_of_the_edition_has_a_row(real: Reading) -> None:
-    ledger = ledger_of(real)
-    assert [row.number for row in ledger.rows] == list(range(80))
-    assert ledger.holes == ()
-    assert all(row.reasons for row in ledger.rows)
-    assert all(answer.outcomes for row in ledger.rows for answer in row.answers)
+    coverage = coverage_of(real)
+    assert [row.number for row in coverage.rows] == list(range(80))
+    assert coverage.holes == ()
+    assert all(row.reasons for row in coverage.rows)
+    assert all(answer.outcomes for row in coverage.rows for answer in row.answers)
 
 
 @pytest.mark.parametrize(("number", "status"), [
@@ -38,13 +38,13 @@ def test_every_number_of_the_edition_has_a_row(real: Reading) -> None:
     (51, "refused"), (58, "refused"),
 ])  # fmt: skip
 def test_status(real: Reading, number: int, status: str) -> None:
-    assert ledger_of(real).rows[number].status == status
+    assert coverage_of(real).rows[number].status == status
 
 
 def test_reasons_name_the_chain(real: Reading) -> None:
-    texts = [one.text for one in ledger_of(real).rows[12].reasons]
+    texts = [one.text for one in coverage_of(real).rows[12].reasons]
     assert texts == ["primary.hlt_exiting is off (not set)", "`halt` is native"]
-    assert [one.text for one in ledger_of(real).rows[35].reasons] == ["the edition reserves this number"]
+    assert [one.text for one in coverage_of(real).rows[35].reasons] == ["this edition of the SDM reserves the number"]
 
 
 def test_each_handler_deleted_is_a_hole(real: Reading) -> None:
@@ -57,25 +57,25 @@ def test_each_handler_deleted_is_a_hole(real: Reading) -> None:
 
 
 def test_a_number_that_the_facts_forgot_is_a_hole(edited: Edit) -> None:
-    ledger = ledger_of(edited((EXITS, "    35 reserved;\n", "")))
-    assert [row.number for row in ledger.holes] == [35]
-    assert ledger.holes[0].reasons[0].text == "the facts do not know this number"
+    coverage = coverage_of(edited((EXITS, "    35 reserved;\n", "")))
+    assert [row.number for row in coverage.holes] == [35]
+    assert coverage.holes[0].reasons[0].text == "the facts have no exit with this number"
 
 
 def test_a_control_turned_on_asks_for_a_handler(edited: Edit) -> None:
     reading = edited((DOM0, "set primary { ", "set primary { hlt_exiting = on; "))
     assert reading.error is not None
-    row = ledger_of(reading).rows[12]
+    row = coverage_of(reading).rows[12]
     assert row.status == "hole"
     assert not row.answers[0].handled
 
 
 def test_what_has_errors_is_marked(edited: Edit) -> None:
     reading = edited((DOM0, "on getsec { inject ud; }", "on getsec { inject uud; }"))
-    rows = ledger_of(reading).rows
+    rows = coverage_of(reading).rows
     assert [row.name for row in rows if row.broken] == ["getsec"]
     text = write_audit(make_audit(reading))
-    assert text.startswith("The spec has 1 error: this is the ledger of the part that resolves.")
+    assert text.startswith("The spec has 1 error: this covers the part that resolves.")
     assert "! getsec: spec/dom0.luv" in text
 
 
@@ -94,9 +94,9 @@ def test_text_is_within_its_width(real: Reading) -> None:
     assert lines[0].startswith("dom0: 80 exit reasons (SDM, edition ")
 
 
-def test_data_says_the_same_as_the_ledger(real: Reading) -> None:
+def test_data_says_the_same_as_the_text(real: Reading) -> None:
     data = json.loads(json.dumps(describe_audit(make_audit(real), real.digest)))
-    assert data["schema"] == 1
+    assert data["schema"] == 2
     assert data["spec"] == real.digest
     domain = data["domains"][0]
     assert [one["number"] for one in domain["exits"]] == list(range(80))
@@ -105,7 +105,7 @@ def test_data_says_the_same_as_the_ledger(real: Reading) -> None:
     cpuid = domain["exits"][10]
     assert cpuid["answers"][0]["by"] == "on cpuid"
     assert cpuid["answers"][0]["outcomes"] == ["advance"]
-    assert {one["key"] for one in data["arms"]} >= {"dom0 on cpuid", "dom0 exit exception_or_nmi: event nmi"}
+    assert {one["key"] for one in data["branches"]} >= {"dom0 on cpuid", "dom0 exit exception_or_nmi: event nmi"}
 
 
 def write_tree(root: Path, sources: tuple[SourceFile, ...]) -> None:

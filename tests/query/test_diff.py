@@ -80,9 +80,9 @@ def test_exits_and_controls(real: Reading, edited: Edit) -> None:
 
 def test_handlers(real: Reading, edited: Edit) -> None:
     found = differ(real, edited, ("on getsec { inject ud; }", "on getsec { advance; }"))
-    assert found == {("gain", "exit getsec ended in inject ud, now in advance")}
+    assert found == {("gain", "exit getsec: outcomes inject ud -> advance")}
     found = differ(real, edited, ("        guest.rcx = out.ecx;\n", ""))
-    assert found == {("change", "on cpuid: another body; it still ends in advance")}
+    assert found == {("change", "on cpuid: different body, same outcomes: advance")}
 
 
 def test_owned_bits_and_memory(real: Reading, edited: Edit) -> None:

@@ -12,6 +12,7 @@ from codegen.cli import main
 from codegen.query.explain import KINDS, explain
 from codegen.query.explain_context import WIDTH, Context
 from codegen.query.reading import Reading
+from codegen.query.words import say_condition
 from tests.query.trees import share_syntax
 from tests.support import ROOT
 
@@ -20,23 +21,23 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(("words", "expected"), [
     ("msr 0x1a0", ["IA32_MISC_ENABLE", "SDM 2.1: Architectural MSRs", "dom0 read: try", "#define IA32_MISC"]),
-    ("msr ia32_efer", ["msr 0xc0000080: IA32_EFER", "dom0 switches it, by VMCS fields", "never leaves for it"]),
-    ("msr 0x12345678", ["no fact names it", "dom0 write: the default: try", "whatever the bitmap says"]),
+    ("msr ia32_efer", ["msr 0xc0000080: IA32_EFER", "dom0 switches it, by VMCS fields", "dom0: no VM exit"]),
+    ("msr 0x12345678", ["no fact names it", "dom0 write: the default: try", "every access causes a VM exit"]),
     ("exit 48", ["exit 48: ept_violation", "dom0: handled", "on_nested_page_fault(cpu", "; 48"]),
-    ("exit hlt", ["exit 12: hlt, primary.hlt_exiting", "dom0: refused", "`halt` is native (spec/dom0.luv:"]),
+    ("exit hlt", ["exit 12: hlt, when primary.hlt_exiting", "dom0: refused", "`halt` is native (spec/dom0.luv:"]),
     ("exit 35", ["reserved by the manual"]),
-    ("dom0 exit cpuid", ["exit 10: cpuid, always", "void dom0_exit_cpuid(struct cpu *cpu)"]),
+    ("dom0 exit cpuid", ["exit 10: cpuid, unconditional", "void dom0_exit_cpuid(struct cpu *cpu)"]),
     ("event cpuid", ["event cpuid: leaf : u32, subleaf : u32", "on cpuid(e) budget 60 {", "inline void on_cpuid"]),
     ("cpuid 7.0.ebx.10", ["cpuid 7.0.ebx.10: invpcid", "needs secondary.enable_invpcid", "&= ~0x400u;"]),
     ("cpuid invpcid", ["cpuid 7.0.ebx.10: invpcid"]),
     ("cpuid 7", ["dom0 does not see", "sgx"]),
-    ("cpuid 0x40000000", ["a leaf of our own"]),
+    ("cpuid 0x40000000", ["a leaf that the hypervisor defines"]),
     ("control unrestricted_guest", ["bit 7 of secondary_controls", "dom0: on (spec/dom0.luv:", "_UNRESTRICTED"]),
-    ("control primary.hlt_exiting", ["decides exit hlt", "dom0: off (not set)"]),
-    ("vmcs 0x681e", ["guest_rip", "bodies call it guest.rip", "#define VMCS_GUEST_RIP"]),
+    ("control primary.hlt_exiting", ["affects exit hlt", "dom0: off (not set)"]),
+    ("vmcs 0x681e", ["guest_rip", "handlers access it as guest.rip", "#define VMCS_GUEST_RIP"]),
     ("vmcs cr0", ["guest_cr0"]),
-    ("hypercall exit_count", ["hypercall 1: exit_count(", "ends in return", "errors: EINVAL"]),
-    ("port 0x92", ["system_control_a", "dom0 leaves for both directions"]),
+    ("hypercall exit_count", ["hypercall 1: exit_count(", "outcomes: return", "errors: EINVAL"]),
+    ("port 0x92", ["system_control_a", "dom0: VM exit in both directions"]),
     ("error exit-unhandled", ["codegen/errors.py:", "tests/reject/exit-unhandled"]),
 ])  # fmt: skip
 def test_explanation(real: Reading, words: str, expected: list[str]) -> None:
@@ -48,19 +49,19 @@ def test_explanation(real: Reading, words: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("words", "expected"), [
-    ("", "explain takes what and which"),
-    ("mrs 0x1a0", "`mrs` is nothing that can be explained; did you mean `msr`?"),
-    ("msr", "explain msr takes one name or number, 0 are given"),
-    ("msr IA32_EFR", "no MSR is `IA32_EFR`; did you mean `IA32_EFER`?"),
-    ("msr 0x100000000", "no MSR number of 32 bits is `0x100000000`"),
-    ("exit 99", "no exit reason of 0 to 79 is `99`"),
+    ("", "usage: explain [DOMAIN] KIND NAME"),
+    ("mrs 0x1a0", "`mrs` is no kind of thing that can be explained; did you mean `msr`?"),
+    ("msr", "explain msr takes one name or number, not 0"),
+    ("msr IA32_EFR", "`IA32_EFR` is no MSR; did you mean `IA32_EFER`?"),
+    ("msr 0x100000000", "`0x100000000` is no MSR number of 32 bits"),
+    ("exit 99", "`99` is no exit reason between 0 and 79"),
     ("exit cpuidd", "did you mean `cpuid`?"),
     ("cpuid invpcd", "did you mean `invpcid`?"),
     ("control unrestricted", "did you mean `unrestricted_guest`?"),
-    ("hypercall 77", "no hypercall number is `77`"),
+    ("hypercall 77", "`77` is no hypercall number"),
     ("hypercall exit_cout", "did you mean `exit_count`?"),
-    ("vmcs 0x1", "no VMCS field is `0x0001`"),
-    ("port 0x10000", "no port number of 16 bits is `0x10000`"),
+    ("vmcs 0x1", "`0x0001` is no VMCS field"),
+    ("port 0x10000", "`0x10000` is no port number of 16 bits"),
     ("error exit-unhandeld", "did you mean `exit-unhandled`?"),
     ("event cpid", "did you mean `cpuid`?"),
 ])  # fmt: skip
@@ -69,6 +70,13 @@ def test_nonsense(words: str, expected: str, capsys: Capture) -> None:
     said = capsys.readouterr()
     assert said.out == ""
     assert expected in said.err
+
+
+def test_a_condition_says_always_only_alone(real: Reading) -> None:
+    facts = real.model.facts
+    conditions = [one.condition for one in facts.exits.values()] + [one.needs for one in facts.features.values()]
+    texts = {say_condition(one) for one in [*conditions, *facts.control_needs.values()]}
+    assert not [text for text in texts if text != "always" and "always" in text]
 
 
 def test_everything_that_has_a_name_is_explained(real: Reading, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The instrumented build counts every arm, and the ordinary build does not know of it."""
+"""The instrumented build counts every branch, and the ordinary build does not know of it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tests.query.trees import share_syntax
 from tests.support import ROOT
 
 
-def test_every_arm_counts_itself_once(real: Reading) -> None:
-    counting, arms = instrument(real.model)
+def test_every_branch_counts_itself_once(real: Reading) -> None:
+    counting, branches = instrument(real.model)
     text = "".join(one.text for one in generate(counting))
-    counted = [int(number, 0) for number in re.findall(r"\barm_taken\(cpu, (\w+)\)", text)]
-    assert sorted(counted) == list(range(len(arms)))
-    assert len({arm.key for arm in arms}) == len(arms)
+    counted = [int(number, 0) for number in re.findall(r"\bbranch_taken\(cpu, (\w+)\)", text)]
+    assert sorted(counted) == list(range(len(branches)))
+    assert len({branch.key for branch in branches}) == len(branches)
 
 
-def test_arms_are_there(real: Reading) -> None:
-    keys = {arm.key for arm in list_branches(real.model)}
+def test_branches_are_there(real: Reading) -> None:
+    keys = {branch.key for branch in list_branches(real.model)}
     assert {"dom0 on cpuid", "dom0 msr read default: try", "hypercall exit_count"} <= keys
     assert sum(key.startswith("dom0 on vmcall: if at ") for key in keys) == 2
     assert "dom0 exit exception_or_nmi: event exception" in keys
@@ -41,7 +41,7 @@ def test_the_model_itself_stays_as_it_is(real: Reading) -> None:
     instrument(real.model)
     assert generate(real.model) == before
     assert find_stale(before, ROOT / "generated") == []
-    assert not any("arm_taken" in one.text for one in before)
+    assert not any("branch_taken" in one.text for one in before)
 
 
 def test_the_ordinary_image_stays_as_it_is(tmp_path: Path) -> None:
@@ -58,8 +58,8 @@ def test_the_ordinary_image_stays_as_it_is(tmp_path: Path) -> None:
     assert main(["--root", str(tmp_path), "build"]) == 0
     assert read_files(tmp_path) == before
     folder = tmp_path / "build" / "instrumented"
-    assert "arm_counts" in read_symbols(folder / "luvalley.debug.elf")
-    assert "arm_counts" not in read_symbols(tmp_path / "build" / "luvalley.debug.elf")
+    assert "branch_counts" in read_symbols(folder / "luvalley.debug.elf")
+    assert "branch_counts" not in read_symbols(tmp_path / "build" / "luvalley.debug.elf")
     assert "dom0 on cpuid" in json.loads((folder / "arms.json").read_text())
 
 

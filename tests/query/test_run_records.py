@@ -19,16 +19,16 @@ SERIAL = """noise\r
 @luv exits 0 10 7\r
 @luv exits 1 10 5\r
 @luv exits 1 18 2\r
-@luv arm 1 9\r
+@luv branch 1 9\r
 @luv counted\r
 """
 
 
 def make_data(real: Reading) -> dict[str, Any]:
     return {
-        "kind": "luvalley-run", "schema": 1, "by": "a test", "spec": real.digest,
+        "kind": "luvalley-run", "schema": 2, "by": "a test", "spec": real.digest,
         "exits": {"dom0": {"10": [7, 5], "18": [0, 2]}},
-        "arms": {"dom0 on cpuid": 12, "dom0 exit cpuid: event cpuid": 12},
+        "branches": {"dom0 on cpuid": 12, "dom0 exit cpuid: event cpuid": 12},
     }  # fmt: skip
 
 
@@ -41,14 +41,14 @@ def test_a_run_is_recorded(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "record.json"
     Recorder(path, "me", "digest", ("zero", "one")).write(SERIAL)
     assert json.loads(path.read_text()) == {
-        "kind": "luvalley-run", "schema": 1, "by": "me", "spec": "digest",
-        "exits": {"dom0": {"10": [7, 5], "18": [0, 2]}}, "arms": {"one": 9},
+        "kind": "luvalley-run", "schema": 2, "by": "me", "spec": "digest",
+        "exits": {"dom0": {"10": [7, 5], "18": [0, 2]}}, "branches": {"one": 9},
     }  # fmt: skip
 
 
-def test_an_ordinary_build_records_no_arms(tmp_path: Path) -> None:
+def test_an_ordinary_build_records_no_branches(tmp_path: Path) -> None:
     Recorder(tmp_path / "record", "me", "digest", None).write(SERIAL)
-    assert json.loads((tmp_path / "record").read_text())["arms"] is None
+    assert json.loads((tmp_path / "record").read_text())["branches"] is None
 
 
 def test_counts_that_are_cut_off_are_no_record(tmp_path: Path) -> None:
@@ -57,16 +57,17 @@ def test_counts_that_are_cut_off_are_no_record(tmp_path: Path) -> None:
     assert not (tmp_path / "record").exists()
 
 
-def test_the_ledger_shows_what_was_taken_and_by_whom(real: Reading, tmp_path: Path) -> None:
+def test_the_audit_shows_what_was_taken_and_by_whom(real: Reading, tmp_path: Path) -> None:
     data = make_data(real)
-    paths = [write(tmp_path / "one.json", data), write(tmp_path / "two.json", data | {"by": "another", "arms": None})]
+    other = data | {"by": "another", "branches": None}
+    paths = [write(tmp_path / "one.json", data), write(tmp_path / "two.json", other)]
     text = write_audit(make_audit(real, paths))
     assert "  [1] a test (" in text
     assert "  [2] another (" in text
     assert " 10 cpuid                    handled           24 cpuid: spec/dom0.luv" in text
     assert "         24  dom0 cpuid: [1] 7 + 5, [2] 7 + 5" in text
-    taken, _, never = text.partition("Never taken:")
-    assert f"Arms: {len(list_branches(real.model))}, 2 taken" in taken
+    taken, _, never = text.partition("Branches never taken:")
+    assert f"Branches: {len(list_branches(real.model))}, 2 taken" in taken
     assert "         12  dom0 on cpuid (spec/dom0.luv" in taken
     assert "  dom0 on triple_fault (spec/dom0.luv" in never
     assert "dom0 on cpuid (" not in never
@@ -77,15 +78,15 @@ def test_data_has_the_counts(real: Reading, tmp_path: Path) -> None:
     data = describe_audit(page, real.digest)
     assert data["runs"][0]["by"] == "a test"
     assert data["domains"][0]["exits"][10]["taken"] == [[7, 5]]
-    assert {one["key"]: one["taken"] for one in data["arms"]}["dom0 on cpuid"] == [12]
+    assert {one["key"]: one["taken"] for one in data["branches"]}["dom0 on cpuid"] == [12]
 
 
 @pytest.mark.parametrize(("change", "name"), [
     ({"spec": "0" * 64}, "record-stale"),
     ({"kind": "else"}, "record-foreign"),
-    ({"schema": 2}, "record-foreign"),
-    ({"arms": {"no such arm": 1}}, "record-foreign"),
-    ({"arms": {"dom0 on cpuid": -1}}, "record-foreign"),
+    ({"schema": 1}, "record-foreign"),
+    ({"branches": {"no such branch": 1}}, "record-foreign"),
+    ({"branches": {"dom0 on cpuid": -1}}, "record-foreign"),
     ({"exits": {"dom0": {"ten": [1]}}}, "record-foreign"),
     ({"by": None}, "record-foreign"),
 ])  # fmt: skip
