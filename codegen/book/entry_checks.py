@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.book.markup import Page, code, heading, table, tag, text
+from codegen.book.markup import Page, breakable, code, heading, table, tag, text
 from codegen.book.refs import cite, place, ref
 from codegen.book.subject import Subject
 from codegen.model.entry_checks import PREDICATES, EntryGroup, EntryRule
@@ -61,8 +61,8 @@ def make_rule(rule: EntryRule, subject: Subject) -> tuple[str, ...]:
     name = heading(4, code(rule.name), rule.name) + (tag("p", text(rule.summary)) if rule.summary else "")
     return (
         name,
-        code(rule.when_text) if rule.when_text else "always",
-        code(rule.text),
+        breakable(code(rule.when_text)) if rule.when_text else "always",
+        breakable(code(rule.text)),
         cite(rule.sections, subject, True),
         place(rule.span),
     )

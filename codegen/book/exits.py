@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.book.flow import say, say_range
-from codegen.book.markup import Page, badge, code, definitions, heading, legend, table, tag, text
+from codegen.book.markup import Page, badge, breakable, code, definitions, heading, legend, table, tag, text
 from codegen.book.refs import cite, find_sections, place, ref, say_condition
 from codegen.book.state import list_bits
 from codegen.book.subject import Subject
@@ -151,7 +151,7 @@ def make_events(subject: Subject) -> Page:
 
 
 def make_event_row(event: Event, subject: Subject) -> tuple[str, ...]:
-    payload = "<br>".join(code(f"{name} : {type.name}") for name, type in event.payload)
+    payload = "<br>".join(breakable(code(f"{name} : {type.name}")) for name, type in event.payload)
     exits = ", ".join(ref("exit", name) for name in event.exits)
     choices = [say_choice(event, one) for one in subject.domains]
     return (heading(4, code(event.name), event.name), payload, exits, *choices, place(event.span))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from codegen.book.flow import draw_flow
 from codegen.book.handlers import say_cost, side_by_side
 from codegen.book.lexer import show_c
-from codegen.book.markup import Page, code, definitions, heading, hexadecimal, table, tag, text
+from codegen.book.markup import Page, breakable, code, definitions, heading, hexadecimal, table, tag, text
 from codegen.book.msrs import find_body
 from codegen.book.refs import anchor, excerpt, place, ref, say_doc
 from codegen.book.subject import Subject
@@ -124,7 +124,7 @@ def make_runtime(subject: Subject) -> Page:
         "Reference",
         (
             "## Externs { #externs }",
-            table(("Function", "Costs", "Returns", "What it does", "Called by", "Declared"), externs),
+            table(("Function", "Costs", "Returns", "What it does", "Called by", "Declared"), externs, "wrap"),
             "## Regions { #regions }",
             table(("Region", "Where", "What it is", "Declared"), regions),
             "## Constants { #constants }",
@@ -191,7 +191,7 @@ def list_bodies(subject: Subject) -> Iterator[tuple[str, Body]]:
 
 
 def link_body(domain: Domain, name: str, label: str) -> str:
-    return f'<a href="{domain.name}-handlers.html#{name}">{code(label)}</a>'
+    return f'<a href="{domain.name}-handlers.html#{name}">{breakable(code(label))}</a>'
 
 
 def link_call(call: Hypercall) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Page:
     @property
     def markdown(self) -> str:
         """Return front matter, the title and the blocks, separated by empty lines."""
-        head = [f"title: {self.title}"]
+        head = [f"title: {json.dumps(self.title, ensure_ascii=False)}"]
         head += [f"icon: {self.icon}"] if self.icon else []
         head += [] if self.found else ["search:", "  exclude: true"]
         body = [f"# {self.title}", *([f'<p class="lead">{self.lead}</p>'] if self.lead else []), *self.parts]
@@ -50,6 +51,11 @@ def text(words: str) -> str:
 
 def code(words: str) -> str:
     return tag("code", escape(words, quote=False))
+
+
+def breakable(html: str) -> str:
+    """Return code that a narrow column of a table may wrap at underscores and periods."""
+    return html.replace("_", "_<wbr>").replace(".", ".<wbr>")
 
 
 def link(target: str, label: str, title: str | None = None) -> str:

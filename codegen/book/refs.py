@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from codegen.book.lexer import color_lines, show_spec
-from codegen.book.markup import Page, code, link, tag, text
+from codegen.book.markup import Page, breakable, code, link, tag, text
 from codegen.book.subject import Subject
 from codegen.model import ir
 from codegen.model.facts import Doc
@@ -48,8 +48,8 @@ def target(kind: str, name: str) -> str:
 
 
 def ref(kind: str, name: str, label: str = "") -> str:
-    """Return a link to a declaration's entry, in code."""
-    return link(target(kind, name), code(label or name))
+    """Return a link to a declaration's entry, in code; a narrow column may wrap it at underscores and periods."""
+    return link(target(kind, name), breakable(code(label or name)))
 
 
 def page_of_source(path: str) -> str:
@@ -58,10 +58,10 @@ def page_of_source(path: str) -> str:
 
 
 def place(span: Span) -> str:
-    """Return `file:line` as a link to that line."""
+    """Return `file:line` as a link to that line; a narrow column may wrap it at underscores."""
     if span == NOWHERE:
         return ""
-    label = f"{span.path.rpartition('/')[2]}:{span.line}"
+    label = f"{span.path.rpartition('/')[2]}:{span.line}".replace("_", "_<wbr>")
     return tag("a", label, href=f"{page_of_source(span.path)}.html#L{span.line}", class_="place", title=span.path)
 
 

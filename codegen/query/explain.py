@@ -68,7 +68,7 @@ def say_row(row: Row, domain: Domain) -> list[str]:
     """Return a row of the exit coverage, and why."""
     why = [f"  {one.text}" + (f" ({say_place(one.span)})" if one.is_choice else "") for one in row.reasons]
     answers = [
-        f"  {one.event}: {one.by} at {say_place(one.span)} has the outcomes {say_list(one.outcomes)}"
+        f"  {one.event}: {one.by} at {say_place(one.span)} with outcomes {say_list(one.outcomes)}"
         for one in dict.fromkeys(row.answers)
     ]
     return [f"{domain.name}: {row.status}", *why, *answers]

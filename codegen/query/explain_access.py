@@ -155,8 +155,10 @@ def explain_values(word: str, leaf: int, leaves: list[CpuidLeaf], context: Conte
     page = Page(f"cpuid {word}: {'no feature there' if leaves else 'no fact names it'}")
     for one in leaves:
         page.fact += [*shorten(context.quote(one.span), 8), *context.cite(one.span)]
-    page.choice += say_vmm_leaves(context)
-    for domain in own_cpuid(context):
+    for domain in context.domains:
+        if domain.under:
+            page.choice += [say_vmm(domain)]
+            continue
         own = [values for number, values in domain.cpuid.own if number == leaf]
         page.choice += [
             f"{domain.name}: a leaf that the hypervisor defines: " + ", ".join(map(hex, values)) for values in own
@@ -176,9 +178,9 @@ def explain_features(features: list[Feature], word: str, context: Context) -> Pa
     page = Page(f"cpuid {say_bit(feature)}: {feature.name}")
     page.fact = [*context.quote(feature.span), *context.cite(feature.span)]
     page.fact += [f"needs {say_condition(feature.needs)}"] if say_condition(feature.needs) != "always" else []
-    page.choice = say_vmm_leaves(context)
-    for domain in own_cpuid(context):
-        page.choice += [f"{domain.name}: {say_shown(feature, domain)} ({say_place(domain.cpuid.span)})"]
+    for domain in context.domains:
+        shown = f"{domain.name}: {say_shown(feature, domain)} ({say_place(domain.cpuid.span)})"
+        page.choice += [say_vmm(domain) if domain.under else shown]
     page.code = find_leaf(feature, context)
     for domain in context.domains:
         page.code += find_late(feature, domain, context)
@@ -213,8 +215,10 @@ def explain_many(features: list[Feature], word: str, context: Context) -> Page:
     """Explain which of a leaf's features each domain sees."""
     page = Page(f"cpuid {word}: {len(features)} features")
     page.fact = [*context.quote(features[0].leaf.span)[:2], *context.cite(features[0].leaf.span)]
-    page.choice = say_vmm_leaves(context)
-    for domain in own_cpuid(context):
+    for domain in context.domains:
+        if domain.under:
+            page.choice += [say_vmm(domain)]
+            continue
         shown = [one for one in features if one in domain.cpuid.shown]
         hidden = [one for one in features if one not in domain.cpuid.shown]
         page.choice += [f"{domain.name} sees {len(shown)}:", *wrap_names(shown)]
@@ -229,14 +233,9 @@ def wrap_names(features: list[Feature]) -> list[str]:
     return [f"  {say_list(names[at : at + 8])}" for at in range(0, len(names), 8)]
 
 
-def own_cpuid(context: Context) -> list[Domain]:
-    """Return the domains whose CPUID the spec decides."""
-    return [one for one in context.domains if not one.under]
-
-
-def say_vmm_leaves(context: Context) -> list[str]:
-    """Return a line for each domain whose CPUID its VMM decides."""
-    return [f"{one.name}: CPUID is reflected to the VMM, which decides it" for one in context.domains if one.under]
+def say_vmm(domain: Domain) -> str:
+    """Return a line for a domain whose CPUID its VMM decides."""
+    return f"{domain.name}: CPUID is reflected to the VMM, which decides the values"
 
 
 def say_bit(feature: Feature) -> str:

@@ -208,7 +208,8 @@ class Context:
         seen: set[Path] = set()
         for folder in order:
             for path in sorted((self.root / folder).rglob("*")):
-                if path.suffix in SUFFIXES and path not in seen and not OTHERS & set(path.parts):
+                names = set(path.relative_to(self.root).parts)
+                if path.suffix in SUFFIXES and path not in seen and not OTHERS & names:
                     seen.add(path)
                     yield path
 
