@@ -38,19 +38,19 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     commands.add_parser("gen", help="compile spec/ into generated/")
     build = commands.add_parser("build", help="gen, then compile and link build/luvalley.elf")
     build.add_argument("--instrument", action="store_true",
-                       help="instead build/instrumented/luvalley.elf, which counts every arm of every body")
+                       help="instead build/instrumented/luvalley.elf, which counts every branch")
     commands.add_parser("check", help="say whether generated/ is stale")
-    add_insight(commands)
+    add_query(commands)
     add_docs(commands)
     return parser.parse_args(arguments)
 
 
-def add_insight(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands that answer questions."""
-    audit = commands.add_parser("audit", help="for each domain and exit: handled where, or impossible and why")
+    audit = commands.add_parser("audit", help="for each domain and exit: what handles it, or why it cannot occur")
     audit.add_argument("--json", action="store_true", help="the same as data; docs/audit.md has the schema")
     audit.add_argument("--run", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
-                       help="records of runs: how often each exit and arm was taken")
+                       help="records of runs: how often each exit and branch was taken")
     explain = commands.add_parser("explain", help="fact, choice, code and tests of one thing, on one screen")
     explain.add_argument("what", nargs="*", help="msr 0x1a0, exit 48, cpuid 7.0.ebx.10, control NAME ...")
     diff = commands.add_parser("diff", help="what each domain gains or loses between two specs")
@@ -78,7 +78,7 @@ def is_done(command: str, tree: Tree) -> bool:
 def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
     """Return what does the command; only here, and only as far as it is needed, the compiler is loaded."""
     if isinstance(tree, InstrumentedTree):
-        from codegen.insight.instrument import build_instrumented
+        from codegen.query.instrument import build_instrumented
 
         instrumented = tree
         return lambda: build_instrumented(instrumented)
@@ -95,12 +95,12 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
         from codegen.commands import run_format
 
         return lambda: run_format(tree.root, options.files, options.check)
-    from codegen.insight import commands as insight
+    from codegen.query import commands as query
 
     questions: dict[str, Callable[[], Done]] = {
-        "audit": lambda: insight.run_audit(tree.root, options.run, options.json),
-        "explain": lambda: insight.run_explain(tree.root, options.what),
-        "diff": lambda: insight.run_diff(tree.root, options.old, options.new, options.fail_on_gain, options.json),
+        "audit": lambda: query.run_audit(tree.root, options.run, options.json),
+        "explain": lambda: query.run_explain(tree.root, options.what),
+        "diff": lambda: query.run_diff(tree.root, options.old, options.new, options.fail_on_gain, options.json),
     }
     return questions[options.command]
 

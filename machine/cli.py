@@ -57,7 +57,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", type=Path, metavar="FILE",
                         help="write how often dom0 left for each reason; `audit --run FILE` reads it")
     parser.add_argument("--record-as", default="", metavar="NAME", help="who made the run (the command line)")
-    parser.add_argument("--instrument", action="store_true", help="run the build that counts every arm of every body")
+    parser.add_argument("--instrument", action="store_true", help="run the build that counts every branch")
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -35,7 +35,7 @@ class Request:
     size: tuple[int, int] = (24, 80)
     record: Path | None = None  # where the record of the run goes
     record_as: str = ""  # who made the run
-    instrument: bool = False  # run the build that counts arms
+    instrument: bool = False  # run the build that counts branches
     domu: bool = False  # give dom0 QEMU, guests and a pool; without a command a guest checks itself
     trixie: bool = False  # QEMU is Debian 13's
 

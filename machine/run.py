@@ -21,7 +21,7 @@ TAIL = 25  # lines of the serial record shown when something went wrong
 
 
 def build_image(instrument: bool = False) -> int:
-    """Bring build/luvalley.elf up to date, or the build that counts arms; return the compiler's exit status."""
+    """Bring build/luvalley.elf up to date, or the build that counts branches; return the compiler's exit status."""
     command = [sys.executable, "-m", "codegen.cli", "build", *(["--instrument"] if instrument else [])]
     return subprocess.run(command, stdout=sys.stderr, check=False).returncode
 

@@ -139,7 +139,8 @@ class Switched:
     @property
     def means(self) -> str:
         """Return in words what switches it."""
-        return {"fields": "VMCS fields", "list": "the MSR lists", "swap": "hand, at each way in and out"}[self.how]
+        how = {"fields": "VMCS fields", "list": "the MSR areas", "swap": "the runtime at each VM entry and exit"}
+        return how[self.how]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from codegen.book.command import read_subject
-from codegen.book.page import Page
+from codegen.book.markup import Page
 from codegen.book.pages import make_pages
 from codegen.book.subject import Subject
 from codegen.image.tree import Tree

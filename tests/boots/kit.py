@@ -158,7 +158,7 @@ def run_guest(image: Path, folder: Path, *, bare: bool = False, cpus: int = 1, o
               timeout: float = 90, model: str = DEFAULT_MODEL, recorder: Recorder | None = None) -> Report:
     """Boot a guest and read its report; it must have run to its end, where it should, without a failed check.
 
-    With a recorder it runs under the build that counts arms, and leaves the record of its run.
+    With a recorder it runs under the build that counts branches, and leaves the record of its run.
     """
     request = Request(cpus=cpus, model=model, bare=bare, options=options, instrument=recorder is not None)
     result = run_machine(prepare_image(image, folder, request), timeout)

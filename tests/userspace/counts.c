@@ -1,9 +1,9 @@
 /*
- * What has left the guest so far, and, where the build counts them, which arms were taken: lines for the record of a run.
+ * Print how often each VM exit and, in an instrumented build, each branch was taken: lines for the record of a run.
  *
  *   @luv exits CPU REASON COUNT    for each that is not zero
- *   @luv arm NUMBER COUNT          the same, from an instrumented build
- *   @luv counted                   all is said
+ *   @luv branch NUMBER COUNT       the same, from an instrumented build
+ *   @luv counted                   the last line
  */
 #include <inttypes.h>
 #include <stdint.h>
@@ -33,14 +33,14 @@ static void print_exits(uint64_t cpu)
             printf("@luv exits %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", cpu, reason, count);
 }
 
-static void print_arms(void)
+static void print_branches(void)
 {
-#ifdef LUV_HYPERCALL_arm_count
+#ifdef LUV_HYPERCALL_branch_count
     uint64_t count;
 
-    for (uint64_t arm = 0; !call(LUV_HYPERCALL_arm_count, arm, 0, &count); arm++)
+    for (uint64_t branch = 0; !call(LUV_HYPERCALL_branch_count, branch, 0, &count); branch++)
         if (count)
-            printf("@luv arm %" PRIu64 " %" PRIu64 "\n", arm, count);
+            printf("@luv branch %" PRIu64 " %" PRIu64 "\n", branch, count);
 #endif
 }
 
@@ -52,7 +52,7 @@ int main(void)
         return 1;
     for (uint64_t cpu = 0; cpu < cpus; cpu++)
         print_exits(cpu);
-    print_arms();
+    print_branches();
     puts("@luv counted");
     return 0;
 }
