@@ -206,8 +206,8 @@ def explain_error(word: str, context: Context) -> Page:
     page = Page(f"error {word}")
     page.fact = find_heading(word, context)
     page.code = find_function(word, code)
-    rejected = sorted((context.root / "tests" / "reject").glob(f"{word}*.err"))
-    page.tests = [f"tests/reject/{path.name}" for path in rejected[:3]]
+    rejected = sorted((context.root / "tests" / "compiler" / "reject").glob(f"{word}*.err"))
+    page.tests = [f"tests/compiler/reject/{path.name}" for path in rejected[:3]]
     page.choice = shorten(rejected[0].read_text(encoding="utf-8").rstrip().split("\n"), 12) if rejected else []
     return page
 

@@ -110,7 +110,7 @@ def test_a_book_without_records_and_documents(subject: Subject) -> None:
 
 @pytest.mark.parametrize("case", find_cases("accept"))
 def test_any_accepted_spec_has_a_book(case: str) -> None:
-    source = load_file(TESTS / "accept" / f"{case}.luv", f"tests/accept/{case}.luv")
+    source = load_file(TESTS / "compiler" / "accept" / f"{case}.luv", f"tests/compiler/accept/{case}.luv")
     model = compile_small(source)
     generated = {one.name: one.text for one in generate(model)}
     coverages = tuple(make_coverage(model, domain) for domain in model.domains.values())

@@ -38,7 +38,7 @@ Capture = pytest.CaptureFixture[str]
     ("vmcs cr0", ["guest_cr0"]),
     ("hypercall exit_count", ["hypercall 1: exit_count(", "outcomes: return", "errors: EINVAL"]),
     ("port 0x92", ["system_control_a", "dom0: VM exit in both directions"]),
-    ("error exit-unhandled", ["codegen/errors.py:", "tests/reject/exit-unhandled"]),
+    ("error exit-unhandled", ["codegen/errors.py:", "tests/compiler/reject/exit-unhandled"]),
 ])  # fmt: skip
 def test_explanation(real: Reading, words: str, expected: list[str]) -> None:
     text = explain(words.split(), Context(real, ROOT))
