@@ -24,7 +24,7 @@ def run_gen(tree: Tree) -> Done:
 
 
 def say_changed(names: list[str]) -> str:
-    """File names that changed, or that none did."""
+    """Return the file names that changed, or that none did."""
     return f"{', '.join(names)} changed" if names else "nothing changed"
 
 

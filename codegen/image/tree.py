@@ -127,5 +127,5 @@ def is_current(tree: Tree) -> bool:
 
 
 def write_stamp(tree: Tree) -> None:
-    """Remember what is now."""
+    """Write the stamp of all inputs as they are now."""
     stamp_path(tree).write_text(list_inputs(tree))

@@ -80,12 +80,12 @@ class ChoiceBuilder(Builder):
     extern_cost = keeps("cost")
 
     def parameter_line(self, children: Children) -> Parameter:
-        """Build a struct's field: a parameter and a semicolon."""
+        """Return a struct's field: the parameter before the semicolon."""
         parameter: Parameter = children[0]
         return parameter
 
     def extern(self, children: Children) -> Extern:
-        """Build a function of the runtime."""
+        """Build an extern: a name, parameters, a result and a cost."""
         parameters = pick_all(children, Parameter)
         return Extern(children[0], parameters, part(children, "returns"), part(children, "cost"))
 

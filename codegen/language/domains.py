@@ -312,7 +312,7 @@ def say_exception(node: ExceptionRule) -> str:
 
 
 def say_memory(node: MemoryRule) -> str:
-    """Print what a region shows."""
+    """Print a rule for a region."""
     region = node.region.text
     if node.rights and node.types:
         return f"map {region} identity {node.rights.text}, type from {node.types.text}, largest pages;"

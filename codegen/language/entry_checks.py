@@ -75,14 +75,14 @@ class EntryCheckBuilder(Builder):
         return Fails(None, children[0])
 
     def check_rule(self, children: Children) -> Rule:
-        """Build what must hold, and when."""
+        """Build a rule: what must hold, and when."""
         return Rule(pick(children, Doc), pick(children, Name), part(children, "when"), children[-1])
 
     rule_when = keeps("when")
 
     @v_args(meta=True)
     def each(self, meta: Meta, children: Children) -> Each:
-        """Build a word, what it stands for, and rules."""
+        """Build `each`: a word, its values, and rules."""
         word, *values = pick_all(children, Name)
         return Each(word, tuple(values), pick_all(children, Rule), self.span_over(meta))
 

@@ -100,7 +100,7 @@ class PolicyBuilder(Builder):
 
     @v_args(meta=True)
     def domain_cpuid(self, meta: Meta, children: Children) -> DomainCpuid:
-        """Build what the guest sees of CPUID."""
+        """Build `cpuid { ... }`: rules and leaves."""
         rules = pick_all(children, CpuidRule)
         return DomainCpuid(rules, pick_all(children, CpuidLeaf), self.span_over(meta))
 
@@ -123,7 +123,7 @@ class PolicyBuilder(Builder):
     domain_io = makes_list(DomainIo)
 
     def access_rule(self, children: Children) -> AccessRule:
-        """Build which registers or ports, and what happens in each direction."""
+        """Build a selector of registers or ports, and an action for each direction."""
         accesses = pick_all(children, Access)
         return AccessRule(pick(children, Doc), pick(children, Selector), accesses)
 
@@ -193,7 +193,7 @@ def say_leaf(node: CpuidLeaf) -> Lines:
 
 
 def say_selector(node: Selector) -> str:
-    """Print which registers or ports."""
+    """Print the selector of registers or ports."""
     names = [name.text for name in node.names]
     match node.kind:
         case "class":
@@ -220,7 +220,7 @@ def say_access(node: Access) -> Lines:
 
 
 def say_action(node: Action) -> Lines:
-    """Print what happens to an access."""
+    """Print the action for an access."""
     if node.body:
         return say_block("do", node.body)
     if node.vector:
