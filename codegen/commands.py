@@ -8,7 +8,7 @@ from codegen.compiler import compile_tree
 from codegen.done import Done
 from codegen.image import verify_image
 from codegen.output import find_stale, publish
-from codegen.stamp import write_stamp
+from codegen.stamp import list_inputs, write_stamp
 from codegen.toolchain import build_image
 from codegen.tree import Tree
 
@@ -26,14 +26,14 @@ def say_changed(names: list[str]) -> str:
 
 def run_build(tree: Tree) -> Done:
     """Compile the spec, compile and link the image, and hold it against the model."""
-    start = time.monotonic()
+    start, before = time.monotonic(), list_inputs(tree)
     model, outputs = compile_tree(tree.root / "spec", tree.syntax)
     changed = publish(outputs, tree.generated)
     made = build_image(tree)
     report = verify_image(tree, model)
     if report.faults:
         return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
-    write_stamp(tree)
+    write_stamp(tree, before)
     image = tree.image.relative_to(tree.root)
     first = f"generated/: {say_changed(changed)}; {len(made)} files compiled"
     return Done(0, f"{first}\n{image}: {report.size} bytes to load, {time.monotonic() - start:.1f} s")

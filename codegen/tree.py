@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-HEADERS = (".h", ".inc")
 SHARED = "dom0/libluvkvm/luv_run.h"  # what the runtime has in common with programs of dom0
 
 
@@ -54,11 +53,6 @@ class Tree:
     def sources(self) -> list[Path]:
         """What is compiled."""
         return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in (".c", ".asm"))
-
-    def headers(self) -> list[Path]:
-        """What sources include."""
-        here = [path for folder in self.folders for path in folder.iterdir() if path.suffix in HEADERS]
-        return sorted([*here, self.shared])
 
     @property
     def shared(self) -> Path:

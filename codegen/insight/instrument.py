@@ -15,7 +15,7 @@ from codegen.model.choices import Model
 from codegen.output import Output, publish
 from codegen.render import header_comment, render
 from codegen.source import load_file, load_files
-from codegen.stamp import write_stamp
+from codegen.stamp import list_inputs, write_stamp
 from codegen.toolchain import build_image
 from codegen.tree import InstrumentedTree
 
@@ -38,7 +38,7 @@ def make_counters(arms: tuple[Arm, ...]) -> Output:
 
 def build_instrumented(tree: InstrumentedTree) -> Done:
     """Compile, link and verify it, beside the ordinary build and without touching that."""
-    start = time.monotonic()
+    start, before = time.monotonic(), list_inputs(tree)
     model, outputs, arms = compile_instrumented(tree)
     tree.build.mkdir(parents=True, exist_ok=True)
     publish(outputs, tree.generated)
@@ -47,7 +47,7 @@ def build_instrumented(tree: InstrumentedTree) -> Done:
     if report.faults:
         return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
     tree.arms.write_text(json.dumps([arm.key for arm in arms], indent=1))
-    write_stamp(tree)
+    write_stamp(tree, before)
     image = tree.image.relative_to(tree.root)
     seconds = time.monotonic() - start
     return Done(0, f"{image}: {len(arms)} arms counted, {report.size} bytes to load, {seconds:.1f} s")
