@@ -57,7 +57,7 @@ CODEGEN = {
     "explain": "fact, choice and code of one exit, MSR or CPUID leaf",
     "diff": "what each domain gains or loses between two specs",
     "docs": "write the book of this hypervisor",
-    "format": "lay out spec files the one way",
+    "format": "lay out spec files and handwritten C the one way",
 }
 MACHINE = {
     "run": "build, make a disk, boot it in Bochs with Debian as dom0",
