@@ -65,9 +65,9 @@ def add_docs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     docs = commands.add_parser("docs", help="write the book of this hypervisor: a site in build/book/site")
     docs.add_argument("--serve", action="store_true", help="then serve it to this machine, until interrupted")
     docs.add_argument("--out", type=Path, metavar="DIR", help="put the site there instead")
-    format = commands.add_parser("format", help="bring spec files into the one layout")
+    format = commands.add_parser("format", help="bring spec files and handwritten C into the one layout")
     format.add_argument("--check", action="store_true", help="only say which are not in it: exit status 1")
-    format.add_argument("files", nargs="*", type=Path, metavar="FILE", help="all of spec/ where none is named")
+    format.add_argument("files", nargs="*", type=Path, metavar="FILE", help="all of them where none is named")
 
 
 def is_done(command: str, tree: Tree) -> bool:

@@ -67,8 +67,9 @@ class Records:
 
 
 def load_records(folder: Path) -> Records:
-    """Read all records of a folder together."""
-    return read_records({path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.json"))})
+    """Read all records of runs in a folder; `house*.json` there are figures of the tree."""
+    paths = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith("house")]
+    return read_records({path.name: path.read_text(encoding="utf-8") for path in paths})
 
 
 def read_records(texts: Mapping[str, str]) -> Records:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+import fcntl
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from codegen.image.tree import Tree
+from codegen.image.dependencies import Includes, parse_rule
+from codegen.image.tree import Tree, is_watched, stamp_path
 
 C_FLAGS = (
     "-std=gnu11", "-O2", "-g", "-ffreestanding", "-mcmodel=kernel", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
@@ -27,30 +29,79 @@ class ToolError(Exception):
 
 
 def build_image(tree: Tree) -> list[str]:
-    """Compile and link; return the names of what was compiled now. ToolError has the tool's message."""
+    """Compile and link; return the names of what was compiled anew. ToolError has the tool's own words."""
     objects = tree.build / "objects"
     objects.mkdir(parents=True, exist_ok=True)
-    common = digest_files(tree.headers())
-    with ThreadPoolExecutor(2) as pool:
+    with lock_objects(objects), ThreadPoolExecutor(2) as pool:
+        remove_all(objects.glob("*.new*"))  # of a build that was interrupted
+        includes = Includes(tree.root, tree.includes)
         largest_first = sorted(tree.sources(), key=lambda source: -source.stat().st_size)
-        results = list(pool.map(lambda source: compile_source(source, tree, objects, common), largest_first))
-    remove_others(objects, {path for path, _ in results})
-    made = [path.name for path, fresh in results if fresh]
-    link(sorted(path for path, _ in results), tree)
-    return made
+        jobs = [make_job(source, tree, objects, includes) for source in largest_first]
+        results = list(pool.map(lambda job: compile_source(job, tree), jobs))
+        wanted = {job.object for job in jobs}
+        remove_all(path for path in objects.glob("*.o") if path not in wanted)
+        link(sorted(wanted), tree)
+    return [job.object.name for job, fresh in zip(jobs, results, strict=True) if fresh]
 
 
-def compile_source(source: Path, tree: Tree, objects: Path, common: str) -> tuple[Path, bool]:
-    """Return the object of a source, and whether it was made now; its name has a digest of all its inputs."""
-    command = command_for(source, tree)
-    digest = digest_files([source], common, *command)[:16]
-    path = objects / f"{source.parent.name}-{source.name}.{digest}.o"
-    if path.exists():
-        return path, False
-    temporary = path.with_suffix(f".{os.getpid()}.new")  # another build of this tree may be at the same one
-    run([*command, str(source.relative_to(tree.root)), "-o", str(temporary)], tree.root)
-    temporary.replace(path)
-    return path, True
+@dataclass(frozen=True)
+class Job:
+    """A source, the files that go into it, and its object, whose name holds the digest of all of them."""
+
+    source: str
+    files: frozenset[str]
+    digest: str
+    object: Path
+
+
+def make_job(source: Path, tree: Tree, objects: Path, includes: Includes) -> Job:
+    """Return what there is to do about a source. ToolError where a change of a file would not be noticed."""
+    name = source.relative_to(tree.root).as_posix()
+    files = includes.list_all(name)
+    unwatched = [file for file in files if not is_watched(file, tree)]
+    if unwatched:
+        raise ToolError(f"{name} includes {unwatched[0]}, which is in no folder of codegen/stamp.py's INPUTS")
+    digest = includes.digest(name, command_for(source, tree))
+    return Job(name, frozenset(files), digest, objects / f"{source.parent.name}-{source.name}.{digest[:16]}.o")
+
+
+def compile_source(job: Job, tree: Tree) -> bool:
+    """Make the object unless it is there; say whether it was made now."""
+    if job.object.exists():
+        return False
+    temporary = job.object.with_suffix(".new")
+    confirm(job, make_object(job.source, temporary, tree), tree)
+    temporary.replace(job.object)
+    return True
+
+
+def make_object(source: str, path: Path, tree: Tree) -> set[str]:
+    """Compile or assemble; return the files that were read."""
+    command = command_for(tree.root / source, tree)
+    if command[0] == "nasm":
+        run([*command, source, "-o", str(path)], tree.root)
+        return parse_rule(run([*command, "-M", source], tree.root))  # NASM 2.16's -MD lists no included file
+    rule = Path(f"{path}.d")
+    run([*command, source, "-o", str(path), "-MMD", "-MF", str(rule)], tree.root)
+    files = parse_rule(rule.read_text())
+    rule.unlink()
+    return files
+
+
+def confirm(job: Job, read: set[str], tree: Tree) -> None:
+    """Raise where the compiler read a file that the digest does not hold, or a file changed under it."""
+    missed = sorted(read - job.files)
+    if missed:
+        raise ToolError(f"{job.source}: the compiler read {', '.join(missed)}, which codegen/dependencies.py missed")
+    if Includes(tree.root, tree.includes).digest(job.source, command_for(tree.root / job.source, tree)) != job.digest:
+        raise ToolError(f"{job.source}: a file changed while it was compiled; build again")
+
+
+def lock_objects(objects: Path) -> IO[str]:
+    """Return an open file that holds the lock: two builds of a tree compile and link one after the other."""
+    file = (objects / "lock").open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
 
 
 def command_for(source: Path, tree: Tree) -> list[str]:
@@ -61,30 +112,26 @@ def command_for(source: Path, tree: Tree) -> list[str]:
 
 
 def link(objects: Iterable[Path], tree: Tree) -> None:
-    """Link all objects to the image."""
+    """Link all objects; an image is replaced as a whole, and no stamp vouches for it until it is verified."""
+    stamp_path(tree).unlink(missing_ok=True)
     script = "runtime/link.ld"
     names = [str(path.relative_to(tree.root)) for path in objects]
-    run(["ld", *LINK_FLAGS, "-T", script, "-o", str(tree.debug_image), *names], tree.root)
-    run(["strip", "-o", str(tree.image), str(tree.debug_image)], tree.root)
+    debug, stripped = (path.with_suffix(".new") for path in (tree.debug_image, tree.image))
+    run(["ld", *LINK_FLAGS, "-T", script, "-o", str(debug), *names], tree.root)
+    run(["strip", "-o", str(stripped), str(debug)], tree.root)
+    debug.replace(tree.debug_image)
+    stripped.replace(tree.image)
 
 
-def run(command: list[str], root: Path) -> None:
-    """Run a tool, or raise ToolError with its message."""
+def run(command: list[str], root: Path) -> str:
+    """Run a tool and return its output, or raise with what it said."""
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ToolError(f"{' '.join(command[:1])} failed:\n{done.stderr or done.stdout}")
+    return done.stdout
 
 
-def digest_files(paths: Iterable[Path], *more: str) -> str:
-    """Return one digest of texts and settings."""
-    digest = hashlib.sha256("\0".join(more).encode())
+def remove_all(paths: Iterable[Path]) -> None:
+    """Delete files."""
     for path in paths:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def remove_others(objects: Path, wanted: set[Path]) -> None:
-    """Delete objects of sources that are gone."""
-    for path in objects.glob("*.o"):
-        if path not in wanted:
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-HEADERS = (".h", ".inc")
 SHARED = "dom0/libluvkvm/luv_run.h"  # what the runtime has in common with programs of dom0
 
 INPUTS = ("spec", "codegen", "runtime", "generated")
@@ -57,11 +56,6 @@ class Tree:
         """Return what is compiled."""
         return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in (".c", ".asm"))
 
-    def headers(self) -> list[Path]:
-        """Return what sources include."""
-        here = [path for folder in self.folders for path in folder.iterdir() if path.suffix in HEADERS]
-        return sorted([*here, self.shared])
-
     @property
     def shared(self) -> Path:
         """Return the one header from outside."""
@@ -111,8 +105,14 @@ def list_inputs(tree: Tree) -> str:
 
 
 def is_input(path: Path) -> bool:
-    """Return whether a file's change matters."""
+    """Say whether a file's change matters."""
     return path.is_file() and "__pycache__" not in path.parts
+
+
+def is_watched(name: str, tree: Tree) -> bool:
+    """Say whether the stamp notices a change of a file (its path from the root), or each build makes the file anew."""
+    path = tree.root / name
+    return name.partition("/")[0] in INPUTS or path == tree.shared or path.is_relative_to(tree.generated)
 
 
 def stamp_path(tree: Tree) -> Path:
@@ -121,11 +121,18 @@ def stamp_path(tree: Tree) -> Path:
 
 
 def is_current(tree: Tree) -> bool:
-    """Return whether nothing changed since the stamp."""
+    """Say whether nothing changed since the stamp."""
     stamp = stamp_path(tree)
     return tree.image.exists() and stamp.exists() and stamp.read_text() == list_inputs(tree)
 
 
-def write_stamp(tree: Tree) -> None:
-    """Write the stamp of all inputs as they are now."""
-    stamp_path(tree).write_text(list_inputs(tree))
+def write_stamp(tree: Tree, before: str) -> None:
+    """Remember the inputs, unless one is not what it was `before` the build: then the image is not of what is there."""
+    now = list_inputs(tree)
+    if select_handwritten(now) == select_handwritten(before):
+        stamp_path(tree).write_text(now)
+
+
+def select_handwritten(lines: str) -> list[str]:
+    """Return the lines of a list of inputs that a build does not change."""
+    return [line for line in lines.splitlines() if not line.startswith("generated/")]

@@ -11,7 +11,7 @@ from codegen.diagnostics import Done
 from codegen.emit import generate
 from codegen.emit.files import Output, header_comment, publish, render
 from codegen.image.toolchain import build_image
-from codegen.image.tree import InstrumentedTree, write_stamp
+from codegen.image.tree import InstrumentedTree, list_inputs, write_stamp
 from codegen.image.verify import verify_image
 from codegen.model.choices import Model
 from codegen.query.branches import Branch, instrument
@@ -36,7 +36,7 @@ def make_counters(branches: tuple[Branch, ...]) -> Output:
 
 def build_instrumented(tree: InstrumentedTree) -> Done:
     """Compile, link and verify the instrumented build; leave the ordinary one untouched."""
-    start = time.monotonic()
+    start, before = time.monotonic(), list_inputs(tree)
     model, outputs, branches = compile_instrumented(tree)
     tree.build.mkdir(parents=True, exist_ok=True)
     publish(outputs, tree.generated)
@@ -45,7 +45,7 @@ def build_instrumented(tree: InstrumentedTree) -> Done:
     if report.faults:
         return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
     tree.arms.write_text(json.dumps([branch.key for branch in branches], indent=1))
-    write_stamp(tree)
+    write_stamp(tree, before)
     image = tree.image.relative_to(tree.root)
     seconds = time.monotonic() - start
     return Done(0, f"{image}: {len(branches)} branches counted, {report.size} bytes to load, {seconds:.1f} s")

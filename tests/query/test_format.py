@@ -149,4 +149,38 @@ def test_what_does_not_parse_is_left_alone(tmp_path: Path, capsys: Capture) -> N
 def test_what_is_no_spec(tmp_path: Path, capsys: Capture) -> None:
     assert main(["format", str(tmp_path / "none.luv")]) == 2
     assert main(["format", str(tmp_path)]) == 2
-    assert "format takes .luv files, and `" in capsys.readouterr().err
+    assert "format takes .luv, .c and .h files, and `" in capsys.readouterr().err
+
+
+C_MESSY = "int  a( void ){return 1;}\n"
+C_NEAT = "int a(void)\n{\n    return 1;\n}\n"
+
+
+@pytest.fixture
+def c_tree(tmp_path: Path) -> Path:
+    """A tree with one C file in each place, none laid out."""
+    (tmp_path / "spec").mkdir()
+    (tmp_path / ".clang-format").write_bytes((ROOT / ".clang-format").read_bytes())
+    for name in ("runtime/core/a.c", "tests/host/b.h", "tests/golden/small/c.c", "generated/d.c", "build/e.c"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(C_MESSY)
+    return tmp_path
+
+
+def test_handwritten_c_is_laid_out(c_tree: Path, capsys: Capture) -> None:
+    assert main(["--root", str(c_tree), "format", "--check"]) == 1
+    said = capsys.readouterr().err
+    assert "error[format]: runtime/core/a.c:1 is not in the one layout; run `build.py format`" in said
+    assert "tests/host/b.h:1 is not" in said and said.count("error[format]") == 2
+    assert main(["--root", str(c_tree), "format"]) == 0
+    assert capsys.readouterr().out == "runtime/core/a.c\ntests/host/b.h\n"
+    laid_out = {path.name for path in c_tree.rglob("*.[ch]") if path.read_text() == C_NEAT}
+    assert laid_out == {"a.c", "b.h"}
+    assert main(["--root", str(c_tree), "format", "--check"]) == 0
+
+
+def test_a_c_file_by_name(c_tree: Path) -> None:
+    path = c_tree / "tests" / "host" / "b.h"
+    assert main(["--root", str(c_tree), "format", str(path)]) == 0
+    assert path.read_text() == C_NEAT
+    assert (c_tree / "runtime" / "core" / "a.c").read_text() == C_MESSY

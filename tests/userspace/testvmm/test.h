@@ -119,15 +119,17 @@ void reach_second_gigabyte(struct domain *domain); /* linear address 1 GiB is gu
 int find_vector(struct processor *processor); /* of the gate whose OUT was the last exit, else -1 */
 
 /* --- cases --- */
-#define CASES(X)                                                                                                               \
-    X(info)                                                                                                                    \
-    X(reset_state) X(out) X(in) X(string_io) X(mmio) X(read_only) X(first_touch) X(cpuid) X(halt) X(msr_exits) X(machine_msrs) \
-        X(xsetbv) X(hypercall) X(exceptions) X(hidden_features) X(task_switch) X(modes) X(registers) X(registers_of_dom0)      \
-            X(control_registers) X(extended_state) X(debug_registers_of_dom0) X(tsc) X(timer) X(leave_now) X(window)           \
-                X(halt_and_interrupt) X(tpr) X(nmi) X(shadows) X(broken_delivery) X(alignment_loop) X(debug_loop)              \
-                    X(triple_fault) X(absurd_controls) X(nowhere) X(refused_entry) X(refused_state) X(counts) X(bad_arguments) \
-                        X(blocks) X(rights) X(frames) X(exhaustion) X(killed_owners) X(migration) X(slot_removal)              \
-                            X(two_domains) X(busy_vcpu) X(births) X(written_pages) X(written_meanwhile)
+/* clang-format moves a list like this one on every run. */
+/* clang-format off */
+#define CASES(X) \
+    X(info) X(reset_state) X(out) X(in) X(string_io) X(mmio) X(read_only) X(first_touch) X(cpuid) X(halt) X(msr_exits) \
+    X(machine_msrs) X(xsetbv) X(hypercall) X(exceptions) X(hidden_features) X(task_switch) X(modes) X(registers) \
+    X(registers_of_dom0) X(control_registers) X(extended_state) X(debug_registers_of_dom0) X(tsc) X(timer) \
+    X(leave_now) X(window) X(halt_and_interrupt) X(tpr) X(nmi) X(shadows) X(broken_delivery) X(alignment_loop) \
+    X(debug_loop) X(triple_fault) X(absurd_controls) X(nowhere) X(refused_entry) X(refused_state) X(counts) \
+    X(bad_arguments) X(blocks) X(rights) X(frames) X(exhaustion) X(killed_owners) X(migration) X(slot_removal) \
+    X(two_domains) X(busy_vcpu) X(births) X(written_pages) X(written_meanwhile)
+/* clang-format on */
 #define DECLARE(name) void case_##name(void);
 CASES(DECLARE)
 #undef DECLARE
