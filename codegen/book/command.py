@@ -36,8 +36,9 @@ def read_subject(tree: Tree) -> Subject:
 
 
 def load_documents(root: Path) -> dict[str, str]:
-    """The README and what people wrote under docs/, by path."""
-    paths = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    """The README, and the documents and drawings under docs/, by path; not docs/README.md, for the book has its own index."""
+    docs = root / "docs"
+    paths = [root / "README.md", *sorted({*docs.glob("*.md"), *docs.glob("*.svg")} - {docs / "README.md"})]
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths if path.exists()}
 
 
