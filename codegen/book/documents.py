@@ -14,7 +14,7 @@ IMAGE = re.compile(r"!\[([^\]\n]*)\]\(([^)\s]+\.svg)\)")
 LINK = re.compile(r"\[([^\]\n]+)\]\(([^)\s]+)\)")
 WORDS = re.compile(r"^```(\w+) \w+$", re.MULTILINE)  # `luv body`: the second word is for the tests of the examples
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
-FIRST = ("glossary", "architecture", "domu", "language", "adding-an-exit", "errors", "audit")
+FIRST = ("glossary", "architecture", "domus", "language", "adding-an-exit", "errors", "audit")
 
 
 def make_documents(subject: Subject, book: set[str]) -> list[Page]:
