@@ -36,7 +36,7 @@ def read_subject(tree: Tree) -> Subject:
 
 
 def load_documents(root: Path) -> dict[str, str]:
-    """The README, and the documents and drawings under docs/, by path; not docs/README.md, for the book has its own index."""
+    """Return the README, and the documents and drawings under docs/, by path; the book replaces docs/README.md."""
     docs = root / "docs"
     paths = [root / "README.md", *sorted({*docs.glob("*.md"), *docs.glob("*.svg")} - {docs / "README.md"})]
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths if path.exists()}
