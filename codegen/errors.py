@@ -54,8 +54,8 @@ def duplicate_name(reporter: Reporter, name: Name, kind: str, first: Span) -> No
 
 def reserved_name(reporter: Reporter, name: Name, kind: str) -> None:
     """Report a name that is a word of C."""
-    message = f"no {kind} can be named `{name.text}`: the generated C has that word already"
-    reporter.add(Diagnostic("reserved-name", name.span, message, "taken by C", help=f"call it `{name.text}_`, say"))
+    message = f"no {kind} can be named `{name.text}`: the generated C uses that name"
+    reporter.add(Diagnostic("reserved-name", name.span, message, "used by C", help=f"call it `{name.text}_`, say"))
 
 
 def duplicate_number(reporter: Reporter, span: Span, message: str, first: Span) -> None:
@@ -137,28 +137,28 @@ def field_needs(reporter: Reporter, span: Span, field: str, why: str, fact: Span
     """Report a VMCS field without the control by which it exists."""
     message = f"the VMCS has no field `{field}` here: {why}"
     note = Note(fact, "the field needs it here")
-    reporter.add(Diagnostic("field-needs", span, message, "uses it", (note,), help))
+    reporter.add(Diagnostic("field-needs", span, message, "used here", (note,), help))
 
 
 def native_trapped(reporter: Reporter, name: Name, first: Span) -> None:
     """Report an event that is both native and trapped."""
-    note = Note(first, "the other wish is here")
+    note = Note(first, "the other one is here")
     message = f"`{name.text}` is both native and trapped"
-    reporter.add(Diagnostic("native-trapped", name.span, message, "contradicts it", (note,), "strike one of the two"))
+    reporter.add(Diagnostic("native-trapped", name.span, message, "contradicts it", (note,), "delete one of the two"))
 
 
 def native_exits(reporter: Reporter, name: Name, exit_name: str, why: str, fact: Span) -> None:
     """Report a native event that causes a VM exit."""
     message = f"`{name.text}` cannot be native: exit `{exit_name}` can happen ({why})"
     note = Note(fact, "what makes it exit")
-    reporter.add(Diagnostic("native-exits", name.span, message, "leaves the guest", (note,)))
+    reporter.add(Diagnostic("native-exits", name.span, message, "causes an exit", (note,)))
 
 
 def trap_never(reporter: Reporter, name: Name, why: str, fact: Span) -> None:
     """Report a trapped event that never causes a VM exit."""
     message = f"`{name.text}` cannot be trapped: no exit of it can happen ({why})"
     note = Note(fact, "what would make it exit")
-    reporter.add(Diagnostic("trap-never", name.span, message, "never leaves the guest", (note,)))
+    reporter.add(Diagnostic("trap-never", name.span, message, "never causes an exit", (note,)))
 
 
 # ---- coverage
@@ -206,7 +206,7 @@ def advance_length(reporter: Reporter, span: Span, event: str, length: str, fact
     message = f"`advance` in `{event}`: the instruction's length is not a fact of this exit"
     note = Note(fact, f"its length is `{length}` here")
     help = "end with resume, inject or stop" if length == "none" else "give the decoded length: advance by LENGTH;"
-    reporter.add(Diagnostic("advance-length", span, message, "which length?", (note,), help))
+    reporter.add(Diagnostic("advance-length", span, message, "unknown length", (note,), help))
 
 
 def advance_known(reporter: Reporter, span: Span, event: str, fact: Span) -> None:
@@ -224,7 +224,7 @@ def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: in
 
 def unused_local(reporter: Reporter, span: Span, name: str) -> None:
     """Report a local that is never read."""
-    reporter.add(Diagnostic("unused-local", span, f"local `{name}` is never read", "for whom?", help="delete it"))
+    reporter.add(Diagnostic("unused-local", span, f"local `{name}` is never read", "not read", help="delete it"))
 
 
 def errno_undeclared(reporter: Reporter, name: Name, declared: Iterable[str]) -> None:
@@ -240,16 +240,16 @@ def errno_undeclared(reporter: Reporter, name: Name, declared: Iterable[str]) ->
 def policy_default(reporter: Reporter, span: Span, table: str, missing: str, wanted: str) -> None:
     """Report a table without a default."""
     message = f"the {table} policy has no default{missing and f' for {missing}'}"
-    help = f"silence never means yes: add `{wanted}`"
-    reporter.add(Diagnostic("policy-default", span, message, "says nothing about the rest", help=help))
+    help = f"every table needs one: add `{wanted}`"
+    reporter.add(Diagnostic("policy-default", span, message, "no rule for the rest", help=help))
 
 
 def guarded_passed(reporter: Reporter, span: Span, msr: str, how: str, why: str, fact: Span) -> None:
     """Report a guarded MSR that the guest may write."""
     message = f"guarded MSR {msr} would be {how}: it {why}"
     note = Note(fact, "it is guarded here")
-    help = f"give it a rule of its own: {msr} read try, write inject gp;"
-    reporter.add(Diagnostic("guarded-passed", span, message, "reaches it", (note,), help))
+    help = f"add a rule for it: {msr} read try, write inject gp;"
+    reporter.add(Diagnostic("guarded-passed", span, message, "reaches the processor", (note,), help))
 
 
 def feature_needs(reporter: Reporter, span: Span, feature: str, missing: str, fact: Span, help: str) -> None:
@@ -269,7 +269,7 @@ def memory_align(reporter: Reporter, span: Span, message: str) -> None:
 
 def memory_unreached(reporter: Reporter, span: Span, region: str, cover: str, first: Span) -> None:
     """Report a rule after one that covers all."""
-    message = f"this rule for `{region}` never holds: the one for `{cover}` comes first and covers it"
+    message = f"this rule for `{region}` is never used: the one for `{cover}` comes first and covers it"
     note = Note(first, "the first rule that covers an address decides")
     reporter.add(Diagnostic("memory-unreached", span, message, "comes too late", (note,), "put it before that one"))
 

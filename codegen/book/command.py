@@ -34,8 +34,9 @@ def read_subject(tree: Tree) -> Subject:
 
 
 def load_documents(root: Path) -> dict[str, str]:
-    """Read the README and the documents of docs/, by path."""
-    paths = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    """Read the README, and the documents and drawings under docs/, by path; the book replaces docs/README.md."""
+    docs = root / "docs"
+    paths = [root / "README.md", *sorted({*docs.glob("*.md"), *docs.glob("*.svg")} - {docs / "README.md"})]
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths if path.exists()}
 
 

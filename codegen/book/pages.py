@@ -81,15 +81,16 @@ def open_part(tree: list[dict[str, object]], part: str) -> list[dict[str, object
 # ---- handwritten pages: the README and docs/, their links turned to pages of the book
 
 
+IMAGE = re.compile(r"!\[([^\]\n]*)\]\(([^)\s]+\.svg)\)")
 LINK = re.compile(r"\[([^\]\n]+)\]\(([^)\s]+)\)")
 WORDS = re.compile(r"^```(\w+) \w+$", re.MULTILINE)  # `luv body`: the second word is for the tests of the examples
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
-FIRST = ("architecture", "language", "adding-an-exit", "errors", "audit")
+FIRST = ("glossary", "architecture", "domus", "language", "adding-an-exit", "errors", "audit")
 
 
 def make_documents(subject: Subject, book: set[str]) -> list[Page]:
     """Return a page for each file of docs/, in reading order; `book` names the pages made from the model."""
-    paths = [path for path in subject.documents if path.startswith("docs/")]
+    paths = [path for path in subject.documents if path.startswith("docs/") and path.endswith(".md")]
     names = sorted((stem_of(path) for path in paths), key=lambda name: (*FIRST, name).index(name))
     return [make_document(f"docs/{name}.md", subject, book) for name in names]
 
@@ -106,13 +107,24 @@ def name_of(path: str, book: set[str]) -> str:
 
 def make_document(path: str, subject: Subject, book: set[str]) -> Page:
     title, body = split_title(subject.documents[path], stem_of(path))
-    return Page(name_of(path, book), title, "Guide", (turn_links(body, path, subject, book),))
+    return Page(name_of(path, book), title, "Guide", (turn_links(put_images(body, path, subject), path, subject, book),))
 
 
 def split_title(words: str, otherwise: str) -> tuple[str, str]:
     """Return a document's first heading, and the rest."""
     first, _, rest = words.lstrip().partition("\n")
     return (first[2:].strip(), rest.strip()) if first.startswith("# ") else (otherwise, words.strip())
+
+
+def put_images(words: str, path: str, subject: Subject) -> str:
+    """Put drawings into the page itself, in the place of the links to them."""
+    folder = posixpath.dirname(path)
+
+    def put(found: re.Match[str]) -> str:
+        drawing = subject.documents.get(posixpath.join(folder, found[2]), "")
+        return tag("figure", drawing, class_="wide") if drawing else found[1]
+
+    return IMAGE.sub(put, words)
 
 
 def turn_links(words: str, path: str, subject: Subject, book: set[str]) -> str:
