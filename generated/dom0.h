@@ -6,7 +6,7 @@
 #include "vmx/nested_paging.h"
 #include "vmx/vmx.h"
 
-/* Owns all memory, devices and interrupt controllers but what is hidden here; runs with as few exits as the processor allows. */
+/* The first guest. It owns all memory, devices and interrupt controllers but what is hidden here, with as few exits as possible. */
 
 /* Control words in the order of dom0_controls[]. */
 enum {

@@ -9,7 +9,7 @@ bits 64
 
 section .text
 global dom0_exit, dom0_resume
-extern vmresume_failed, dom0_exit_impossible
+extern vmresume_failed, dom0_exit_unexpected
 extern dom0_exit_exception_or_nmi
 extern dom0_exit_triple_fault
 extern dom0_exit_init_signal
@@ -98,7 +98,7 @@ dom0_exit_unknown:
         jb dom0_exit_known
 dom0_exit_excluded:
         mov rdi, rsp
-        call dom0_exit_impossible
+        call dom0_exit_unexpected
 
 ; Handlers that need all registers of the guest find and leave them in struct cpu.
 %macro full 1
@@ -139,23 +139,23 @@ section .rodata
 align 8
 dom0_exit_table:
         dq full_exception_or_nmi        ; 0
-        dq dom0_exit_impossible        ; 1
+        dq dom0_exit_unexpected        ; 1
         dq dom0_exit_triple_fault        ; 2
         dq full_init_signal        ; 3
         dq full_start_up_ipi        ; 4
-        dq dom0_exit_impossible        ; 5
-        dq dom0_exit_impossible        ; 6
-        dq dom0_exit_impossible        ; 7
+        dq dom0_exit_unexpected        ; 5
+        dq dom0_exit_unexpected        ; 6
+        dq dom0_exit_unexpected        ; 7
         dq full_nmi_window        ; 8
         dq full_task_switch        ; 9
         dq dom0_exit_cpuid        ; 10
         dq dom0_exit_getsec        ; 11
-        dq dom0_exit_impossible        ; 12
+        dq dom0_exit_unexpected        ; 12
         dq dom0_exit_invd        ; 13
-        dq dom0_exit_impossible        ; 14
-        dq dom0_exit_impossible        ; 15
-        dq dom0_exit_impossible        ; 16
-        dq dom0_exit_impossible        ; 17
+        dq dom0_exit_unexpected        ; 14
+        dq dom0_exit_unexpected        ; 15
+        dq dom0_exit_unexpected        ; 16
+        dq dom0_exit_unexpected        ; 17
         dq dom0_exit_vmcall        ; 18
         dq dom0_exit_vmclear        ; 19
         dq dom0_exit_vmlaunch        ; 20
@@ -167,54 +167,54 @@ dom0_exit_table:
         dq dom0_exit_vmxoff        ; 26
         dq dom0_exit_vmxon        ; 27
         dq full_cr_access        ; 28
-        dq dom0_exit_impossible        ; 29
+        dq dom0_exit_unexpected        ; 29
         dq full_io        ; 30
         dq dom0_exit_rdmsr        ; 31
         dq full_wrmsr        ; 32
         dq full_entry_failure_guest        ; 33
         dq full_entry_failure_msr        ; 34
-        dq dom0_exit_impossible        ; 35
-        dq dom0_exit_impossible        ; 36
-        dq dom0_exit_impossible        ; 37
-        dq dom0_exit_impossible        ; 38
-        dq dom0_exit_impossible        ; 39
-        dq dom0_exit_impossible        ; 40
+        dq dom0_exit_unexpected        ; 35
+        dq dom0_exit_unexpected        ; 36
+        dq dom0_exit_unexpected        ; 37
+        dq dom0_exit_unexpected        ; 38
+        dq dom0_exit_unexpected        ; 39
+        dq dom0_exit_unexpected        ; 40
         dq full_machine_check_on_entry        ; 41
-        dq dom0_exit_impossible        ; 42
-        dq dom0_exit_impossible        ; 43
-        dq dom0_exit_impossible        ; 44
-        dq dom0_exit_impossible        ; 45
-        dq dom0_exit_impossible        ; 46
-        dq dom0_exit_impossible        ; 47
+        dq dom0_exit_unexpected        ; 42
+        dq dom0_exit_unexpected        ; 43
+        dq dom0_exit_unexpected        ; 44
+        dq dom0_exit_unexpected        ; 45
+        dq dom0_exit_unexpected        ; 46
+        dq dom0_exit_unexpected        ; 47
         dq full_ept_violation        ; 48
         dq full_ept_misconfiguration        ; 49
         dq dom0_exit_invept        ; 50
-        dq dom0_exit_impossible        ; 51
-        dq dom0_exit_impossible        ; 52
+        dq dom0_exit_unexpected        ; 51
+        dq dom0_exit_unexpected        ; 52
         dq dom0_exit_invvpid        ; 53
-        dq dom0_exit_impossible        ; 54
+        dq dom0_exit_unexpected        ; 54
         dq dom0_exit_xsetbv        ; 55
-        dq dom0_exit_impossible        ; 56
-        dq dom0_exit_impossible        ; 57
-        dq dom0_exit_impossible        ; 58
-        dq dom0_exit_impossible        ; 59
-        dq dom0_exit_impossible        ; 60
-        dq dom0_exit_impossible        ; 61
-        dq dom0_exit_impossible        ; 62
+        dq dom0_exit_unexpected        ; 56
+        dq dom0_exit_unexpected        ; 57
+        dq dom0_exit_unexpected        ; 58
+        dq dom0_exit_unexpected        ; 59
+        dq dom0_exit_unexpected        ; 60
+        dq dom0_exit_unexpected        ; 61
+        dq dom0_exit_unexpected        ; 62
         dq full_xsaves        ; 63
         dq full_xrstors        ; 64
-        dq dom0_exit_impossible        ; 65
-        dq dom0_exit_impossible        ; 66
-        dq dom0_exit_impossible        ; 67
-        dq dom0_exit_impossible        ; 68
-        dq dom0_exit_impossible        ; 69
-        dq dom0_exit_impossible        ; 70
-        dq dom0_exit_impossible        ; 71
-        dq dom0_exit_impossible        ; 72
-        dq dom0_exit_impossible        ; 73
-        dq dom0_exit_impossible        ; 74
-        dq dom0_exit_impossible        ; 75
+        dq dom0_exit_unexpected        ; 65
+        dq dom0_exit_unexpected        ; 66
+        dq dom0_exit_unexpected        ; 67
+        dq dom0_exit_unexpected        ; 68
+        dq dom0_exit_unexpected        ; 69
+        dq dom0_exit_unexpected        ; 70
+        dq dom0_exit_unexpected        ; 71
+        dq dom0_exit_unexpected        ; 72
+        dq dom0_exit_unexpected        ; 73
+        dq dom0_exit_unexpected        ; 74
+        dq dom0_exit_unexpected        ; 75
         dq dom0_exit_seamcall        ; 76
         dq dom0_exit_tdcall        ; 77
-        dq dom0_exit_impossible        ; 78
-        dq dom0_exit_impossible        ; 79
+        dq dom0_exit_unexpected        ; 78
+        dq dom0_exit_unexpected        ; 79

@@ -6,7 +6,7 @@
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "domu/rights.h"
+#include "domu/domu.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/log.h"
@@ -26,7 +26,7 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
         return out;
     case 0x1:
         out.ecx &= 0xf7fef78b;
-        out.ecx |= (u32)(vmread(VMCS_GUEST_CR4) >> 18 & 1) << 27;
+        out.ecx |= (u32)(guest_cr4() >> 18 & 1) << 27;
         out.ecx |= 0x80000000;
         out.edx &= 0xbfcffbff;
         return out;
@@ -46,7 +46,7 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
         if (subleaf == 0) {
             out.ebx &= dom0_cpuid_7_0_ebx;
             out.ecx &= dom0_cpuid_7_0_ecx;
-            out.ecx |= (u32)(vmread(VMCS_GUEST_CR4) >> 22 & 1) << 4;
+            out.ecx |= (u32)(guest_cr4() >> 22 & 1) << 4;
             out.edx &= 0xffd9cf3e;
             return out;
         }
@@ -257,77 +257,77 @@ static struct answer hypercall_info(struct cpu *cpu, u32 which)
     return info_read(cpu, which);
 }
 
-/* How often a CPU (by index) has left for a basic exit reason. */
+/* How many VM exits a CPU (by index) had for a basic exit reason. */
 static struct answer hypercall_exit_count(struct cpu *cpu, u32 index, u32 reason)
 {
     return exit_count_read(cpu, index, reason);
 }
 
-/* Eight bytes of the hypervisor's log from a byte offset, zeros behind the end. */
+/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
 static struct answer hypercall_log_read(struct cpu *cpu, u64 offset)
 {
     return log_read_bytes(cpu, offset);
 }
 
-/* A new domain with the secret in R8:R9, and its handle. `flags` is 0; `address` is any at which the caller has a
- * page of a pool that it may write. EAGAIN while a dead owner's domain makes room, ENOSYS without a pool. */
+/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a
+ * pool, which it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
 static struct answer hypercall_domain_create(struct cpu *cpu, u32 flags, u64 address)
 {
     return domain_create(cpu, flags, address);
 }
 
-/* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU is in it,
- * and while there is more to take apart. */
+/* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it,
+ * and while there is more to free. */
 static struct answer hypercall_domain_destroy(struct cpu *cpu, struct domain *domain)
 {
     return domain_destroy(cpu, domain);
 }
 
-/* A new vCPU in the state after RESET, and its handle. `address` is its block: 32 KiB, aligned,
- * in one frame of this domain. */
+/* Makes a vCPU in the state after RESET; back: its handle. `address`: its shared area, 32 KiB, aligned,
+ * in a superpage of this domain. */
 static struct answer hypercall_vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address)
 {
     return vcpu_create(cpu, domain, apic_id, address);
 }
 
-/* A frame (2 MiB) of the pool for this domain, zeroed: its number within the pool. `hint`: the one wanted,
+/* Claims a superpage (2 MiB) of the pool for this domain, zeroed; back: its number in the pool. `hint`: a number,
  * or all ones. */
-static struct answer hypercall_frame_claim(struct cpu *cpu, struct domain *domain, u64 hint)
+static struct answer hypercall_superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint)
 {
-    return frame_claim(cpu, domain, hint);
+    return superpage_claim(cpu, domain, hint);
 }
 
-/* A frame back into the pool. EBUSY while the guest has some of it or a block is in it,
+/* Returns a superpage. EBUSY while the guest has some of it mapped or a shared area is in it,
  * EAGAIN while a CPU may still use it. */
-static struct answer hypercall_frame_release(struct cpu *cpu, struct domain *domain, u64 frame)
+static struct answer hypercall_superpage_release(struct cpu *cpu, struct domain *domain, u64 frame)
 {
-    return frame_release(cpu, domain, frame);
+    return superpage_release(cpu, domain, frame);
 }
 
-/* The guest sees at `guest` what the caller has at `address`: `size` bytes, whole pages, in bits 2:0 rights (read,
+/* Maps at `guest` what the caller has at `address`: `size` is bytes, in whole pages, with rights in bits 2:0 (read,
  * write, execute). Back: bytes done, also with EAGAIN. */
 static struct answer hypercall_memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size)
 {
     return memory_map(cpu, domain, guest, address, size);
 }
 
-/* The guest sees nothing at `guest`, `size` bytes. EAGAIN while there is more,
- * or a CPU may still use it: make them leave. A size of 0 only asks that. ENOMEM where a large page must be split
- * and there is no page for its table. */
+/* Unmaps `size` bytes at `guest`. EAGAIN while there is more,
+ * or a CPU may still use it: make it exit. A size of 0 only checks that. ENOMEM where a large page must be split and
+ * there is no page for its table. */
 static struct answer hypercall_memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size)
 {
     return memory_unmap(cpu, domain, guest, size);
 }
 
-/* Which of `pages` (at most 64, of one 2 MiB) from `guest` on the guest has written since this was asked last: a bit
- * each. A CPU that entered before may write more of what was told,
- * untold: memory_unmap of size 0 says EAGAIN while there is one. ENOSYS: not on this CPU. */
+/* Which of `pages` (at most 64, in one 2 MiB) from `guest` on the guest has written since the last call: a bit each.
+ * A CPU that is in the guest may still write pages reported here without setting the bit again; call memory_unmap
+ * with size 0 until it stops returning EAGAIN. ENOSYS: this processor has no dirty bits. */
 static struct answer hypercall_memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages)
 {
     return memory_dirty(cpu, domain, guest, pages);
 }
 
-/* Runs the vCPU on this CPU until it comes back, and says why: enum luv_exit, with more in the run page. */
+/* Runs the vCPU on this CPU until an exit is reflected to the VMM; back: enum luv_exit, with more in the run page. */
 static struct answer hypercall_vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
 {
     return vcpu_run(cpu, vcpu);
@@ -346,148 +346,148 @@ static struct answer hypercall_vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 
     return vcpu_set(cpu, vcpu, what, size);
 }
 
-/* How often the domain's vCPUs came back, by enum luv_exit; from 32 on how often they left, by basic exit reason. */
+/* How many runs of the domain's vCPUs ended, by enum luv_exit; from 32 on their VM exits, by basic exit reason. */
 static struct answer hypercall_domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
 {
     return domain_stat(cpu, domain, which);
 }
 
-/* The handle of the domain at an index. ENOENT where there is none now, EINVAL behind the last. */
+/* The handle of the domain at an index. ENOENT where there is none now, EINVAL after the last. */
 static struct answer hypercall_domain_list(struct cpu *cpu, u32 index)
 {
     return domain_list(cpu, index);
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_domain_destroy(struct cpu *cpu, u32 callers)
+static struct answer acquire_domain_destroy(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_domain_destroy(cpu, domain);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_vcpu_create(struct cpu *cpu, u32 callers)
+static struct answer acquire_vcpu_create(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_vcpu_create(cpu, domain, (u32)cpu->guest.rsi, (u64)cpu->guest.rdx);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_frame_claim(struct cpu *cpu, u32 callers)
+static struct answer acquire_superpage_claim(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
-    struct answer answer = hypercall_frame_claim(cpu, domain, (u64)cpu->guest.rsi);
-    domain_leave(domain);
+    struct answer answer = hypercall_superpage_claim(cpu, domain, (u64)cpu->guest.rsi);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_frame_release(struct cpu *cpu, u32 callers)
+static struct answer acquire_superpage_release(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
-    struct answer answer = hypercall_frame_release(cpu, domain, (u64)cpu->guest.rsi);
-    domain_leave(domain);
+    struct answer answer = hypercall_superpage_release(cpu, domain, (u64)cpu->guest.rsi);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_memory_map(struct cpu *cpu, u32 callers)
+static struct answer acquire_memory_map(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_memory_map(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx,
             (u64)cpu->guest.r10);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_memory_unmap(struct cpu *cpu, u32 callers)
+static struct answer acquire_memory_unmap(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_memory_unmap(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_memory_dirty(struct cpu *cpu, u32 callers)
+static struct answer acquire_memory_dirty(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_memory_dirty(cpu, domain, (u64)cpu->guest.rsi, (u32)cpu->guest.rdx);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_vcpu_run(struct cpu *cpu)
+static struct answer acquire_vcpu_run(struct cpu *cpu)
 {
     struct vcpu *vcpu;
-    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_vcpu_run(cpu, vcpu);
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_vcpu_get(struct cpu *cpu)
+static struct answer acquire_vcpu_get(struct cpu *cpu)
 {
     struct vcpu *vcpu;
-    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_vcpu_get(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_vcpu_set(struct cpu *cpu)
+static struct answer acquire_vcpu_set(struct cpu *cpu)
 {
     struct vcpu *vcpu;
-    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_vcpu_set(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_domain_stat(struct cpu *cpu, u32 callers)
+static struct answer acquire_domain_stat(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_domain_stat(cpu, domain, (u32)cpu->guest.rsi);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
@@ -511,41 +511,41 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
             break;
         return hypercall_domain_create(cpu, (u32)cpu->guest.rdi, (u64)cpu->guest.rsi);
     case 17:
-        return hold_domain_destroy(cpu, CALLER_SECRET);
+        return acquire_domain_destroy(cpu, CALLER_SECRET);
     case 18:
         if (cpu->guest.rsi >> 32)
             break;
-        return hold_vcpu_create(cpu, CALLER_OWNER);
+        return acquire_vcpu_create(cpu, CALLER_OWNER);
     case 19:
-        return hold_frame_claim(cpu, CALLER_OWNER);
+        return acquire_superpage_claim(cpu, CALLER_OWNER);
     case 20:
-        return hold_frame_release(cpu, CALLER_OWNER);
+        return acquire_superpage_release(cpu, CALLER_OWNER);
     case 21:
-        return hold_memory_map(cpu, CALLER_OWNER);
+        return acquire_memory_map(cpu, CALLER_OWNER);
     case 22:
-        return hold_memory_unmap(cpu, CALLER_OWNER);
+        return acquire_memory_unmap(cpu, CALLER_OWNER);
     case 23:
         if (cpu->guest.rdx >> 32)
             break;
-        return hold_memory_dirty(cpu, CALLER_OWNER);
+        return acquire_memory_dirty(cpu, CALLER_OWNER);
     case 24:
-        return hold_vcpu_run(cpu);
+        return acquire_vcpu_run(cpu);
     case 25:
         if (cpu->guest.rsi >> 32)
             break;
         if (cpu->guest.rdx >> 32)
             break;
-        return hold_vcpu_get(cpu);
+        return acquire_vcpu_get(cpu);
     case 26:
         if (cpu->guest.rsi >> 32)
             break;
         if (cpu->guest.rdx >> 32)
             break;
-        return hold_vcpu_set(cpu);
+        return acquire_vcpu_set(cpu);
     case 27:
         if (cpu->guest.rsi >> 32)
             break;
-        return hold_domain_stat(cpu, CALLER_SECRET);
+        return acquire_domain_stat(cpu, CALLER_SECRET);
     default:
         return (struct answer){ .error = ENOSYS };
     }
@@ -571,11 +571,11 @@ static struct answer hypercall_dispatch_root(struct cpu *cpu)
 {
     switch ((u32)cpu->guest.rax) {
     case 17:
-        return hold_domain_destroy(cpu, CALLER_ROOT);
+        return acquire_domain_destroy(cpu, CALLER_ROOT);
     case 27:
         if (cpu->guest.rsi >> 32)
             break;
-        return hold_domain_stat(cpu, CALLER_ROOT);
+        return acquire_domain_stat(cpu, CALLER_ROOT);
     case 28:
         if (cpu->guest.rdi >> 32)
             break;
@@ -703,7 +703,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
                 guest_inject_error(cpu, VECTOR_GP, 0);
                 return;
             }
-            if (kept_msr_write(cpu, msr, value)) {
+            if (switched_msr_write(cpu, msr, value)) {
                 guest_advance(cpu);
                 return;
             }
@@ -712,7 +712,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         }
     case 0xc0000081 ... 0xc0000084 /* IA32_STAR */:
         {
-            if (kept_msr_write(cpu, msr, value)) {
+            if (switched_msr_write(cpu, msr, value)) {
                 guest_advance(cpu);
                 return;
             }
@@ -721,7 +721,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         }
     case 0xc0000103 /* IA32_TSC_AUX */:
         {
-            if (kept_msr_write(cpu, msr, value)) {
+            if (switched_msr_write(cpu, msr, value)) {
                 guest_advance(cpu);
                 return;
             }
@@ -790,7 +790,7 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 
 /* ---- Handlers, an event each. */
 
-/* The processor's answer, less what has no fact or is hidden. */
+/* The processor's CPUID, without features that have no fact or are hidden. */
 static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
 {
     struct regs4 out = policy_cpuid(cpu, leaf, subleaf, host_cpuid(leaf, subleaf));
@@ -802,10 +802,10 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
     return;
 }
 
-/* XCR0 stays loaded: the hypervisor does not touch what it governs. */
+/* XCR0 stays loaded in root mode, which uses no state that it enables. */
 static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
 {
-    if (((u8)((vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
+    if (((u8)((guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -817,7 +817,7 @@ static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
     return;
 }
 
-/* Written back, not thrown away: our own dirty lines are among them. */
+/* WBINVD instead: the hypervisor's own dirty lines must not be lost. */
 static inline void on_invd(struct cpu *cpu)
 {
     host_wbinvd();
@@ -837,7 +837,7 @@ static inline void on_vmx_instruction(struct cpu *cpu)
     return;
 }
 
-/* A hypercall of ours; from anywhere else, or without the magic, the opcode does not exist. */
+/* A hypercall; #UD without the magic, or from anywhere but ring 3 in 64-bit mode. */
 static inline void on_vmcall(struct cpu *cpu)
 {
     if (policy_hypercall(cpu)) {
@@ -848,13 +848,12 @@ static inline void on_vmcall(struct cpu *cpu)
     return;
 }
 
-/* CR4.VMXE: there is no VMX to enable. CR0.NE: the shadow changes and the instruction runs again,
- * now without leaving; what it would be refused for is refused first,
- * or the shadow would have changed for nothing. */
+/* CR4.VMXE: #GP, for there is no VMX. CR0.NE: the shadow changes and the instruction runs again,
+ * now without an exit; what it would raise #GP for is checked first, before the shadow changes. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
     if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) {
-        machine_stop(cpu, "dom0 left for a control register it owns");
+        panic(cpu, "an access of dom0 to a control register that it owns caused an exit");
     }
     if (number != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
@@ -862,7 +861,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     }
     u64 value = guest_register(cpu, gpr);
     bool paging = (value >> 31 & 1);
-    bool paged = !!(vmread(VMCS_GUEST_CR0) & CR0_PG);
+    bool paged = !!(guest_cr0() & CR0_PG);
     if (((u32)((value >> 32) & 0xffffffff)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
@@ -871,17 +870,17 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (((paging && !paged) && (vmread(VMCS_GUEST_IA32_EFER) & EFER_LME)) &&
-            ((vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) || !(vmread(VMCS_GUEST_CR4) & CR4_PAE))) {
+    if (((paging && !paged) && (guest_efer() & EFER_LME)) && ((guest_cs_access() & ACCESS_RIGHTS_L) ||
+            !(guest_cr4() & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && (((vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA) &&
-            (vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L)) || (vmread(VMCS_GUEST_CR4) & CR4_PCIDE))) {
+    if ((paged && !paging) && (((guest_efer() & EFER_LMA) && (guest_cs_access() & ACCESS_RIGHTS_L)) ||
+            (guest_cr4() & CR4_PCIDE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((vmread(VMCS_GUEST_CR4) & CR4_CET) && !(value >> 16 & 1)) {
+    if ((guest_cr4() & CR4_CET) && !(value >> 16 & 1)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -890,7 +889,8 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     return;
 }
 
-/* Fills the tables; a write to hidden memory or to the watched APIC runs one instruction against a lent page. */
+/* Fills the tables. For a write to hidden memory or to the watched APIC,
+ * one instruction is stepped on a scratch page. */
 static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 {
     memory_fault(cpu, gpa, write);
@@ -900,43 +900,43 @@ static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 
 static inline void on_nested_page_misconfig(struct cpu *cpu)
 {
-    machine_stop(cpu, "an EPT entry of ours is malformed");
+    panic(cpu, "a misconfigured EPT entry");
 }
 
-/* Exceptions leave only while one instruction is stepped. */
+/* Exceptions cause exits only while an instruction is stepped. */
 static inline void on_exception(struct cpu *cpu)
 {
     if (step_finish(cpu)) {
         guest_resume(cpu);
         return;
     }
-    machine_stop(cpu, "an exception left dom0, and no step was on");
+    panic(cpu, "an exception of dom0 caused an exit outside a step");
 }
 
 static inline void on_nmi(struct cpu *cpu)
 {
-    nmi_arrived(cpu);
+    handle_dom0_nmi(cpu);
     guest_resume(cpu);
     return;
 }
 
 static inline void on_nmi_window(struct cpu *cpu)
 {
-    nmi_window(cpu);
+    handle_nmi_window(cpu);
     guest_resume(cpu);
     return;
 }
 
 static inline void on_init(struct cpu *cpu)
 {
-    vcpu_init(cpu);
+    cpu_init(cpu);
     guest_resume(cpu);
     return;
 }
 
 static inline void on_sipi(struct cpu *cpu, u8 vector)
 {
-    vcpu_sipi(cpu, vector);
+    cpu_sipi(cpu, vector);
     guest_resume(cpu);
     return;
 }
@@ -949,17 +949,17 @@ static inline void on_triple_fault(struct cpu *cpu)
 
 static inline void on_task_switch(struct cpu *cpu)
 {
-    machine_stop(cpu, "dom0 switched tasks by hardware");
+    panic(cpu, "dom0 switched tasks by hardware");
 }
 
 static inline void on_xsaves(struct cpu *cpu)
 {
-    machine_stop(cpu, "XSAVES left dom0 with an empty bitmap");
+    panic(cpu, "XSAVES of dom0 caused an exit with an empty bitmap");
 }
 
 static inline void on_xrstors(struct cpu *cpu)
 {
-    machine_stop(cpu, "XRSTORS left dom0 with an empty bitmap");
+    panic(cpu, "XRSTORS of dom0 caused an exit with an empty bitmap");
 }
 
 static inline void on_seamcall(struct cpu *cpu)
@@ -976,12 +976,12 @@ static inline void on_tdcall(struct cpu *cpu)
 
 static inline void on_machine_check_on_entry(struct cpu *cpu)
 {
-    machine_stop(cpu, "a machine check hit the entry of dom0");
+    panic(cpu, "a machine check hit the entry of dom0");
 }
 
 static inline void on_entry_failure(struct cpu *cpu)
 {
-    machine_stop(cpu, "the processor refused the state of dom0");
+    panic(cpu, "the processor refused the state of dom0");
 }
 
 /* ---- Exits: number by number, to their events. */
@@ -1200,7 +1200,7 @@ void dom0_exit_tdcall(struct cpu *cpu)
 }
 
 /* An exit that cannot happen in dom0, or that no manual names. */
-void dom0_exit_impossible(struct cpu *cpu)
+void dom0_exit_unexpected(struct cpu *cpu)
 {
-    machine_stop(cpu, "dom0 left for a reason that its controls exclude");
+    panic(cpu, "dom0 exited for a reason that its controls exclude");
 }

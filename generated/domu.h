@@ -5,7 +5,7 @@
 #include "core/cpu.h"
 #include "vmx/vmx.h"
 
-/* One vCPU of a domain that a VMM has made. It owns nothing of the machine but the memory that its VMM has given it. */
+/* A vCPU of a domain that a VMM has made. It has no device and no memory but what its VMM has mapped. */
 
 /* Control words in the order of domu_controls[]. */
 enum {

@@ -28,7 +28,7 @@ static void on_msr_read(struct cpu *cpu, u32 msr)
             return;
         }
     }
-    domu_forward(cpu, LUV_EXIT_MSR_READ);
+    exit_to_vmm(cpu, LUV_EXIT_MSR_READ);
     return;
 }
 
@@ -49,7 +49,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         }
     case 0xc0000081 ... 0xc0000084 /* IA32_STAR */:
         {
-            if (kept_msr_write(cpu, msr, value)) {
+            if (switched_msr_write(cpu, msr, value)) {
                 guest_advance(cpu);
                 return;
             }
@@ -58,7 +58,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         }
     case 0xc0000103 /* IA32_TSC_AUX */:
         {
-            if (kept_msr_write(cpu, msr, value)) {
+            if (switched_msr_write(cpu, msr, value)) {
                 guest_advance(cpu);
                 return;
             }
@@ -66,7 +66,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
             return;
         }
     }
-    domu_forward(cpu, LUV_EXIT_MSR_WRITE);
+    exit_to_vmm(cpu, LUV_EXIT_MSR_WRITE);
     return;
 }
 
@@ -75,132 +75,131 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 static inline void on_io(struct cpu *cpu, bool input)
 {
     (void)input;
-    domu_forward(cpu, LUV_EXIT_IO);
+    exit_to_vmm(cpu, LUV_EXIT_IO);
     return;
 }
 
 /* ---- Handlers, an event each. */
 
-/* Taken by dom0 as soon as it runs again: nothing here acknowledges it. */
+/* Stays pending: dom0 takes it as soon as it runs again. */
 static inline void on_external_interrupt(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
 static inline void on_preemption_timer(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
 static inline void on_nmi(struct cpu *cpu)
 {
-    nmi_left(cpu);
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    handle_nmi(cpu);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
 static inline void on_init(struct cpu *cpu)
 {
-    init_left(cpu);
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    handle_init(cpu);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
-/* Only a CPU that waits for one takes it, and no guest's does. */
+/* Only a CPU that waits for SIPI accepts one, and none does while it runs a domU. */
 static inline void on_sipi(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
     return;
 }
 
 static inline void on_machine_check_on_entry(struct cpu *cpu)
 {
-    machine_check_left(cpu);
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    handle_machine_check(cpu);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
 static inline void on_nested_page_fault(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_MEMORY);
+    exit_to_vmm(cpu, LUV_EXIT_MEMORY);
     return;
 }
 
 static inline void on_nested_page_misconfig(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
     return;
 }
 
 static inline void on_cpuid(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_CPUID);
+    exit_to_vmm(cpu, LUV_EXIT_CPUID);
     return;
 }
 
 static inline void on_halt(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_HALT);
+    exit_to_vmm(cpu, LUV_EXIT_HALT);
     return;
 }
 
 static inline void on_interrupt_window(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_WINDOW);
+    exit_to_vmm(cpu, LUV_EXIT_WINDOW);
     return;
 }
 
 static inline void on_nmi_window(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_NMI_WINDOW);
+    exit_to_vmm(cpu, LUV_EXIT_NMI_WINDOW);
     return;
 }
 
 static inline void on_tpr_below_threshold(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_TPR);
+    exit_to_vmm(cpu, LUV_EXIT_TPR);
     return;
 }
 
 static inline void on_triple_fault(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_SHUTDOWN);
+    exit_to_vmm(cpu, LUV_EXIT_SHUTDOWN);
     return;
 }
 
 static inline void on_vmcall(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_HYPERCALL);
+    exit_to_vmm(cpu, LUV_EXIT_HYPERCALL);
     return;
 }
 
 static inline void on_task_switch(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_TASK_SWITCH);
+    exit_to_vmm(cpu, LUV_EXIT_TASK_SWITCH);
     return;
 }
 
 static inline void on_entry_failure(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_FAIL_ENTRY);
+    exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
     return;
 }
 
-/* The VMM has the value checked and kept. */
+/* The VMM checks the value and sets it by vcpu_set. */
 static inline void on_xsetbv(struct cpu *cpu)
 {
-    if (((u8)((vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
+    if (((u8)((guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    domu_forward(cpu, LUV_EXIT_XSETBV);
+    exit_to_vmm(cpu, LUV_EXIT_XSETBV);
     return;
 }
 
-/* Nothing to write back: memory is WB whatever the guest says,
- * and devices are emulated. A real one would stall dom0. */
+/* Does nothing: memory is WB whatever the guest's PAT, and devices are emulated. A real WBINVD would stall dom0. */
 static inline void on_wbinvd(struct cpu *cpu)
 {
     guest_advance(cpu);
@@ -213,15 +212,15 @@ static inline void on_invd(struct cpu *cpu)
     return;
 }
 
-/* The debug registers become the guest's, for as long as it runs now; the instruction runs again. */
+/* The debug registers become the guest's until the end of this run; the instruction runs again. */
 static inline void on_dr_access(struct cpu *cpu)
 {
-    dr_left(cpu);
+    handle_dr_access(cpu);
     guest_resume(cpu);
     return;
 }
 
-/* CPUID hides them. */
+/* Not in the guest's CPUID. */
 static inline void on_monitor(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
@@ -264,45 +263,43 @@ static inline void on_rdpmc(struct cpu *cpu)
     return;
 }
 
-/* The bitmap of what leaves is empty. */
+/* Excluded by an empty XSS-exiting bitmap. */
 static inline void on_xsaves(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
     return;
 }
 
 static inline void on_xrstors(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
     return;
 }
 
 /* As in dom0: the shadow changes and the instruction runs again,
- * now without leaving; what it would be refused for is refused first,
- * or the shadow would have changed for nothing. */
+ * now without an exit; what it would raise #GP for is checked first, before the shadow changes. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
     if ((access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) || ((number != 0) && (number != 4))) {
-        domu_forward(cpu, LUV_EXIT_INTERNAL);
+        exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
         return;
     }
     u64 value = guest_register(cpu, gpr);
-    bool in_long = !!(vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA);
+    bool in_long = !!(guest_efer() & EFER_LMA);
     if (number == 4) {
         if ((((value & ~cr4_permitted(cpu)) != 0) || (value >> 13 & 1)) || (value >> 14 & 1)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (in_long && (!(value >> 5 & 1) || ((value >> 12 & 1) != !!(vmread(VMCS_GUEST_CR4) & CR4_LA57)))) {
+        if (in_long && (!(value >> 5 & 1) || ((value >> 12 & 1) != !!(guest_cr4() & CR4_LA57)))) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (((value >> 17 & 1) && !(vmread(VMCS_GUEST_CR4) & CR4_PCIDE)) && (!in_long ||
-                (((u16)(vmread(VMCS_GUEST_CR3) & 0xfff)) != 0))) {
+        if (((value >> 17 & 1) && !(guest_cr4() & CR4_PCIDE)) && (!in_long || (((u16)(guest_cr3() & 0xfff)) != 0))) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if ((value >> 23 & 1) && !(vmread(VMCS_GUEST_CR0) & CR0_WP)) {
+        if ((value >> 23 & 1) && !(guest_cr0() & CR0_WP)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
@@ -311,7 +308,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         return;
     }
     bool paging = (value >> 31 & 1);
-    bool paged = !!(vmread(VMCS_GUEST_CR0) & CR0_PG);
+    bool paged = !!(guest_cr0() & CR0_PG);
     if (((u32)((value >> 32) & 0xffffffff)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
@@ -320,17 +317,16 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (((paging && !paged) && (vmread(VMCS_GUEST_IA32_EFER) & EFER_LME)) &&
-            ((vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) || !(vmread(VMCS_GUEST_CR4) & CR4_PAE))) {
+    if (((paging && !paged) && (guest_efer() & EFER_LME)) && ((guest_cs_access() & ACCESS_RIGHTS_L) ||
+            !(guest_cr4() & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && ((in_long && (vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L)) ||
-            (vmread(VMCS_GUEST_CR4) & CR4_PCIDE))) {
+    if ((paged && !paging) && ((in_long && (guest_cs_access() & ACCESS_RIGHTS_L)) || (guest_cr4() & CR4_PCIDE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((vmread(VMCS_GUEST_CR4) & CR4_CET) && !(value >> 16 & 1)) {
+    if ((guest_cr4() & CR4_CET) && !(value >> 16 & 1)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -341,19 +337,19 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     return;
 }
 
-/* Reflected where the guest is to have it: with that in the entry, `resume` delivers nothing else. */
+/* Injected if it is the guest's; `resume` then delivers nothing else. */
 static inline void on_exception(struct cpu *cpu)
 {
-    u8 whose = exception_left(cpu);
-    if (whose == EXCEPTION_REFLECTED) {
+    u8 destination = handle_exception(cpu);
+    if (destination == EXCEPTION_INJECTED) {
         guest_resume(cpu);
         return;
     }
-    if (whose == EXCEPTION_WANTED) {
-        domu_forward(cpu, LUV_EXIT_EXCEPTION);
+    if (destination == EXCEPTION_TO_VMM) {
+        exit_to_vmm(cpu, LUV_EXIT_EXCEPTION);
         return;
     }
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
@@ -513,86 +509,86 @@ static void exit_tdcall(struct cpu *cpu)
     on_tdcall(cpu);
 }
 
-/* What cannot happen in domu, and what no manual names, ends in domu_unforeseen. */
+/* What cannot happen in domu, and what no manual names, ends in domu_exit_unexpected. */
 const struct exit_choice domu_exits[EXIT_COUNT] = {
-    [0] = { .answer = exit_exception_or_nmi },
-    [1] = { .told = true, .reason = LUV_EXIT_INTERRUPTED },
-    [2] = { .told = true, .reason = LUV_EXIT_SHUTDOWN },
-    [3] = { .answer = exit_init_signal },
-    [4] = { .told = true, .reason = LUV_EXIT_INTERNAL },
-    [5] = { .answer = domu_unforeseen },
-    [6] = { .answer = domu_unforeseen },
-    [7] = { .told = true, .reason = LUV_EXIT_WINDOW },
-    [8] = { .told = true, .reason = LUV_EXIT_NMI_WINDOW },
-    [9] = { .told = true, .reason = LUV_EXIT_TASK_SWITCH },
-    [10] = { .told = true, .reason = LUV_EXIT_CPUID },
-    [11] = { .answer = exit_getsec },
-    [12] = { .told = true, .reason = LUV_EXIT_HALT },
-    [13] = { .answer = exit_invd },
-    [14] = { .answer = domu_unforeseen },
-    [15] = { .answer = exit_rdpmc },
-    [16] = { .answer = domu_unforeseen },
-    [17] = { .answer = domu_unforeseen },
-    [18] = { .told = true, .reason = LUV_EXIT_HYPERCALL },
-    [19] = { .answer = exit_vmclear },
-    [20] = { .answer = exit_vmlaunch },
-    [21] = { .answer = exit_vmptrld },
-    [22] = { .answer = exit_vmptrst },
-    [23] = { .answer = exit_vmread },
-    [24] = { .answer = exit_vmresume },
-    [25] = { .answer = exit_vmwrite },
-    [26] = { .answer = exit_vmxoff },
-    [27] = { .answer = exit_vmxon },
-    [28] = { .answer = exit_cr_access },
-    [29] = { .answer = exit_dr_access },
-    [30] = { .told = true, .reason = LUV_EXIT_IO },
-    [31] = { .answer = exit_rdmsr },
-    [32] = { .answer = exit_wrmsr },
-    [33] = { .told = true, .reason = LUV_EXIT_FAIL_ENTRY },
-    [34] = { .told = true, .reason = LUV_EXIT_FAIL_ENTRY },
-    [35] = { .answer = domu_unforeseen },
-    [36] = { .answer = exit_mwait },
-    [37] = { .answer = domu_unforeseen },
-    [38] = { .answer = domu_unforeseen },
-    [39] = { .answer = exit_monitor },
-    [40] = { .answer = domu_unforeseen },
-    [41] = { .answer = exit_machine_check_on_entry },
-    [42] = { .answer = domu_unforeseen },
-    [43] = { .told = true, .reason = LUV_EXIT_TPR },
-    [44] = { .answer = domu_unforeseen },
-    [45] = { .answer = domu_unforeseen },
-    [46] = { .answer = domu_unforeseen },
-    [47] = { .answer = domu_unforeseen },
-    [48] = { .told = true, .reason = LUV_EXIT_MEMORY },
-    [49] = { .told = true, .reason = LUV_EXIT_INTERNAL },
-    [50] = { .answer = exit_invept },
-    [51] = { .answer = domu_unforeseen },
-    [52] = { .told = true, .reason = LUV_EXIT_INTERRUPTED },
-    [53] = { .answer = exit_invvpid },
-    [54] = { .answer = exit_wbinvd },
-    [55] = { .answer = exit_xsetbv },
-    [56] = { .answer = domu_unforeseen },
-    [57] = { .answer = domu_unforeseen },
-    [58] = { .answer = domu_unforeseen },
-    [59] = { .answer = domu_unforeseen },
-    [60] = { .answer = domu_unforeseen },
-    [61] = { .answer = domu_unforeseen },
-    [62] = { .answer = domu_unforeseen },
-    [63] = { .told = true, .reason = LUV_EXIT_INTERNAL },
-    [64] = { .told = true, .reason = LUV_EXIT_INTERNAL },
-    [65] = { .answer = domu_unforeseen },
-    [66] = { .answer = domu_unforeseen },
-    [67] = { .answer = domu_unforeseen },
-    [68] = { .answer = domu_unforeseen },
-    [69] = { .answer = domu_unforeseen },
-    [70] = { .answer = domu_unforeseen },
-    [71] = { .answer = domu_unforeseen },
-    [72] = { .answer = domu_unforeseen },
-    [73] = { .answer = domu_unforeseen },
-    [74] = { .answer = domu_unforeseen },
-    [75] = { .answer = domu_unforeseen },
-    [76] = { .answer = exit_seamcall },
-    [77] = { .answer = exit_tdcall },
-    [78] = { .answer = domu_unforeseen },
-    [79] = { .answer = domu_unforeseen },
+    [0] = { .handle = exit_exception_or_nmi },
+    [1] = { .reflected = true, .reason = LUV_EXIT_INTERRUPTED },
+    [2] = { .reflected = true, .reason = LUV_EXIT_SHUTDOWN },
+    [3] = { .handle = exit_init_signal },
+    [4] = { .reflected = true, .reason = LUV_EXIT_INTERNAL },
+    [5] = { .handle = domu_exit_unexpected },
+    [6] = { .handle = domu_exit_unexpected },
+    [7] = { .reflected = true, .reason = LUV_EXIT_WINDOW },
+    [8] = { .reflected = true, .reason = LUV_EXIT_NMI_WINDOW },
+    [9] = { .reflected = true, .reason = LUV_EXIT_TASK_SWITCH },
+    [10] = { .reflected = true, .reason = LUV_EXIT_CPUID },
+    [11] = { .handle = exit_getsec },
+    [12] = { .reflected = true, .reason = LUV_EXIT_HALT },
+    [13] = { .handle = exit_invd },
+    [14] = { .handle = domu_exit_unexpected },
+    [15] = { .handle = exit_rdpmc },
+    [16] = { .handle = domu_exit_unexpected },
+    [17] = { .handle = domu_exit_unexpected },
+    [18] = { .reflected = true, .reason = LUV_EXIT_HYPERCALL },
+    [19] = { .handle = exit_vmclear },
+    [20] = { .handle = exit_vmlaunch },
+    [21] = { .handle = exit_vmptrld },
+    [22] = { .handle = exit_vmptrst },
+    [23] = { .handle = exit_vmread },
+    [24] = { .handle = exit_vmresume },
+    [25] = { .handle = exit_vmwrite },
+    [26] = { .handle = exit_vmxoff },
+    [27] = { .handle = exit_vmxon },
+    [28] = { .handle = exit_cr_access },
+    [29] = { .handle = exit_dr_access },
+    [30] = { .reflected = true, .reason = LUV_EXIT_IO },
+    [31] = { .handle = exit_rdmsr },
+    [32] = { .handle = exit_wrmsr },
+    [33] = { .reflected = true, .reason = LUV_EXIT_FAIL_ENTRY },
+    [34] = { .reflected = true, .reason = LUV_EXIT_FAIL_ENTRY },
+    [35] = { .handle = domu_exit_unexpected },
+    [36] = { .handle = exit_mwait },
+    [37] = { .handle = domu_exit_unexpected },
+    [38] = { .handle = domu_exit_unexpected },
+    [39] = { .handle = exit_monitor },
+    [40] = { .handle = domu_exit_unexpected },
+    [41] = { .handle = exit_machine_check_on_entry },
+    [42] = { .handle = domu_exit_unexpected },
+    [43] = { .reflected = true, .reason = LUV_EXIT_TPR },
+    [44] = { .handle = domu_exit_unexpected },
+    [45] = { .handle = domu_exit_unexpected },
+    [46] = { .handle = domu_exit_unexpected },
+    [47] = { .handle = domu_exit_unexpected },
+    [48] = { .reflected = true, .reason = LUV_EXIT_MEMORY },
+    [49] = { .reflected = true, .reason = LUV_EXIT_INTERNAL },
+    [50] = { .handle = exit_invept },
+    [51] = { .handle = domu_exit_unexpected },
+    [52] = { .reflected = true, .reason = LUV_EXIT_INTERRUPTED },
+    [53] = { .handle = exit_invvpid },
+    [54] = { .handle = exit_wbinvd },
+    [55] = { .handle = exit_xsetbv },
+    [56] = { .handle = domu_exit_unexpected },
+    [57] = { .handle = domu_exit_unexpected },
+    [58] = { .handle = domu_exit_unexpected },
+    [59] = { .handle = domu_exit_unexpected },
+    [60] = { .handle = domu_exit_unexpected },
+    [61] = { .handle = domu_exit_unexpected },
+    [62] = { .handle = domu_exit_unexpected },
+    [63] = { .reflected = true, .reason = LUV_EXIT_INTERNAL },
+    [64] = { .reflected = true, .reason = LUV_EXIT_INTERNAL },
+    [65] = { .handle = domu_exit_unexpected },
+    [66] = { .handle = domu_exit_unexpected },
+    [67] = { .handle = domu_exit_unexpected },
+    [68] = { .handle = domu_exit_unexpected },
+    [69] = { .handle = domu_exit_unexpected },
+    [70] = { .handle = domu_exit_unexpected },
+    [71] = { .handle = domu_exit_unexpected },
+    [72] = { .handle = domu_exit_unexpected },
+    [73] = { .handle = domu_exit_unexpected },
+    [74] = { .handle = domu_exit_unexpected },
+    [75] = { .handle = domu_exit_unexpected },
+    [76] = { .handle = exit_seamcall },
+    [77] = { .handle = exit_tdcall },
+    [78] = { .handle = domu_exit_unexpected },
+    [79] = { .handle = domu_exit_unexpected },
 };

@@ -3,6 +3,7 @@
 
 #include "generated/controls.h"
 #include "generated/x86.h"
+#include "vmx/state.h"
 
 const struct control_choice domu_controls[DOMU_CONTROL_WORDS] = {
     [DOMU_WORD_PIN] = {
@@ -69,58 +70,58 @@ const u32 domu_swap_msrs[] = { IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA
 void domu_reset_state(struct cpu *cpu)
 {
     (void)cpu;
-    vmwrite(VMCS_GUEST_RIP, 0xfff0);
-    vmwrite(VMCS_GUEST_RFLAGS, 2);
-    vmwrite(VMCS_GUEST_RSP, 0);
-    vmwrite(VMCS_GUEST_CR0, (0x60000010 & ~DOMU_CR0_OWNED) | DOMU_CR0_HELD);
+    set_guest_rip(0xfff0);
+    set_guest_rflags(2);
+    set_guest_rsp(0);
+    set_guest_cr0((0x60000010 & ~DOMU_CR0_OWNED) | DOMU_CR0_HELD);
     vmwrite(VMCS_CR0_READ_SHADOW, 0x60000010);
-    vmwrite(VMCS_GUEST_CR3, 0);
-    vmwrite(VMCS_GUEST_CR4, (0 & ~DOMU_CR4_OWNED) | DOMU_CR4_HELD);
+    set_guest_cr3(0);
+    set_guest_cr4((0 & ~DOMU_CR4_OWNED) | DOMU_CR4_HELD);
     vmwrite(VMCS_CR4_READ_SHADOW, 0);
-    vmwrite(VMCS_GUEST_IA32_EFER, 0);
-    vmwrite(VMCS_GUEST_DR7, 0x400);
-    vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
-    vmwrite(VMCS_GUEST_CS_SELECTOR, 0xf000);
-    vmwrite(VMCS_GUEST_CS_BASE, 0xffff0000);
-    vmwrite(VMCS_GUEST_CS_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_CS_ACCESS_RIGHTS, 0x9b);
-    vmwrite(VMCS_GUEST_SS_SELECTOR, 0);
-    vmwrite(VMCS_GUEST_SS_BASE, 0);
-    vmwrite(VMCS_GUEST_SS_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_SS_ACCESS_RIGHTS, 0x93);
-    vmwrite(VMCS_GUEST_DS_SELECTOR, 0);
-    vmwrite(VMCS_GUEST_DS_BASE, 0);
-    vmwrite(VMCS_GUEST_DS_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_DS_ACCESS_RIGHTS, 0x93);
-    vmwrite(VMCS_GUEST_ES_SELECTOR, 0);
-    vmwrite(VMCS_GUEST_ES_BASE, 0);
-    vmwrite(VMCS_GUEST_ES_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_ES_ACCESS_RIGHTS, 0x93);
-    vmwrite(VMCS_GUEST_FS_SELECTOR, 0);
-    vmwrite(VMCS_GUEST_FS_BASE, 0);
-    vmwrite(VMCS_GUEST_FS_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_FS_ACCESS_RIGHTS, 0x93);
-    vmwrite(VMCS_GUEST_GS_SELECTOR, 0);
-    vmwrite(VMCS_GUEST_GS_BASE, 0);
-    vmwrite(VMCS_GUEST_GS_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_GS_ACCESS_RIGHTS, 0x93);
-    vmwrite(VMCS_GUEST_LDTR_SELECTOR, 0);
-    vmwrite(VMCS_GUEST_LDTR_BASE, 0);
-    vmwrite(VMCS_GUEST_LDTR_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_LDTR_ACCESS_RIGHTS, 0x82);
-    vmwrite(VMCS_GUEST_TR_SELECTOR, 0);
-    vmwrite(VMCS_GUEST_TR_BASE, 0);
-    vmwrite(VMCS_GUEST_TR_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_TR_ACCESS_RIGHTS, 0x8b);
-    vmwrite(VMCS_GUEST_GDTR_BASE, 0);
-    vmwrite(VMCS_GUEST_GDTR_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_IDTR_BASE, 0);
-    vmwrite(VMCS_GUEST_IDTR_LIMIT, 0xffff);
-    vmwrite(VMCS_GUEST_IA32_SYSENTER_CS, 0);
-    vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, 0);
-    vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, 0);
-    vmwrite(VMCS_GUEST_IA32_PAT, 0x7040600070406ull);
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
-    vmwrite(VMCS_GUEST_ACTIVITY_STATE, 0);
-    vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+    set_guest_efer(0);
+    set_guest_dr7(0x400);
+    set_guest_debugctl(0);
+    set_guest_cs_selector(0xf000);
+    set_guest_cs_base(0xffff0000);
+    set_guest_cs_limit(0xffff);
+    set_guest_cs_access(0x9b);
+    set_guest_ss_selector(0);
+    set_guest_ss_base(0);
+    set_guest_ss_limit(0xffff);
+    set_guest_ss_access(0x93);
+    set_guest_ds_selector(0);
+    set_guest_ds_base(0);
+    set_guest_ds_limit(0xffff);
+    set_guest_ds_access(0x93);
+    set_guest_es_selector(0);
+    set_guest_es_base(0);
+    set_guest_es_limit(0xffff);
+    set_guest_es_access(0x93);
+    set_guest_fs_selector(0);
+    set_guest_fs_base(0);
+    set_guest_fs_limit(0xffff);
+    set_guest_fs_access(0x93);
+    set_guest_gs_selector(0);
+    set_guest_gs_base(0);
+    set_guest_gs_limit(0xffff);
+    set_guest_gs_access(0x93);
+    set_guest_ldtr_selector(0);
+    set_guest_ldtr_base(0);
+    set_guest_ldtr_limit(0xffff);
+    set_guest_ldtr_access(0x82);
+    set_guest_tr_selector(0);
+    set_guest_tr_base(0);
+    set_guest_tr_limit(0xffff);
+    set_guest_tr_access(0x8b);
+    set_guest_gdtr_base(0);
+    set_guest_gdtr_limit(0xffff);
+    set_guest_idtr_base(0);
+    set_guest_idtr_limit(0xffff);
+    set_guest_sysenter_cs(0);
+    set_guest_sysenter_esp(0);
+    set_guest_sysenter_eip(0);
+    set_guest_pat(0x7040600070406ull);
+    set_guest_interruptibility(0);
+    set_guest_activity(0);
+    set_guest_pending_debug(0);
 }

@@ -7,47 +7,47 @@ struct cpu;
 struct domain;
 struct vcpu;
 
-/* WRMSR in root mode of an MSR that the runtime swaps, which notes the value; false where the processor says #GP. */
-bool kept_msr_write(struct cpu *cpu, u32 msr, u64 value);
+/* Writes an MSR that is switched between dom0 and domUs, and records the value; false where WRMSR raises #GP. */
+bool switched_msr_write(struct cpu *cpu, u32 msr, u64 value);
 
-/* A domU uses the debug registers: they change sides. */
-void dr_left(struct cpu *cpu);
+/* A domU accesses the debug registers: they are switched. */
+void handle_dr_access(struct cpu *cpu);
 
-/* The MTRRs of this CPU were written: its EPT takes their types anew. */
+/* The MTRRs of this CPU were written: its EPT tables are filled again with their types. */
 void mtrr_changed(struct cpu *cpu);
 
-/* Writes IA32_APIC_BASE unless the page would move; false asks for #GP. */
+/* Writes IA32_APIC_BASE unless the page would move; false: #GP. */
 bool apic_base_write(struct cpu *cpu, u64 value);
 
-/* Sends an interprocessor interrupt for the guest; INIT and start-up IPIs are virtual. False asks for #GP. */
+/* Sends an interprocessor interrupt for the guest; INIT and start-up IPIs are emulated. False: #GP. */
 bool apic_icr_write(struct cpu *cpu, u64 value);
 
-/* Reads a port that has an A20 gate: the guest's, not the machine's. */
+/* Reads a port with an A20 gate, which shows the guest's A20. */
 u8 a20_port_read(struct cpu *cpu, u16 port);
 
-/* Writes a port that has an A20 gate: the gate is virtual, the rest goes to the device. */
+/* Writes a port with an A20 gate: the gate is virtual, the other bits go to the device. */
 void a20_port_write(struct cpu *cpu, u16 port, u8 value);
 
-/* An EPT violation: fills the tables, or starts a step. */
+/* An EPT violation: fills the tables, or begins a step. */
 void memory_fault(struct cpu *cpu, u64 gpa, bool write);
 
 /* A general register of the guest by the number that exit qualifications use, cut to 32 bits outside 64-bit mode. */
 u64 guest_register(struct cpu *cpu, u8 index);
 
-/* Ends a step at an exception; false where none is on. */
+/* Ends the step at an exception; false: no step is active. */
 bool step_finish(struct cpu *cpu);
 
-/* An NMI left the guest: a kick of ours, or the guest's own and owed to it. */
-void nmi_arrived(struct cpu *cpu);
+/* An NMI caused an exit of dom0: it stops this CPU for an INIT, or becomes pending for dom0. */
+void handle_dom0_nmi(struct cpu *cpu);
 
-/* The guest can take an NMI or a machine check that is owed to it. */
-void nmi_window(struct cpu *cpu);
+/* dom0 can take an NMI, a machine check or an INIT that is pending. */
+void handle_nmi_window(struct cpu *cpu);
 
-/* INIT: the registers as after it, and waiting for a start-up IPI. */
-void vcpu_init(struct cpu *cpu);
+/* INIT of dom0's CPU, which then waits for a start-up IPI. */
+void cpu_init(struct cpu *cpu);
 
-/* A start-up IPI: the CPU runs from that page. */
-void vcpu_sipi(struct cpu *cpu, u8 vector);
+/* A start-up IPI: dom0's CPU runs from that page. */
+void cpu_sipi(struct cpu *cpu, u8 vector);
 
 /* Answers `info`. */
 struct answer info_read(struct cpu *cpu, u32 which);
@@ -55,22 +55,22 @@ struct answer info_read(struct cpu *cpu, u32 which);
 /* Exits of a CPU by basic reason. */
 struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason);
 
-/* Up to eight bytes of the log's text from a byte offset; zeros behind its end. */
+/* Up to eight bytes of the log from a byte offset; zeros after its end. */
 struct answer log_read_bytes(struct cpu *cpu, u64 offset);
 
-/* An NMI left a guest of a VMM: a kick of ours, or dom0's and owed to it. */
-void nmi_left(struct cpu *cpu);
+/* An NMI caused an exit of a domU: it becomes pending for dom0. */
+void handle_nmi(struct cpu *cpu);
 
-/* INIT left a guest of a VMM: it is dom0's on this CPU, once it is back there. */
-void init_left(struct cpu *cpu);
+/* INIT caused an exit of a domU: it becomes pending for dom0 on this CPU. */
+void handle_init(struct cpu *cpu);
 
-/* A machine check hit the entry of a guest: it is dom0's. */
-void machine_check_left(struct cpu *cpu);
+/* A machine check in a domU, or at its entry: it becomes pending for dom0. */
+void handle_machine_check(struct cpu *cpu);
 
-/* An exception left a guest of a VMM: whose it is, by the constants above. */
-u8 exception_left(struct cpu *cpu);
+/* An exception caused an exit of a domU: its destination, by the constants above. */
+u8 handle_exception(struct cpu *cpu);
 
-/* Bits of CR4 that the VMM lets its guest set; never VMXE or SMXE. */
+/* Bits of CR4 that the VMM's CPUID table offers; never VMXE or SMXE. */
 u64 cr4_permitted(struct cpu *cpu);
 
 /* The guest writes its TSC: the offset changes, and IA32_TSC_ADJUST by as much. */
@@ -82,10 +82,10 @@ u64 tsc_adjust_read(struct cpu *cpu);
 /* The guest writes IA32_TSC_ADJUST: its TSC changes by as much. */
 void tsc_adjust_write(struct cpu *cpu, u64 value);
 
-/* A new domain; `address` shows a page of the pool that it takes memory from, and so that the caller may. */
+/* A new domain; `address` is a page of its pool, which proves that the caller may use that. */
 struct answer domain_create(struct cpu *cpu, u32 flags, u64 address);
 
-/* Takes a domain apart, as much at a time as is quick. */
+/* Ends a domain, a bounded part at a time. */
 struct answer domain_destroy(struct cpu *cpu, struct domain *domain);
 
 /* One counter of a domain. */
@@ -97,22 +97,22 @@ struct answer domain_list(struct cpu *cpu, u32 index);
 /* A new vCPU, in the state after RESET. */
 struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address);
 
-/* A frame of the pool for a domain, zeroed. */
-struct answer frame_claim(struct cpu *cpu, struct domain *domain, u64 hint);
+/* A superpage of the pool for a domain, zeroed. */
+struct answer superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint);
 
-/* A domain's frame back into the pool. */
-struct answer frame_release(struct cpu *cpu, struct domain *domain, u64 frame);
+/* Returns a domain's superpage to the pool. */
+struct answer superpage_release(struct cpu *cpu, struct domain *domain, u64 frame);
 
-/* Guest-physical addresses show what the caller has at its own. */
+/* Maps the caller's memory at guest-physical addresses. */
 struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size);
 
-/* Guest-physical addresses show nothing. */
+/* Unmaps guest-physical addresses. */
 struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size);
 
-/* Which pages the guest has written; the marks are cleared. */
+/* Which pages the guest has written; clears the dirty bits. */
 struct answer memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages);
 
-/* Runs a vCPU until something is for its VMM. */
+/* Runs a vCPU until an exit is reflected to its VMM. */
 struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu);
 
 /* State of a vCPU into its state area. */

@@ -14,56 +14,56 @@
  * 10 XCR0 for guests, 11 bytes of XSAVE for it, 12 kHz of the TSC (0: unknown), 16 pools; of pool p: 17 + 4p base,
  * 18 + 4p size, 19 + 4p free frames, 20 + 4p frames. */
 #define LUV_HYPERCALL_info 0
-/* How often a CPU (by index) has left for a basic exit reason. */
+/* How many VM exits a CPU (by index) had for a basic exit reason. */
 #define LUV_HYPERCALL_exit_count 1
-/* Eight bytes of the hypervisor's log from a byte offset, zeros behind the end. */
+/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
 #define LUV_HYPERCALL_log_read 2
-/* A new domain with the secret in R8:R9, and its handle. `flags` is 0; `address` is any at which the caller has a
- * page of a pool that it may write. EAGAIN while a dead owner's domain makes room, ENOSYS without a pool. */
+/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a
+ * pool, which it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
 #define LUV_HYPERCALL_domain_create 16
-/* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU is in it,
- * and while there is more to take apart. */
+/* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it,
+ * and while there is more to free. */
 #define LUV_HYPERCALL_domain_destroy 17
-/* A new vCPU in the state after RESET, and its handle. `address` is its block: 32 KiB, aligned,
- * in one frame of this domain. */
+/* Makes a vCPU in the state after RESET; back: its handle. `address`: its shared area, 32 KiB, aligned,
+ * in a superpage of this domain. */
 #define LUV_HYPERCALL_vcpu_create 18
-/* A frame (2 MiB) of the pool for this domain, zeroed: its number within the pool. `hint`: the one wanted,
+/* Claims a superpage (2 MiB) of the pool for this domain, zeroed; back: its number in the pool. `hint`: a number,
  * or all ones. */
-#define LUV_HYPERCALL_frame_claim 19
-/* A frame back into the pool. EBUSY while the guest has some of it or a block is in it,
+#define LUV_HYPERCALL_superpage_claim 19
+/* Returns a superpage. EBUSY while the guest has some of it mapped or a shared area is in it,
  * EAGAIN while a CPU may still use it. */
-#define LUV_HYPERCALL_frame_release 20
-/* The guest sees at `guest` what the caller has at `address`: `size` bytes, whole pages, in bits 2:0 rights (read,
+#define LUV_HYPERCALL_superpage_release 20
+/* Maps at `guest` what the caller has at `address`: `size` is bytes, in whole pages, with rights in bits 2:0 (read,
  * write, execute). Back: bytes done, also with EAGAIN. */
 #define LUV_HYPERCALL_memory_map 21
-/* The guest sees nothing at `guest`, `size` bytes. EAGAIN while there is more,
- * or a CPU may still use it: make them leave. A size of 0 only asks that. ENOMEM where a large page must be split
- * and there is no page for its table. */
+/* Unmaps `size` bytes at `guest`. EAGAIN while there is more,
+ * or a CPU may still use it: make it exit. A size of 0 only checks that. ENOMEM where a large page must be split and
+ * there is no page for its table. */
 #define LUV_HYPERCALL_memory_unmap 22
-/* Which of `pages` (at most 64, of one 2 MiB) from `guest` on the guest has written since this was asked last: a bit
- * each. A CPU that entered before may write more of what was told,
- * untold: memory_unmap of size 0 says EAGAIN while there is one. ENOSYS: not on this CPU. */
+/* Which of `pages` (at most 64, in one 2 MiB) from `guest` on the guest has written since the last call: a bit each.
+ * A CPU that is in the guest may still write pages reported here without setting the bit again; call memory_unmap
+ * with size 0 until it stops returning EAGAIN. ENOSYS: this processor has no dirty bits. */
 #define LUV_HYPERCALL_memory_dirty 23
-/* Runs the vCPU on this CPU until it comes back, and says why: enum luv_exit, with more in the run page. */
+/* Runs the vCPU on this CPU until an exit is reflected to the VMM; back: enum luv_exit, with more in the run page. */
 #define LUV_HYPERCALL_vcpu_run 24
 /* State of the vCPU into its state area: which, in how many bytes. Back: bytes written. */
 #define LUV_HYPERCALL_vcpu_get 25
 /* State of the vCPU from its state area: all or nothing. Back: bytes taken,
  * or with EINVAL the index of the bad entry. */
 #define LUV_HYPERCALL_vcpu_set 26
-/* How often the domain's vCPUs came back, by enum luv_exit; from 32 on how often they left, by basic exit reason. */
+/* How many runs of the domain's vCPUs ended, by enum luv_exit; from 32 on their VM exits, by basic exit reason. */
 #define LUV_HYPERCALL_domain_stat 27
-/* The handle of the domain at an index. ENOENT where there is none now, EINVAL behind the last. */
+/* The handle of the domain at an index. ENOENT where there is none now, EINVAL after the last. */
 #define LUV_HYPERCALL_domain_list 28
 
 #ifndef EPERM
 #define EPERM 1 /* the memory is not the caller's to give */
 #endif
 #ifndef ENOENT
-#define ENOENT 2 /* nothing there, or not this caller's */
+#define ENOENT 2 /* it does not exist, or is not this caller's */
 #endif
 #ifndef EAGAIN
-#define EAGAIN 11 /* not all of it is done: ask again */
+#define EAGAIN 11 /* not all of it is done: call again */
 #endif
 #ifndef ENOMEM
 #define ENOMEM 12 /* none is left */
@@ -72,13 +72,13 @@
 #define EFAULT 14 /* the caller has no such memory at that address */
 #endif
 #ifndef EBUSY
-#define EBUSY 16 /* somebody uses it */
+#define EBUSY 16 /* it is in use */
 #endif
 #ifndef EEXIST
-#define EEXIST 17 /* it is there already */
+#define EEXIST 17 /* it exists already */
 #endif
 #ifndef EINVAL
-#define EINVAL 22 /* an argument that means nothing here */
+#define EINVAL 22 /* an invalid argument */
 #endif
 #ifndef ENOSYS
 #define ENOSYS 38 /* no such hypercall */
@@ -86,8 +86,8 @@
 
 /* Why a vCPU comes back to its VMM. */
 enum luv_exit {
-    LUV_EXIT_INTERRUPTED = 0, /* dom0 has work, the preemption timer ended,
-            or exit_now was set: go round again or return */
+    LUV_EXIT_INTERRUPTED = 0, /* dom0 has work, the preemption timer expired,
+            or immediate_exit was set: run again or return */
     LUV_EXIT_IO = 1, /* io */
     LUV_EXIT_MEMORY = 2, /* memory; mode is filled */
     LUV_EXIT_CPUID = 3, /* leaf and subleaf are in rax, rcx */
@@ -103,7 +103,7 @@ enum luv_exit {
     LUV_EXIT_EXCEPTION = 13, /* exception: one that vcpu_set(CONTROLS) asked for */
     LUV_EXIT_HYPERCALL = 14, /* VMCALL by the guest: KVM's numbers in rax, rbx ...; CPL in mode */
     LUV_EXIT_TASK_SWITCH = 15, /* qualification */
-    LUV_EXIT_INTERNAL = 16, /* fail: an exit nobody foresaw */
+    LUV_EXIT_INTERNAL = 16, /* fail: an unexpected exit */
 };
 
 /* Names of basic exit reasons by number; empty where the manual has none. */

@@ -2,9 +2,9 @@
 #pragma once
 
 enum memory_region {
-    REGION_HYPERVISOR, /* The hypervisor's own: placed at boot, whole 2 MiB blocks at the top of memory below 4 GiB. */
+    REGION_HYPERVISOR, /* The hypervisor's memory: placed at boot, in units of 2 MiB, at the top of memory below 4 GiB. */
     REGION_LOCAL_APIC, /* The local APIC's page as firmware leaves it. */
-    REGION_A20_WINDOW, /* What the guest sees at the second megabyte while its A20 is off: the first one again. */
+    REGION_A20_WINDOW, /* The second megabyte, where the guest sees the first one while its A20 is off. */
     REGION_EVERYTHING, /* Every physical address. */
     REGION_COUNT
 };

@@ -107,7 +107,8 @@ def name_of(path: str, book: set[str]) -> str:
 
 def make_document(path: str, subject: Subject, book: set[str]) -> Page:
     title, body = split_title(subject.documents[path], stem_of(path))
-    return Page(name_of(path, book), title, "Guide", (turn_links(put_images(body, path, subject), path, subject, book),))
+    words = turn_links(put_images(body, path, subject), path, subject, book)
+    return Page(name_of(path, book), title, "Guide", (words,))
 
 
 def split_title(words: str, otherwise: str) -> tuple[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from codegen.emit.state import read_state
 from codegen.model import ir
-from codegen.model.facts import StateField, VmcsField
+from codegen.model.facts import VmcsField
 from codegen.model.types import HandleType, Scalar, StructType, Type
 
 OPERATORS = {"and": "&&", "or": "||"}
@@ -39,13 +40,6 @@ def is_wrapped(text: str) -> bool:
         if depth == 0:
             return letter == ")" and index == len(text) - 1
     return False
-
-
-def read_state(field: StateField) -> str:
-    """Return how guest state is read: by VMREAD, or from the saved registers."""
-    if field.field is not None:
-        return f"vmread(VMCS_{field.field.upper()})"
-    return f"cpu->guest.{field.name}"
 
 
 class ExpressionPrinter:

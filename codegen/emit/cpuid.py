@@ -97,7 +97,7 @@ def extra_lines(features: list[Feature], register: str, domain: Domain) -> list[
     for one in features:
         if one.mirrors is not None:
             state, bit = one.mirrors
-            lines.append(f"out.{register} |= (u32)(vmread(VMCS_GUEST_{state.upper()}) >> {bit.low} & 1) << {one.low};")
+            lines.append(f"out.{register} |= (u32)(guest_{state}() >> {bit.low} & 1) << {one.low};")
         elif one in domain.cpuid.forced:
             lines.append(f"out.{register} |= {feature_mask(one):#x};")
     return lines

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from codegen.emit.c import c_declare, c_number, expression, is_wrapped, read_state, truth
+from codegen.emit.c import c_declare, c_number, expression, is_wrapped, truth
+from codegen.emit.state import read_state, write_state
 from codegen.model import ir
 from codegen.model.choices import Body
-from codegen.model.facts import StateField
 from codegen.model.types import StructType
 
 INDENT = "    "
-
-
-def write_state(field: StateField, value: str) -> str:
-    """Return how guest state is written: by VMWRITE, or into the saved registers."""
-    if field.field is not None:
-        return f"vmwrite(VMCS_{field.field.upper()}, {value});"
-    return f"cpu->guest.{field.name} = {value};"
 
 
 def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
@@ -78,10 +71,10 @@ def outcome(item: ir.End) -> list[str]:
         case "reset":
             return [f'machine_reset("{item.text}");']
         case "stop":
-            return [f'machine_stop(cpu, "{item.text}");']
+            return [f'panic(cpu, "{item.text}");']
         case "forward":
             assert isinstance(item.value, ir.Constant)
-            return [f"{item.text}_forward(cpu, LUV_EXIT_{item.value.name.upper()});", "return;"]
+            return [f"exit_to_vmm(cpu, LUV_EXIT_{item.value.name.upper()});", "return;"]
         case "return":
             return [f"return {result(item.value)};"]
         case _:

@@ -8,7 +8,7 @@ from codegen.check.evaluate import setting_of
 from codegen.emit.c import expression
 from codegen.emit.cpuid import make_views
 from codegen.emit.files import Output, header_comment, render
-from codegen.emit.statements import write_state
+from codegen.emit.state import write_state
 from codegen.model.choices import Domain, MemoryRule, Model
 from codegen.model.facts import ControlWord
 
@@ -77,7 +77,7 @@ def make_memory_rule(rule: MemoryRule) -> tuple[str, str, str, str]:
 
 def rights(text: str) -> str:
     """Return EPT's bits for `rwx`."""
-    names = {"r": "EPT_READ", "w": "EPT_WRITE", "x": "EPT_EXECUTE"}
+    names = {"r": "NESTED_READ", "w": "NESTED_WRITE", "x": "NESTED_EXECUTE"}
     return " | ".join(names[letter] for letter in text)
 
 

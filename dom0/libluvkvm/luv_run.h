@@ -52,7 +52,7 @@ struct luv_run {
             uint8_t tpr_threshold; /* 0..15; 0: never LUV_EXIT_TPR */
             uint8_t tpr; /* CR8, 0..15 */
         };
-        uint32_t wishes; /* the same, in one piece */
+        uint32_t requests; /* the same, in one piece */
     };
     uint32_t spare[3];
     /* 0x0B0: out */

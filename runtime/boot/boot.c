@@ -2,7 +2,7 @@
 #include "boot/boot.h"
 
 #include "core/cpu.h"
-#include "domu/domain.h"
+#include "domu/domu.h"
 #include "domu/pool.h"
 #include "generated/dom0.h"
 #include "core/host.h"
@@ -50,7 +50,7 @@ void boot(const struct boot_request *from)
     u64 tables = region_skip(paging_pages(ram_end, hv_size));
     paging_build(tables, ram_end);
     memcpy(phys(hv_base), phys((u64)image_start), (u64)image_size);     /* last: variables go with it */
-    world_enter(tables, boot_stack_top, boot_final, ram_end);
+    switch_page_tables(tables, boot_stack_top, boot_final, ram_end);
 }
 
 void boot_final(u64 ram_end)
@@ -71,5 +71,5 @@ void boot_final(u64 ram_end)
     if (machine.module_count)
         linux_load();
     vmx_start(cpus[0]);
-    vcpu_start_disk(cpus[0]);
+    cpu_start_disk(cpus[0]);
 }

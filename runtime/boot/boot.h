@@ -12,4 +12,4 @@ struct boot_request {
 };
 
 /* Into the final address space, on a fresh stack. */
-__attribute__((noreturn)) void world_enter(u64 cr3, void *stack, void (*to)(u64), u64 argument);
+__attribute__((noreturn)) void switch_page_tables(u64 cr3, void *stack, void (*to)(u64), u64 argument);

@@ -82,7 +82,7 @@ void region_reserve(u64 lo, u64 hi, u32 type)
 {
     for (u32 i = 0; i < machine.range_count; i++) {
         struct range *r = &machine.ranges[i];
-        u64 start = r->base, end = range_end(r), cut = larger(lo, start), cut_end = smaller(hi, end);
+        u64 start = r->base, end = range_end(r), cut = max(lo, start), cut_end = min(hi, end);
         if (r->type != RANGE_USABLE || cut >= cut_end)
             continue;
         *r = (struct range){cut, cut_end - cut, type};
@@ -96,7 +96,7 @@ u64 region_ram_end(void)
     u64 end = 0;
     for (u32 i = 0; i < machine.range_count; i++)
         if (machine.ranges[i].type == RANGE_USABLE)
-            end = larger(end, range_end(&machine.ranges[i]));
+            end = max(end, range_end(&machine.ranges[i]));
     return end;
 }
 
@@ -115,7 +115,7 @@ u64 region_skip(u32 pages)
     u64 address = hv_base + next;
     next += pages * PAGE_SIZE;
     if (next > hv_size)
-        machine_stop(0, "the hidden region is too small");
+        panic(0, "the hidden region is too small");
     return address;
 }
 

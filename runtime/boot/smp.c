@@ -90,7 +90,7 @@ void cpu_main_ap(struct cpu *cpu)
     cpu_setup(cpu);
     vmx_start(cpu);
     __atomic_store_n(&cpu->start, START_WAITING, __ATOMIC_SEQ_CST);
-    vcpu_park(cpu);
+    cpu_park(cpu);
 }
 
 static bool is_absent(const struct cpu *cpu)

@@ -3,6 +3,7 @@
 #include "generated/x86.h"
 #include "core/host.h"
 #include "core/traps.h"
+#include "vmx/vmx.h"
 
 #define CODE_64 0x00AF9B000000FFFFull   /* SDM: 3.4.5 */
 #define DATA 0x00CF93000000FFFFull
@@ -49,12 +50,11 @@ static void tables_load(struct cpu *cpu)
     traps_load();
 }
 
-/* SDM: A.8 says which bits this processor has. */
 static void control_registers_set(void)
 {
     u64 wanted = CR4_SMEP | CR4_SMAP | CR4_OSXSAVE | CR4_PKE;     /* the last for RDPKRU; see domu/walk.c */
     host_write_cr0(host_read_cr0() | CR0_WP | CR0_NE);
-    host_write_cr4(host_read_cr4() | CR4_MCE | (wanted & host_rdmsr(IA32_VMX_CR4_FIXED1)));
+    host_write_cr4(host_read_cr4() | CR4_MCE | (wanted & host_cr4_possible()));
 }
 
 void cpu_setup(struct cpu *cpu)

@@ -1,13 +1,13 @@
-/* What the hypervisor knows of one CPU. */
+/* The hypervisor's data for one CPU. */
 #pragma once
 
-#include "vmx/nested_paging.h"
-#include "generated/vmcs.h"
 #include "core/layout.h"
 #include "dom0/step.h"
 #include "core/types.h"
+#include "vmx/nested_paging.h"
+#include "vmx/vmx.h"
 
-/* In the order of the instruction set's numbers, without RSP, which the VMCS has. */
+/* In the order of the instruction set's numbers, without RSP, which the processor keeps. */
 struct registers {
     u64 rax, rcx, rdx, rbx, rsi, rdi, r8, r9, r10, r11, rbp, r12, r13, r14, r15;
 };
@@ -19,50 +19,50 @@ struct tss {
     u16 reserved3, io_map;
 } __attribute__((packed));
 
-/* Which of the TSS's stacks a trap takes. */
+/* Which of the TSS's stacks a trap uses. */
 enum { IST_NMI = 1, IST_MACHINE_CHECK = 2, IST_DOUBLE_FAULT = 3 };
 
 struct vcpu;
-struct switched;
+struct switched_state;
 
 /* Lies directly above its stack: at a VM exit RSP points here. */
 struct cpu {
     struct registers guest;             /* offsets 0 to 120: the exit path knows them */
     u64 exit_counts[EXIT_COUNT];
-    u8 last_exits[256], last_index;     /* a circle of exit reasons */
+    u8 last_exits[256], last_index;     /* a ring of exit reasons */
 
     struct cpu *self;                   /* GS points here */
     u32 index, apic_id;
     bool vmx_on;                        /* there is a current VMCS */
 
-    struct ept ept;
+    struct nested_tables nested;
     struct memory_map map;
-    u64 eptp;
+    u64 nested_pointer;
     struct step step;
     u32 hidden_reads, hidden_writes, apic_writes;
 
-    /* Started and stopped by other CPUs; see vcpu.h. */
+    /* Started and stopped by other CPUs; see dom0/cpus.h. */
     volatile u32 start;
-    bool started;                       /* once at least */
+    bool started;                       /* at least once */
 
-    /* Its local APIC; see watch.h. */
+    /* Its local APIC; see dom0/apic_watch.h. */
     bool watching;
     u32 logical_id, logical_format;     /* the page's LDR and DFR */
 
-    /* An NMI or machine check that hit us, or an INIT that a domU left for, and is dom0's; see nmi.c. */
+    /* Events of dom0's that arrived in root mode or in a domU, and wait for its next VM entry; see vmx/nmi.c. */
     union {
         struct {
-            volatile bool nmi_owed, mc_owed, init_owed;
+            volatile bool nmi_pending, mc_pending, init_pending;
         };
-        volatile u32 owed;              /* any of them */
+        volatile u32 pending;           /* any of them */
     };
 
-    /* The vCPU of a domU whose VMCS is current here, or 0; and what is dom0's meanwhile. See domu/world.c. */
+    /* The vCPU that this CPU runs, or 0; and dom0's registers meanwhile. See domu/switch.h. */
     struct vcpu *volatile vcpu;
-    struct switched *own;
-    u8 *own_area;
-    bool own_known;
-    u64 last_vcpu;                      /* the handle of who ran here last */
+    struct switched_state *dom0_state;
+    u8 *dom0_xsave;
+    bool dom0_state_known;
+    u64 last_vcpu;                      /* the handle of the one that ran here last */
 
     u64 gdt[5];
     struct tss tss;
@@ -72,7 +72,7 @@ _Static_assert(offsetof(struct cpu, exit_counts) == 15 * 8, "the exit path count
 _Static_assert(offsetof(struct cpu, last_exits) == 15 * 8 + EXIT_COUNT * 8, "and notes here");
 _Static_assert(offsetof(struct cpu, last_index) == offsetof(struct cpu, last_exits) + 256, "and here");
 
-/* The pages of one CPU. A guard page is not mapped: a stack that runs over hits it. */
+/* The pages of one CPU. Guard pages are not mapped, so a stack overflow faults. */
 struct cpu_block {
     u8 guard[PAGE_SIZE], stack[2 * PAGE_SIZE];
     union {
@@ -83,8 +83,8 @@ struct cpu_block {
     u8 mc_guard[PAGE_SIZE], mc_stack[PAGE_SIZE];
     u8 df_guard[PAGE_SIZE], df_stack[PAGE_SIZE];
     u8 vmxon[PAGE_SIZE], vmcs[PAGE_SIZE];
-    u8 scratch[PAGE_SIZE];              /* stands in for the local APIC in a step */
-    u8 lists[PAGE_SIZE];                /* MSRs that every exit and entry switches; see lists.c */
+    u8 scratch[PAGE_SIZE];              /* takes the place of a page in a step */
+    u8 msr_areas[PAGE_SIZE];            /* MSRs that every exit and entry switches; see vmx/msr_areas.c */
 };
 
 _Static_assert(sizeof(struct cpu) <= PAGE_SIZE, "struct cpu fits its page");
@@ -94,9 +94,9 @@ static inline struct cpu_block *cpu_block(struct cpu *cpu)
     return (struct cpu_block *)((u8 *)cpu - offsetof(struct cpu_block, cpu));
 }
 
-static inline bool is_owed(const struct cpu *cpu)
+static inline bool has_pending(const struct cpu *cpu)
 {
-    return cpu->owed;
+    return cpu->pending;
 }
 
 extern struct cpu **cpus;
@@ -109,5 +109,5 @@ static inline struct cpu *cpu_current(void)
     return cpu;
 }
 
-/* Own descriptor tables, CR0 and CR4: the CPU as the hypervisor wants it. IA32_PAT comes with the first exit. */
+/* Loads descriptor tables, CR0 and CR4 for root mode. The first exit loads IA32_PAT. */
 void cpu_setup(struct cpu *cpu);

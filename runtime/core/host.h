@@ -1,10 +1,10 @@
-/* Instructions that C has no word for, run in root mode. */
+/* Instructions that C cannot express, in root mode. */
 #pragma once
 
 #include "generated/structs.h"
 #include "core/types.h"
 
-/* What a careful RDMSR returns: `ok` is false where the processor said #GP. */
+/* `ok` is false where RDMSR raised #GP. */
 struct msr_value {
     u64 value;
     bool ok;
@@ -107,7 +107,7 @@ static inline void host_mwait(void)
     asm volatile("mwait" : : "a"(0), "c"(0) : "memory");
 }
 
-/* A fault is an answer: see traps.asm. */
+/* These survive a #GP: see traps.asm. */
 struct msr_value host_rdmsr_try(u32 msr);
 bool host_wrmsr_try(u32 msr, u64 value);
 bool host_xsetbv_try(u32 index, u64 value);

@@ -1,6 +1,6 @@
-/* Questions of dom0's programs about the hypervisor. */
+/* Hypercalls of dom0's programs that ask about the hypervisor. */
 #include "core/cpu.h"
-#include "domu/domu.h"
+#include "domu/switch.h"
 #include "domu/pool.h"
 #include "generated/externs.h"
 #include "generated/luvalley_abi.h"
@@ -30,12 +30,12 @@ static struct answer pool_info(u32 which)
     u32 number = (which - 17) / 4;
     if (which < 17 || number >= pool_count)
         return (struct answer){.error = EINVAL};
-    const struct pool *pool = &pools[checked(number, pool_count)];
+    const struct pool *pool = &pools[index_nospec(number, pool_count)];
     switch ((which - 17) % 4) {
     case 0: return answer(pool->base);
-    case 1: return answer(pool->frames * FRAME_SIZE);
+    case 1: return answer(pool->superpages * SUPERPAGE_SIZE);
     case 2: return answer(pool->free);
-    default: return answer(pool->frames);
+    default: return answer(pool->superpages);
     }
 }
 
@@ -52,7 +52,7 @@ struct answer info_read(struct cpu *cpu, u32 which)
     case 6: return answer(SUM(hidden_writes));
     case 8: return answer(DOMAINS_MAX);
     case 9: return answer(DOMAIN_VCPUS_MAX);
-    case 10: return answer(domu_xcr0());
+    case 10: return answer(domu_features);
     case 11: return answer(domu_xsave_size());
     case 12: return answer(domu_tsc_khz());
     default: return pool_info(which);
@@ -64,7 +64,7 @@ struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason)
     (void)cpu;
     if (index >= cpu_count || reason >= EXIT_COUNT)
         return (struct answer){.error = EINVAL};
-    return answer(cpus[checked(index, cpu_count)]->exit_counts[checked(reason, EXIT_COUNT)]);
+    return answer(cpus[index_nospec(index, cpu_count)]->exit_counts[index_nospec(reason, EXIT_COUNT)]);
 }
 
 struct answer log_read_bytes(struct cpu *cpu, u64 offset)

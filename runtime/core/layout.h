@@ -1,10 +1,10 @@
-/* Where things are in the hypervisor's own address space, and in the image. */
+/* The hypervisor's address space and image. */
 #pragma once
 
 #include "core/types.h"
 
 #define HV_VA 0xFFFFFFFF80000000ull         /* link.ld has it too */
-#define DM_VA 0xFFFF800000000000ull         /* all memory but our own, at DM_VA + physical address */
+#define DM_VA 0xFFFF800000000000ull         /* all memory but the hidden region, at DM_VA + physical address */
 
 #define HOST_CODE 0x08
 #define HOST_DATA 0x10
@@ -26,7 +26,7 @@ static inline void *phys(u64 address)
     return (void *)(direct_map + address);
 }
 
-/* A hidden page at its only virtual address. */
+/* The only virtual address of a hidden page. */
 static inline void *hv_virt(u64 address)
 {
     return (void *)(HV_VA + (address - hv_base));

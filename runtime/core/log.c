@@ -16,7 +16,7 @@ bool log_serial;
 
 static char ring[LOG_SIZE];
 static u64 ring_end;
-static bool loud;
+static bool on_screen;
 static u32 cursor = (ROWS - 1) * COLUMNS;
 static volatile u8 lock;
 
@@ -58,9 +58,9 @@ static void put(char c)
 {
     static bool serial_ready;
     ring[ring_end++ % LOG_SIZE] = c;
-    if (loud)
+    if (on_screen)
         screen_put(c);
-    if (!loud && !log_serial)
+    if (!on_screen && !log_serial)
         return;
     if (!serial_ready)
         serial_setup();
@@ -82,14 +82,14 @@ static void put_hex(u64 value)
     }
 }
 
-/* Bounded, so that a CPU that stops in the middle of a line does not keep the others quiet. */
-static void lock_take(void)
+/* Bounded, so that a CPU that panics in the middle of a line does not silence the others. */
+static void lock_acquire(void)
 {
     for (u32 tries = 1000000; tries && __atomic_test_and_set(&lock, __ATOMIC_ACQUIRE); tries--)
         host_pause();
 }
 
-static void lock_give(void)
+static void lock_release(void)
 {
     __atomic_clear(&lock, __ATOMIC_RELEASE);
 }
@@ -108,17 +108,17 @@ static void put_text(const char *text, u64 a, u64 b)
 
 void log_line(const char *text, u64 a, u64 b)
 {
-    lock_take();
+    lock_acquire();
     put_text(text, a, b);
     put('\n');
-    lock_give();
+    lock_release();
 }
 
-void loud_text(const char *text, u64 a, u64 b)
+void panic_print(const char *text, u64 a, u64 b)
 {
-    if (!loud)
+    if (!on_screen)
         serial_setup();
-    loud = true;
+    on_screen = true;
     put_text(text, a, b);
 }
 

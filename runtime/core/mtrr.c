@@ -2,7 +2,7 @@
 
 #include "generated/x86.h"
 
-/* Neighbours looked at on each side: all the fixed ones, and a bound where a mask has holes. */
+/* Neighbors looked at on each side: all fixed ranges, and a bound where a mask has holes. */
 #define STRETCHES 128
 
 /* The fixed ranges: how many registers, what each of their eight bytes covers. SDM: table 12-9 */
@@ -25,7 +25,7 @@ static struct typed_range fixed_stretch(const struct mtrrs *m, u64 address)
     return (struct typed_range){lo, lo + r->unit, type};
 }
 
-/* Which of two types wins; anything undefined is UC. SDM: 12.11.4.1 */
+/* The type where two registers overlap; undefined combinations are UC. SDM: 12.11.4.1 */
 static u8 overlap(u8 a, u8 b)
 {
     if (a == b)
@@ -35,19 +35,19 @@ static u8 overlap(u8 a, u8 b)
     return TYPE_UC;
 }
 
-/* Narrows `s` to where the register's answer for `address` does not change; returns that answer. */
+/* True: the register covers `address`. Narrows `s` to where that does not change. */
 static bool variable_covers(u64 base, u64 mask, u64 end, u64 address, struct typed_range *s)
 {
     u64 size = mask & -mask;
     bool contiguous = mask + size == end, inside = (address & mask) == (base & mask);
     u64 lo = inside || !contiguous ? round_down(address, size) : base & mask, hi = lo + size;
     if (inside || !contiguous) {
-        s->lo = larger(s->lo, lo);
-        s->hi = smaller(s->hi, hi);
+        s->lo = max(s->lo, lo);
+        s->hi = min(s->hi, hi);
     } else if (address < lo) {
-        s->hi = smaller(s->hi, lo);
+        s->hi = min(s->hi, lo);
     } else {
-        s->lo = larger(s->lo, hi);
+        s->lo = max(s->lo, hi);
     }
     return inside;
 }
@@ -80,7 +80,7 @@ static struct typed_range stretch(const struct mtrrs *m, u64 address)
         return fixed_stretch(m, address);
     struct typed_range s = variable_stretch(m, address);
     if (fixed)
-        s.lo = larger(s.lo, MIB(1));
+        s.lo = max(s.lo, MIB(1));
     return s;
 }
 

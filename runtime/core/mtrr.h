@@ -1,4 +1,4 @@
-/* Memory types as the MTRRs have them. EPT ignores MTRRs, so its tables must say the same. SDM: 12.11, 29.3.7 */
+/* Memory types by the MTRRs. EPT ignores MTRRs, so its tables must have the same types. SDM: 12.11, 29.3.7 */
 #pragma once
 
 #include "core/types.h"
@@ -9,7 +9,7 @@
 /* SDM: table 12-2 */
 enum memory_type { TYPE_UC = 0, TYPE_WC = 1, TYPE_WT = 4, TYPE_WP = 5, TYPE_WB = 6 };
 
-/* One CPU's registers as they were at the last look. */
+/* One CPU's registers when they were last read. */
 struct mtrrs {
     u64 default_type;       /* IA32_MTRR_DEF_TYPE */
     u64 fixed[MTRR_FIXED];  /* 64K, two of 16K, eight of 4K */
@@ -18,13 +18,13 @@ struct mtrrs {
     u64 address_end;        /* 1 << MAXPHYADDR */
 };
 
-/* A stretch of one type. */
+/* A range of one type. */
 struct typed_range {
     u64 lo, hi;
     u8 type;
 };
 
-/* The widest stretch around an address. */
+/* The widest such range around an address. */
 struct typed_range mtrr_range(const struct mtrrs *mtrrs, u64 address);
 
 /* Reads this CPU's registers. */

@@ -1,4 +1,4 @@
-/* Apart from mtrr.c, which also compiles for a test on the host. */
+/* Separate from mtrr.c, which also compiles for a test on the host. */
 #include "generated/x86.h"
 #include "core/host.h"
 #include "core/mtrr.h"
@@ -19,7 +19,7 @@ void mtrr_read(struct mtrrs *m)
     u64 capability = host_rdmsr(IA32_MTRRCAP);
     m->address_end = 1ull << (host_cpuid(LEAF_ADDRESS_SIZES, 0).eax & 0xFF);
     m->default_type = host_rdmsr(IA32_MTRR_DEF_TYPE);
-    m->variable_count = smaller(capability & MTRR_CAP_VARIABLE_COUNT_MASK, MTRR_VARIABLE_MAX);
+    m->variable_count = min(capability & MTRR_CAP_VARIABLE_COUNT_MASK, MTRR_VARIABLE_MAX);
     for (u32 i = 0; i < m->variable_count; i++) {
         m->base[i] = host_rdmsr(IA32_MTRR_PHYS + 2 * i);
         m->mask[i] = host_rdmsr(IA32_MTRR_PHYS + 2 * i + 1);

@@ -26,7 +26,7 @@ static bool has_1g(void)
 
 static u64 high_end(u64 ram_end)
 {
-    return round_up(larger(ram_end, LOW_LIMIT), PAGE_1G);
+    return round_up(max(ram_end, LOW_LIMIT), PAGE_1G);
 }
 
 static u32 ceil_div(u64 value, u64 unit)
@@ -43,7 +43,7 @@ u32 paging_pages(u64 ram_end, u64 own)
 }
 
 /* The table that an entry leads to, made if it is absent. Levels are numbered from 1 at the bottom. */
-static u64 *table_below(u64 *entry)
+static u64 *table_at_entry(u64 *entry)
 {
     if (!*entry) {
         *entry = next_table | TABLE;
@@ -56,7 +56,7 @@ static u64 *entry_at(u64 root, u64 address, u32 level)
 {
     u64 *table = phys(root);
     for (u32 at = 4; at > level; at--)
-        table = table_below(&table[address >> (12 + 9 * (at - 1)) & (ENTRIES - 1)]);
+        table = table_at_entry(&table[address >> (12 + 9 * (at - 1)) & (ENTRIES - 1)]);
     return &table[address >> (12 + 9 * (level - 1)) & (ENTRIES - 1)];
 }
 

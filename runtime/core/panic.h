@@ -1,4 +1,4 @@
-/* The two loud ends. */
+/* The ends that nothing follows. */
 #pragma once
 
 #include "core/types.h"
@@ -8,13 +8,16 @@ struct cpu;
 /* Resets the machine; the reason goes to the log. */
 __attribute__((noreturn)) void machine_reset(const char *why);
 
-/* One sentence about what keeps us from starting dom0, and the end. */
+/* Prints why dom0 cannot be started, and halts. */
 __attribute__((noreturn)) void boot_stop(const char *error, const char *why);
 
-/* Says all that is known of the last exit, on every channel, and halts every CPU. */
-__attribute__((noreturn)) void machine_stop(struct cpu *cpu, const char *why);
-/* The same with numbers for the text, as log_line has them. */
-__attribute__((noreturn)) void machine_stop_at(struct cpu *cpu, const char *why, u64 a, u64 b);
+/* Prints the reason and all that is known of the last exit, on every channel, and halts all CPUs. */
+__attribute__((noreturn)) void panic(struct cpu *cpu, const char *why);
+/* The same with numbers for the text, as in log_line. */
+__attribute__((noreturn)) void panic_at(struct cpu *cpu, const char *why, u64 a, u64 b);
 
-/* For a CPU that another one has told to stop. */
-extern volatile bool machine_stopping;
+/* Set for the other CPUs, which halt when they see it. */
+extern volatile bool panicking;
+
+/* vmx/dump.c: the last exit, the guest's registers and what else a panic prints. */
+void exit_dump(const struct cpu *cpu);

@@ -1,4 +1,4 @@
-/* The compiler may ask for these whatever its flags are. */
+/* gcc may emit calls of these even with -ffreestanding. */
 #include "core/string.h"
 
 void *memcpy(void *to, const void *from, size_t size)

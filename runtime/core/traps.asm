@@ -46,7 +46,7 @@ trap_common:
         call trap_handle
         pop rsp
         cmp qword [rsp + FRAME_VECTOR], VECTOR_MC
-        je machine_check_leave
+        je machine_check_return
         pop rax
         pop rcx
         pop rdx
@@ -59,9 +59,9 @@ trap_common:
         add rsp, 16
         iretq
 
-; Back without IRET, which would let in an NMI while an earlier one, that the machine check hit, still has the NMI's
+; Return without IRET, which would unblock NMIs while the NMI handler that the machine check interrupted still uses the NMI's
 ; stack. SDM: 6.7.1
-machine_check_leave:
+machine_check_return:
         mov rax, [rsp + FRAME_RSP]
         sub rax, 16
         mov rcx, [rsp + FRAME_RFLAGS]
@@ -82,7 +82,7 @@ machine_check_leave:
         popfq
         ret
 
-; A fault at the first address goes on at the second.
+; A fault at the first address continues at the second.
 %macro fixup 2
         [section .fixups progbits alloc noexec nowrite align=8]
         dq %1, %2

@@ -83,7 +83,7 @@ void trap_handle(struct trap_frame *frame)
     } else if (fixup) {
         frame->rip = fixup->to;
     } else {
-        loud_text("error code %, CR2 %\n", frame->error_code, host_read_cr2());
-        machine_stop_at(cpu_current(), "exception % in the hypervisor at %", frame->vector, frame->rip);
+        panic_print("error code %, CR2 %\n", frame->error_code, host_read_cr2());
+        panic_at(cpu_current(), "exception % in the hypervisor at %", frame->vector, frame->rip);
     }
 }

@@ -3,9 +3,9 @@
 
 #include "core/types.h"
 
-/* Builds the table, once. */
+/* Builds the IDT, once. */
 void traps_init(void);
-/* Uses it on this CPU. */
+/* Loads it on this CPU. */
 void traps_load(void);
 /* Its address, for the VMCS. */
 u64 traps_base(void);

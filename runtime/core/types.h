@@ -1,4 +1,4 @@
-/* The words everything else is written in. */
+/* Types and helpers for everything else. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,23 +34,23 @@ static inline u64 round_up(u64 value, u64 unit)
     return round_down(value + unit - 1, unit);
 }
 
-static inline u64 smaller(u64 a, u64 b)
+static inline u64 min(u64 a, u64 b)
 {
     return a < b ? a : b;
 }
 
 /*
- * A caller's index once it was found to be below `count`: 0 where a processor runs ahead of that check and it is not, so that
- * nobody reads by its caches what lies behind a table.
+ * An untrusted index after a check that it is below `count`; 0 where the processor speculates past that check, so that no cache
+ * shows what lies beyond the table.
  */
-static inline u64 checked(u64 index, u64 count)
+static inline u64 index_nospec(u64 index, u64 count)
 {
     u64 mask;
     asm("cmp %2, %1\n\tsbb %0, %0" : "=r"(mask) : "r"(index), "rm"(count) : "cc");
     return index & mask;
 }
 
-static inline u64 larger(u64 a, u64 b)
+static inline u64 max(u64 a, u64 b)
 {
     return a > b ? a : b;
 }

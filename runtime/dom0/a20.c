@@ -1,6 +1,6 @@
 /*
- * A20 as dom0 sees it. The real gate stays open, or our own odd megabytes would alias; closed, the guest's second
- * megabyte is its first. Port 0x92 bit 1, and the keyboard controller's output port bit 1.
+ * A20 as dom0 sees it. The real gate stays open, or the hypervisor's odd megabytes would alias; while dom0's is closed, its
+ * second megabyte is mapped to its first. Port 0x92 bit 1, and the keyboard controller's output port bit 1.
  */
 #include "core/cpu.h"
 #include "generated/x86.h"

@@ -7,11 +7,12 @@
 #include "core/host.h"
 #include "dom0/ipi.h"
 #include "dom0/memory.h"
+#include "vmx/msr_bitmap.h"
 #include "vmx/nmi.h"
 
 #define XAPIC_DESTINATION_SHIFT 24
 
-/* Only STARTING ever changes: so who has seen it end, or stay, may rely on that. */
+/* Only STARTING ever changes, so ENDED and ALWAYS are final. */
 enum { ENDED, STARTING, ALWAYS };
 static u32 watch = ENDED;
 static u32 unstarted;
@@ -28,7 +29,7 @@ static bool is_on(void)
 
 static void icr_open(void)
 {
-    dom0_msr_bitmap[BITMAP_WRITES_LOW + IA32_X2APIC_ICR / 8] &= (u8) ~(1u << IA32_X2APIC_ICR % 8);
+    msr_write_pass(dom0_msr_bitmap, IA32_X2APIC_ICR);
 }
 
 void watch_begin(u32 to_start, bool always)
@@ -60,10 +61,10 @@ void watch_apply(struct cpu *cpu)
     *region = cpu->watching && by_page ? (struct region){page, page + PAGE_SIZE} : (struct region){0, 0};
     if (region->lo != old.lo)
         memory_reset(cpu);
-    nmi_controls(cpu);
+    nmi_update_controls(cpu);
 }
 
-/* Not while a page is lent, whose write is still to come. */
+/* Not while a step has replaced a page: its write is still to come. */
 void watch_update(struct cpu *cpu)
 {
     if (cpu->watching && !cpu->step.pages && !is_on())
@@ -76,10 +77,10 @@ bool watch_covers(const struct cpu *cpu, u64 gpa)
     return gpa >= region->lo && gpa < region->hi;
 }
 
-void watch_written(struct cpu *cpu, u32 offset, u32 value)
+void watch_apic_write(struct cpu *cpu, u32 offset, u32 value)
 {
     u32 destination = apic_read(APIC_ICR_HIGH) >> XAPIC_DESTINATION_SHIFT;
-    if (offset == APIC_ICR_LOW && is_on() && ipi_take(cpu, destination, value))
+    if (offset == APIC_ICR_LOW && is_on() && ipi_emulate(cpu, destination, value))
         return;
     if (offset == APIC_LDR)
         cpu->logical_id = value;
@@ -92,7 +93,7 @@ bool apic_icr_write(struct cpu *cpu, u64 value)
 {
     if (!apic_is_x2())
         return false;
-    if (is_on() && ipi_take(cpu, (u32)(value >> 32), (u32)value))
+    if (is_on() && ipi_emulate(cpu, (u32)(value >> 32), (u32)value))
         return true;
     return host_wrmsr_try(IA32_X2APIC_ICR, value);
 }

@@ -1,4 +1,4 @@
-/* Instructions that the guest left for and that we carry out for it. */
+/* Instructions that caused an exit and are emulated. */
 #include "generated/externs.h"
 #include "vmx/events.h"
 #include "core/host.h"
@@ -28,11 +28,11 @@ void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value)
         guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
-/* In the order of the instruction set's numbers; RSP is the VMCS's. SDM: table 28-3 */
+/* In the order of the instruction set's numbers; RSP is in the VMCS. SDM: table 28-3 */
 u64 guest_register(struct cpu *cpu, u8 index)
 {
     const u64 *saved = &cpu->guest.rax;
-    u64 value = index == 4 ? vmread(VMCS_GUEST_RSP)
+    u64 value = index == 4 ? guest_rsp()
         : index == 5       ? cpu->guest.rbp
         : index < 4        ? saved[index]
         : index < 12       ? saved[index - 2]
@@ -40,15 +40,15 @@ u64 guest_register(struct cpu *cpu, u8 index)
     return guest_is_64bit() ? value : (u32)value;
 }
 
-/* Each byte is an access of its own to the next port; the instruction is over once. */
+/* Each byte is an access to the next port; the instruction is advanced over once. */
 void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)(struct cpu *, u16, bool))
 {
-    u64 rip = vmread(VMCS_GUEST_RIP), rax = cpu->guest.rax, mask = size == 4 ? 0xFFFFFFFF : 0xFFFF, read = 0;
+    u64 rip = guest_rip(), rax = cpu->guest.rax, mask = size == 4 ? 0xFFFFFFFF : 0xFFFF, read = 0;
     for (u8 i = 0; i < size; i++) {
         cpu->guest.rax = rax >> 8 * i & 0xFF;
         byte(cpu, port + i, input);
         read |= (cpu->guest.rax & 0xFF) << 8 * i;
-        vmwrite(VMCS_GUEST_RIP, rip);
+        set_guest_rip(rip);
     }
     u64 kept = size == 4 ? 0 : rax & ~mask;
     cpu->guest.rax = input ? kept | read : rax;
@@ -58,12 +58,12 @@ void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)
 /* The DPL of SS is the CPL. SDM: 25.4.1 */
 void guest_io_string(struct cpu *cpu, const char *why)
 {
-    if (!(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DPL_MASK))
-        machine_stop(cpu, why);
+    if (!(guest_ss_access() & ACCESS_RIGHTS_DPL_MASK))
+        panic(cpu, why);
     guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
-/* The upper half of RAX is kept by narrow reads and cleared by 32-bit ones, as always. */
+/* Narrow reads keep the upper half of RAX, 32-bit reads clear it. */
 void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input)
 {
     u64 *rax = &cpu->guest.rax;

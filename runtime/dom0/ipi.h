@@ -1,4 +1,4 @@
-/* Whom an interprocessor interrupt means. */
+/* Emulated interprocessor interrupts of dom0. */
 #pragma once
 
 #include "core/types.h"
@@ -6,7 +6,7 @@
 struct cpu;
 
 /*
- * INIT and start-up IPIs of dom0, carried out by us; `destination` is 8 bits wide from the page, 32 from x2APIC.
- * False: another kind, or one that the processor can do by itself by now, and is to be sent as it is.
+ * Emulates INIT and start-up IPIs; `destination` has 8 bits from the page, 32 from x2APIC. False: the command is to be sent as
+ * it is, for it is of another kind, or the watch has ended.
  */
-bool ipi_take(struct cpu *cpu, u32 destination, u32 command);
+bool ipi_emulate(struct cpu *cpu, u32 destination, u32 command);

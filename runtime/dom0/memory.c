@@ -1,31 +1,24 @@
 #include "dom0/memory.h"
 
 #include "core/cpu.h"
-#include "generated/controls.h"
 #include "generated/dom0.h"
-#include "generated/x86.h"
-#include "vmx/vmx.h"
+#include "vmx/state.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "dom0/apic_watch.h"
 
-/* Tables that everything but plain RAM wants: root, directories of mixed GiBs, page tables of mixed 2 MiB. */
+/* Tables besides those of plain RAM: the root, directories of mixed GiBs, page tables of mixed 2 MiB. */
 #define POOL_PAGES 24
 
 u64 ones_page;
 
-static bool has_1g(void)
-{
-    return host_rdmsr(IA32_VMX_EPT_VPID_CAP) & EPT_PAGE_1G;
-}
-
 u32 memory_pool_pages(u64 ram_end)
 {
-    return POOL_PAGES + (has_1g() ? 0 : (u32)(round_up(ram_end, PAGE_1G) / PAGE_1G));
+    return POOL_PAGES + (nested_has_1g() ? 0 : (u32)(round_up(ram_end, PAGE_1G) / PAGE_1G));
 }
 
-u64 *ept_table(u64 physical)
+u64 *nested_table(u64 physical)
 {
     return hv_virt(physical);
 }
@@ -37,34 +30,34 @@ void memory_init(struct cpu *cpu, u64 pool, u32 pages)
     map->rule_count = DOM0_MEMORY_RULES;
     map->regions[REGION_HYPERVISOR] = (struct region){hv_base, hv_base + hv_size};
     map->ones_page = ones_page;
-    map->page_1g = has_1g();
-    cpu->ept = (struct ept){.pool = pool, .pages = pages};
-    cpu->eptp = pool | TYPE_WB | 3 << 3;        /* WB, 4 levels. SDM: 25.6.11 */
-    ept_reset(&cpu->ept);
+    map->page_1g = nested_has_1g();
+    cpu->nested = (struct nested_tables){.pool = pool, .pages = pages};
+    cpu->nested_pointer = nested_pointer(pool, false);
+    nested_reset(&cpu->nested);
 }
 
 void memory_flush(struct cpu *cpu)
 {
-    invept_single(cpu->eptp);
+    nested_flush(cpu->nested_pointer);
 }
 
 void memory_reset(struct cpu *cpu)
 {
-    ept_reset(&cpu->ept);
+    nested_reset(&cpu->nested);
     memory_flush(cpu);
 }
 
 void memory_fill(struct cpu *cpu, u64 gpa)
 {
-    if (ept_fill(&cpu->ept, &cpu->map, gpa))
+    if (nested_fill(&cpu->nested, &cpu->map, gpa))
         return;
     memory_reset(cpu);
-    if (!ept_fill(&cpu->ept, &cpu->map, gpa))
-        machine_stop(cpu, "dom0 uses a physical address that its tables cannot map");
+    if (!nested_fill(&cpu->nested, &cpu->map, gpa))
+        panic(cpu, "dom0 uses a physical address that its tables cannot map");
 }
 
-/* Reads: the first one of each 2 MiB, for then the tables are filled. Writes: all; the log has the 1st, 2nd, 4th ... */
-static void hidden_note(struct cpu *cpu, u64 gpa, bool write)
+/* Counts the first read of each 2 MiB, which fills the tables, and every write; the log has the 1st, 2nd, 4th ... */
+static void hidden_access_log(struct cpu *cpu, u64 gpa, bool write)
 {
     u32 count = write ? cpu->hidden_writes + 1 : ++cpu->hidden_reads;
     if (!(count & (count - 1)))
@@ -78,11 +71,11 @@ void memory_fault(struct cpu *cpu, u64 gpa, bool write)
         step_begin(cpu, gpa, true);
         return;
     }
-    struct ept_range range = ept_range(&cpu->map, gpa);
+    struct nested_range range = nested_range(&cpu->map, gpa);
     memory_fill(cpu, gpa);
     if (range.what == MEMORY_HIDE)
-        hidden_note(cpu, gpa, write);
-    if (write && !(range.rights & EPT_WRITE))
+        hidden_access_log(cpu, gpa, write);
+    if (write && !(range.rights & NESTED_WRITE))
         step_begin(cpu, gpa, false);
 }
 

@@ -1,21 +1,21 @@
-/* dom0's memory on this CPU: its tables, and what moves under them. */
+/* dom0's guest-physical memory on this CPU: its tables, and what changes the rules that they follow. */
 #pragma once
 
 #include "generated/externs.h"
 #include "core/types.h"
 
-/* The tables of a CPU, empty; `pool` is `pages` pages for them. */
+/* Empty tables for a CPU, which may use `pages` pages from `pool` on. */
 void memory_init(struct cpu *cpu, u64 pool, u32 pages);
-/* How many pages a CPU's pool wants here. */
+/* How many pages a CPU's tables need here. */
 u32 memory_pool_pages(u64 ram_end);
 
-/* Makes sure that gpa is mapped as its rule says. */
+/* Maps gpa as its rule says. */
 void memory_fill(struct cpu *cpu, u64 gpa);
-/* Forgets all mappings of this CPU: they are made again, as the rules are now. */
+/* Drops all mappings of this CPU: they are filled again by the rules as they are then. */
 void memory_reset(struct cpu *cpu);
-/* Forgets what this CPU has cached of its tables. */
+/* Flushes what this CPU has cached of its tables. */
 void memory_flush(struct cpu *cpu);
-/* The guest's view of A20. */
+/* A20 as dom0 has set it. */
 void memory_a20(struct cpu *cpu, bool on);
 
 extern u64 ones_page;

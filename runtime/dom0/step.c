@@ -10,57 +10,57 @@
 #include "core/string.h"
 #include "dom0/apic_watch.h"
 
-/* The guest's own, borrowed for one instruction. NMIs leave meanwhile and are held: see nmi_controls. SDM: 25.4.2 */
-static void flags_borrow(struct step *step)
+/* One instruction with TF set and IF clear. NMIs cause exits meanwhile and stay pending: see nmi_update_controls. SDM: 25.4.2 */
+static void single_step_begin(struct step *step)
 {
-    u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-    step->rflags = vmread(VMCS_GUEST_RFLAGS);
-    step->debugctl = vmread(VMCS_GUEST_IA32_DEBUGCTL);
-    step->exception_bitmap = vmread(VMCS_EXCEPTION_BITMAP);
-    vmwrite(VMCS_GUEST_RFLAGS, (step->rflags & ~(u64)RFLAGS_IF) | RFLAGS_TF);
-    vmwrite(VMCS_GUEST_IA32_DEBUGCTL, step->debugctl & ~(u64)DEBUGCTL_BTF);
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & INTERRUPTIBILITY_NMI);
-    vmwrite(VMCS_EXCEPTION_BITMAP, 0xFFFFFFFF);
+    u64 blocking = guest_interruptibility();
+    step->rflags = guest_rflags();
+    step->debugctl = guest_debugctl();
+    step->exception_intercepts = exception_intercepts();
+    set_guest_rflags((step->rflags & ~(u64)RFLAGS_IF) | RFLAGS_TF);
+    set_guest_debugctl(step->debugctl & ~(u64)DEBUGCTL_BTF);
+    set_guest_interruptibility(blocking & INTERRUPTIBILITY_NMI);
+    set_exception_intercepts(0xFFFFFFFF);
 }
 
-static void flags_return(const struct step *step)
+static void single_step_end(const struct step *step)
 {
-    u64 own = RFLAGS_IF | RFLAGS_TF;
-    vmwrite(VMCS_GUEST_RFLAGS, (vmread(VMCS_GUEST_RFLAGS) & ~own) | (step->rflags & own));
-    vmwrite(VMCS_GUEST_IA32_DEBUGCTL, step->debugctl);
-    vmwrite(VMCS_EXCEPTION_BITMAP, step->exception_bitmap);
+    u64 borrowed = RFLAGS_IF | RFLAGS_TF;
+    set_guest_rflags((guest_rflags() & ~borrowed) | (step->rflags & borrowed));
+    set_guest_debugctl(step->debugctl);
+    set_exception_intercepts(step->exception_intercepts);
 }
 
 static void page_point(struct cpu *cpu, u64 gpa, u64 frame, u32 rights, u32 type)
 {
-    if (ept_point(&cpu->ept, gpa, frame, rights, type))
+    if (nested_point(&cpu->nested, gpa, frame, rights, type))
         return;
     memory_fill(cpu, gpa);
-    ept_point(&cpu->ept, gpa, frame, rights, type);
+    nested_point(&cpu->nested, gpa, frame, rights, type);
 }
 
 /*
- * The page that stands in: ones for hidden memory, the register's present value for the APIC. The violation itself has
- * thrown away what the processor had cached of the page. SDM: 29.4.3.1
+ * The scratch page takes the place of the page written to: it holds ones for hidden memory, the register's present value for
+ * the APIC. The EPT violation itself has flushed what the processor had cached of the page. SDM: 29.4.3.1
  */
-static void page_lend(struct cpu *cpu, u64 gpa, bool apic)
+static void page_substitute(struct cpu *cpu, u64 gpa, bool apic)
 {
     u8 *scratch = cpu_block(cpu)->scratch;
     if (apic)
         *(u32 *)(scratch + (gpa & PAGE_MASK & ~3ull)) = apic_read(gpa & PAGE_MASK & ~3ull);
     else
         memset(scratch, 0xFF, PAGE_SIZE);
-    page_point(cpu, gpa, hv_phys(scratch), EPT_RIGHTS, TYPE_WB);
+    page_point(cpu, gpa, hv_phys(scratch), NESTED_RIGHTS, TYPE_WB);
 }
 
-static void page_note(struct cpu *cpu, u64 gpa, bool apic)
+static void page_record(struct cpu *cpu, u64 gpa, bool apic)
 {
     struct step *step = &cpu->step;
     for (u32 i = 0; i < step->pages; i++)
         if (step->page[i].gpa == round_down(gpa, PAGE_SIZE))
             return;
     if (step->pages == STEP_PAGES)
-        machine_stop(cpu, "one instruction writes to too many hidden pages");
+        panic(cpu, "one instruction writes to too many hidden pages");
     step->page[step->pages++] = (struct step_page){round_down(gpa, PAGE_SIZE), apic};
     if (apic)
         step->apic_offset = gpa & PAGE_MASK & ~3ull;
@@ -70,27 +70,27 @@ void step_begin(struct cpu *cpu, u64 gpa, bool apic)
 {
     struct step *step = &cpu->step;
     *(apic ? &cpu->apic_writes : &cpu->hidden_writes) += 1;
-    page_lend(cpu, gpa, apic);
-    page_note(cpu, gpa, apic);
+    page_substitute(cpu, gpa, apic);
+    page_record(cpu, gpa, apic);
     if (step->active)
         return;
-    /* The processor itself pushes onto a stack there, and would push TF too: the open NMI window ends that. */
-    step->delivering = vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID;
+    /* Delivery of an event writes to a stack there, and would push TF too. It ends with an exit of the open NMI window. */
+    step->delivering = exit_in_delivery();
     step->active = !step->delivering;
     if (step->active)
-        flags_borrow(step);
-    nmi_controls(cpu);
+        single_step_begin(step);
+    nmi_update_controls(cpu);
 }
 
-/* Pages as before. Returns whether the APIC's was among them. */
-static bool pages_return(struct cpu *cpu)
+/* The entries are as before. True: the APIC's page was among them. */
+static bool pages_restore(struct cpu *cpu)
 {
     struct step *step = &cpu->step;
     bool apic = false;
     for (u32 i = 0; i < step->pages; i++) {
         u64 gpa = step->page[i].gpa;
         bool is_apic = step->page[i].apic;
-        page_point(cpu, gpa, is_apic ? gpa : ones_page, EPT_READ | EPT_EXECUTE, is_apic ? TYPE_UC : TYPE_WB);
+        page_point(cpu, gpa, is_apic ? gpa : ones_page, NESTED_READ | NESTED_EXECUTE, is_apic ? TYPE_UC : TYPE_WB);
         apic |= is_apic;
     }
     memory_flush(cpu);
@@ -99,17 +99,17 @@ static bool pages_return(struct cpu *cpu)
     return apic;
 }
 
-void step_delivered(struct cpu *cpu)
+void step_end_delivery(struct cpu *cpu)
 {
     if (cpu->step.delivering)
-        pages_return(cpu);
+        pages_restore(cpu);
 }
 
-/* #DB is the guest's too if it steps itself or a breakpoint matched. SDM: 18.2.3 */
-static void debug_pass_on(struct cpu *cpu, u64 cause)
+/* The #DB is also the guest's if it single-steps itself or a breakpoint matched. SDM: 18.2.3 */
+static void debug_inject(struct cpu *cpu, u64 cause)
 {
-    bool own_step = cpu->step.rflags & RFLAGS_TF && !(cpu->step.debugctl & DEBUGCTL_BTF);
-    if (!own_step)
+    bool guests_step = cpu->step.rflags & RFLAGS_TF && !(cpu->step.debugctl & DEBUGCTL_BTF);
+    if (!guests_step)
         cause &= ~(u64)PENDING_DEBUG_BS;
     if (!cause)
         return;
@@ -117,39 +117,38 @@ static void debug_pass_on(struct cpu *cpu, u64 cause)
     guest_inject(cpu, VECTOR_DB);
 }
 
-static void exception_pass_on(struct cpu *cpu, u64 info, u64 qualification)
+static void exception_inject(struct cpu *cpu, const struct exit_exception *e)
 {
-    u32 vector = info & EXIT_INTERRUPTION_INFO_VECTOR_MASK;
-    if (vector == VECTOR_PF)
-        host_write_cr2(qualification);
-    if (info & EXIT_INTERRUPTION_INFO_ERROR_CODE_VALID)
-        guest_inject_error(cpu, vector, (u32)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
+    if (e->vector == VECTOR_PF)
+        host_write_cr2(e->detail);
+    if (e->has_error)
+        guest_inject_error(cpu, e->vector, e->error);
     else
-        guest_inject(cpu, vector);
+        guest_inject(cpu, e->vector);
 }
 
 bool step_finish(struct cpu *cpu)
 {
     if (!cpu->step.active)
         return false;
-    u64 info = vmread(VMCS_EXIT_INTERRUPTION_INFO), qualification = vmread(VMCS_EXIT_QUALIFICATION);
-    bool debug = (info & EXIT_INTERRUPTION_INFO_VECTOR_MASK) == VECTOR_DB;
-    flags_return(&cpu->step);
-    bool apic = pages_return(cpu);
-    nmi_controls(cpu);
-    if (apic && debug && qualification & PENDING_DEBUG_BS)
-        watch_written(cpu, cpu->step.apic_offset, *(u32 *)(cpu_block(cpu)->scratch + cpu->step.apic_offset));
+    struct exit_exception e = exit_exception();
+    bool debug = e.vector == VECTOR_DB;
+    single_step_end(&cpu->step);
+    bool apic = pages_restore(cpu);
+    nmi_update_controls(cpu);
+    if (apic && debug && e.detail & PENDING_DEBUG_BS)
+        watch_apic_write(cpu, cpu->step.apic_offset, *(u32 *)(cpu_block(cpu)->scratch + cpu->step.apic_offset));
     if (debug)
-        debug_pass_on(cpu, qualification);
+        debug_inject(cpu, e.detail);
     else
-        exception_pass_on(cpu, info, qualification);
+        exception_inject(cpu, &e);
     return true;
 }
 
 void step_cancel(struct cpu *cpu)
 {
     if (cpu->step.active)
-        vmwrite(VMCS_EXCEPTION_BITMAP, cpu->step.exception_bitmap);
+        set_exception_intercepts(cpu->step.exception_intercepts);
     if (cpu->step.pages)
-        pages_return(cpu);
+        pages_restore(cpu);
 }

@@ -1,26 +1,23 @@
-#include "domu/domain.h"
-
-#include "domu/frames.h"
-#include "generated/externs.h"
+/*
+ * Domains: made, found by handle, ended; and what runs short for one domain is taken back from those whose owner has died.
+ * The calls that may need that end here, on top of memory.c and vcpus.c, which know nothing of other domains.
+ */
 #include "core/host.h"
 #include "core/layout.h"
-#include "core/log.h"
-#include "domu/pages.h"
-#include "domu/pool.h"
-#include "domu/reap.h"
-#include "boot/region.h"
+#include "core/pages.h"
 #include "core/string.h"
-#include "domu/tables.h"
-#include "domu/vcpus.h"
-#include "vmx/vmx.h"
-#include "domu/walk.h"
+#include "boot/region.h"
+#include "domu/memory.h"
+#include "domu/pool.h"
 #include "domu/switch.h"
+#include "domu/tables.h"
+#include "generated/externs.h"
 
-#define TABLES_AT_ONCE 64u
+#define TABLES_PER_CALL 64u
 
 struct domain *domains;
 
-static struct lock lock;                /* for who gets which slot; taken before a domain's */
+static struct lock lock;                /* for who gets which slot; acquired before a domain's */
 
 static u32 pages_for(u64 bytes)
 {
@@ -31,9 +28,9 @@ void domains_init(void)
 {
     u32 pages = pools_pages();
     pages_init(region_take(pages), pages);
-    u64 domain_pages = page_take(pages_for(DOMAINS_MAX * sizeof(struct domain)));
-    u64 vcpu_pages = page_take(pages_for(VCPUS_MAX * sizeof(struct vcpu)));
-    if (!domain_pages || !vcpu_pages || !pools_init() || !domu_init())
+    u64 domain_pages = page_alloc(pages_for(DOMAINS_MAX * sizeof(struct domain)));
+    u64 vcpu_pages = page_alloc(pages_for(VCPUS_MAX * sizeof(struct vcpu)));
+    if (!domain_pages || !vcpu_pages || !pools_init() || !switch_init())
         return;
     vcpus = hv_virt(vcpu_pages);
     domains = hv_virt(domain_pages);
@@ -42,6 +39,126 @@ void domains_init(void)
     for (u32 i = 0; i < VCPUS_MAX; i++)
         vcpus[i].slot = i;
 }
+
+/* ---- Handles */
+
+static struct domain *domain_at(u64 handle)
+{
+    u64 index = handle & HANDLE_INDEX_MASK;
+    return domains && index < DOMAINS_MAX ? &domains[index_nospec(index, DOMAINS_MAX)] : 0;
+}
+
+/* Whoever knows only the secret, and root, may also continue ending a dying domain. */
+static bool may(const struct cpu *cpu, const struct domain *domain, u32 who)
+{
+    switch (who) {
+    case CALLER_OWNER: return is_owner(cpu, domain);
+    case CALLER_SECRET: return domain->state != DOMAIN_FREE && knows_secret(cpu, domain);
+    case CALLER_ROOT: return domain->state != DOMAIN_FREE;
+    default: return false;
+    }
+}
+
+/* Handle 0 is the domain with the caller's secret. */
+static u64 handle_resolve(const struct cpu *cpu, u64 handle, u32 who)
+{
+    for (u32 i = 0; !handle && domains && who == CALLER_SECRET && i < DOMAINS_MAX; i++)
+        if (may(cpu, &domains[i], who))
+            handle = domains[i].handle;
+    return handle;
+}
+
+static bool is_for(const struct cpu *cpu, const struct domain *domain, u64 handle, u32 who)
+{
+    return handle && domain->handle == handle && may(cpu, domain, who);
+}
+
+/* Checked before the lock too: a stranger waits for nobody's lock, and nobody waits for a stranger. */
+u32 domain_acquire(struct cpu *cpu, u64 handle, u32 who, struct domain **found)
+{
+    handle = handle_resolve(cpu, handle, who);
+    struct domain *domain = domain_at(handle);
+    if (!domain || !is_for(cpu, domain, handle, who))
+        return ENOENT;
+    lock_acquire(&domain->lock);
+    if (is_for(cpu, domain, handle, who)) {
+        *found = domain;
+        return 0;
+    }
+    lock_release(&domain->lock);
+    return ENOENT;
+}
+
+void domain_release(struct domain *domain)
+{
+    lock_release(&domain->lock);
+}
+
+/* ---- The end of a domain */
+
+/* First no CPU can enter it any more, then none is in it, then what it had is freed. 0, or EAGAIN while there is more to do. */
+static u32 domain_end(struct cpu *cpu, struct domain *domain)
+{
+    __atomic_store_n(&domain->state, DOMAIN_DYING, __ATOMIC_SEQ_CST);
+    if (!vcpus_free(cpu, domain) || !tables_free(domain, TABLES_PER_CALL) || !memory_free(domain))
+        return EAGAIN;
+    domain->handle = 0;
+    __atomic_store_n(&domain->state, DOMAIN_FREE, __ATOMIC_RELEASE);
+    return 0;
+}
+
+struct answer domain_destroy(struct cpu *cpu, struct domain *domain)
+{
+    return (struct answer){.error = domain_end(cpu, domain)};
+}
+
+/* A dead owner's tables may hold anything by now: only a living one's still lead to the page of the pool. */
+static bool owner_is_alive(const struct domain *domain)
+{
+    struct walk walk = walk_other(domain->owner);
+    u64 frame;
+    return walk_span(&walk, domain->proof_address, PAGE_SIZE, &frame) && frame == domain->proof_frame;
+}
+
+static bool is_ending(const struct domain *domain)
+{
+    return domain->state == DOMAIN_DYING || (domain->state == DOMAIN_ALIVE && !owner_is_alive(domain));
+}
+
+/* Another CPU that holds its lock may be ending it: that counts as something to gain, and nobody waits here. */
+static bool reap_one(struct cpu *cpu, struct domain *domain, u32 pool)
+{
+    if (domain->state == DOMAIN_FREE || domain->pool != pool)
+        return false;
+    if (!lock_try(&domain->lock))
+        return true;
+    bool ending = domain->pool == pool && is_ending(domain);
+    if (ending)
+        domain_end(cpu, domain);
+    lock_release(&domain->lock);
+    return ending;
+}
+
+/*
+ * Something ran short for a pool: ends some of its domains whose owner has died. EAGAIN: there may be more to gain, try again;
+ * ENOMEM: there is none. `held` is the domain whose lock the caller has, or 0.
+ */
+static u32 reap(struct cpu *cpu, u32 pool, const struct domain *held)
+{
+    for (u32 i = 0; i < DOMAINS_MAX; i++)
+        if (&domains[i] != held && reap_one(cpu, &domains[i], pool))
+            return EAGAIN;
+    return ENOMEM;
+}
+
+static struct answer or_reap(struct cpu *cpu, const struct domain *domain, struct answer answer)
+{
+    if (answer.error == ENOMEM)
+        answer.error = reap(cpu, domain->pool, domain);
+    return answer;
+}
+
+/* ---- A new domain */
 
 /* Each pool has its share of them: whoever may open one device cannot use up another one's. */
 static bool is_room(u32 pool)
@@ -70,7 +187,7 @@ static bool secret_is_usable(u64 low, u64 high)
     return true;
 }
 
-/* All but the lock, which somebody with an old handle may be waiting for, and what outlives its uses. */
+/* All but the lock, which the holder of an old handle may be waiting for, and the count of uses. */
 static void domain_clear(struct domain *domain)
 {
     u32 index = domain->index, uses = domain->uses + 1;
@@ -80,12 +197,12 @@ static void domain_clear(struct domain *domain)
     domain->handle = index | (u64)domain->uses << HANDLE_USES_SHIFT;
 }
 
-/* The generation is ahead of what any CPU has seen: tables that had the same root are forgotten. */
+/* The generation is ahead of what any CPU has flushed: what is cached of tables with the same root is flushed. */
 static u32 domain_fill(struct cpu *cpu, struct domain *domain, u32 pool, u64 address, u64 frame)
 {
     domain_clear(domain);
     domain->pool = pool;
-    domain->owner = vmread(VMCS_GUEST_CR3) & CR3_SPACE;
+    domain->owner = guest_cr3() & CR3_SPACE;
     domain->secret[0] = cpu->guest.r8;
     domain->secret[1] = cpu->guest.r9;
     domain->proof_address = address;
@@ -100,20 +217,20 @@ static u32 domain_fill(struct cpu *cpu, struct domain *domain, u32 pool, u64 add
     return 0;
 }
 
-static struct answer slot_take(struct cpu *cpu, u32 pool, u64 address, u64 frame)
+static struct answer slot_fill(struct cpu *cpu, u32 pool, u64 address, u64 frame)
 {
     if (!secret_is_usable(cpu->guest.r8, cpu->guest.r9))
         return (struct answer){.error = EEXIST};
     struct domain *domain = free_find(pool);
     if (!domain)
         return (struct answer){.error = reap(cpu, pool, 0)};
-    lock_take(&domain->lock);
+    lock_acquire(&domain->lock);
     u32 error = domain_fill(cpu, domain, pool, address, frame);
-    lock_give(&domain->lock);
+    lock_release(&domain->lock);
     return (struct answer){.value = error ? 0 : domain->handle, .error = error};
 }
 
-/* A page of the device that the caller could write itself is the proof that it may have frames of it. */
+/* A page of the device that the caller can write is the proof that it may claim superpages of it. */
 struct answer domain_create(struct cpu *cpu, u32 flags, u64 address)
 {
     u64 page = round_down(address, PAGE_SIZE), frame;
@@ -127,29 +244,13 @@ struct answer domain_create(struct cpu *cpu, u32 flags, u64 address)
     u32 pool = pool_at(frame);
     if (pool == POOLS_MAX)
         return (struct answer){.error = EPERM};
-    lock_take(&lock);
-    struct answer answer = slot_take(cpu, pool, page, frame);
-    lock_give(&lock);
+    lock_acquire(&lock);
+    struct answer answer = slot_fill(cpu, pool, page, frame);
+    lock_release(&lock);
     return answer;
 }
 
-/* First nobody enters it any more, then nobody is in it, then what it had goes. */
-u32 domain_end(struct cpu *cpu, struct domain *domain)
-{
-    __atomic_store_n(&domain->state, DOMAIN_DYING, __ATOMIC_SEQ_CST);
-    if (!vcpus_free(cpu, domain) || !tables_free(domain, TABLES_AT_ONCE) || !frames_free(domain))
-        return EAGAIN;
-    domain->handle = 0;
-    __atomic_store_n(&domain->state, DOMAIN_FREE, __ATOMIC_RELEASE);
-    return 0;
-}
-
-struct answer domain_destroy(struct cpu *cpu, struct domain *domain)
-{
-    return (struct answer){.error = domain_end(cpu, domain)};
-}
-
-enum { STAT_COUNTS = COUNT_REASONS + EXIT_COUNT, STAT_FRAMES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
+/* ---- Calls that may run short */
 
 static u32 vcpus_count(const struct domain *domain)
 {
@@ -159,12 +260,43 @@ static u32 vcpus_count(const struct domain *domain)
     return count;
 }
 
+/* No dead domain makes room for more vCPUs than a domain can have. */
+struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address)
+{
+    struct answer answer = vcpu_make(cpu, domain, apic_id, address);
+    return vcpus_count(domain) == DOMAIN_VCPUS_MAX ? answer : or_reap(cpu, domain, answer);
+}
+
+struct answer superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint)
+{
+    return or_reap(cpu, domain, memory_claim(domain, hint));
+}
+
+struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size)
+{
+    return or_reap(cpu, domain, memory_map_range(domain, guest, address, size));
+}
+
+struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size)
+{
+    return or_reap(cpu, domain, memory_unmap_range(domain, guest, size));
+}
+
+struct answer memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages)
+{
+    return or_reap(cpu, domain, memory_collect_dirty(domain, guest, pages));
+}
+
+/* ---- What there is */
+
+enum { STAT_COUNTS = COUNT_REASONS + EXIT_COUNT, STAT_SUPERPAGES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
+
 static u64 count_of(const struct domain *domain, u32 which)
 {
     u64 sum = 0;
     for (u32 i = 0; i < DOMAIN_VCPUS_MAX; i++)
         if (domain->vcpus[i])
-            sum += domain->vcpus[i]->counts[checked(which, STAT_COUNTS)];
+            sum += domain->vcpus[i]->counts[index_nospec(which, STAT_COUNTS)];
     return sum;
 }
 
@@ -174,7 +306,7 @@ struct answer domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
     if (which < STAT_COUNTS)
         return (struct answer){.value = count_of(domain, which)};
     switch (which) {
-    case STAT_FRAMES: return (struct answer){.value = domain->frames};
+    case STAT_SUPERPAGES: return (struct answer){.value = domain->superpages};
     case STAT_POOL: return (struct answer){.value = domain->pool};
     case STAT_VCPUS: return (struct answer){.value = vcpus_count(domain)};
     case STAT_STATE: return (struct answer){.value = domain->state};
@@ -187,9 +319,9 @@ struct answer domain_list(struct cpu *cpu, u32 index)
     (void)cpu;
     if (index >= DOMAINS_MAX)
         return (struct answer){.error = EINVAL};
-    u64 handle = domains ? domains[checked(index, DOMAINS_MAX)].handle : 0;
+    u64 handle = domains ? domains[index_nospec(index, DOMAINS_MAX)].handle : 0;
     return (struct answer){.value = handle, .error = handle ? 0 : ENOENT};
 }
 
-_Static_assert(offsetof(struct domain, lock) == 0, "all behind it is cleared");
-_Static_assert(STAT_COUNTS <= STAT_FRAMES, "numbers of domain_stat");
+_Static_assert(offsetof(struct domain, lock) == 0, "domain_clear clears all after it");
+_Static_assert(STAT_COUNTS <= STAT_SUPERPAGES, "numbers of domain_stat");

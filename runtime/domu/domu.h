@@ -1,14 +1,19 @@
 /*
- * Domains that a VMM in dom0 runs, and their vCPUs. Everything here lies in hidden memory; what a VMM shares with us is the
- * vCPU's block, in a frame of the pool, which it may write at any moment: each word of it is read once.
+ * Domains that VMMs in dom0 run, and their vCPUs. All of it is in hidden memory; what a VMM shares with the hypervisor is the
+ * vCPU's shared area, which lies in the pool. The VMM may write that at any moment, so each word of it is read once.
+ *
+ * Who may use what, from the bottom up: pool, walk, tables, memory, vcpus, domain; beside them switch, run and the state
+ * files, which work on one vCPU that its owner has acquired.
  */
 #pragma once
 
 #include "core/cpu.h"
+#include "core/lock.h"
+#include "domu/walk.h"
 #include "dom0/libluvkvm/luv_run.h"
 #include "generated/domu.h"
 #include "generated/luvalley_abi.h"
-#include "domu/lock.h"
+#include "vmx/state.h"
 
 #define DOMAINS_MAX 16
 #define DOMAIN_VCPUS_MAX 16
@@ -16,6 +21,13 @@
 #define CPUS_MAX 64
 #define NO_CPU ~0u
 #define COUNT_REASONS 32
+
+/* A domain's handle; a vCPU's has its slot + 1 above. */
+#define HANDLE_INDEX_MASK 0xFFFFull
+#define HANDLE_USES_SHIFT 16
+#define HANDLE_VCPU_SHIFT 48
+
+#define REQUESTS_NONE ~0u               /* no VMM can make these requests: the next run applies all of its own */
 
 enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
 enum caller { CALLER_OWNER = 1, CALLER_SECRET = 2, CALLER_ROOT = 4 };
@@ -26,79 +38,133 @@ struct msr_entry {
     u64 value;
 };
 
-/* What a vCPU and dom0 have by turns. The processor loads the MSRs of one at each entry, of the other at each exit. */
-struct switched {
-    struct msr_entry msrs[DOMU_SWAP_MSRS] __attribute__((aligned(16)));     /* those that this processor has; see swapped.c */
+/* Registers that no VMCS switches, of a vCPU or of dom0. Entries load the vCPU's MSRs from here, exits dom0's. */
+struct switched_state {
+    struct msr_entry msrs[DOMU_SWAP_MSRS] __attribute__((aligned(16)));     /* those that this processor has; see vmx/switch_msrs.c */
     u64 cr2, dr[4], dr6, xcr0;
 };
 
-#define WISHES_NONE ~0u                 /* none that a VMM can have: the next run takes them all */
-
-/* In a table that is never freed: who finds one by an old handle finds out after taking it. */
+/* In a table that is never freed: whoever finds one by an old handle notices after acquiring it. */
 struct vcpu {
-    volatile u32 cpu;                   /* 1 + index of the CPU that has taken it, 0: none. Only that one touches the rest */
-    u32 slot;                           /* in the table of all; its VPID comes from it */
-    u64 vmcs, tpr_page, xsave;          /* physical; pages of ours */
+    volatile u32 cpu;                   /* 1 + index of the CPU that has acquired it; 0: none. Only that CPU touches the rest */
+    u32 slot;                           /* in the table of all; its VPID follows from it */
+    u64 control_page, tpr_page, xsave;  /* physical addresses of hidden pages; the first is the VMCS */
     u32 xsave_pages;
-    struct domain *domain;              /* the last one's until a new one has it: who looks before taking it finds one */
+    struct domain *domain;              /* kept after the vCPU is freed: stale handles still lead here */
 
-    volatile u64 entered; /* its domain's generation when a CPU last went in. Cleared from here on for a new one */
-    u64 handle; /* 0: free */
-    u32 index, apic_id; /* within its domain */
-    u32 last_cpu; /* where translations of it may be cached; NO_CPU: nowhere that counts */
+    volatile u64 entry_generation;      /* the domain's generation when a CPU last entered. Cleared from here on for a new vCPU */
+    u64 handle;                         /* 0: free */
+    u32 index, apic_id;                 /* within its domain */
+    u32 last_cpu;                       /* which may have its translations cached; NO_CPU: none that counts */
 
-    u64 block; /* physical address of 32 KiB in the pool */
-    struct luv_run *run; /* in it, in the direct map */
-    volatile u8 *leave_now; /* kvm_run.immediate_exit */
-    u8 *area; /* LUV_STATE_SIZE bytes for get and set */
+    u64 shared_area;                    /* physical address, 32 KiB in the pool */
+    struct luv_run *run;                /* in it, by the direct map */
+    volatile u8 *immediate_exit;        /* kvm_run.immediate_exit */
+    u8 *state_area;                     /* LUV_STATE_SIZE bytes for vcpu_get and vcpu_set */
 
-    u8 *tpr, *extended; /* in them: the TPR's byte, the XSAVE area */
-    u32 wishes; /* the run page's, as they were last taken */
-    bool left; /* the handler of this exit has forwarded it */
-    u32 exit; /* as what: enum luv_exit */
-    struct switched state;
-    bool breakpoints; /* its DR7 has some: then they are its from the start of each run */
-    bool debug_loaded; /* the guest has the debug registers in this run */
+    u8 *tpr, *xsave_area;               /* the TPR's byte in tpr_page; the XSAVE area */
+    u32 requests;                       /* the run page's, as they were applied last */
+    bool reflected;                     /* the handler of this exit has reflected it to the VMM */
+    u32 exit;                           /* as what: enum luv_exit */
+    struct switched_state state;
+    bool breakpoints;                   /* its DR7 enables some: the debug registers are switched at the start of each run */
+    bool debug_loaded;                  /* the debug registers are the guest's in this run */
     u64 tsc_adjust;
-    u64 cr4_permitted; /* what its CPUID table offers */
-    u32 exceptions; /* those that its VMM wants to see */
-    u32 hidden; /* enum luv_hide: what its CPUID table does not have */
-    u64 counts[COUNT_REASONS + EXIT_COUNT]; /* of returns by enum luv_exit, of exits by basic reason from COUNT_REASONS on */
+    u64 cr4_permitted;                  /* what its CPUID table offers */
+    u32 exceptions;                     /* those that its VMM asks for */
+    u32 hidden_features;                /* enum luv_hide: what its CPUID table does not have */
+    u64 counts[COUNT_REASONS + EXIT_COUNT];     /* of returns by enum luv_exit, of exits by basic reason from COUNT_REASONS on */
 };
 
 struct domain {
-    struct lock lock; /* for all but what vcpu_run has to do with */
-    volatile u32 state; /* enum domain_state */
-    u32 index, uses; /* how often the slot was used: the handle's upper half */
+    struct lock lock;                   /* for all but what vcpu_run uses */
+    volatile u32 state;                 /* enum domain_state */
+    u32 index, uses;                    /* how often the slot was used: the handle's upper half */
     u64 handle;
-    u64 owner; /* CR3[51:12] of who made it; see walk.h */
+    u64 owner;                          /* CR3[51:12] of the process that made it; see walk.h */
     u64 secret[2];
-    u64 proof_address, proof_frame; /* the owner lives while its tables lead from one to the other */
+    u64 proof_address, proof_frame;     /* the owner is alive while its tables map one to the other */
     u32 pool;
 
-    u64 root, eptp; /* tables of all its vCPUs */
-    volatile u64 generation; /* of the tables: grows when something was taken out of them */
-    u64 seen[CPUS_MAX]; /* up to where each CPU has thrown away what it had cached */
-    u32 frames; /* owned now */
-    u32 freed; /* of its pool's: how far its end has come */
-    u64 tsc_offset; /* what the last that a VMM set made of it: its vCPUs' clocks agree */
+    u64 root, nested_pointer;           /* the tables of all its vCPUs, and how a VMCS points to them */
+    volatile u64 generation;            /* of the tables: grows when something was removed from them */
+    u64 flushed_generation[CPUS_MAX];   /* up to which each CPU has flushed what it had cached */
+    u32 superpages;                     /* owned now */
+    u32 freed;                          /* superpages of its pool that its end has looked at */
+    u64 tsc_offset;                     /* the last that a VMM has set: its vCPUs' clocks agree */
 
     struct vcpu *vcpus[DOMAIN_VCPUS_MAX];
 };
 
-/* The dispatcher's: rights are asked once something is held. 0, or the errno. */
-u32 domain_enter(struct cpu *cpu, u64 handle, u32 who, struct domain **domain);
-void domain_leave(struct domain *domain);
+/* 0 where there are no domUs: no pool, or not this processor. */
+extern struct domain *domains;          /* DOMAINS_MAX */
+extern struct vcpu *vcpus;              /* VCPUS_MAX, of all domains */
 
-/* A VMCS in the state after RESET, in the pages that vcpu->vmcs, tpr_page, xsave name; blocks and domain are set. */
-void vcpu_prepare(struct cpu *cpu, struct vcpu *vcpu);
+/* ---- Domains: domain.c */
 
-/* XCR0 that guests may have, the size in bytes of XSAVE's standard form for it, and the TSC's frequency or 0. */
-u64 domu_xcr0(void);
-u32 domu_xsave_size(void);
-u32 domu_tsc_khz(void);
+/* Once, when there is a pool. */
+void domains_init(void);
+/* The domain of a handle, locked, if the caller has that right to it (enum caller). 0, or the errno. */
+u32 domain_acquire(struct cpu *cpu, u64 handle, u32 who, struct domain **domain);
+void domain_release(struct domain *domain);
 
-/* Ends the exit: the VMM is told, with what the VMCS says. */
-void domu_forward(struct cpu *cpu, u32 kind);
+static inline bool knows_secret(const struct cpu *cpu, const struct domain *domain)
+{
+    return !((cpu->guest.r8 ^ domain->secret[0]) | (cpu->guest.r9 ^ domain->secret[1]));
+}
+
+/* False for a dying domain's. */
+static inline bool is_owner(const struct cpu *cpu, const struct domain *domain)
+{
+    return domain->state == DOMAIN_ALIVE && knows_secret(cpu, domain) && (guest_cr3() & CR3_SPACE) == domain->owner;
+}
+
+/* ---- vCPUs: vcpus.c */
+
+/* A new vCPU with the shared area at the caller's `address`; its handle, or an errno. Under the domain's lock, as the next. */
+struct answer vcpu_make(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address);
+/* Frees all vCPUs of a dying domain; false while a CPU has acquired one. */
+bool vcpus_free(struct cpu *cpu, struct domain *domain);
+
+static inline bool vcpu_try_acquire(struct cpu *cpu, struct vcpu *vcpu)
+{
+    u32 none = 0;
+    return __atomic_compare_exchange_n(&vcpu->cpu, &none, cpu->index + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static inline void vcpu_release(struct vcpu *vcpu)
+{
+    __atomic_store_n(&vcpu->cpu, 0, __ATOMIC_RELEASE);
+}
+
+/*
+ * Checked before the vCPU is acquired: a stranger must neither see that it runs nor keep it from running. A slot may change
+ * hands meanwhile; then its handle is another one once it is acquired.
+ */
+static inline bool vcpu_is_callers(const struct cpu *cpu, const struct vcpu *vcpu, u64 handle)
+{
+    const struct domain *domain = vcpu->domain;
+    return __atomic_load_n(&vcpu->handle, __ATOMIC_ACQUIRE) == handle && is_owner(cpu, domain);
+}
+
+/* The vCPU of a handle, for its owner alone until vcpu_release(). 0, or the errno. */
+static inline u32 vcpu_acquire(struct cpu *cpu, u64 handle, struct vcpu **found)
+{
+    u32 slot = (u32)(handle >> HANDLE_VCPU_SHIFT) - 1;
+    struct vcpu *vcpu = *found = &vcpus[slot % VCPUS_MAX];      /* in the table even under speculation */
+    if (unlikely(!vcpus || slot >= VCPUS_MAX || !vcpu_is_callers(cpu, vcpu, handle)))
+        return ENOENT;
+    if (unlikely(!vcpu_try_acquire(cpu, vcpu)))
+        return EBUSY;
+    if (likely(vcpu->handle == handle && vcpu->domain->state == DOMAIN_ALIVE))  /* neither changes while it is acquired */
+        return 0;
+    vcpu_release(vcpu);
+    return ENOENT;
+}
+
+/* ---- Exits: vmx/reflect.c */
+
+/* Ends the exit: it is reflected to the VMM as `kind`, with what the VMM needs to know of it. */
+void exit_to_vmm(struct cpu *cpu, u32 kind);
 /* An exit that the domain's controls exclude. */
-void domu_unforeseen(struct cpu *cpu);
+void domu_exit_unexpected(struct cpu *cpu);

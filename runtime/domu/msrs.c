@@ -1,106 +1,103 @@
-/* The machine's MSRs of a vCPU: those of its VMCS, those that are switched, and the clock. */
-#include "generated/x86.h"
-#include "vmx/entry_checks.h"
+/* A vCPU's MSRs as hypercalls carry them: those of its VMCS, those that are switched, and its clock. */
+#include "domu/state.h"
+
 #include "core/host.h"
-#include "domu/registers.h"
-#include "domu/switch_msrs.h"
-#include "vmx/vmx.h"
-#include "domu/switch.h"
+#include "vmx/entry_checks.h"
+#include "vmx/switch_msrs.h"
+#include "vmx/vcpu.h"
 
-#define CLOCK_NEAR (1ull << 31)         /* ticks: about a second. VMMs set the clocks of all vCPUs one after the other */
+#define CLOCK_NEAR (1ull << 31)         /* ticks: about a second */
 
-static const struct {
-    u32 msr;
-    u16 field;
-    bool is_address;
-} fields[] = {
-    {IA32_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_CS, false},
-    {IA32_SYSENTER_ESP, VMCS_GUEST_IA32_SYSENTER_ESP, true},
-    {IA32_SYSENTER_EIP, VMCS_GUEST_IA32_SYSENTER_EIP, true},
-    {IA32_PAT, VMCS_GUEST_IA32_PAT, false},
-    {IA32_EFER, VMCS_GUEST_IA32_EFER, false},
-    {IA32_FS_BASE, VMCS_GUEST_FS_BASE, true},
-    {IA32_GS_BASE, VMCS_GUEST_GS_BASE, true},
-};
-
-static int field_index(u32 msr)
+static u64 tsc_get(void)
 {
-    for (u32 i = 0; i < COUNT_OF(fields); i++)
-        if (fields[i].msr == msr)
-            return (int)i;
-    return -1;
+    return host_rdtsc() + tsc_offset();
 }
 
-static u64 clock_get(void)
-{
-    return host_rdtsc() + vmread(VMCS_TSC_OFFSET);
-}
-
-/* Clocks that are meant to agree do: one that would be within a second of the last that was set is that one. */
-static void clock_set(struct vcpu *vcpu, u64 value)
+/* A VMM sets all clocks to the same value, a bit later each: one within a second of the domain's last gets the same offset. */
+static void tsc_set(struct vcpu *vcpu, u64 value)
 {
     u64 offset = value - host_rdtsc(), last = vcpu->domain->tsc_offset;
     if (offset - last + CLOCK_NEAR < 2 * CLOCK_NEAR)
         offset = last;
     vcpu->domain->tsc_offset = offset;
-    vmwrite(VMCS_TSC_OFFSET, offset);
+    set_tsc_offset(offset);
+}
+
+/* Those that the processor keeps in the guest's state. */
+static bool state_get(u32 msr, u64 *value)
+{
+    switch (msr) {
+    case IA32_SYSENTER_CS: *value = guest_sysenter_cs(); return true;
+    case IA32_SYSENTER_ESP: *value = guest_sysenter_esp(); return true;
+    case IA32_SYSENTER_EIP: *value = guest_sysenter_eip(); return true;
+    case IA32_PAT: *value = guest_pat(); return true;
+    case IA32_EFER: *value = guest_efer(); return true;
+    case IA32_FS_BASE: *value = guest_fs_base(); return true;
+    case IA32_GS_BASE: *value = guest_gs_base(); return true;
+    default: return false;
+    }
+}
+
+/* What WRMSR would refuse; the VM entry would fail. SDM: 27.3.1.1, 27.3.1.2 */
+static bool state_is_valid(u32 msr, u64 value)
+{
+    switch (msr) {
+    case IA32_SYSENTER_CS: return true;
+    case IA32_PAT: return is_memory_types(value);
+    case IA32_EFER: return !(value & ~(u64)EFER_KNOWN);
+    default: return is_canonical(value);
+    }
+}
+
+static void state_set(u32 msr, u64 value)
+{
+    switch (msr) {
+    case IA32_SYSENTER_CS: set_guest_sysenter_cs(value); break;
+    case IA32_SYSENTER_ESP: set_guest_sysenter_esp(value); break;
+    case IA32_SYSENTER_EIP: set_guest_sysenter_eip(value); break;
+    case IA32_PAT: set_guest_pat(value); break;
+    case IA32_EFER: vcpu_set_efer((value & ~(u64)EFER_LMA) | (guest_efer() & EFER_LMA)); break;
+    case IA32_FS_BASE: set_guest_fs_base(value); break;
+    default: set_guest_gs_base(value); break;
+    }
 }
 
 bool msr_get(struct vcpu *vcpu, u32 msr, u64 *value)
 {
-    int field = field_index(msr);
-    const u64 *swapped = swapped_value(vcpu, msr);
+    const u64 *switched = switched_msr(vcpu, msr);
     if (msr == IA32_TIME_STAMP_COUNTER)
-        *value = clock_get();
+        *value = tsc_get();
     else if (msr == IA32_TSC_ADJUST)
         *value = vcpu->tsc_adjust;
-    else if (field >= 0)
-        *value = vmread(fields[field].field);
-    else if (swapped)
-        *value = *swapped;
+    else if (switched)
+        *value = *switched;
     else
-        return false;
+        return state_get(msr, value);
     return true;
 }
 
-static bool field_set(u32 i, u64 value)
+/* Guests have no supervisor state of XSAVES: dom0's is in the registers while they run. */
+static bool switched_msr_set(u32 msr, u64 *switched, u64 value)
 {
-    if (fields[i].is_address && !is_canonical(value))
+    if (msr == IA32_XSS ? value != 0 : !switched_msr_is_valid(msr, value))
         return false;
-    if (fields[i].msr == IA32_PAT && !is_memory_types(value))
-        return false;
-    if (fields[i].msr != IA32_EFER) {
-        vmwrite(fields[i].field, value);
-        return true;
-    }
-    if (value & ~(u64)EFER_KNOWN)
-        return false;
-    efer_set((value & ~(u64)EFER_LMA) | (vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA));
-    return true;
-}
-
-/* Guests have no supervisor state: dom0's is in the registers while they run. */
-static bool swapped_set(u32 msr, u64 *swapped, u64 value)
-{
-    if (msr == IA32_XSS ? value != 0 : !swapped_is_valid(msr, value))
-        return false;
-    *swapped = value;
+    *switched = value;
     return true;
 }
 
 bool msr_set(struct vcpu *vcpu, u32 msr, u64 value)
 {
-    int field = field_index(msr);
-    u64 *swapped = swapped_value(vcpu, msr);
-    if (field >= 0)
-        return field_set((u32)field, value);
-    if (swapped)
-        return swapped_set(msr, swapped, value);
-    if (msr == IA32_TIME_STAMP_COUNTER)
-        clock_set(vcpu, value);
-    else if (msr == IA32_TSC_ADJUST)
+    u64 *switched = switched_msr(vcpu, msr), old;
+    if (switched)
+        return switched_msr_set(msr, switched, value);
+    if (msr == IA32_TIME_STAMP_COUNTER) {
+        tsc_set(vcpu, value);
+    } else if (msr == IA32_TSC_ADJUST) {
         vcpu->tsc_adjust = value;
-    else
-        return false;
+    } else {
+        if (!state_get(msr, &old) || !state_is_valid(msr, value))
+            return false;
+        state_set(msr, value);
+    }
     return true;
 }

@@ -3,30 +3,30 @@
 #include "core/cpu.h"
 #include "core/layout.h"
 #include "boot/multiboot/multiboot.h"
-#include "domu/pages.h"
+#include "core/pages.h"
 #include "boot/region.h"
 #include "core/panic.h"
 
 #define LOWEST MIB(16)                  /* loaders work below */
-#define GAP FRAME_SIZE                  /* of memory that stays dom0's, on both sides of a pool */
-#define SPARE 256                       /* hidden pages of a pool besides a table for each frame: roots, VMCSs, areas */
+#define GAP SUPERPAGE_SIZE              /* of memory that stays dom0's, on both sides of a pool */
+#define SPARE 256                       /* hidden pages of a pool besides a table for each superpage: roots, VMCSs, areas */
 #define COMMON 64                       /* for the tables of domains and vCPUs, and a bitmap */
-#define AREA_MOST 2                     /* pages of a CPU's XSAVE area */
+#define AREA_PAGES_MAX 2                /* pages of a CPU's XSAVE area */
 
 struct pool pools[POOLS_MAX];
 u32 pool_count;
 
-void pools_size(const u32 *frames, u32 count)
+void pools_size(const u32 *superpages, u32 count)
 {
     for (u32 i = 0; i < count; i++)
-        pools[i] = (struct pool){.frames = frames[i], .free = frames[i], .pages = (i64)frames[i] + SPARE};
+        pools[i] = (struct pool){.superpages = superpages[i], .free = superpages[i], .pages = (i64)superpages[i] + SPARE};
     pool_count = count;
 }
 
-/* None beside another: of two ranges side by side dom0 makes one device, and one device is one trust domain. */
+/* Never adjacent: dom0 makes one device of two adjacent ranges, and one device is one trust domain. */
 static void pool_place(struct pool *pool)
 {
-    u64 size = pool->frames * FRAME_SIZE, found = region_find(size + 2 * GAP, LOWEST, region_ram_end());
+    u64 size = pool->superpages * SUPERPAGE_SIZE, found = region_find(size + 2 * GAP, LOWEST, region_ram_end());
     if (!found)
         boot_stop("pool", "there is no free memory of this size in one piece, by 2 MiB and with as much around it, for a pool");
     pool->base = found + GAP;
@@ -52,30 +52,30 @@ void pools_place(void)
     pools_sort();
 }
 
-static u32 books_pages(const struct pool *pool)
+static u32 owner_pages(const struct pool *pool)
 {
-    return (u32)(round_up(pool->frames * sizeof(struct frame), PAGE_SIZE) / PAGE_SIZE);
+    return (u32)(round_up(pool->superpages * sizeof(struct superpage), PAGE_SIZE) / PAGE_SIZE);
 }
 
 u32 pools_pages(void)
 {
     u32 pages = 0;
     for (u32 i = 0; i < pool_count; i++)
-        pages += (u32)pools[i].pages + books_pages(&pools[i]);
+        pages += (u32)pools[i].pages + owner_pages(&pools[i]);
     if (!pages)
         return 0;
-    pages += COMMON + AREA_MOST * cpu_count;
+    pages += COMMON + AREA_PAGES_MAX * cpu_count;
     return pages + pages / (8 * (u32)PAGE_SIZE - 1) + 1;        /* a bit for each */
 }
 
 static bool pool_init(struct pool *pool)
 {
-    u64 books = page_take(books_pages(pool));
-    if (!books)
+    u64 table = page_alloc(owner_pages(pool));
+    if (!table)
         return false;
-    pool->frame = hv_virt(books);
-    for (u32 i = 0; i < pool->frames; i++)
-        pool->frame[i].dirty = true;
+    pool->superpage = hv_virt(table);
+    for (u32 i = 0; i < pool->superpages; i++)
+        pool->superpage[i].dirty = true;
     return true;
 }
 
@@ -90,23 +90,23 @@ bool pools_init(void)
 u32 pool_at(u64 physical)
 {
     for (u32 i = 0; i < pool_count; i++)
-        if (physical - pools[i].base < pools[i].frames * FRAME_SIZE)
+        if (physical - pools[i].base < pools[i].superpages * SUPERPAGE_SIZE)
             return i;
     return POOLS_MAX;
 }
 
-struct frame *pool_owned(const struct pool *pool, u64 physical, u32 domain)
+struct superpage *pool_owned(const struct pool *pool, u64 physical, u32 domain)
 {
-    u64 number = (physical - pool->base) / FRAME_SIZE;
-    if (physical < pool->base || number >= pool->frames || pool->frame[number].owner != domain + 1)
+    u64 number = (physical - pool->base) / SUPERPAGE_SIZE;
+    if (physical < pool->base || number >= pool->superpages || pool->superpage[number].owner != domain + 1)
         return 0;
-    return &pool->frame[number];
+    return &pool->superpage[number];
 }
 
-u64 pool_page_take(struct pool *pool, u32 count)
+u64 pool_page_alloc(struct pool *pool, u32 count)
 {
     if (__atomic_sub_fetch(&pool->pages, count, __ATOMIC_RELAXED) >= 0) {
-        u64 physical = page_take(count);
+        u64 physical = page_alloc(count);
         if (physical)
             return physical;
     }
@@ -114,8 +114,8 @@ u64 pool_page_take(struct pool *pool, u32 count)
     return 0;
 }
 
-void pool_page_give(struct pool *pool, u64 physical, u32 count)
+void pool_page_free(struct pool *pool, u64 physical, u32 count)
 {
-    page_give(physical, count);
+    page_free(physical, count);
     __atomic_add_fetch(&pool->pages, count, __ATOMIC_RELAXED);
 }

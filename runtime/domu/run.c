@@ -1,29 +1,23 @@
 /*
- * Running a vCPU: one hypercall, from dom0's VMCALL to the first exit that is not ours to answer. Interrupts stay off in
- * root mode, so what reads the VMM's "leave now" last loses no wake-up: a later one is an interrupt, and ends the entry.
+ * Running a vCPU: one hypercall, from dom0's VMCALL to the first exit that is reflected to the VMM. Interrupts are off in root
+ * mode, so reading the VMM's immediate_exit last before the entry loses no wake-up: a later one is an interrupt and causes an exit.
  */
-#include "domu/run.h"
-
-#include "generated/controls.h"
-#include "generated/externs.h"
-#include "generated/x86.h"
-#include "vmx/events.h"
-#include "core/host.h"
-#include "domu/switch_msrs.h"
 #include "domu/switch.h"
+#include "generated/externs.h"
+#include "vmx/events.h"
 
-#define ROUNDS_MAX 1000u                /* exits answered here before dom0 is looked at again */
+#define EXITS_MAX 1000u                 /* handled here before dom0 gets the CPU back */
 #define BLOCKING_BITS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)
-/* Of luv_run.wishes; what lies between is `finish`, which is not among what is remembered. */
-#define WISHES_KNOWN 0x0F0F00FFu
-#define WISHES_FINISH_SHIFT 8
-#define WISHES_THRESHOLD_SHIFT 16
-#define WISHES_TPR_SHIFT 24
+/* Of luv_run.requests; `finish`, which lies between, is of one run only. */
+#define REQUESTS_KNOWN 0x0F0F00FFu
+#define REQUESTS_FINISH_SHIFT 8
+#define REQUESTS_THRESHOLD_SHIFT 16
+#define REQUESTS_TPR_SHIFT 24
 
 /* The VMM may write meanwhile: one read each. */
 #define ONCE(place) (*(const volatile typeof(place) *)&(place))
 
-void registers_take(struct cpu *cpu, const struct luv_run *run)
+void load_registers(struct cpu *cpu, const struct luv_run *run)
 {
     struct registers *r = &cpu->guest;
     r->rax = run->rax, r->rbx = run->rbx, r->rcx = run->rcx, r->rdx = run->rdx, r->rsi = run->rsi, r->rdi = run->rdi;
@@ -31,7 +25,7 @@ void registers_take(struct cpu *cpu, const struct luv_run *run)
     r->r13 = run->r13, r->r14 = run->r14, r->r15 = run->r15;
 }
 
-void registers_give(const struct cpu *cpu, struct luv_run *run)
+void store_registers(const struct cpu *cpu, struct luv_run *run)
 {
     const struct registers *r = &cpu->guest;
     run->rax = r->rax, run->rbx = r->rbx, run->rcx = r->rcx, run->rdx = r->rdx, run->rsi = r->rsi, run->rdi = r->rdi;
@@ -39,201 +33,160 @@ void registers_give(const struct cpu *cpu, struct luv_run *run)
     run->r13 = r->r13, run->r14 = r->r14, run->r15 = r->r15;
 }
 
-/* The last exit's instruction, which the VMM says is done. Into the entry's RIP; SDM: 26.7.3, 18.3.1.4 for the rest. */
+/* The VMM has finished the last exit's instruction: what the processor does besides moving RIP. SDM: 26.7.3, 18.3.1.4 */
 static void step_over(u64 from, u64 to, u64 rflags)
 {
     if (unlikely((from ^ to) >> 32))
         guest_wrap();
     if (unlikely(rflags & RFLAGS_TF))
-        guest_single_step();
+        guest_pend_single_step();
 }
 
-static void position_take(const struct luv_run *run, u8 finish)
+static void load_position(const struct luv_run *run, u8 finish)
 {
     u64 rip = ONCE(run->rip), rflags = ONCE(run->rflags);
     u32 blocking = ONCE(run->blocking) & BLOCKING_BITS;
-    u64 next = finish == LUV_FINISH_ADVANCE ? rip + vmread(VMCS_EXIT_INSTRUCTION_LENGTH) : rip;
-    vmwrite(VMCS_GUEST_RSP, run->rsp);
-    vmwrite(VMCS_GUEST_RIP, next);
-    vmwrite(VMCS_GUEST_RFLAGS, rflags);
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, finish == LUV_FINISH_RESUME ? blocking : blocking & INTERRUPTIBILITY_NMI);
+    u64 next = finish == LUV_FINISH_ADVANCE ? rip + exit_instruction_length() : rip;
+    set_guest_rsp(run->rsp);
+    set_guest_rip(next);
+    set_guest_rflags(rflags);
+    set_guest_interruptibility(finish == LUV_FINISH_RESUME ? blocking : blocking & INTERRUPTIBILITY_NMI);
     if (finish != LUV_FINISH_RESUME)
         step_over(rip, next, rflags);
 }
 
-/* Without one the field says so already: the last exit has cleared it, or who took back what never went in. SDM: 27.8, 28.2 */
-static void event_take(const struct luv_run *run)
+/* Without an event nothing is to be done: the last exit, or cancel_injection, has cleared the field. SDM: 27.8, 28.2 */
+static void load_event(const struct luv_run *run)
 {
     u32 event = ONCE(run->event) & EVENT_BITS;
-    if (likely(!(event & VM_ENTRY_INTERRUPTION_INFO_VALID)))
-        return;
-    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, event);
-    vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, ONCE(run->event_error));
-    vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, ONCE(run->event_length));
+    if (unlikely(event & EVENT_VALID))
+        vcpu_set_entry_event(event, ONCE(run->event_error), ONCE(run->event_length));
 }
 
-/* A threshold above the TPR would be refused: there is nothing to wait for. SDM: 27.2.1.1 */
-static void tpr_take(struct vcpu *vcpu, u8 tpr, u8 threshold)
+/* Applies the VMM's requests where they differ from the last run's. A threshold above the TPR has nothing to wait for. */
+static void load_requests(struct vcpu *vcpu, u32 requests)
 {
+    requests &= REQUESTS_KNOWN;
+    if (likely(requests == vcpu->requests))
+        return;
+    u8 tpr = (u8)(requests >> REQUESTS_TPR_SHIFT), threshold = (u8)(requests >> REQUESTS_THRESHOLD_SHIFT);
+    vcpu->requests = requests;
     *vcpu->tpr = (u8)(tpr << 4);
-    vmwrite(VMCS_TPR_THRESHOLD, smaller(tpr, threshold));
+    vcpu_set_tpr_threshold(min(tpr, threshold));
+    vcpu_set_windows(requests & LUV_WANT_WINDOW, requests & LUV_WANT_NMI_WINDOW);
 }
 
-static void windows_take(u8 want)
+static void load_run(struct cpu *cpu, struct vcpu *vcpu)
 {
-    u64 word = domu_control_word[DOMU_WORD_PRIMARY];
-    word |= want & LUV_WANT_WINDOW ? PRIMARY_INTERRUPT_WINDOW_EXITING : 0;
-    word |= want & LUV_WANT_NMI_WINDOW ? PRIMARY_NMI_WINDOW_EXITING : 0;
-    vmwrite(VMCS_PRIMARY_CONTROLS, word | PRIMARY_MOV_DR_EXITING);
-}
-
-/* What the VMM wishes, where it differs from the last time. */
-static void wishes_take(struct vcpu *vcpu, u32 wishes)
-{
-    wishes &= WISHES_KNOWN;
-    if (likely(wishes == vcpu->wishes))
-        return;
-    vcpu->wishes = wishes;
-    tpr_take(vcpu, (u8)(wishes >> WISHES_TPR_SHIFT), (u8)(wishes >> WISHES_THRESHOLD_SHIFT));
-    windows_take((u8)wishes);
-}
-
-static void run_take(struct cpu *cpu, struct vcpu *vcpu)
-{
-    u32 wishes = ONCE(vcpu->run->wishes);
-    position_take(vcpu->run, (u8)(wishes >> WISHES_FINISH_SHIFT));
-    event_take(vcpu->run);
-    wishes_take(vcpu, wishes);
+    u32 requests = ONCE(vcpu->run->requests);
+    load_position(vcpu->run, (u8)(requests >> REQUESTS_FINISH_SHIFT));
+    load_event(vcpu->run);
+    load_requests(vcpu, requests);
     if (unlikely(vcpu->breakpoints))
-        debug_load(cpu);
+        debug_load_guest(cpu);
 }
 
-/* A TPR that the guest has changed is taken anew, threshold and all, when it comes back. */
-static void tpr_give(struct vcpu *vcpu)
+/* A TPR that the guest has changed is loaded again with the next run, and the threshold with it. */
+static void store_tpr(struct vcpu *vcpu)
 {
     u8 tpr = *vcpu->tpr >> 4;
     vcpu->run->tpr = tpr;
-    if (tpr != (u8)(vcpu->wishes >> WISHES_TPR_SHIFT))
-        vcpu->wishes = WISHES_NONE;
+    if (tpr != (u8)(vcpu->requests >> REQUESTS_TPR_SHIFT))
+        vcpu->requests = REQUESTS_NONE;
 }
 
-void run_give(struct vcpu *vcpu)
+void store_run(struct vcpu *vcpu)
 {
-    vcpu->run->rsp = vmread(VMCS_GUEST_RSP);
-    vcpu->run->rip = vmread(VMCS_GUEST_RIP);
-    vcpu->run->rflags = vmread(VMCS_GUEST_RFLAGS);
-    vcpu->run->blocking = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+    vcpu->run->rsp = guest_rsp();
+    vcpu->run->rip = guest_rip();
+    vcpu->run->rflags = guest_rflags();
+    vcpu->run->blocking = (u32)guest_interruptibility();
     vcpu->run->finish = LUV_FINISH_RESUME;
-    tpr_give(vcpu);
+    store_tpr(vcpu);
 }
 
-static bool has_vpid(void)
-{
-    return domu_control_word[DOMU_WORD_SECONDARY] & SECONDARY_ENABLE_VPID;
-}
-
-/* It was elsewhere, or its state was set: what is cached here under its name is of another time. SDM: 29.4.3.1 */
-static void place_take(struct cpu *cpu, struct vcpu *vcpu)
+/* Its last run was on another CPU, or its state was set: what this CPU has cached of it is stale. SDM: 29.4.3.1 */
+static void follow_to_cpu(struct cpu *cpu, struct vcpu *vcpu)
 {
     if (vcpu->last_cpu == cpu->index)
         return;
     vcpu->last_cpu = cpu->index;
     host_place_write(cpu);
-    swapped_place(cpu);
-    if (has_vpid())
-        invvpid_single((u16)vmread(VMCS_VPID));
+    switched_msrs_place(cpu);
+    vcpu_flush_tlb();
 }
 
-/* Mappings taken away since this CPU last looked. See memory_unmap for the other half. */
-static void tables_take(const struct cpu *cpu, struct vcpu *vcpu)
+/* Flushes what was unmapped since this CPU last flushed. See memory_unmap_range for the other half. */
+static void flush_stale_mappings(const struct cpu *cpu, struct vcpu *vcpu)
 {
     struct domain *domain = vcpu->domain;
     u64 generation = __atomic_load_n(&domain->generation, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&vcpu->entered, generation, __ATOMIC_SEQ_CST);
-    if (domain->seen[cpu->index] == generation)
+    __atomic_store_n(&vcpu->entry_generation, generation, __ATOMIC_SEQ_CST);
+    if (domain->flushed_generation[cpu->index] == generation)
         return;
-    domain->seen[cpu->index] = generation;
-    invept_single(domain->eptp);
+    domain->flushed_generation[cpu->index] = generation;
+    nested_flush(domain->nested_pointer);
 }
 
-/* Last before an entry, with the timer set: an NMI from here on sets it to 0. */
-static bool must_leave(const struct cpu *cpu, const struct vcpu *vcpu)
+/* Read last before an entry, after the timer is set: an NMI from here on sets it to 0. */
+static bool must_exit(const struct cpu *cpu, const struct vcpu *vcpu)
 {
-    return *vcpu->leave_now || is_owed(cpu);
+    return *vcpu->immediate_exit || has_pending(cpu);
 }
 
-/*
- * The guest's registers but RSP go straight from the run page to the processor, and back. RBP is kept, and what else C has
- * in registers it keeps itself. True after an exit; false: the processor refused the instruction.
- */
-static inline bool enter(struct luv_run *run, u32 launched)
+/* Handlers find the guest's registers in struct cpu, where dom0's are not needed meanwhile. */
+static void call_handler(struct cpu *cpu, struct luv_run *run, void (*handle)(struct cpu *))
 {
-    u32 entered;
-    asm volatile("call domu_enter"
-                 : "=a"(entered), "+D"(run), "+S"(launched)
-                 :
-                 : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
-    return entered;
+    struct registers dom0 = cpu->guest;
+    load_registers(cpu, run);
+    handle(cpu);
+    store_registers(cpu, run);
+    cpu->guest = dom0;
 }
 
-static void refused(struct cpu *cpu)
+static void handle_exit(struct cpu *cpu, struct vcpu *vcpu)
 {
-    domu_forward(cpu, LUV_EXIT_FAIL_ENTRY);
-}
-
-/* The handler has the guest's registers in struct cpu, where dom0's are meanwhile not needed. */
-static void exit_answer(struct cpu *cpu, struct luv_run *run, void (*answer)(struct cpu *))
-{
-    struct registers own = cpu->guest;
-    registers_take(cpu, run);
-    answer(cpu);
-    registers_give(cpu, run);
-    cpu->guest = own;
-}
-
-static void exit_handle(struct cpu *cpu, struct vcpu *vcpu)
-{
-    u64 reason = vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC_MASK;
+    u64 reason = exit_reason();
     const struct exit_choice *choice = &domu_exits[reason < EXIT_COUNT ? reason : 0];
     if (likely(reason < EXIT_COUNT))
         vcpu->counts[COUNT_REASONS + reason]++;
     if (unlikely(reason >= EXIT_COUNT))
-        domu_unforeseen(cpu);
-    else if (likely(choice->told))
-        domu_forward(cpu, choice->reason);
+        domu_exit_unexpected(cpu);
+    else if (likely(choice->reflected))
+        exit_to_vmm(cpu, choice->reason);
     else
-        exit_answer(cpu, vcpu->run, choice->answer);
+        call_handler(cpu, vcpu->run, choice->handle);
 }
 
-/* In and out, until the VMM is to be told. */
-static void rounds(struct cpu *cpu, struct vcpu *vcpu)
+/* Entries and exits, until one is reflected to the VMM. */
+static void run_loop(struct cpu *cpu, struct vcpu *vcpu)
 {
-    vcpu->left = false;
-    for (u32 round = 0; !vcpu->left; round++) {
-        if (round == ROUNDS_MAX || must_leave(cpu, vcpu)) {
-            event_give_back(vcpu->run);
+    vcpu->reflected = false;
+    for (u32 exits = 0; !vcpu->reflected; exits++) {
+        if (exits == EXITS_MAX || must_exit(cpu, vcpu)) {
+            cancel_injection(vcpu->run);
             vcpu->exit = vcpu->run->exit = LUV_EXIT_INTERRUPTED;
             return;
         }
-        if (enter(vcpu->run, round))
-            exit_handle(cpu, vcpu);
+        if (vcpu_enter(vcpu->run, exits))
+            handle_exit(cpu, vcpu);
         else
-            refused(cpu);
+            exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
     }
 }
 
 struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
 {
-    vmcs_take(cpu, vcpu);
-    place_take(cpu, vcpu);
-    run_take(cpu, vcpu);
-    world_enter_guest(cpu, vcpu);
-    tables_take(cpu, vcpu);
-    vmwrite(VMCS_PREEMPTION_TIMER_VALUE, domu_timer);
-    rounds(cpu, vcpu);
-    world_leave_guest(cpu, vcpu);
-    run_give(vcpu);
-    vmcs_return(cpu);
+    vcpu_load(cpu, vcpu);
+    follow_to_cpu(cpu, vcpu);
+    load_run(cpu, vcpu);
+    load_guest_state(cpu, vcpu);
+    flush_stale_mappings(cpu, vcpu);
+    vcpu_start_timer();
+    run_loop(cpu, vcpu);
+    load_dom0_state(cpu, vcpu);
+    store_run(vcpu);
+    vcpu_put(cpu);
     vcpu->counts[vcpu->exit]++;
     return (struct answer){.value = vcpu->exit};
 }

@@ -1,17 +1,10 @@
 #include "domu/tables.h"
 
-#include "generated/controls.h"
-#include "generated/x86.h"
-#include "core/host.h"
 #include "core/layout.h"
 #include "domu/pool.h"
 
 #define ENTRIES 512
-#define LEVELS 4
 #define LARGE_LEVEL 2
-/* Whatever the guest's PAT says: dom0 has the same pages as WB, and their next owner. SDM: 29.3.7 */
-#define TYPE_WB (EPT_ENTRY_MEMORY_TYPE_WB << EPT_ENTRY_MEMORY_TYPE_SHIFT | EPT_ENTRY_IGNORE_PAT)
-#define POINTER_DIRTY (1ull << 6)       /* accessed and dirty bits on. SDM: 25.6.11 */
 #define PAGES_OF_LARGE (PAGE_2M / PAGE_SIZE)
 
 static u64 level_size(u32 level)
@@ -21,7 +14,7 @@ static u64 level_size(u32 level)
 
 static u64 *table_of(u64 entry)
 {
-    return hv_virt(entry & EPT_ENTRY_FRAME_MASK);
+    return hv_virt(entry & NESTED_FRAME_MASK);
 }
 
 static u64 *entry_at(u64 *table, u64 guest, u32 level)
@@ -31,7 +24,7 @@ static u64 *entry_at(u64 *table, u64 guest, u32 level)
 
 static bool is_leaf(u64 entry, u32 level)
 {
-    return level == 1 || entry & EPT_ENTRY_PAGE;
+    return level == 1 || entry & NESTED_LARGE;
 }
 
 static struct pool *pool_of(const struct domain *domain)
@@ -39,22 +32,17 @@ static struct pool *pool_of(const struct domain *domain)
     return &pools[domain->pool];
 }
 
-bool tables_have_dirty(void)
-{
-    return host_rdmsr(IA32_VMX_EPT_VPID_CAP) & EPT_ACCESSED_DIRTY;
-}
-
 bool tables_init(struct domain *domain)
 {
-    domain->root = pool_page_take(pool_of(domain), 1);
-    domain->eptp = domain->root | EPT_ENTRY_MEMORY_TYPE_WB | (LEVELS - 1) << 3 | (tables_have_dirty() ? POINTER_DIRTY : 0);
+    domain->root = pool_page_alloc(pool_of(domain), 1);
+    domain->nested_pointer = nested_pointer(domain->root, nested_has_dirty());
     return domain->root;
 }
 
 struct place tables_find(const struct domain *domain, u64 guest)
 {
     u64 *table = hv_virt(domain->root);
-    for (u32 level = LEVELS;; level--) {
+    for (u32 level = NESTED_LEVELS;; level--) {
         u64 *entry = entry_at(table, guest, level), value = __atomic_load_n(entry, __ATOMIC_RELAXED);
         if (!value || is_leaf(value, level))
             return (struct place){entry, value, level, level_size(level)};
@@ -62,19 +50,11 @@ struct place tables_find(const struct domain *domain, u64 guest)
     }
 }
 
-const void *tables_read(const struct domain *domain, u64 guest)
-{
-    if (guest >= GUEST_END)
-        return 0;
-    struct place place = tables_find(domain, guest);
-    return place.value ? phys((place.value & EPT_ENTRY_FRAME_MASK) + (guest & (place.size - 1))) : 0;
-}
-
 static bool table_make(struct domain *domain, u64 *entry)
 {
-    u64 page = pool_page_take(pool_of(domain), 1);
+    u64 page = pool_page_alloc(pool_of(domain), 1);
     if (page)
-        *entry = page | EPT_ENTRY_READ | EPT_ENTRY_WRITE | EPT_ENTRY_EXECUTE;
+        *entry = page | NESTED_READ | NESTED_WRITE | NESTED_EXECUTE;
     return page;
 }
 
@@ -93,19 +73,19 @@ static u32 descend(struct domain *domain, u64 guest, u32 level, u64 **found)
     }
 }
 
-static u32 large_map(struct domain *domain, u64 guest, u64 leaf, struct frame *frame, u64 *done)
+static u32 large_map(struct domain *domain, u64 guest, u64 leaf, struct superpage *superpage, u64 *done)
 {
     u64 *entry;
     u32 error = descend(domain, guest, LARGE_LEVEL, &entry);
     if (error)
         return error;
-    *entry = leaf | EPT_ENTRY_PAGE;
-    frame->pages += PAGES_OF_LARGE;
+    *entry = leaf | NESTED_LARGE;
+    superpage->pages += PAGES_OF_LARGE;
     *done += PAGE_2M;
     return 0;
 }
 
-static u32 pages_map(struct domain *domain, u64 guest, u64 leaf, u64 size, struct frame *frame, u64 *done)
+static u32 pages_map(struct domain *domain, u64 guest, u64 leaf, u64 size, struct superpage *superpage, u64 *done)
 {
     u64 *entry;
     u32 error = descend(domain, guest, 1, &entry);
@@ -113,13 +93,13 @@ static u32 pages_map(struct domain *domain, u64 guest, u64 leaf, u64 size, struc
         if (*entry)
             return EEXIST;
         *entry = leaf + at;
-        frame->pages++;
+        superpage->pages++;
         *done += PAGE_SIZE;
     }
     return error;
 }
 
-/* A piece of this size is a whole frame, and 2 MiB of the guest's. Where a table for pages is in the way, that stays. */
+/* A piece of this size is a whole superpage, at 2 MiB of the guest's. A table of pages that is there already stays. */
 static bool is_large(const struct domain *domain, u64 guest, u64 size)
 {
     return size == PAGE_2M && tables_find(domain, guest).level >= LARGE_LEVEL;
@@ -127,29 +107,29 @@ static bool is_large(const struct domain *domain, u64 guest, u64 size)
 
 u32 tables_map(struct domain *domain, u64 guest, u64 physical, u64 size, u32 rights, u64 *done)
 {
-    struct frame *frame = pool_owned(pool_of(domain), physical, domain->index);
-    u64 leaf = physical | rights | TYPE_WB;
+    struct superpage *superpage = pool_owned(pool_of(domain), physical, domain->index);
+    u64 leaf = physical | rights | NESTED_FORCE_WB;
     if (is_large(domain, guest, size))
-        return large_map(domain, guest, leaf, frame, done);
-    return pages_map(domain, guest, leaf, size, frame, done);
+        return large_map(domain, guest, leaf, superpage, done);
+    return pages_map(domain, guest, leaf, size, superpage, done);
 }
 
-static struct frame *frame_of(struct domain *domain, u64 leaf)
+static struct superpage *superpage_of(struct domain *domain, u64 leaf)
 {
-    return pool_owned(pool_of(domain), leaf & EPT_ENTRY_FRAME_MASK, domain->index);
+    return pool_owned(pool_of(domain), leaf & NESTED_FRAME_MASK, domain->index);
 }
 
-/* The table says what the leaf said. A processor may mark it dirty up to the moment that it is exchanged. */
+/* A table that maps what the large entry mapped. A processor may set the dirty bit until the moment of the exchange. */
 static u32 split(struct domain *domain, u64 *entry)
 {
-    u64 page = pool_page_take(pool_of(domain), 1), leaf = *entry & ~(u64)(EPT_ENTRY_PAGE | EPT_ENTRY_DIRTY);
+    u64 page = pool_page_alloc(pool_of(domain), 1), leaf = *entry & ~(u64)(NESTED_LARGE | NESTED_DIRTY);
     if (!page)
         return ENOMEM;
     u64 *table = hv_virt(page);
     for (u32 i = 0; i < ENTRIES; i++)
         table[i] = leaf + i * PAGE_SIZE;
-    u64 to = page | EPT_ENTRY_READ | EPT_ENTRY_WRITE | EPT_ENTRY_EXECUTE;
-    u64 dirty = __atomic_exchange_n(entry, to, __ATOMIC_SEQ_CST) & EPT_ENTRY_DIRTY;
+    u64 to = page | NESTED_READ | NESTED_WRITE | NESTED_EXECUTE;
+    u64 dirty = __atomic_exchange_n(entry, to, __ATOMIC_SEQ_CST) & NESTED_DIRTY;
     for (u32 i = 0; dirty && i < ENTRIES; i++)
         __atomic_or_fetch(&table[i], dirty, __ATOMIC_SEQ_CST);
     return 0;
@@ -160,7 +140,7 @@ static void pages_clear(struct domain *domain, u64 *entry, u64 pages, bool *clea
     for (u64 i = 0; i < pages; i++) {
         if (!entry[i])
             continue;
-        frame_of(domain, __atomic_exchange_n(&entry[i], 0, __ATOMIC_SEQ_CST))->pages--;
+        superpage_of(domain, __atomic_exchange_n(&entry[i], 0, __ATOMIC_SEQ_CST))->pages--;
         *cleared = true;
     }
 }
@@ -179,21 +159,21 @@ u32 tables_clear(struct domain *domain, const struct place *place, u64 guest, u6
         struct place below = error ? *place : tables_find(domain, guest);
         return error ? error : tables_clear(domain, &below, guest, end, cleared);
     }
-    frame_of(domain, __atomic_exchange_n(entry, 0, __ATOMIC_SEQ_CST))->pages -= PAGES_OF_LARGE;
+    superpage_of(domain, __atomic_exchange_n(entry, 0, __ATOMIC_SEQ_CST))->pages -= PAGES_OF_LARGE;
     *cleared = true;
     return 0;
 }
 
-static bool mark_take(u64 *entry)
+static bool dirty_clear(u64 *entry)
 {
-    return *entry & EPT_ENTRY_DIRTY && __atomic_fetch_and(entry, ~(u64)EPT_ENTRY_DIRTY, __ATOMIC_SEQ_CST) & EPT_ENTRY_DIRTY;
+    return *entry & NESTED_DIRTY && __atomic_fetch_and(entry, ~(u64)NESTED_DIRTY, __ATOMIC_SEQ_CST) & NESTED_DIRTY;
 }
 
-u32 tables_harvest(struct domain *domain, u64 guest, u32 pages, u64 *dirty)
+u32 tables_collect_dirty(struct domain *domain, u64 guest, u32 pages, u64 *dirty)
 {
     struct place place = tables_find(domain, guest);
     if (place.level > 1) {
-        if (!(place.value & EPT_ENTRY_DIRTY))
+        if (!(place.value & NESTED_DIRTY))
             return 0;
         u32 error = split(domain, place.entry);
         if (error)
@@ -201,29 +181,29 @@ u32 tables_harvest(struct domain *domain, u64 guest, u32 pages, u64 *dirty)
         place = tables_find(domain, guest);
     }
     for (u32 i = 0; i < pages; i++)
-        *dirty |= (u64)mark_take(&place.entry[i]) << i;
+        *dirty |= (u64)dirty_clear(&place.entry[i]) << i;
     return 0;
 }
 
-/* What is below the entries goes first; a last level's entries lead to frames, which are not ours to give. */
-static bool table_free(struct domain *domain, u64 page, u32 level, u32 *most)
+/* Frees the tables below first; entries of the last level lead to superpages, which memory.c frees. */
+static bool table_free(struct domain *domain, u64 page, u32 level, u32 *budget)
 {
     u64 *table = hv_virt(page);
     for (u32 i = 0; level > 1 && i < ENTRIES; i++) {
-        if (table[i] && !(table[i] & EPT_ENTRY_PAGE) && !table_free(domain, table[i] & EPT_ENTRY_FRAME_MASK, level - 1, most))
+        if (table[i] && !(table[i] & NESTED_LARGE) && !table_free(domain, table[i] & NESTED_FRAME_MASK, level - 1, budget))
             return false;
         table[i] = 0;
     }
-    if (!*most)
+    if (!*budget)
         return false;
-    (*most)--;
-    pool_page_give(pool_of(domain), page, 1);
+    (*budget)--;
+    pool_page_free(pool_of(domain), page, 1);
     return true;
 }
 
-bool tables_free(struct domain *domain, u32 most)
+bool tables_free(struct domain *domain, u32 budget)
 {
-    if (!domain->root || table_free(domain, domain->root, LEVELS, &most))
+    if (!domain->root || table_free(domain, domain->root, NESTED_LEVELS, &budget))
         domain->root = 0;
     return !domain->root;
 }

@@ -1,11 +1,9 @@
-#include "domu/vcpus.h"
-
-#include "generated/externs.h"
+/* vCPUs: made by a hypercall, freed with their domain. Under the domain's lock. */
 #include "core/layout.h"
-#include "domu/pool.h"
-#include "domu/reap.h"
-#include "domu/rights.h"
 #include "core/string.h"
+#include "domu/pool.h"
+#include "domu/state.h"
+#include "domu/switch.h"
 
 struct vcpu *vcpus;
 
@@ -14,26 +12,20 @@ static struct pool *pool_of(const struct domain *domain)
     return &pools[domain->pool];
 }
 
-static bool vcpu_try(struct cpu *cpu, struct vcpu *vcpu)
-{
-    u32 none = 0;
-    return __atomic_compare_exchange_n(&vcpu->cpu, &none, cpu->index + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
 static struct vcpu *free_find(struct cpu *cpu)
 {
     for (u32 i = 0; i < VCPUS_MAX; i++) {
-        if (vcpus[i].handle || !vcpu_try(cpu, &vcpus[i]))
+        if (vcpus[i].handle || !vcpu_try_acquire(cpu, &vcpus[i]))
             continue;
         if (!vcpus[i].handle)
             return &vcpus[i];
-        vcpu_leave(&vcpus[i]);
+        vcpu_release(&vcpus[i]);
     }
     return 0;
 }
 
-/* A free slot, taken. Each pool has its share, as of domains. */
-static struct vcpu *slot_take(struct cpu *cpu, struct pool *pool)
+/* A free slot, acquired. Each pool has its share of them, as of domains. */
+static struct vcpu *slot_alloc(struct cpu *cpu, struct pool *pool)
 {
     u32 count = __atomic_add_fetch(&pool->vcpus, 1, __ATOMIC_SEQ_CST);
     struct vcpu *vcpu = count <= VCPUS_MAX / pool_count ? free_find(cpu) : 0;
@@ -42,10 +34,10 @@ static struct vcpu *slot_take(struct cpu *cpu, struct pool *pool)
     return vcpu;
 }
 
-static void slot_give(struct pool *pool, struct vcpu *vcpu)
+static void slot_free(struct pool *pool, struct vcpu *vcpu)
 {
     __atomic_sub_fetch(&pool->vcpus, 1, __ATOMIC_SEQ_CST);
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
 }
 
 static bool id_is_used(const struct domain *domain, u32 apic_id)
@@ -64,8 +56,8 @@ static u32 index_find(const struct domain *domain)
     return index;
 }
 
-/* Its pages are one piece of a frame that is the domain's, which the caller may write. */
-static u32 block_find(const struct domain *domain, u64 address, u64 *block)
+/* Contiguous pages of a superpage that the domain owns, which the caller may write. */
+static u32 shared_area_find(const struct domain *domain, u64 address, u64 *area)
 {
     if (address & (LUV_BLOCK_SIZE - 1))
         return EINVAL;
@@ -76,108 +68,108 @@ static u32 block_find(const struct domain *domain, u64 address, u64 *block)
         if (!length)
             return EFAULT;
         if (!done)
-            *block = physical;
-        if (physical != *block + done)
+            *area = physical;
+        if (physical != *area + done)
             return EPERM;
     }
-    bool inside = *block % FRAME_SIZE <= FRAME_SIZE - LUV_BLOCK_SIZE;
-    return inside && pool_owned(pool_of(domain), *block, domain->index) ? 0 : EPERM;
+    bool inside = *area % SUPERPAGE_SIZE <= SUPERPAGE_SIZE - LUV_BLOCK_SIZE;
+    return inside && pool_owned(pool_of(domain), *area, domain->index) ? 0 : EPERM;
 }
 
-static void pages_give(struct domain *domain, struct vcpu *vcpu)
+static void pages_free(struct domain *domain, struct vcpu *vcpu)
 {
-    if (vcpu->vmcs)
-        pool_page_give(pool_of(domain), vcpu->vmcs, 1);
+    if (vcpu->control_page)
+        pool_page_free(pool_of(domain), vcpu->control_page, 1);
     if (vcpu->tpr_page)
-        pool_page_give(pool_of(domain), vcpu->tpr_page, 1);
+        pool_page_free(pool_of(domain), vcpu->tpr_page, 1);
     if (vcpu->xsave)
-        pool_page_give(pool_of(domain), vcpu->xsave, vcpu->xsave_pages);
-    vcpu->vmcs = vcpu->tpr_page = vcpu->xsave = 0;
+        pool_page_free(pool_of(domain), vcpu->xsave, vcpu->xsave_pages);
+    vcpu->control_page = vcpu->tpr_page = vcpu->xsave = 0;
 }
 
-static bool pages_take(struct domain *domain, struct vcpu *vcpu)
+static bool pages_alloc(struct domain *domain, struct vcpu *vcpu)
 {
     vcpu->xsave_pages = (u32)(round_up(domu_xsave_size(), PAGE_SIZE) / PAGE_SIZE);
-    vcpu->vmcs = pool_page_take(pool_of(domain), 1);
-    vcpu->tpr_page = pool_page_take(pool_of(domain), 1);
-    vcpu->xsave = pool_page_take(pool_of(domain), vcpu->xsave_pages);
-    if (vcpu->vmcs && vcpu->tpr_page && vcpu->xsave)
+    vcpu->control_page = pool_page_alloc(pool_of(domain), 1);
+    vcpu->tpr_page = pool_page_alloc(pool_of(domain), 1);
+    vcpu->xsave = pool_page_alloc(pool_of(domain), vcpu->xsave_pages);
+    if (vcpu->control_page && vcpu->tpr_page && vcpu->xsave)
         return true;
-    pages_give(domain, vcpu);
+    pages_free(domain, vcpu);
     return false;
 }
 
-static void block_set(struct vcpu *vcpu, u64 block)
+static void shared_area_set(struct vcpu *vcpu, u64 area)
 {
-    vcpu->block = block;
-    vcpu->run = phys(block + LUV_RUN_OFFSET);
-    vcpu->leave_now = phys(block + LUV_EXIT_NOW_OFFSET);
-    vcpu->area = phys(block + LUV_STATE_OFFSET);
+    vcpu->shared_area = area;
+    vcpu->run = phys(area + LUV_RUN_OFFSET);
+    vcpu->immediate_exit = phys(area + LUV_EXIT_NOW_OFFSET);
+    vcpu->state_area = phys(area + LUV_STATE_OFFSET);
 }
 
-/* All but who has taken it: not for a moment may that look like nobody, or two CPUs have the slot. */
-static void vcpu_fill(struct domain *domain, struct vcpu *vcpu, u32 index, u32 apic_id, u64 block)
+/* All but who has acquired it: that must not change for a moment, or two CPUs could have the slot. */
+static void vcpu_fill(struct domain *domain, struct vcpu *vcpu, u32 index, u32 apic_id, u64 area)
 {
-    memset((u8 *)vcpu + offsetof(struct vcpu, entered), 0, sizeof(*vcpu) - offsetof(struct vcpu, entered));
+    memset((u8 *)vcpu + offsetof(struct vcpu, entry_generation), 0, sizeof(*vcpu) - offsetof(struct vcpu, entry_generation));
     vcpu->domain = domain;
     vcpu->index = index;
     vcpu->apic_id = apic_id;
     vcpu->last_cpu = NO_CPU;
-    block_set(vcpu, block);
+    shared_area_set(vcpu, area);
 }
 
 /*
- * From now on the owner is known by a page of its own: the CR3 of one that died is soon another process's, which may well
- * have the device's first page where the dead one had it.
+ * From now on the proof that the owner lives is a page that no other process has: a dead process's CR3 is soon another's, which
+ * may well map the pool's first page where the dead one did.
  */
-static void proof_renew(struct domain *domain, u64 address, u64 block)
+static void proof_renew(struct domain *domain, u64 address, u64 area)
 {
     domain->proof_address = address;
-    domain->proof_frame = block;
+    domain->proof_frame = area;
 }
 
-static void vcpu_make(struct cpu *cpu, struct domain *domain, struct vcpu *vcpu, u32 apic_id, u64 block)
+static void vcpu_init(struct cpu *cpu, struct domain *domain, struct vcpu *vcpu, u32 apic_id, u64 area)
 {
-    vcpu_fill(domain, vcpu, index_find(domain), apic_id, block);
-    vcpu_prepare(cpu, vcpu);
-    pool_owned(pool_of(domain), block, domain->index)->blocks++;
+    vcpu_fill(domain, vcpu, index_find(domain), apic_id, area);
+    state_reset(cpu, vcpu);
+    pool_owned(pool_of(domain), area, domain->index)->vcpu_areas++;
     vcpu->handle = domain->handle | (u64)(vcpu->slot + 1) << HANDLE_VCPU_SHIFT;
     __atomic_store_n(&domain->vcpus[vcpu->index], vcpu, __ATOMIC_RELEASE);
 }
 
-struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address)
+struct answer vcpu_make(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address)
 {
-    u64 block;
-    u32 error = id_is_used(domain, apic_id) ? EEXIST : block_find(domain, address, &block);
+    u64 area;
+    u32 error = id_is_used(domain, apic_id) ? EEXIST : shared_area_find(domain, address, &area);
     if (error)
         return (struct answer){.error = error};
     if (index_find(domain) == DOMAIN_VCPUS_MAX)
         return (struct answer){.error = ENOMEM};
-    struct vcpu *vcpu = slot_take(cpu, pool_of(domain));
+    struct vcpu *vcpu = slot_alloc(cpu, pool_of(domain));
     if (!vcpu)
-        return (struct answer){.error = reap(cpu, domain->pool, domain)};
-    if (!pages_take(domain, vcpu)) {
-        slot_give(pool_of(domain), vcpu);
-        return (struct answer){.error = reap(cpu, domain->pool, domain)};
+        return (struct answer){.error = ENOMEM};
+    if (!pages_alloc(domain, vcpu)) {
+        slot_free(pool_of(domain), vcpu);
+        return (struct answer){.error = ENOMEM};
     }
-    vcpu_make(cpu, domain, vcpu, apic_id, block);
-    proof_renew(domain, address, block);
+    vcpu_init(cpu, domain, vcpu, apic_id, area);
+    proof_renew(domain, address, area);
     struct answer answer = {.value = vcpu->handle};
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return answer;
 }
 
-/* Its VMCS was made clear when it last left; now no CPU knows it. SDM: 25.11.1 */
+/* Its VMCS was cleared after the last run; now no CPU has it cached either. SDM: 25.11.1 */
 static bool vcpu_free(struct cpu *cpu, struct domain *domain, struct vcpu *vcpu)
 {
-    if (!vcpu_try(cpu, vcpu))
+    if (!vcpu_try_acquire(cpu, vcpu))
         return false;
-    vmclear(vcpu->vmcs);
+    vcpu_state_clear(vcpu);
     vcpu->handle = 0;
     __atomic_store_n(&domain->vcpus[vcpu->index], 0, __ATOMIC_RELEASE);
-    pool_owned(pool_of(domain), vcpu->block, domain->index)->blocks--;
-    pages_give(domain, vcpu);
-    slot_give(pool_of(domain), vcpu);
+    pool_owned(pool_of(domain), vcpu->shared_area, domain->index)->vcpu_areas--;
+    pages_free(domain, vcpu);
+    slot_free(pool_of(domain), vcpu);
     return true;
 }
 

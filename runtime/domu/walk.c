@@ -1,27 +1,26 @@
 #include "domu/walk.h"
 
-#include "generated/vmcs.h"
 #include "generated/x86.h"
 #include "core/host.h"
 #include "core/layout.h"
 #include "domu/pool.h"
 #include "boot/region.h"
-#include "vmx/vmx.h"
+#include "vmx/state.h"
 
 #define ENTRIES 512
-#define TRIES 16                        /* dom0's other CPUs may change an entry under us */
+#define TRIES 16                        /* dom0's other CPUs may change an entry meanwhile */
 
-/* Bits in which neighbours of one piece must agree. The rest is caching, and the kernel's own. */
+/* Bits that must be equal in all entries of one span. The rest is caching, and for software. */
 #define SAME                                                                                                 \
     (PAGE_ENTRY_PRESENT | PAGE_ENTRY_USER | PAGE_ENTRY_WRITE | PAGE_ENTRY_ACCESSED | PAGE_ENTRY_FRAME_MASK | \
      PAGE_ENTRY_PROTECTION_KEY_MASK)
 
 struct walk walk_caller(bool write)
 {
-    u64 cr4 = vmread(VMCS_GUEST_CR4);
+    u64 cr4 = guest_cr4();
     bool keys = cr4 & CR4_PKE;
     return (struct walk){
-        .root = vmread(VMCS_GUEST_CR3) & CR3_SPACE,
+        .root = guest_cr3() & CR3_SPACE,
         .levels = cr4 & CR4_LA57 ? 5 : 4,
         .write = write,
         .keys = keys,
@@ -32,7 +31,7 @@ struct walk walk_caller(bool write)
 
 struct walk walk_other(u64 cr3)
 {
-    return (struct walk){.root = cr3 & CR3_SPACE, .levels = vmread(VMCS_GUEST_CR4) & CR4_LA57 ? 5 : 4};
+    return (struct walk){.root = cr3 & CR3_SPACE, .levels = guest_cr4() & CR4_LA57 ? 5 : 4};
 }
 
 static u64 level_size(u32 level)
@@ -71,7 +70,7 @@ static bool key_permits(const struct walk *walk, u64 leaf)
     return !(denied & 1) && !(walk->write && denied & 2);
 }
 
-/* Only two levels have leaves of their own, with zeros below the frame, but for the PAT bit. SDM: tables 4-16, 4-18 */
+/* Only 2 MiB and 1 GiB pages exist, with zeros below the frame but for the PAT bit. SDM: tables 4-16, 4-18 */
 static bool is_sound(u64 entry, u32 level)
 {
     if (level == 1 || !(entry & PAGE_ENTRY_PAGE_SIZE))
@@ -85,7 +84,7 @@ static u64 marks_of(const struct walk *walk, u64 entry, u32 level)
     return walk->mark ? PAGE_ENTRY_ACCESSED | dirty : 0;
 }
 
-/* The entry as an access leaves it, or 0: as a processor does it, in one piece with the look at its rights. */
+/* The entry after an access, or 0. Rights are checked and bits set in one atomic step, as a processor does it. */
 static u64 entry_use(const struct walk *walk, u64 *entry, u32 level)
 {
     u64 value = __atomic_load_n(entry, __ATOMIC_RELAXED);
@@ -99,14 +98,14 @@ static u64 entry_use(const struct walk *walk, u64 *entry, u32 level)
     return 0;
 }
 
-/* One page, and those behind it that are like it. */
+/* One page, and those that follow it contiguously with the same rights. */
 static u64 pages_span(const struct walk *walk, u64 address, u64 size, u64 *physical)
 {
     u64 *entry = &walk->table[address / PAGE_SIZE % ENTRIES], first = entry_use(walk, entry, 1);
     if (!first)
         return 0;
     u64 same = SAME | (walk->write ? PAGE_ENTRY_DIRTY : 0);
-    u64 most = smaller(size / PAGE_SIZE, ENTRIES - address / PAGE_SIZE % ENTRIES), pages = 1;
+    u64 most = min(size / PAGE_SIZE, ENTRIES - address / PAGE_SIZE % ENTRIES), pages = 1;
     while (pages < most && !((entry[pages] ^ (first + pages * PAGE_SIZE)) & same))
         pages++;
     *physical = first & PAGE_ENTRY_FRAME_MASK;
@@ -117,7 +116,7 @@ static u64 leaf_span(u64 leaf, u32 level, u64 address, u64 size, u64 *physical)
 {
     u64 offset = address & (level_size(level) - 1);
     *physical = (leaf & PAGE_ENTRY_FRAME_MASK & ~(level_size(level) - 1)) + offset;
-    return smaller(size, level_size(level) - offset);
+    return min(size, level_size(level) - offset);
 }
 
 u64 walk_span(struct walk *walk, u64 address, u64 size, u64 *physical)

@@ -1,4 +1,4 @@
-/* Why a VM entry failed: the rules of the manual, asked one by one. Also compiles for a test on the host. */
+/* Why a VM entry failed: the manual's rules, one by one. Also compiles for a test on the host. */
 #include "vmx/entry_checks.h"
 
 #include "generated/checks.h"
@@ -57,11 +57,11 @@ void checks_show(void)
     for (u32 i = 0; i < CHECK_RULES; i++) {
         if (check_rules[i].holds())
             continue;
-        loud_text("VM entry breaks the rule ", 0, 0);
-        loud_text(check_rules[i].name, 0, 0);
-        loud_text(", SDM ", 0, 0);
-        loud_text(check_rules[i].section, 0, 0);
-        loud_text("\n", 0, 0);
+        panic_print("VM entry breaks the rule ", 0, 0);
+        panic_print(check_rules[i].name, 0, 0);
+        panic_print(", SDM ", 0, 0);
+        panic_print(check_rules[i].section, 0, 0);
+        panic_print("\n", 0, 0);
     }
 }
 

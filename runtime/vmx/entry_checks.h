@@ -1,4 +1,4 @@
-/* What the rules of generated/checks.c ask, and who asks the rules. */
+/* What the rules of generated/checks.c read, and the functions that evaluate them. */
 #pragma once
 
 #include "core/types.h"
@@ -15,10 +15,10 @@ struct widths {
 };
 struct widths address_widths(void);
 
-/* All bits from the highest linear-address bit on are alike; all bits above it are. */
+/* Bits 63 down to the highest linear-address bit are equal; the bits above it are. */
 bool is_canonical(u64 address);
 bool is_linear(u64 address);
-/* No bit is set that physical addresses do not have; a structure of VMX may have to be below 4 GiB. SDM: A.1 */
+/* No bit is set beyond the physical-address width; structures of VMX may have to be below 4 GiB. SDM: A.1 */
 bool is_physical(u64 address);
 bool is_structure(u64 address);
 /* A control word against its capability MSR. SDM: A.2 */
@@ -27,7 +27,7 @@ bool is_allowed_ones(u64 word, u64 capability);
 /* Eight bytes of IA32_PAT. SDM: 12.12 */
 bool is_memory_types(u64 value);
 
-/* Names every rule that the current VMCS breaks. */
+/* Prints every rule that the current VMCS violates. */
 void checks_show(void);
-/* The number of the first of them, or CHECK_RULES. */
+/* The number of the first rule that it violates, or CHECK_RULES. */
 u32 checks_first(void);

@@ -1,4 +1,4 @@
-/* Apart from checks.c, which also compiles for a test on the host. */
+/* Separate from entry_checks.c, which also compiles for a test on the host. */
 #include "vmx/entry_checks.h"
 #include "core/host.h"
 #include "vmx/vmx.h"

@@ -1,15 +1,9 @@
-/* The rare ends of an exit: events in delivery, traps that are owed, and what a second fault makes of a first. */
+/* The rare ends of an exit: events in delivery, pending single-step traps, double and triple faults. */
 #include "vmx/events.h"
 
 #include "domu/domu.h"
 #include "core/panic.h"
 
-/* The three words about an event share a layout. SDM: 25.8.3, 25.9.2, 25.9.3 */
-#define EVENT_VALID VM_ENTRY_INTERRUPTION_INFO_VALID
-#define EVENT_ERROR_CODE VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID
-#define EVENT_TYPE_MASK VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK
-#define EVENT_TYPE_SHIFT VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT
-#define EVENT_VECTOR_MASK VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK
 #define EVENT_NMI VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI
 #define EVENT_HARDWARE VM_ENTRY_INTERRUPTION_INFO_TYPE_HARDWARE_EXCEPTION
 #define EVENT_SOFTWARE VM_ENTRY_INTERRUPTION_INFO_TYPE_SOFTWARE_EXCEPTION
@@ -28,48 +22,48 @@ static u32 event_vector(u64 info)
 void guest_wrap(void)
 {
     if (!guest_is_64bit())
-        vmwrite(VMCS_GUEST_RIP, (u32)vmread(VMCS_GUEST_RIP));
+        set_guest_rip((u32)guest_rip());
 }
 
-void guest_single_step(void)
+void guest_pend_single_step(void)
 {
-    u64 pending = vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS);
-    if (!(vmread(VMCS_GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
-        vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, pending | PENDING_DEBUG_BS);
+    u64 pending = guest_pending_debug();
+    if (!(guest_debugctl() & DEBUGCTL_BTF))
+        set_guest_pending_debug(pending | PENDING_DEBUG_BS);
 }
 
-/* One of a mask of vectors, which the facts make by trait. */
+/* `vectors` is a mask of those with a trait in the facts. */
 static bool is_in(u32 vector, u32 vectors)
 {
     return vector < 32 && vectors >> vector & 1;
 }
 
-/* With STI or MOV SS blocking the trap is an earlier instruction's, and the entry insists on it. SDM: 27.3.1.5 */
-void guest_owe_no_step(void)
+/* With STI or MOV SS blocking VM entry insists on the pending trap. SDM: 27.3.1.5 */
+void guest_cancel_single_step(void)
 {
-    u64 pending = vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS);
-    if (!(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
-        vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, pending & ~(u64)PENDING_DEBUG_BS);
+    u64 pending = guest_pending_debug();
+    if (!(guest_interruptibility() & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
+        set_guest_pending_debug(pending & ~(u64)PENDING_DEBUG_BS);
 }
 
-/* A software exception's type says that the saved RIP is the next instruction's. SDM: 27.8.1 */
+/* Software exceptions save the RIP of the next instruction. SDM: 27.8.1 */
 static u32 exception_type(u32 vector)
 {
     return vector == VECTOR_BP || vector == VECTOR_OF ? EVENT_SOFTWARE : EVENT_HARDWARE;
 }
 
-static void event_enter(u32 vector, bool has_error, u32 error_code)
+static void set_entry_event(u32 vector, bool has_error, u32 error_code)
 {
     u32 type = exception_type(vector);
     u64 info = EVENT_VALID | (u64)type << EVENT_TYPE_SHIFT | vector;
-    if (has_error && vmread(VMCS_GUEST_CR0) & CR0_PE) {     /* none in real mode. SDM: 27.2.1.3 */
+    if (has_error && guest_cr0() & CR0_PE) {     /* not in real mode. SDM: 27.2.1.3 */
         info |= EVENT_ERROR_CODE;
         vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, error_code);
     }
     if (type == EVENT_SOFTWARE)
-        vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
-    if (is_in(vector, VECTORS_FAULT))   /* the image that a fault pushes has it. SDM: 18.3.1.1 */
-        vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+        vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, exit_instruction_length());
+    if (is_in(vector, VECTORS_FAULT))   /* faults push RFLAGS with RF set. SDM: 18.3.1.1 */
+        set_guest_rflags(guest_rflags() | RFLAGS_RF);
     vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, info);
 }
 
@@ -80,12 +74,12 @@ static bool makes_double_fault(u32 first, u32 second)
     return is_in(first, VECTORS_PAGE_FAULT | VECTORS_CONTRIBUTORY) && is_in(second, after);
 }
 
-/* dom0's is the machine's end; a domU's is its VMM's business. */
+/* dom0's resets the machine; a domU's is reflected to its VMM. */
 static void triple_fault(struct cpu *cpu)
 {
     if (!cpu->vcpu)
         machine_reset("dom0 triple fault");
-    domu_forward(cpu, LUV_EXIT_SHUTDOWN);
+    exit_to_vmm(cpu, LUV_EXIT_SHUTDOWN);
 }
 
 static void inject(struct cpu *cpu, u32 vector, bool has_error, u32 error_code)
@@ -93,13 +87,13 @@ static void inject(struct cpu *cpu, u32 vector, bool has_error, u32 error_code)
     u64 info = vmread(VMCS_IDT_VECTORING_INFO);
     bool nested = info & EVENT_VALID && event_type(info) == EVENT_HARDWARE;
     u32 first = event_vector(info);
-    guest_block_nmi_again();
+    guest_restore_nmi_blocking();
     if (nested && first == VECTOR_DF && is_in(vector, VECTORS_PAGE_FAULT | VECTORS_CONTRIBUTORY))
         triple_fault(cpu);
     else if (nested && makes_double_fault(first, vector))
-        event_enter(VECTOR_DF, true, 0);
+        set_entry_event(VECTOR_DF, true, 0);
     else
-        event_enter(vector, has_error, error_code);
+        set_entry_event(vector, has_error, error_code);
 }
 
 void guest_inject(struct cpu *cpu, u32 vector)
@@ -116,17 +110,17 @@ void guest_redeliver(void)
 {
     u64 info = vmread(VMCS_IDT_VECTORING_INFO);
     if (vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO) & EVENT_VALID)
-        return;                         /* the handler has put in what became of it */
+        return;                         /* the handler has injected what it became */
     if (info & EVENT_ERROR_CODE)
         vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
     if (event_type(info) >= EVENT_SOFTWARE_INTERRUPT)
-        vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
-    if (event_type(info) == EVENT_NMI)  /* its entry wants NMIs open. SDM: 27.3.1.5 */
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_NMI);
+        vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, exit_instruction_length());
+    if (event_type(info) == EVENT_NMI)  /* its injection requires NMIs unblocked. SDM: 27.3.1.5 */
+        set_guest_interruptibility(guest_interruptibility() & ~(u64)INTERRUPTIBILITY_NMI);
     vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, info & (EVENT_VALID | EVENT_ERROR_CODE | EVENT_TYPE_MASK | EVENT_VECTOR_MASK));
 }
 
-/* Where this exit says whether an IRET had unblocked NMIs; undefined in delivery and for #DF. SDM: 28.2.1, 28.2.2 */
+/* The bit depends on the exit; it is undefined in delivery and for #DF. SDM: 28.2.1, 28.2.2 */
 static bool nmi_unblocked_by_iret(void)
 {
     u64 info = vmread(VMCS_EXIT_INTERRUPTION_INFO);
@@ -138,9 +132,9 @@ static bool nmi_unblocked_by_iret(void)
     }
 }
 
-void guest_block_nmi_again(void)
+void guest_restore_nmi_blocking(void)
 {
-    bool delivering = vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID;
+    bool delivering = exit_in_delivery();
     if (!delivering && nmi_unblocked_by_iret())
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
+        set_guest_interruptibility(guest_interruptibility() | INTERRUPTIBILITY_NMI);
 }

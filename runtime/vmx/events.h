@@ -1,73 +1,71 @@
-/* How a handler ends, and the guest's state. Inline what every exit pays for; the rare rest is in guest.c. */
+/* How a handler ends: the instruction is advanced over, runs again, or an event is injected. Inline what every exit pays for. */
 #pragma once
 
 #include "core/cpu.h"
-#include "generated/vmcs.h"
-#include "generated/x86.h"
-#include "vmx/vmx.h"
+#include "vmx/state.h"
 
-/* 32-bit code whose next instruction lies behind 4 GiB goes on at 0. */
+/* Outside 64-bit mode RIP wraps at 4 GiB. */
 void guest_wrap(void);
-/* RFLAGS.TF: the trap that the skipped instruction owes. SDM: 26.7.3, 18.3.1.4 */
-void guest_single_step(void);
-/* Puts an event into the next VM entry, or what becomes of it together with the one in delivery. SDM: 6.15 */
+/* With RFLAGS.TF: the single-step trap after the emulated instruction becomes pending. SDM: 26.7.3, 18.3.1.4 */
+void guest_pend_single_step(void);
+/* Injects an exception with the next VM entry, or the double fault that it makes with the one in delivery. SDM: 6.15 */
 void guest_inject(struct cpu *cpu, u32 vector);
 void guest_inject_error(struct cpu *cpu, u32 vector, u32 error_code);
-/* Delivers again what the exit interrupted. SDM: 28.2.4, 27.8.3 */
+/* Injects again the event whose delivery the exit interrupted. SDM: 28.2.4, 27.8.3 */
 void guest_redeliver(void);
-/* An instruction that runs again owes no single-step trap yet, though emulators say so. */
-void guest_owe_no_step(void);
-/* An IRET that faulted has unblocked NMIs too early. SDM: 28.2.3 */
-void guest_block_nmi_again(void);
+/* An instruction that runs again has no single-step trap pending, though some emulators report one. */
+void guest_cancel_single_step(void);
+/* An IRET that faulted has unblocked NMIs: they are blocked again. SDM: 28.2.3 */
+void guest_restore_nmi_blocking(void);
 
-/* RDMSR, WRMSR, IN and OUT as the processor would have them; each ends the exit. */
+/* Emulated RDMSR, WRMSR, IN and OUT; each ends the exit. */
 void guest_msr_answer(struct cpu *cpu, u64 value);
 void guest_msr_read_try(struct cpu *cpu, u32 msr);
 void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value);
 void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input);
-/* A string instruction, which nobody means for a trapped port: ring 3 may not, and for a kernel the machine says why it stops. */
+/* String instructions on trapped ports are not emulated: #GP for ring 3, a panic for a kernel. */
 void guest_io_string(struct cpu *cpu, const char *why);
 void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)(struct cpu *, u16, bool));
 
 static inline void guest_advance_by(struct cpu *cpu, u64 length)
 {
     (void)cpu;
-    u64 old = vmread(VMCS_GUEST_RIP), new = old + length;
-    vmwrite(VMCS_GUEST_RIP, new);
+    u64 old = guest_rip(), new = old + length;
+    set_guest_rip(new);
     if (unlikely((old ^ new) >> 32))
         guest_wrap();
-    u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+    u64 blocking = guest_interruptibility();
     if (unlikely(blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~(u64)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-    if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
-        guest_single_step();
+        set_guest_interruptibility(blocking & ~(u64)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+    if (unlikely(guest_rflags() & RFLAGS_TF))
+        guest_pend_single_step();
 }
 
 static inline void guest_advance(struct cpu *cpu)
 {
-    guest_advance_by(cpu, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+    guest_advance_by(cpu, exit_instruction_length());
 }
 
-/* The instruction runs again. What a handler has put into the entry stays. */
+/* The instruction runs again. An event that the handler has injected stays. */
 static inline void guest_resume(struct cpu *cpu)
 {
     (void)cpu;
-    if (unlikely(vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID))
+    if (unlikely(exit_in_delivery()))
         guest_redeliver();
     else
-        guest_block_nmi_again();
-    if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
-        guest_owe_no_step();
+        guest_restore_nmi_blocking();
+    if (unlikely(guest_rflags() & RFLAGS_TF))
+        guest_cancel_single_step();
 }
 
 static inline bool guest_is_64bit(void)
 {
-    return vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L && vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA;
+    return guest_cs_access() & ACCESS_RIGHTS_L && guest_efer() & EFER_LMA;
 }
 
-/* 64-bit code in ring 3. Nobody runs code whose DPL is 3 in another ring; conforming code of a lower DPL is not meant. */
+/* 64-bit code in ring 3. Only ring 3 runs code whose DPL is 3; conforming code with a lower DPL is left out. */
 static inline bool guest_in_user_64(void)
 {
     u64 user = ACCESS_RIGHTS_L | ACCESS_RIGHTS_DPL_MASK;
-    return (vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & user) == user && vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA;
+    return (guest_cs_access() & user) == user && guest_efer() & EFER_LMA;
 }

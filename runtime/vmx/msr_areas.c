@@ -1,6 +1,6 @@
 /*
- * MSRs that have no VMCS fields, or whose fields few processors can save: two lists. What an exit stores of the guest
- * is what the next entry loads; the host's values are zeros. SDM: 25.7.2, 25.8.2, 27.4, 28.4
+ * dom0's MSR areas, for MSRs without a VMCS field, or whose field few processors can save. An exit stores the guest's values where
+ * the next entry loads them; the host's values are zeros. SDM: 25.7.2, 25.8.2, 27.4, 28.4
  */
 #include "vmx/msr_areas.h"
 
@@ -9,36 +9,36 @@
 #include "core/host.h"
 #include "vmx/vmx.h"
 
-struct list_entry {
+struct msr_area_entry {
     u32 msr, reserved;
     u64 value;
 };
 
-struct lists {
-    struct list_entry guest[DOM0_LIST_MSRS], host[DOM0_LIST_MSRS];
+struct msr_areas {
+    struct msr_area_entry guest[DOM0_LIST_MSRS], host[DOM0_LIST_MSRS];
 };
 
-_Static_assert(sizeof(struct lists) <= PAGE_SIZE, "both lists fit their page");
+_Static_assert(sizeof(struct msr_areas) <= PAGE_SIZE, "both areas fit their page");
 
-/* What this processor lacks is left out: an entry that loads it would fail. */
-static u32 lists_fill(struct lists *lists)
+/* Without those that this processor lacks: an entry that loads one fails. */
+static u32 msr_areas_fill(struct msr_areas *areas)
 {
     u32 count = 0;
     for (const u32 *msr = dom0_list_msrs; *msr; msr++) {
         struct msr_value now = host_rdmsr_try(*msr);
         if (!now.ok)
             continue;
-        lists->guest[count] = (struct list_entry){.msr = *msr, .value = now.value};
-        lists->host[count++] = (struct list_entry){.msr = *msr};
+        areas->guest[count] = (struct msr_area_entry){.msr = *msr, .value = now.value};
+        areas->host[count++] = (struct msr_area_entry){.msr = *msr};
     }
     return count;
 }
 
-void lists_write(struct cpu *cpu)
+void msr_areas_write(struct cpu *cpu)
 {
-    struct lists *lists = (struct lists *)cpu_block(cpu)->lists;
-    u32 count = lists_fill(lists);
-    u64 guest = hv_phys(lists->guest), host = hv_phys(lists->host);
+    struct msr_areas *areas = (struct msr_areas *)cpu_block(cpu)->msr_areas;
+    u32 count = msr_areas_fill(areas);
+    u64 guest = hv_phys(areas->guest), host = hv_phys(areas->host);
     vmwrite(VMCS_VM_EXIT_MSR_STORE_ADDRESS, guest);
     vmwrite(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, guest);
     vmwrite(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, host);

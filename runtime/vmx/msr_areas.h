@@ -2,5 +2,5 @@
 
 struct cpu;
 
-/* Fills the CPU's MSR lists and tells the current VMCS of them. */
-void lists_write(struct cpu *cpu);
+/* Fills the CPU's MSR areas; the current VMCS uses them. */
+void msr_areas_write(struct cpu *cpu);

@@ -1,7 +1,7 @@
 /*
- * An NMI in root mode is owed to dom0. The trap handler itself writes the armed control words: whatever the
- * interrupted code was doing, the next VM entry opens the window. So there is no check on the way in, and no race.
- * The words are constants; writing them twice does no harm. SDM: 25.6.1, 25.6.2
+ * The host's NMI handler marks the NMI pending and enables NMI-window exiting, so that the next VM entry exits as soon as dom0
+ * can accept it. There is no check before the entry to race with. The control words are constants: writing them twice does no
+ * harm. SDM: 25.6.1, 25.6.2
  */
 #include "vmx/nmi.h"
 
@@ -14,87 +14,87 @@
     (VM_ENTRY_INTERRUPTION_INFO_VALID | VECTOR_NMI | \
      VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI << VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT)
 
-static void window_open(void)
+static void nmi_window_open(void)
 {
     vmwrite(VMCS_PIN_BASED_CONTROLS, controls_word(VMCS_PIN_BASED_CONTROLS) | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS) | PRIMARY_NMI_WINDOW_EXITING);
 }
 
-/* Asked for after the words are written, so one that comes between is not forgotten. */
-void nmi_controls(struct cpu *cpu)
+/* Pending events are read after the words are written, so that one that arrives in between is not lost. */
+void nmi_update_controls(struct cpu *cpu)
 {
     u64 exiting = cpu->watching || cpu->step.active ? PIN_NMI_EXITING | PIN_VIRTUAL_NMIS : 0;
     vmwrite(VMCS_PIN_BASED_CONTROLS, controls_word(VMCS_PIN_BASED_CONTROLS) | exiting);
     vmwrite(VMCS_PRIMARY_CONTROLS, controls_word(VMCS_PRIMARY_CONTROLS));
-    bool wanted = cpu->nmi_owed || cpu->mc_owed || cpu->init_owed || cpu->step.delivering;
-    if (wanted && !cpu->step.active)
-        window_open();
+    bool waiting = cpu->nmi_pending || cpu->mc_pending || cpu->init_pending || cpu->step.delivering;
+    if (waiting && !cpu->step.active)
+        nmi_window_open();
 }
 
-/* With a domU's VMCS current, its entry is made to end at once: dom0's window opens when dom0's is current again. */
-static void entry_arm(struct cpu *cpu)
+/* With a domU's VMCS current, its next entry exits at once: dom0's window opens when dom0's VMCS is current again. */
+static void next_entry_arm(struct cpu *cpu)
 {
     if (!cpu->vmx_on)
         return;
     if (cpu->vcpu)
         vmwrite(VMCS_PREEMPTION_TIMER_VALUE, 0);
     else
-        window_open();
+        nmi_window_open();
 }
 
 void nmi_in_root(struct cpu *cpu)
 {
-    cpu->nmi_owed = true;
-    entry_arm(cpu);
+    cpu->nmi_pending = true;
+    next_entry_arm(cpu);
 }
 
 void machine_check_in_root(struct cpu *cpu)
 {
-    cpu->mc_owed = true;
-    entry_arm(cpu);
+    cpu->mc_pending = true;
+    next_entry_arm(cpu);
 }
 
-void nmi_arrived(struct cpu *cpu)
+void handle_dom0_nmi(struct cpu *cpu)
 {
     nmi_unmask();
     if (cpu->start != START_RUNNING)
-        vcpu_park(cpu);
-    cpu->nmi_owed = true;
-    nmi_controls(cpu);
+        cpu_park(cpu);
+    cpu->nmi_pending = true;
+    nmi_update_controls(cpu);
 }
 
-static void machine_check_hand_on(struct cpu *cpu)
+static void inject_pending_machine_check(struct cpu *cpu)
 {
-    cpu->mc_owed = false;
-    if (!(vmread(VMCS_GUEST_CR4) & CR4_MCE))
-        machine_stop(cpu, "a machine check that dom0 does not take");
+    cpu->mc_pending = false;
+    if (!(guest_cr4() & CR4_MCE))
+        panic(cpu, "a machine check that dom0 does not take");
     guest_inject(cpu, VECTOR_MC);
 }
 
-/* An NMI ends what STI holds back; some processors insist that it has. SDM: 27.3.1.5 */
-static void nmi_hand_on(struct cpu *cpu)
+/* Some processors refuse to inject an NMI while STI blocks. SDM: 27.3.1.5 */
+static void inject_pending_nmi(struct cpu *cpu)
 {
-    cpu->nmi_owed = false;
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_STI);
+    cpu->nmi_pending = false;
+    set_guest_interruptibility(guest_interruptibility() & ~(u64)INTERRUPTIBILITY_STI);
     vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, EVENT_NMI);
 }
 
-void nmi_window(struct cpu *cpu)
+void handle_nmi_window(struct cpu *cpu)
 {
     if (cpu->start != START_RUNNING)
-        vcpu_park(cpu);
-    step_delivered(cpu);
-    if (cpu->step.active) {             /* opened in root mode: TF would be pushed. The end of the step opens it again */
-        nmi_controls(cpu);
+        cpu_park(cpu);
+    step_end_delivery(cpu);
+    if (cpu->step.active) {             /* enabled by an NMI in root mode. The step's end enables it again */
+        nmi_update_controls(cpu);
         return;
     }
-    if (cpu->init_owed) {
-        cpu->init_owed = false;
-        vcpu_init(cpu);
-    } else if (cpu->mc_owed) {
-        machine_check_hand_on(cpu);
-    } else if (cpu->nmi_owed) {
-        nmi_hand_on(cpu);
+    if (cpu->init_pending) {
+        cpu->init_pending = false;
+        cpu_init(cpu);
+    } else if (cpu->mc_pending) {
+        inject_pending_machine_check(cpu);
+    } else if (cpu->nmi_pending) {
+        inject_pending_nmi(cpu);
     }
-    nmi_controls(cpu);
+    nmi_update_controls(cpu);
 }

@@ -9,10 +9,11 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/traps.h"
+#include "vmx/state.h"
 
 #define PAT_AT_RESET 0x0007040600070406ull      /* SDM: 12.12.4 */
 
-/* What the processor allows: bits that may be 1, and bits that must be. SDM: A.2 */
+/* Bits of a control word that may be 1, and bits that must be. SDM: A.2 */
 struct allowed {
     u64 one, must;
 };
@@ -28,9 +29,9 @@ static void control_refuse(const struct control_choice *c, const char *why, u64 
 {
     if (!bits)
         return;
-    loud_text("luvalley: error[control]: ", 0, 0);
-    loud_text(c->name, 0, 0);
-    loud_text(why, bits, 0);
+    panic_print("luvalley: error[control]: ", 0, 0);
+    panic_print(c->name, 0, 0);
+    panic_print(why, bits, 0);
 }
 
 static bool control_grant(const struct control_choice *c, u64 *word)
@@ -61,7 +62,7 @@ u64 controls_word(u16 field)
 }
 
 /* SDM: 24.7 */
-static void operation_enter(struct cpu *cpu)
+static void vmx_enable(struct cpu *cpu)
 {
     u64 feature = host_rdmsr(IA32_FEATURE_CONTROL);
     if (!(feature & FEATURE_CONTROL_LOCK))
@@ -75,7 +76,7 @@ static void operation_enter(struct cpu *cpu)
     *(u32 *)block->vmcs = revision;
     u64 vmcs = hv_phys(block->vmcs);
     if (!vmxon(hv_phys(block->vmxon)) || !vmclear(vmcs) || !vmptrld(vmcs))
-        machine_stop(0, "VMXON or VMPTRLD failed");
+        panic(0, "VMXON or VMPTRLD failed");
     cpu->vmx_on = true;
 }
 
@@ -135,7 +136,7 @@ static void execution_write(struct cpu *cpu)
     vmwrite(VMCS_EXCEPTION_BITMAP, DOM0_EXCEPTION_BITMAP);
     vmwrite(VMCS_CR0_GUEST_HOST_MASK, DOM0_CR0_OWNED);
     vmwrite(VMCS_CR4_GUEST_HOST_MASK, DOM0_CR4_OWNED);
-    vmwrite(VMCS_EPT_POINTER, cpu->eptp);
+    vmwrite(VMCS_EPT_POINTER, cpu->nested_pointer);
     if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID)
         vmwrite(VMCS_VPID, cpu->index + 1);
     zeros_write(controls_word(VMCS_SECONDARY_CONTROLS));
@@ -143,14 +144,57 @@ static void execution_write(struct cpu *cpu)
 
 void vmx_start(struct cpu *cpu)
 {
-    operation_enter(cpu);
+    vmx_enable(cpu);
     controls_write(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS);
     host_state_write(cpu, dom0_exit);
     execution_write(cpu);
-    lists_write(cpu);
+    msr_areas_write(cpu);
+}
+
+u64 host_cr4_possible(void)
+{
+    return host_rdmsr(IA32_VMX_CR4_FIXED1);
+}
+
+bool nested_has_1g(void)
+{
+    return host_rdmsr(IA32_VMX_EPT_VPID_CAP) & EPT_PAGE_1G;
+}
+
+bool nested_has_dirty(void)
+{
+    return host_rdmsr(IA32_VMX_EPT_VPID_CAP) & EPT_ACCESSED_DIRTY;
+}
+
+/* Bits that VMX operation requires in CR0 and CR4, but for those that unrestricted guests may clear. SDM: A.7, A.8 */
+static void fixed_bits_add(void)
+{
+    u64 cr0 = host_rdmsr(IA32_VMX_CR0_FIXED0) & ~(u64)(CR0_PE | CR0_PG);
+    set_guest_cr0(guest_cr0() | cr0);
+    set_guest_cr4(guest_cr4() | host_rdmsr(IA32_VMX_CR4_FIXED0));
+}
+
+void guest_state_reset(struct cpu *cpu)
+{
+    dom0_reset_state(cpu);
+    vmwrite(VMCS_VM_ENTRY_CONTROLS, controls_word(VMCS_VM_ENTRY_CONTROLS));
+    fixed_bits_add();
+    clear_entry_event();
+}
+
+/* An NMI in between finds no current VMCS; nmi_update_controls, which comes after, sees it pending. */
+void guest_state_reload(struct cpu *cpu)
+{
+    u64 vmcs = hv_phys(cpu_block(cpu)->vmcs);
+    cpu->vmx_on = false;
+    vmclear(vmcs);
+    vmptrld(vmcs);
+    cpu->vmx_on = true;
+    if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID)
+        invvpid_single((u16)vmread(VMCS_VPID));
 }
 
 void vmresume_failed(struct cpu *cpu)
 {
-    machine_stop_at(cpu, "VM entry refused with VM-instruction error %", vmread(VMCS_VM_INSTRUCTION_ERROR), 0);
+    panic_at(cpu, "VM entry refused with VM-instruction error %", vmread(VMCS_VM_INSTRUCTION_ERROR), 0);
 }

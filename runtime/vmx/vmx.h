@@ -1,29 +1,26 @@
-/* VMX instructions, and what the spec chooses of the control words. */
+/* VMX instructions, and a domain's choice of control words. */
 #pragma once
 
 #include "core/types.h"
+#include "generated/vmcs.h"
 
 struct cpu;
 
-/* One control word, as the spec has it; made by the compiler. */
+/* A domain's choice of one control word; generated. */
 struct control_choice {
     u16 field;              /* the VMCS field it goes to */
-    u8 allowed1_only;       /* 64-bit capability MSR that tells allowed 1-settings only */
+    u8 allowed1_only;       /* 64-bit capability MSR that has only allowed 1-settings */
     u32 msr, true_msr;      /* capability MSRs; true_msr is 0 where there is none. SDM: A.2 to A.5 */
-    u64 on, prefer;         /* must be granted; granted if the processor can */
-    u64 switched;           /* starts off, must be allowed */
-    u64 default1;           /* reserved bits that may be forced to 1, without a meaning */
+    u64 on, prefer;         /* must be 1; 1 where the processor allows it */
+    u64 switched;           /* starts as 0, must be allowed to be 1 */
+    u64 default1;           /* reserved bits that the processor may require to be 1 */
     const char *name;
 };
 
-/* Parts of the MSR bitmap. SDM: 25.6.9 */
-#define BITMAP_WRITES_LOW 2048
-#define BITMAP_WRITES_HIGH 3072
-
-/* What is done about a basic exit reason of a domain that has a VMM; made by the compiler. */
+/* What is done about a basic exit reason of a domain that has a VMM; generated. */
 struct exit_choice {
-    void (*answer)(struct cpu *cpu);    /* with the guest's registers in struct cpu */
-    bool told;                          /* the VMM is told, as `reason`, and nothing else happens */
+    void (*handle)(struct cpu *cpu);    /* with the guest's registers in struct cpu */
+    bool reflected;                     /* the exit is reflected to the VMM as `reason`, and nothing else happens */
     u8 reason;
 };
 
@@ -72,11 +69,12 @@ static inline bool vmptrld(u64 address)
 /* INVEPT, INVVPID type 1: single context. SDM: 31.3 */
 #define INVALIDATE_SINGLE 1ull
 
-static inline void invept_single(u64 eptp)
+/* Flushes what this CPU has cached of these tables. */
+static inline void nested_flush(u64 nested_pointer)
 {
     struct {
-        u64 eptp, zero;
-    } descriptor = {eptp, 0};
+        u64 pointer, zero;
+    } descriptor = {nested_pointer, 0};
     asm volatile("invept %1, %0" : : "r"(INVALIDATE_SINGLE), "m"(descriptor) : "cc", "memory");
 }
 
@@ -88,21 +86,34 @@ static inline void invvpid_single(u16 vpid)
     asm volatile("invvpid %1, %0" : : "r"(INVALIDATE_SINGLE), "m"(descriptor) : "cc", "memory");
 }
 
-/* Asks the processor for what the spec wants, once for each domain; `words` is the answer. False: it says what is missing. */
+/* CR4 bits that this processor has. SDM: A.8 */
+u64 host_cr4_possible(void);
+/* What its EPT offers: 1 GiB pages; accessed and dirty bits. SDM: A.10 */
+bool nested_has_1g(void);
+bool nested_has_dirty(void);
+
+/* Computes a domain's control words, once. False: the processor lacks a control, and the log says which. */
 bool controls_grant(const struct control_choice *choices, u64 *words, u32 count);
 /* dom0's word for a VMCS field. */
 u64 controls_word(u16 field);
 
-/* Into the current VMCS. A field that hangs on a control the processor lacks is left alone. */
+/* Into the current VMCS. A field that exists only with a control that the processor lacks is not written. */
 void controls_write(const struct control_choice *choices, const u64 *words, u32 count);
-/* Where exits arrive, and in which world; the second part, which differs from CPU to CPU, alone. */
+/* Where exits arrive, and the host's registers; the second alone writes what differs from CPU to CPU. */
 void host_state_write(struct cpu *cpu, void (*arrive)(void));
 void host_place_write(struct cpu *cpu);
-/* A region of zeros need not read as zeros: what the processor looks at is written. SDM: 25.11.3 */
+/* A new VMCS need not read as zeros: fields that the processor uses and nothing else sets. SDM: 25.11.3 */
 void zeros_write(u64 secondary);
 
-/* VMX operation on this CPU with a VMCS of its own, ready for a guest state. SDM: 32.6 */
+/* VMX operation on this CPU, with dom0's VMCS current, but for the guest's state. SDM: 32.6 */
 void vmx_start(struct cpu *cpu);
 
-/* A VMRESUME or VMLAUNCH that the processor refused. */
+/* dom0's registers after INIT, in the current VMCS. */
+void guest_state_reset(struct cpu *cpu);
+/* The VMCS is cleared and loaded again, so that it is launched, and nothing that was cached of it is used. */
+void guest_state_reload(struct cpu *cpu);
+/* VM entry with a cleared VMCS; the registers of struct cpu become the guest's. */
+__attribute__((noreturn)) void guest_launch(struct cpu *cpu);
+
+/* The processor refused a VMRESUME or VMLAUNCH. */
 __attribute__((noreturn)) void vmresume_failed(struct cpu *cpu);

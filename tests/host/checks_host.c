@@ -44,7 +44,7 @@ struct widths address_widths(void)
     return (struct widths){host_widths[0], host_widths[1]};
 }
 
-void loud_text(const char *text, u64 a, u64 b)
+void panic_print(const char *text, u64 a, u64 b)
 {
     (void)a;
     (void)b;

@@ -31,7 +31,7 @@ from tests.host.domu_model import (
 )
 from tests.lib.support import ROOT, TESTS
 
-MODULES = ("pages", "pool", "tables", "mapping", "vcpus", "dispatch", "domain", "frames", "reap")
+MODULES = ("pool", "tables", "memory", "vcpus", "domain")
 OWNER, SECRET, ROOT_CALLER = 1, 2, 4
 DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP, DIRTY = range(8)
 PROCESSES, USER_CHUNKS = 4, 32
@@ -51,7 +51,8 @@ def build(folder: Path, name: str = "", text: str = "") -> Path:
              "-include", TESTS / "host" / "processor_host.h",
              "-I", folder, "-I", code, "-I", ROOT, "-I", ROOT / "runtime"]
     path = folder / "domus.so"
-    rest = [TESTS / "host" / "domus_host.c", ROOT / "runtime" / "core" / "string.c", *sources]
+    core = [ROOT / "runtime" / "core" / f"{one}.c" for one in ("string", "pages")]
+    rest = [TESTS / "host" / "domus_host.c", *core, *sources]
     subprocess.run(["gcc", *map(str, [*flags, "-o", path, *rest])], check=True)
     return path
 

@@ -1,19 +1,16 @@
 /*
- * Domains, their frames and tables on the host: physical memory and the hidden pages are arrays, a process's memory is a
- * list of frames, and there is one processor, on which a test plays all that it wants.
+ * Domains, their memory and tables on the host: physical memory and the hidden pages are arrays, a process's memory is a list of
+ * page frames, and the test makes all calls on one processor.
  */
-#include "domu/mapping.h"
-#include "domu/pages.h"
-#include "domu/pool.h"
-#include "domu/rights.h"
-#include "domu/tables.h"
-#include "domu/switch.h"
-#include "generated/controls.h"
-#include "generated/externs.h"
-#include "generated/vmcs.h"
-#include "generated/x86.h"
 #include "boot/multiboot/multiboot.h"
 #include "boot/region.h"
+#include "core/pages.h"
+#include "domu/memory.h"
+#include "domu/pool.h"
+#include "domu/state.h"
+#include "domu/switch.h"
+#include "domu/tables.h"
+#include "generated/externs.h"
 
 #define HIDDEN_BASE GIB(1)
 #define HIDDEN_PAGES 2048
@@ -28,28 +25,27 @@ u64 host_user[PROCESSES + 1][USER_PAGES];       /* a frame and USER_WRITE; 0: ab
 u64 hv_base, hv_size, direct_map;
 struct cpu **cpus;
 u32 cpu_count = 1;
-volatile bool machine_stopping;
+volatile bool panicking;
 struct machine machine;
 
 static struct cpu cpu;
 static u64 process;                     /* who calls: its CR3 is its number in pages */
 static bool has_dirty;
-static u32 cleared_vmcss;
 
-u64 host_rdmsr(u32 msr)
+bool nested_has_dirty(void)
 {
-    return msr == IA32_VMX_EPT_VPID_CAP && has_dirty ? EPT_ACCESSED_DIRTY : 0;
+    return has_dirty;
 }
 
-u64 vmread(u64 field)
+u64 guest_cr3(void)
 {
-    return field == VMCS_GUEST_CR3 ? process * PAGE_SIZE | 0x8000000000000007ull : 0;
+    return process * PAGE_SIZE | 0x8000000000000007ull;
 }
 
-bool vmclear(u64 address)
+void vcpu_state_clear(struct vcpu *vcpu)
 {
-    cleared_vmcss++;
-    return address != 0;
+    if (!vcpu->control_page)
+        __builtin_trap();
 }
 
 void host_halt(void)
@@ -63,7 +59,7 @@ void boot_stop(const char *error, const char *why)
     __builtin_trap();
 }
 
-bool domu_init(void)
+bool switch_init(void)
 {
     return true;
 }
@@ -73,10 +69,10 @@ u32 domu_xsave_size(void)
     return PAGE_SIZE + 1;               /* two pages in one piece */
 }
 
-void vcpu_prepare(struct cpu *from, struct vcpu *vcpu)
+void state_reset(struct cpu *from, struct vcpu *vcpu)
 {
     (void)from;
-    *(u64 *)hv_virt(vcpu->vmcs) = *(u64 *)hv_virt(vcpu->tpr_page) = *(u64 *)hv_virt(vcpu->xsave + PAGE_SIZE) = ~0ull;
+    *(u64 *)hv_virt(vcpu->control_page) = *(u64 *)hv_virt(vcpu->tpr_page) = *(u64 *)hv_virt(vcpu->xsave + PAGE_SIZE) = ~0ull;
 }
 
 u64 region_take(u32 pages)
@@ -117,7 +113,7 @@ struct walk walk_other(u64 cr3)
 u64 walk_span(struct walk *walk, u64 address, u64 size, u64 *physical)
 {
     const u64 *pages = host_user[walk->root / PAGE_SIZE];
-    u64 end = smaller(size, PAGE_2M - address % PAGE_2M), done = 0;
+    u64 end = min(size, PAGE_2M - address % PAGE_2M), done = 0;
     for (; done < end && (address + done) / PAGE_SIZE < USER_PAGES; done += PAGE_SIZE) {
         u64 entry = pages[(address + done) / PAGE_SIZE];
         if (!entry || (walk->write && !(entry & USER_WRITE)) || (done && (entry & ~PAGE_MASK) != *physical + done))
@@ -173,8 +169,8 @@ static struct answer domain_call(struct domain *domain, u32 call, u64 a, u64 b, 
     case DESTROY: return domain_destroy(&cpu, domain);
     case STAT: return domain_stat(&cpu, domain, (u32)a);
     case VCPU: return vcpu_create(&cpu, domain, (u32)a, b);
-    case CLAIM: return frame_claim(&cpu, domain, a);
-    case RELEASE: return frame_release(&cpu, domain, a);
+    case CLAIM: return superpage_claim(&cpu, domain, a);
+    case RELEASE: return superpage_release(&cpu, domain, a);
     case MAP: return memory_map(&cpu, domain, a, b, c);
     case DIRTY: return memory_dirty(&cpu, domain, a, (u32)b);
     default: return memory_unmap(&cpu, domain, a, b);
@@ -184,11 +180,11 @@ static struct answer domain_call(struct domain *domain, u32 call, u64 a, u64 b, 
 u32 host_call(u64 handle, u32 who, u32 call, u64 a, u64 b, u64 c, u64 *value)
 {
     struct domain *domain;
-    u32 error = domain_enter(&cpu, handle, who, &domain);
+    u32 error = domain_acquire(&cpu, handle, who, &domain);
     if (error)
         return error;
     struct answer answer = domain_call(domain, call, a, b, c);
-    domain_leave(domain);
+    domain_release(domain);
     *value = answer.value;
     return answer.error;
 }
@@ -197,22 +193,22 @@ u32 host_call(u64 handle, u32 who, u32 call, u64 a, u64 b, u64 c, u64 *value)
 u32 host_enter(u64 handle)
 {
     struct vcpu *vcpu;
-    u32 error = vcpu_enter(&cpu, handle, &vcpu);
+    u32 error = vcpu_acquire(&cpu, handle, &vcpu);
     if (!error)
-        vcpu->entered = vcpu->domain->generation;
+        vcpu->entry_generation = vcpu->domain->generation;
     return error;
 }
 
 void host_leave(u64 handle)
 {
-    vcpu_leave(&vcpus[(handle >> HANDLE_VCPU_SHIFT) - 1]);
+    vcpu_release(&vcpus[(handle >> HANDLE_VCPU_SHIFT) - 1]);
 }
 
 void host_write(u64 handle, u64 guest)
 {
     struct place place = tables_find(&domains[handle & HANDLE_INDEX_MASK], guest);
     if (place.value)
-        *place.entry |= EPT_ENTRY_DIRTY;
+        *place.entry |= NESTED_DIRTY;
 }
 
 static u32 leaves_list(u64 page, u32 level, u64 guest, u64 *list, u32 count)
@@ -220,11 +216,11 @@ static u32 leaves_list(u64 page, u32 level, u64 guest, u64 *list, u32 count)
     const u64 *table = hv_virt(page);
     for (u64 i = 0; i < 512; i++) {
         u64 at = guest | i << (3 + 9 * level), entry = table[i];
-        if (entry && (level == 1 || entry & EPT_ENTRY_PAGE)) {
+        if (entry && (level == 1 || entry & NESTED_LARGE)) {
             list[count++] = at | level;
             list[count++] = entry;
         } else if (entry) {
-            count = leaves_list(entry & EPT_ENTRY_FRAME_MASK, level - 1, at, list, count);
+            count = leaves_list(entry & NESTED_FRAME_MASK, level - 1, at, list, count);
         }
     }
     return count;
@@ -237,13 +233,13 @@ u32 host_leaves(u64 handle, u64 *list)
     return leaves_list(domain->root, 4, 0, list, 0);
 }
 
-/* Owner, mapped pages, blocks. */
+/* Owner, mapped pages, shared vCPU areas. */
 void host_frame(u32 pool, u32 number, u64 *list)
 {
-    const struct frame *frame = &pools[pool].frame[number];
+    const struct superpage *frame = &pools[pool].superpage[number];
     list[0] = frame->owner;
     list[1] = frame->pages;
-    list[2] = frame->blocks;
+    list[2] = frame->vcpu_areas;
     list[3] = pools[pool].free;
 }
 

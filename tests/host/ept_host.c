@@ -7,9 +7,9 @@
 u64 host_tables[POOL_PAGES][512];
 static struct memory_rule rules[8];
 static struct memory_map map = {.rules = rules};
-static struct ept ept;
+static struct nested_tables nested;
 
-u64 *ept_table(u64 physical)
+u64 *nested_table(u64 physical)
 {
     return host_tables[(physical - POOL) / PAGE_SIZE];
 }
@@ -17,8 +17,8 @@ u64 *ept_table(u64 physical)
 void host_reset(u32 pages, u64 ones_page, bool page_1g)
 {
     map = (struct memory_map){.rules = rules, .ones_page = ones_page, .page_1g = page_1g};
-    ept = (struct ept){.pool = POOL, .pages = pages};
-    ept_reset(&ept);
+    nested = (struct nested_tables){.pool = POOL, .pages = pages};
+    nested_reset(&nested);
 }
 
 void host_rule(u32 what, u32 rights, u32 region)
@@ -51,15 +51,15 @@ void host_variable(u64 base, u64 mask)
 
 bool host_fill(u64 gpa)
 {
-    return ept_fill(&ept, &map, gpa);
+    return nested_fill(&nested, &map, gpa);
 }
 
 bool host_point(u64 gpa, u64 frame, u32 rights, u32 type)
 {
-    return ept_point(&ept, gpa, frame, rights, type);
+    return nested_point(&nested, gpa, frame, rights, type);
 }
 
 u32 host_used(void)
 {
-    return ept.used;
+    return nested.used;
 }

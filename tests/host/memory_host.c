@@ -15,7 +15,7 @@ static struct memory_rule rules[8];
 static u32 rule_count;
 static u64 seed;
 
-u64 *ept_table(u64 physical)
+u64 *nested_table(u64 physical)
 {
     return tables[(physical - POOL) / PAGE_SIZE];
 }
@@ -85,11 +85,11 @@ static void regions_draw(struct memory_map *map)
 }
 
 /* Down to the leaf that holds gpa, and its neighbours that were filled with it. */
-static void leaf_read(const struct ept *ept, struct record *r)
+static void leaf_read(const struct nested_tables *nested, struct record *r)
 {
-    u64 *table = ept_table(ept->pool), size = 1ull << 39, index;
+    u64 *table = nested_table(nested->pool), size = 1ull << 39, index;
     while (index = r->gpa / size % 512, size > PAGE_SIZE && table[index] && !(table[index] & 0x80)) {
-        table = ept_table(table[index] & 0x000FFFFFFFFFF000ull);
+        table = nested_table(table[index] & 0x000FFFFFFFFFF000ull);
         size >>= 9;
     }
     u64 lo = index, hi = index, start = r->gpa & -(size * 512);
@@ -99,7 +99,7 @@ static void leaf_read(const struct ept *ept, struct record *r)
         hi++;
     r->size = size;
     r->frame = table[index] & 0x000FFFFFFFFFF000ull;
-    r->entry_rights = table[index] & EPT_RIGHTS;
+    r->entry_rights = table[index] & NESTED_RIGHTS;
     r->first = start + lo * size;
     r->last = start + hi * size;
 }
@@ -107,17 +107,17 @@ static void leaf_read(const struct ept *ept, struct record *r)
 static void record_make(struct record *r)
 {
     struct memory_map map = {.rules = rules, .rule_count = rule_count};
-    struct ept ept = {.pool = POOL, .pages = POOL_PAGES};
+    struct nested_tables nested = {.pool = POOL, .pages = POOL_PAGES};
     mtrrs_draw(&map.mtrrs);
     regions_draw(&map);
     r->gpa = address_draw(&map);
-    struct ept_range range = ept_range(&map, r->gpa);
+    struct nested_range range = nested_range(&map, r->gpa);
     struct typed_range typed = mtrr_range(&map.mtrrs, r->gpa - range.shift);
     typed.lo += range.shift;
     typed.hi = typed.hi > ~range.shift ? ~0ull : typed.hi + range.shift;
     struct region *regions = map.regions;
-    ept_reset(&ept);
-    ept_fill(&ept, &map, r->gpa);
+    nested_reset(&nested);
+    nested_fill(&nested, &map, r->gpa);
     *r = (struct record){
         regions[REGION_HYPERVISOR].lo,
         regions[REGION_HYPERVISOR].hi,
@@ -126,7 +126,7 @@ static void record_make(struct record *r)
         regions[REGION_A20_WINDOW].lo,
         regions[REGION_A20_WINDOW].hi,
         typed.lo,
-        smaller(typed.hi, 1ull << 49),
+        min(typed.hi, 1ull << 49),
         map.page_1g,
         map.ones_page,
         r->gpa,
@@ -140,7 +140,7 @@ static void record_make(struct record *r)
         0,
         0,
     };
-    leaf_read(&ept, r);
+    leaf_read(&nested, r);
 }
 
 void host_records(u64 from, struct record *records, u32 count)

@@ -1,7 +1,7 @@
 /* region.c and pool.c on the host: a memory map, what of it is in use, and what becomes of it. */
 #include <setjmp.h>
 
-#include "domu/pages.h"
+#include "core/pages.h"
 #include "domu/pool.h"
 #include "boot/multiboot/multiboot.h"
 #include "boot/region.h"
@@ -9,7 +9,7 @@
 
 struct machine machine;
 u32 cpu_count = 1;
-volatile bool machine_stopping;
+volatile bool panicking;
 
 static jmp_buf stopped;
 static const char *error_name;
@@ -21,7 +21,7 @@ void boot_stop(const char *error, const char *why)
     longjmp(stopped, 1);
 }
 
-void machine_stop(struct cpu *cpu, const char *why)
+void panic(struct cpu *cpu, const char *why)
 {
     (void)cpu;
     boot_stop("stopped", why);
@@ -32,13 +32,13 @@ void host_halt(void)
     boot_stop("halted", "");
 }
 
-u64 page_take(u32 count)
+u64 page_alloc(u32 count)
 {
     (void)count;
     return 0;
 }
 
-void page_give(u64 physical, u32 count)
+void page_free(u64 physical, u32 count)
 {
     (void)physical, (void)count;
 }

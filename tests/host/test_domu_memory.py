@@ -138,7 +138,7 @@ def test_work_is_bounded(built: Path, tmp_path: Path) -> None:
 def test_pages_by_two_threads(built: Path, tmp_path: Path) -> None:
     """No page is given twice, runs are in one piece and zeroed."""
     code = Machine(built, tmp_path, 0).code
-    code.page_take.restype = ctypes.c_uint64
+    code.page_alloc.restype = ctypes.c_uint64
     hidden = (ctypes.c_uint8 * (2048 * PAGE)).in_dll(code, "host_hidden")
     before, faults, owned = code.pages_left(), list[int](), set[int]()
 
@@ -146,7 +146,7 @@ def test_pages_by_two_threads(built: Path, tmp_path: Path) -> None:
         source, mine = random.Random(seed), list[tuple[int, int]]()
         for _ in range(3000):
             count = source.choice((1, 1, 2, 5))
-            at = code.page_take(count) if len(mine) < 60 else 0
+            at = code.page_alloc(count) if len(mine) < 60 else 0
             if at:
                 pages = set(range(at, at + count * PAGE, PAGE))
                 faults.extend(pages & owned)
@@ -158,10 +158,10 @@ def test_pages_by_two_threads(built: Path, tmp_path: Path) -> None:
             elif mine:
                 at, count = mine.pop(source.randrange(len(mine)))
                 owned.difference_update(range(at, at + count * PAGE, PAGE))
-                code.page_give(ctypes.c_uint64(at), count)
+                code.page_free(ctypes.c_uint64(at), count)
         for at, count in mine:
             owned.difference_update(range(at, at + count * PAGE, PAGE))
-            code.page_give(ctypes.c_uint64(at), count)
+            code.page_free(ctypes.c_uint64(at), count)
 
     threads = [Thread(target=work, args=(seed,)) for seed in range(2)]
     for thread in threads:

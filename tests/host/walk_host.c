@@ -1,12 +1,12 @@
 /* walk.c on the host: physical memory is an array; the VMCS and the processor say what the test wants. */
 #define host_rdpkru processor_rdpkru
-#define vmread processor_vmread
-#include "generated/vmcs.h"
-#include "generated/x86.h"
+#define guest_cr3 processor_guest_cr3
+#define guest_cr4 processor_guest_cr4
 #include "core/host.h"
-#include "vmx/vmx.h"
+#include "vmx/state.h"
 #undef host_rdpkru
-#undef vmread
+#undef guest_cr3
+#undef guest_cr4
 
 #include "domu/pool.h"
 #include "boot/region.h"
@@ -19,9 +19,14 @@ static u32 host_rdpkru(void)
     return pkru;
 }
 
-static u64 vmread(u64 field)
+static u64 guest_cr3(void)
 {
-    return field == VMCS_GUEST_CR3 ? cr3 : field == VMCS_GUEST_CR4 ? cr4 : 0;
+    return cr3;
+}
+
+static u64 guest_cr4(void)
+{
+    return cr4;
 }
 
 #include "runtime/domu/walk.c"

@@ -15,14 +15,14 @@ void kick_all(void)
 
 int claim_superpage(struct vmcall_vm *vm, uint64_t hint, uint64_t *superpage)
 {
-    struct hypercall call = make_domain_call(vm, LUV_HYPERCALL_frame_claim, hint, 0);
+    struct hypercall call = make_domain_call(vm, LUV_HYPERCALL_superpage_claim, hint, 0);
 
     return (int)hypercall_until_done(&call, superpage);
 }
 
 bool release_superpage(struct vmcall_vm *vm, uint64_t superpage)
 {
-    struct hypercall call = make_domain_call(vm, LUV_HYPERCALL_frame_release, superpage, 0);
+    struct hypercall call = make_domain_call(vm, LUV_HYPERCALL_superpage_release, superpage, 0);
     uint64_t value;
     int64_t status;
 

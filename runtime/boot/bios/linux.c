@@ -110,7 +110,7 @@ static u64 kernel_end(const struct module *kernel, const struct setup_header *he
     if (header->version >= VERSION_INIT_SIZE) {
         lo = header->preferred_address;
         fits = fits && region_is_ram(lo, lo + header->init_size);
-        hi = larger(hi, lo + header->init_size);
+        hi = max(hi, lo + header->init_size);
     }
     if (!fits)
         boot_stop("module-memory", "there is not enough memory for the kernel");

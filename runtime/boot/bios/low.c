@@ -18,15 +18,15 @@ static void *field(const char *offset)
 
 static u16 capped(u64 value, u64 most)
 {
-    return (u16)smaller(value, most);
+    return (u16)min(value, most);
 }
 
 /* The older calls, from the same map: KiB up to 16 MiB, 64 KiB blocks above, KiB in one word. */
 static void sizes_write(void)
 {
     u64 end = region_contiguous_end();
-    *(u16 *)field(int15_ax) = capped((smaller(end, MIB(16)) - MIB(1)) / KIB(1), 0x3C00);
-    *(u16 *)field(int15_bx) = end > MIB(16) ? capped((smaller(end, GIB(4)) - MIB(16)) / KIB(64), 0xFFFF) : 0;
+    *(u16 *)field(int15_ax) = capped((min(end, MIB(16)) - MIB(1)) / KIB(1), 0x3C00);
+    *(u16 *)field(int15_bx) = end > MIB(16) ? capped((min(end, GIB(4)) - MIB(16)) / KIB(64), 0xFFFF) : 0;
     *(u16 *)field(int15_88) = capped((end - MIB(1)) / KIB(1), 0xFC00);
 }
 

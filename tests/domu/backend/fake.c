@@ -159,8 +159,8 @@ static int64_t answer(const struct hypercall *call, uint64_t *value)
     case LUV_HYPERCALL_domain_create: *value = DOMAIN; return find_in_pool(call->rsi) < 0 ? -EPERM : 0;
     case LUV_HYPERCALL_domain_destroy: return 0;
     case LUV_HYPERCALL_vcpu_create: return create_vcpu(call, value);
-    case LUV_HYPERCALL_frame_claim: return claim(call->rsi, value);
-    case LUV_HYPERCALL_frame_release: return release(call->rsi);
+    case LUV_HYPERCALL_superpage_claim: return claim(call->rsi, value);
+    case LUV_HYPERCALL_superpage_release: return release(call->rsi);
     case LUV_HYPERCALL_memory_map: return map(call, value);
     case LUV_HYPERCALL_memory_unmap: return unmap(call, value);
     case LUV_HYPERCALL_memory_dirty: return tell_dirty(call->rsi / 4096, call->rdx, value);

@@ -77,9 +77,9 @@ void case_bad_arguments(void)
     expect_map(0, domain.memory, PAGE | 7, -EEXIST);
     expect_map(0x40000000, (void *)0xFFFF800000000000, PAGE | 7, -EFAULT);
     STATUS(call_domain(&domain, LUV_HYPERCALL_memory_unmap, 5, PAGE, 0), -EINVAL);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_release, domain.memory_frame, 0, 0), -EBUSY);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_release, domain.block_frame, 0, 0), -EBUSY);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_release, ~0ull, 0, 0), -EINVAL);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, domain.memory_frame, 0, 0), -EBUSY);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, domain.block_frame, 0, 0), -EBUSY);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, ~0ull, 0, 0), -EINVAL);
     STATUS(call(999, 0, 0, 0, 0, domain.secret), -ENOSYS);
 }
 
@@ -116,8 +116,8 @@ static void find_nothing(void)
 {
     const uint64_t wrong[2] = {domain.secret[0], domain.secret[1] ^ 1};
 
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_claim, ~0ull, 0, 0), -ENOENT);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_release, domain.memory_frame, 0, 0), -ENOENT);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_claim, ~0ull, 0, 0), -ENOENT);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, domain.memory_frame, 0, 0), -ENOENT);
     STATUS(call_domain(&domain, LUV_HYPERCALL_memory_unmap, 0, FRAME, 0), -ENOENT);
     STATUS(enter(cpu), -ENOENT);
     STATUS(call(LUV_HYPERCALL_vcpu_get, cpu->handle, 0, 312, 0, domain.secret), -ENOENT);
@@ -138,11 +138,11 @@ void case_rights(void)
     STATUS(call(LUV_HYPERCALL_vcpu_run, cpu->handle, 0, 0, 0, wrong), -ENOENT);
     STATUS(call(LUV_HYPERCALL_vcpu_run, cpu->handle ^ 1ull << 20, 0, 0, 0, domain.secret), -ENOENT);
     STATUS(call(LUV_HYPERCALL_vcpu_run, ~0ull, 0, 0, 0, domain.secret), -ENOENT);
-    STATUS(call(LUV_HYPERCALL_frame_claim, 0, ~0ull, 0, 0, domain.secret), -ENOENT);
+    STATUS(call(LUV_HYPERCALL_superpage_claim, 0, ~0ull, 0, 0, domain.secret), -ENOENT);
     expect_child((void (*)(void))find_nothing);
     destroy(&domain);
     STATUS(enter(cpu), -ENOENT);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_claim, ~0ull, 0, 0), -ENOENT);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_claim, ~0ull, 0, 0), -ENOENT);
 }
 
 static bool is_zero(const uint8_t *bytes, uint64_t size)
@@ -166,15 +166,15 @@ void case_frames(void)
     CHECK(is_zero(view, FRAME), "a new frame is not empty");
     memset(view, 0xAA, FRAME);
     map_memory(&domain, 0x40000000, view, FRAME, 7);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_release, frame, 0, 0), -EBUSY);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, frame, 0, 0), -EBUSY);
     unmap_memory(&domain, 0x40000000, FRAME);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_release, frame, 0, 0), 0);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_release, frame, 0, 0), -EINVAL);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, frame, 0, 0), 0);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, frame, 0, 0), -EINVAL);
     expect_map(0x40000000, view, FRAME | 7, -EPERM); /* not ours any more */
     EQUAL(claim(&domain, frame).value, frame);
     CHECK(is_zero(view, FRAME), "a frame that was released is not empty");
     map_memory(&domain, 0x40001000, view + PAGE, PAGE, 7); /* single pages too */
-    STATUS(call_domain(&domain, LUV_HYPERCALL_frame_release, frame, 0, 0), -EBUSY);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, frame, 0, 0), -EBUSY);
     unmap_memory(&domain, 0x40001000, PAGE);
     destroy(&domain);
     EQUAL(ask(INFO_FREE), before);

@@ -85,7 +85,7 @@ struct given claim(const struct domain *domain, uint64_t hint)
     struct given given;
 
     do
-        given = call_domain(domain, LUV_HYPERCALL_frame_claim, hint, 0, 0);
+        given = call_domain(domain, LUV_HYPERCALL_superpage_claim, hint, 0, 0);
     while (given.status == -EAGAIN);
     return given;
 }

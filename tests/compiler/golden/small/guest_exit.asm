@@ -9,7 +9,7 @@ bits 64
 
 section .text
 global guest_exit, guest_resume
-extern vmresume_failed, guest_exit_impossible
+extern vmresume_failed, guest_exit_unexpected
 extern guest_exit_triple_fault
 extern guest_exit_cpuid
 extern guest_exit_cr_access
@@ -70,7 +70,7 @@ guest_exit_unknown:
         jb guest_exit_known
 guest_exit_excluded:
         mov rdi, rsp
-        call guest_exit_impossible
+        call guest_exit_unexpected
 
 ; Handlers that need all registers of the guest find and leave them in struct cpu.
 %macro full 1
@@ -98,52 +98,52 @@ full ept_violation
 section .rodata
 align 8
 guest_exit_table:
-        dq guest_exit_impossible        ; 0
-        dq guest_exit_impossible        ; 1
+        dq guest_exit_unexpected        ; 0
+        dq guest_exit_unexpected        ; 1
         dq guest_exit_triple_fault        ; 2
-        dq guest_exit_impossible        ; 3
-        dq guest_exit_impossible        ; 4
-        dq guest_exit_impossible        ; 5
-        dq guest_exit_impossible        ; 6
-        dq guest_exit_impossible        ; 7
-        dq guest_exit_impossible        ; 8
-        dq guest_exit_impossible        ; 9
+        dq guest_exit_unexpected        ; 3
+        dq guest_exit_unexpected        ; 4
+        dq guest_exit_unexpected        ; 5
+        dq guest_exit_unexpected        ; 6
+        dq guest_exit_unexpected        ; 7
+        dq guest_exit_unexpected        ; 8
+        dq guest_exit_unexpected        ; 9
         dq guest_exit_cpuid        ; 10
-        dq guest_exit_impossible        ; 11
-        dq guest_exit_impossible        ; 12
-        dq guest_exit_impossible        ; 13
-        dq guest_exit_impossible        ; 14
-        dq guest_exit_impossible        ; 15
-        dq guest_exit_impossible        ; 16
-        dq guest_exit_impossible        ; 17
-        dq guest_exit_impossible        ; 18
-        dq guest_exit_impossible        ; 19
-        dq guest_exit_impossible        ; 20
-        dq guest_exit_impossible        ; 21
-        dq guest_exit_impossible        ; 22
-        dq guest_exit_impossible        ; 23
-        dq guest_exit_impossible        ; 24
-        dq guest_exit_impossible        ; 25
-        dq guest_exit_impossible        ; 26
-        dq guest_exit_impossible        ; 27
+        dq guest_exit_unexpected        ; 11
+        dq guest_exit_unexpected        ; 12
+        dq guest_exit_unexpected        ; 13
+        dq guest_exit_unexpected        ; 14
+        dq guest_exit_unexpected        ; 15
+        dq guest_exit_unexpected        ; 16
+        dq guest_exit_unexpected        ; 17
+        dq guest_exit_unexpected        ; 18
+        dq guest_exit_unexpected        ; 19
+        dq guest_exit_unexpected        ; 20
+        dq guest_exit_unexpected        ; 21
+        dq guest_exit_unexpected        ; 22
+        dq guest_exit_unexpected        ; 23
+        dq guest_exit_unexpected        ; 24
+        dq guest_exit_unexpected        ; 25
+        dq guest_exit_unexpected        ; 26
+        dq guest_exit_unexpected        ; 27
         dq full_cr_access        ; 28
-        dq guest_exit_impossible        ; 29
+        dq guest_exit_unexpected        ; 29
         dq full_io        ; 30
         dq guest_exit_rdmsr        ; 31
         dq guest_exit_wrmsr        ; 32
-        dq guest_exit_impossible        ; 33
-        dq guest_exit_impossible        ; 34
-        dq guest_exit_impossible        ; 35
-        dq guest_exit_impossible        ; 36
-        dq guest_exit_impossible        ; 37
-        dq guest_exit_impossible        ; 38
-        dq guest_exit_impossible        ; 39
-        dq guest_exit_impossible        ; 40
-        dq guest_exit_impossible        ; 41
-        dq guest_exit_impossible        ; 42
-        dq guest_exit_impossible        ; 43
-        dq guest_exit_impossible        ; 44
-        dq guest_exit_impossible        ; 45
-        dq guest_exit_impossible        ; 46
-        dq guest_exit_impossible        ; 47
+        dq guest_exit_unexpected        ; 33
+        dq guest_exit_unexpected        ; 34
+        dq guest_exit_unexpected        ; 35
+        dq guest_exit_unexpected        ; 36
+        dq guest_exit_unexpected        ; 37
+        dq guest_exit_unexpected        ; 38
+        dq guest_exit_unexpected        ; 39
+        dq guest_exit_unexpected        ; 40
+        dq guest_exit_unexpected        ; 41
+        dq guest_exit_unexpected        ; 42
+        dq guest_exit_unexpected        ; 43
+        dq guest_exit_unexpected        ; 44
+        dq guest_exit_unexpected        ; 45
+        dq guest_exit_unexpected        ; 46
+        dq guest_exit_unexpected        ; 47
         dq full_ept_violation        ; 48

@@ -159,9 +159,9 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
 static inline void on_cr_access(struct cpu *cpu, u8 number)
 {
     if (number != 0) {
-        machine_stop(cpu, "no such register is owned");
+        panic(cpu, "no such register is owned");
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, vmread(VMCS_GUEST_CR0));
+    vmwrite(VMCS_CR0_READ_SHADOW, guest_cr0());
     guest_resume(cpu);
     return;
 }
@@ -169,7 +169,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number)
 static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa)
 {
     log_line("fault", (u64)gpa, 0);
-    machine_stop(cpu, "memory is not filled here");
+    panic(cpu, "memory is not filled here");
 }
 
 static inline void on_triple_fault(struct cpu *cpu)
@@ -228,7 +228,7 @@ void guest_exit_ept_violation(struct cpu *cpu)
 }
 
 /* An exit that cannot happen in guest, or that no manual names. */
-void guest_exit_impossible(struct cpu *cpu)
+void guest_exit_unexpected(struct cpu *cpu)
 {
-    machine_stop(cpu, "guest left for a reason that its controls exclude");
+    panic(cpu, "guest exited for a reason that its controls exclude");
 }

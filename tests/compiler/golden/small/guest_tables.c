@@ -3,6 +3,7 @@
 
 #include "generated/controls.h"
 #include "generated/x86.h"
+#include "vmx/state.h"
 
 const struct control_choice guest_controls[GUEST_CONTROL_WORDS] = {
     [GUEST_WORD_PRIMARY] = {
@@ -33,9 +34,9 @@ u64 guest_control_word[GUEST_CONTROL_WORDS];
 
 /* The first rule that covers an address decides. */
 const struct memory_rule guest_memory[GUEST_MEMORY_RULES] = {
-    { .what = MEMORY_HIDE, .rights = EPT_READ | EPT_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0 },
-    { .what = MEMORY_WATCH, .rights = EPT_READ | EPT_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0 },
-    { .what = MEMORY_MAP, .rights = EPT_READ | EPT_WRITE | EPT_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0 },
+    { .what = MEMORY_HIDE, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0 },
+    { .what = MEMORY_WATCH, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0 },
+    { .what = MEMORY_MAP, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0 },
 };
 
 const u32 guest_list_msrs[] = { 0 };
@@ -50,8 +51,8 @@ void guest_features_init(void)
 
 void guest_reset_state(struct cpu *cpu)
 {
-    vmwrite(VMCS_GUEST_RIP, 0xfff0);
+    set_guest_rip(0xfff0);
     cpu->guest.rax = 0;
-    vmwrite(VMCS_GUEST_CR0, 0x60000010 | GUEST_CR0_HELD);
+    set_guest_cr0(0x60000010 | GUEST_CR0_HELD);
     vmwrite(VMCS_CR0_READ_SHADOW, 0x60000010);
 }

@@ -21,11 +21,11 @@ static void on_msr_read(struct cpu *cpu, u32 msr)
     switch (msr) {
     case 0x277 /* IA32_PAT */:
         {
-            domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+            exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
             return;
         }
     }
-    domu_forward(cpu, LUV_EXIT_MSR);
+    exit_to_vmm(cpu, LUV_EXIT_MSR);
     return;
 }
 
@@ -38,11 +38,11 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
                 guest_inject_error(cpu, VECTOR_GP, 0);
                 return;
             }
-            domu_forward(cpu, LUV_EXIT_MSR);
+            exit_to_vmm(cpu, LUV_EXIT_MSR);
             return;
         }
     }
-    domu_forward(cpu, LUV_EXIT_MSR);
+    exit_to_vmm(cpu, LUV_EXIT_MSR);
     return;
 }
 
@@ -51,10 +51,10 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 static inline void on_io(struct cpu *cpu, bool input)
 {
     if (input) {
-        domu_forward(cpu, LUV_EXIT_IO);
+        exit_to_vmm(cpu, LUV_EXIT_IO);
         return;
     }
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
@@ -63,7 +63,7 @@ static inline void on_io(struct cpu *cpu, bool input)
 static inline void on_cpuid(struct cpu *cpu, u32 leaf)
 {
     if (leaf == 0) {
-        domu_forward(cpu, LUV_EXIT_CPUID);
+        exit_to_vmm(cpu, LUV_EXIT_CPUID);
         return;
     }
     guest_advance(cpu);
@@ -76,19 +76,19 @@ static inline void on_exception(struct cpu *cpu)
         guest_resume(cpu);
         return;
     }
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
 static inline void on_cr_access(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
 static inline void on_triple_fault(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_INTERRUPTED);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
 
@@ -124,55 +124,55 @@ static void exit_wrmsr(struct cpu *cpu)
     on_msr_write(cpu, msr, value);
 }
 
-/* What cannot happen in domu, and what no manual names, ends in domu_unforeseen. */
+/* What cannot happen in domu, and what no manual names, ends in domu_exit_unexpected. */
 const struct exit_choice domu_exits[EXIT_COUNT] = {
-    [0] = { .answer = exit_exception },
-    [1] = { .answer = domu_unforeseen },
-    [2] = { .told = true, .reason = LUV_EXIT_INTERRUPTED },
-    [3] = { .answer = domu_unforeseen },
-    [4] = { .answer = domu_unforeseen },
-    [5] = { .answer = domu_unforeseen },
-    [6] = { .answer = domu_unforeseen },
-    [7] = { .answer = domu_unforeseen },
-    [8] = { .answer = domu_unforeseen },
-    [9] = { .answer = domu_unforeseen },
-    [10] = { .answer = exit_cpuid },
-    [11] = { .answer = domu_unforeseen },
-    [12] = { .answer = domu_unforeseen },
-    [13] = { .answer = domu_unforeseen },
-    [14] = { .answer = domu_unforeseen },
-    [15] = { .answer = domu_unforeseen },
-    [16] = { .answer = domu_unforeseen },
-    [17] = { .answer = domu_unforeseen },
-    [18] = { .answer = domu_unforeseen },
-    [19] = { .answer = domu_unforeseen },
-    [20] = { .answer = domu_unforeseen },
-    [21] = { .answer = domu_unforeseen },
-    [22] = { .answer = domu_unforeseen },
-    [23] = { .answer = domu_unforeseen },
-    [24] = { .answer = domu_unforeseen },
-    [25] = { .answer = domu_unforeseen },
-    [26] = { .answer = domu_unforeseen },
-    [27] = { .answer = domu_unforeseen },
-    [28] = { .told = true, .reason = LUV_EXIT_INTERRUPTED },
-    [29] = { .answer = domu_unforeseen },
-    [30] = { .answer = exit_io },
-    [31] = { .answer = exit_rdmsr },
-    [32] = { .answer = exit_wrmsr },
-    [33] = { .answer = domu_unforeseen },
-    [34] = { .answer = domu_unforeseen },
-    [35] = { .answer = domu_unforeseen },
-    [36] = { .answer = domu_unforeseen },
-    [37] = { .answer = domu_unforeseen },
-    [38] = { .answer = domu_unforeseen },
-    [39] = { .answer = domu_unforeseen },
-    [40] = { .answer = domu_unforeseen },
-    [41] = { .answer = domu_unforeseen },
-    [42] = { .answer = domu_unforeseen },
-    [43] = { .answer = domu_unforeseen },
-    [44] = { .answer = domu_unforeseen },
-    [45] = { .answer = domu_unforeseen },
-    [46] = { .answer = domu_unforeseen },
-    [47] = { .answer = domu_unforeseen },
-    [48] = { .answer = domu_unforeseen },
+    [0] = { .handle = exit_exception },
+    [1] = { .handle = domu_exit_unexpected },
+    [2] = { .reflected = true, .reason = LUV_EXIT_INTERRUPTED },
+    [3] = { .handle = domu_exit_unexpected },
+    [4] = { .handle = domu_exit_unexpected },
+    [5] = { .handle = domu_exit_unexpected },
+    [6] = { .handle = domu_exit_unexpected },
+    [7] = { .handle = domu_exit_unexpected },
+    [8] = { .handle = domu_exit_unexpected },
+    [9] = { .handle = domu_exit_unexpected },
+    [10] = { .handle = exit_cpuid },
+    [11] = { .handle = domu_exit_unexpected },
+    [12] = { .handle = domu_exit_unexpected },
+    [13] = { .handle = domu_exit_unexpected },
+    [14] = { .handle = domu_exit_unexpected },
+    [15] = { .handle = domu_exit_unexpected },
+    [16] = { .handle = domu_exit_unexpected },
+    [17] = { .handle = domu_exit_unexpected },
+    [18] = { .handle = domu_exit_unexpected },
+    [19] = { .handle = domu_exit_unexpected },
+    [20] = { .handle = domu_exit_unexpected },
+    [21] = { .handle = domu_exit_unexpected },
+    [22] = { .handle = domu_exit_unexpected },
+    [23] = { .handle = domu_exit_unexpected },
+    [24] = { .handle = domu_exit_unexpected },
+    [25] = { .handle = domu_exit_unexpected },
+    [26] = { .handle = domu_exit_unexpected },
+    [27] = { .handle = domu_exit_unexpected },
+    [28] = { .reflected = true, .reason = LUV_EXIT_INTERRUPTED },
+    [29] = { .handle = domu_exit_unexpected },
+    [30] = { .handle = exit_io },
+    [31] = { .handle = exit_rdmsr },
+    [32] = { .handle = exit_wrmsr },
+    [33] = { .handle = domu_exit_unexpected },
+    [34] = { .handle = domu_exit_unexpected },
+    [35] = { .handle = domu_exit_unexpected },
+    [36] = { .handle = domu_exit_unexpected },
+    [37] = { .handle = domu_exit_unexpected },
+    [38] = { .handle = domu_exit_unexpected },
+    [39] = { .handle = domu_exit_unexpected },
+    [40] = { .handle = domu_exit_unexpected },
+    [41] = { .handle = domu_exit_unexpected },
+    [42] = { .handle = domu_exit_unexpected },
+    [43] = { .handle = domu_exit_unexpected },
+    [44] = { .handle = domu_exit_unexpected },
+    [45] = { .handle = domu_exit_unexpected },
+    [46] = { .handle = domu_exit_unexpected },
+    [47] = { .handle = domu_exit_unexpected },
+    [48] = { .handle = domu_exit_unexpected },
 };

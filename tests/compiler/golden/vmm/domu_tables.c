@@ -3,6 +3,7 @@
 
 #include "generated/controls.h"
 #include "generated/x86.h"
+#include "vmx/state.h"
 
 const struct control_choice domu_controls[DOMU_CONTROL_WORDS] = {
     [DOMU_WORD_PRIMARY] = {
@@ -25,7 +26,7 @@ const u32 domu_swap_msrs[] = { IA32_PAT, IA32_SYSENTER, IA32_VMX_BASIC, 0 };
 void domu_reset_state(struct cpu *cpu)
 {
     (void)cpu;
-    vmwrite(VMCS_GUEST_RIP, 0xfff0);
-    vmwrite(VMCS_GUEST_CR0, (0x60000010 & ~DOMU_CR0_OWNED) | DOMU_CR0_HELD);
+    set_guest_rip(0xfff0);
+    set_guest_cr0((0x60000010 & ~DOMU_CR0_OWNED) | DOMU_CR0_HELD);
     vmwrite(VMCS_CR0_READ_SHADOW, 0x60000010);
 }

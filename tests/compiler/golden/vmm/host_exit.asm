@@ -9,7 +9,7 @@ bits 64
 
 section .text
 global host_exit, host_resume
-extern vmresume_failed, host_exit_impossible
+extern vmresume_failed, host_exit_unexpected
 extern host_exit_triple_fault
 extern host_exit_cpuid
 extern host_exit_cr_access
@@ -69,7 +69,7 @@ host_exit_unknown:
         jb host_exit_known
 host_exit_excluded:
         mov rdi, rsp
-        call host_exit_impossible
+        call host_exit_unexpected
 
 ; Handlers that need all registers of the guest find and leave them in struct cpu.
 %macro full 1
@@ -95,52 +95,52 @@ full io
 section .rodata
 align 8
 host_exit_table:
-        dq host_exit_impossible        ; 0
-        dq host_exit_impossible        ; 1
+        dq host_exit_unexpected        ; 0
+        dq host_exit_unexpected        ; 1
         dq host_exit_triple_fault        ; 2
-        dq host_exit_impossible        ; 3
-        dq host_exit_impossible        ; 4
-        dq host_exit_impossible        ; 5
-        dq host_exit_impossible        ; 6
-        dq host_exit_impossible        ; 7
-        dq host_exit_impossible        ; 8
-        dq host_exit_impossible        ; 9
+        dq host_exit_unexpected        ; 3
+        dq host_exit_unexpected        ; 4
+        dq host_exit_unexpected        ; 5
+        dq host_exit_unexpected        ; 6
+        dq host_exit_unexpected        ; 7
+        dq host_exit_unexpected        ; 8
+        dq host_exit_unexpected        ; 9
         dq host_exit_cpuid        ; 10
-        dq host_exit_impossible        ; 11
-        dq host_exit_impossible        ; 12
-        dq host_exit_impossible        ; 13
-        dq host_exit_impossible        ; 14
-        dq host_exit_impossible        ; 15
-        dq host_exit_impossible        ; 16
-        dq host_exit_impossible        ; 17
-        dq host_exit_impossible        ; 18
-        dq host_exit_impossible        ; 19
-        dq host_exit_impossible        ; 20
-        dq host_exit_impossible        ; 21
-        dq host_exit_impossible        ; 22
-        dq host_exit_impossible        ; 23
-        dq host_exit_impossible        ; 24
-        dq host_exit_impossible        ; 25
-        dq host_exit_impossible        ; 26
-        dq host_exit_impossible        ; 27
+        dq host_exit_unexpected        ; 11
+        dq host_exit_unexpected        ; 12
+        dq host_exit_unexpected        ; 13
+        dq host_exit_unexpected        ; 14
+        dq host_exit_unexpected        ; 15
+        dq host_exit_unexpected        ; 16
+        dq host_exit_unexpected        ; 17
+        dq host_exit_unexpected        ; 18
+        dq host_exit_unexpected        ; 19
+        dq host_exit_unexpected        ; 20
+        dq host_exit_unexpected        ; 21
+        dq host_exit_unexpected        ; 22
+        dq host_exit_unexpected        ; 23
+        dq host_exit_unexpected        ; 24
+        dq host_exit_unexpected        ; 25
+        dq host_exit_unexpected        ; 26
+        dq host_exit_unexpected        ; 27
         dq host_exit_cr_access        ; 28
-        dq host_exit_impossible        ; 29
+        dq host_exit_unexpected        ; 29
         dq full_io        ; 30
         dq host_exit_rdmsr        ; 31
         dq host_exit_wrmsr        ; 32
-        dq host_exit_impossible        ; 33
-        dq host_exit_impossible        ; 34
-        dq host_exit_impossible        ; 35
-        dq host_exit_impossible        ; 36
-        dq host_exit_impossible        ; 37
-        dq host_exit_impossible        ; 38
-        dq host_exit_impossible        ; 39
-        dq host_exit_impossible        ; 40
-        dq host_exit_impossible        ; 41
-        dq host_exit_impossible        ; 42
-        dq host_exit_impossible        ; 43
-        dq host_exit_impossible        ; 44
-        dq host_exit_impossible        ; 45
-        dq host_exit_impossible        ; 46
-        dq host_exit_impossible        ; 47
-        dq host_exit_impossible        ; 48
+        dq host_exit_unexpected        ; 33
+        dq host_exit_unexpected        ; 34
+        dq host_exit_unexpected        ; 35
+        dq host_exit_unexpected        ; 36
+        dq host_exit_unexpected        ; 37
+        dq host_exit_unexpected        ; 38
+        dq host_exit_unexpected        ; 39
+        dq host_exit_unexpected        ; 40
+        dq host_exit_unexpected        ; 41
+        dq host_exit_unexpected        ; 42
+        dq host_exit_unexpected        ; 43
+        dq host_exit_unexpected        ; 44
+        dq host_exit_unexpected        ; 45
+        dq host_exit_unexpected        ; 46
+        dq host_exit_unexpected        ; 47
+        dq host_exit_unexpected        ; 48

@@ -6,7 +6,7 @@
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "domu/rights.h"
+#include "domu/domu.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/log.h"
@@ -54,26 +54,26 @@ static struct answer hypercall_count(struct cpu *cpu, u64 index)
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_ask(struct cpu *cpu, u32 callers)
+static struct answer acquire_ask(struct cpu *cpu, u32 callers)
 {
     struct domain *domain;
-    u32 error = domain_enter(cpu, cpu->guest.rdi, callers, &domain);
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_ask(cpu, domain, (u32)cpu->guest.rsi);
-    domain_leave(domain);
+    domain_release(domain);
     return answer;
 }
 
 /* With what the handle means, as long as the call lasts. */
-static struct answer hold_enter(struct cpu *cpu)
+static struct answer acquire_enter(struct cpu *cpu)
 {
     struct vcpu *vcpu;
-    u32 error = vcpu_enter(cpu, cpu->guest.rdi, &vcpu);
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
         return (struct answer){ .error = error };
     struct answer answer = hypercall_enter(cpu, vcpu);
-    vcpu_leave(vcpu);
+    vcpu_release(vcpu);
     return answer;
 }
 
@@ -83,9 +83,9 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
     case 1:
         if (cpu->guest.rsi >> 32)
             break;
-        return hold_ask(cpu, CALLER_OWNER | CALLER_SECRET);
+        return acquire_ask(cpu, CALLER_OWNER | CALLER_SECRET);
     case 2:
-        return hold_enter(cpu);
+        return acquire_enter(cpu);
     case 3:
         return hypercall_count(cpu, (u64)cpu->guest.rdi);
     default:
@@ -115,7 +115,7 @@ static struct answer hypercall_dispatch_root(struct cpu *cpu)
     case 1:
         if (cpu->guest.rsi >> 32)
             break;
-        return hold_ask(cpu, CALLER_ROOT);
+        return acquire_ask(cpu, CALLER_ROOT);
     case 3:
         return hypercall_count(cpu, (u64)cpu->guest.rdi);
     default:
@@ -238,7 +238,7 @@ void host_exit_wrmsr(struct cpu *cpu)
 }
 
 /* An exit that cannot happen in host, or that no manual names. */
-void host_exit_impossible(struct cpu *cpu)
+void host_exit_unexpected(struct cpu *cpu)
 {
-    machine_stop(cpu, "host left for a reason that its controls exclude");
+    panic(cpu, "host exited for a reason that its controls exclude");
 }

@@ -3,6 +3,7 @@
 
 #include "generated/controls.h"
 #include "generated/x86.h"
+#include "vmx/state.h"
 
 const struct control_choice host_controls[HOST_CONTROL_WORDS] = {
     [HOST_WORD_PRIMARY] = {

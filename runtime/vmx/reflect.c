@@ -1,12 +1,9 @@
-/* What a VMM is told of an exit: the kind, and what the VMCS says that this kind needs. */
+/* An exit is reflected to the VMM: its kind, and the part of the VMCS that a VMM needs for that kind, go to the run page. */
+#include "core/log.h"
 #include "generated/checks.h"
-#include "generated/controls.h"
-#include "generated/x86.h"
 #include "vmx/entry_checks.h"
 #include "vmx/events.h"
-#include "core/log.h"
-#include "domu/run.h"
-#include "domu/switch.h"
+#include "vmx/vcpu.h"
 
 #define RULES_LOGGED 32u
 
@@ -14,41 +11,29 @@
 #define STRING_ADDRESS_SIZE(info) (2u << ((info) >> 7 & 7))
 #define STRING_SEGMENT(info) ((info) >> 15 & 7)
 
-static u64 cr0_seen(void)
+static void store_segments(struct luv_mode *mode)
 {
-    u64 mask = vmread(VMCS_CR0_GUEST_HOST_MASK);
-    return (vmread(VMCS_GUEST_CR0) & ~mask) | (vmread(VMCS_CR0_READ_SHADOW) & mask);
+    mode->es_base = guest_es_base(), mode->cs_base = guest_cs_base();
+    mode->ss_base = guest_ss_base(), mode->ds_base = guest_ds_base();
+    mode->fs_base = guest_fs_base(), mode->gs_base = guest_gs_base();
+    mode->es_limit = (u32)guest_es_limit(), mode->cs_limit = (u32)guest_cs_limit();
+    mode->ss_limit = (u32)guest_ss_limit(), mode->ds_limit = (u32)guest_ds_limit();
+    mode->fs_limit = (u32)guest_fs_limit(), mode->gs_limit = (u32)guest_gs_limit();
+    mode->es_rights = (u32)guest_es_access(), mode->cs_rights = (u32)guest_cs_access();
+    mode->ss_rights = (u32)guest_ss_access(), mode->ds_rights = (u32)guest_ds_access();
+    mode->fs_rights = (u32)guest_fs_access(), mode->gs_rights = (u32)guest_gs_access();
 }
 
-static u64 cr4_seen(void)
+static void store_mode(struct luv_run *run)
 {
-    u64 mask = vmread(VMCS_CR4_GUEST_HOST_MASK);
-    return (vmread(VMCS_GUEST_CR4) & ~mask) | (vmread(VMCS_CR4_READ_SHADOW) & mask);
+    run->mode.cr0 = guest_cr0_seen();
+    run->mode.cr3 = guest_cr3();
+    run->mode.cr4 = guest_cr4_seen();
+    run->mode.efer = guest_efer();
+    store_segments(&run->mode);
 }
 
-static void segments_tell(struct luv_mode *mode)
-{
-    mode->es_base = vmread(VMCS_GUEST_ES_BASE), mode->cs_base = vmread(VMCS_GUEST_CS_BASE);
-    mode->ss_base = vmread(VMCS_GUEST_SS_BASE), mode->ds_base = vmread(VMCS_GUEST_DS_BASE);
-    mode->fs_base = vmread(VMCS_GUEST_FS_BASE), mode->gs_base = vmread(VMCS_GUEST_GS_BASE);
-    mode->es_limit = (u32)vmread(VMCS_GUEST_ES_LIMIT), mode->cs_limit = (u32)vmread(VMCS_GUEST_CS_LIMIT);
-    mode->ss_limit = (u32)vmread(VMCS_GUEST_SS_LIMIT), mode->ds_limit = (u32)vmread(VMCS_GUEST_DS_LIMIT);
-    mode->fs_limit = (u32)vmread(VMCS_GUEST_FS_LIMIT), mode->gs_limit = (u32)vmread(VMCS_GUEST_GS_LIMIT);
-    mode->es_rights = (u32)vmread(VMCS_GUEST_ES_ACCESS_RIGHTS), mode->cs_rights = (u32)vmread(VMCS_GUEST_CS_ACCESS_RIGHTS);
-    mode->ss_rights = (u32)vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), mode->ds_rights = (u32)vmread(VMCS_GUEST_DS_ACCESS_RIGHTS);
-    mode->fs_rights = (u32)vmread(VMCS_GUEST_FS_ACCESS_RIGHTS), mode->gs_rights = (u32)vmread(VMCS_GUEST_GS_ACCESS_RIGHTS);
-}
-
-static void mode_tell(struct luv_run *run)
-{
-    run->mode.cr0 = cr0_seen();
-    run->mode.cr3 = vmread(VMCS_GUEST_CR3);
-    run->mode.cr4 = cr4_seen();
-    run->mode.efer = vmread(VMCS_GUEST_IA32_EFER);
-    segments_tell(&run->mode);
-}
-
-/* The word that VMMs see has the layout of VMX's own. */
+/* The word in the run page has the layout of the exit qualification. */
 #define IO_WORD                                                                                                       \
     (IO_QUALIFICATION_SIZE_MINUS_ONE_MASK | IO_QUALIFICATION_INPUT | IO_QUALIFICATION_STRING | IO_QUALIFICATION_REP | \
      IO_QUALIFICATION_PORT_MASK)
@@ -57,7 +42,7 @@ _Static_assert(IO_QUALIFICATION_SIZE_MINUS_ONE_MASK == LUV_IO_SIZE_MINUS_ONE && 
                "enum luv_io");
 _Static_assert(offsetof(struct luv_run, io.port) - offsetof(struct luv_run, io.word) == IO_QUALIFICATION_PORT_SHIFT / 8, "");
 
-static void io_tell(struct luv_run *run)
+static void store_io(struct luv_run *run)
 {
     u64 q = vmread(VMCS_EXIT_QUALIFICATION);
     run->io.word = (u32)(q & IO_WORD);
@@ -66,7 +51,7 @@ static void io_tell(struct luv_run *run)
     u64 info = vmread(VMCS_EXIT_INSTRUCTION_INFO);
     run->io.address_size = (u8)STRING_ADDRESS_SIZE(info);
     run->io.segment = (u8)STRING_SEGMENT(info);
-    mode_tell(run);
+    store_mode(run);
 }
 
 static u32 access_of(u64 q)
@@ -78,23 +63,23 @@ static u32 access_of(u64 q)
         (q & mapped ? LUV_MEMORY_MAPPED : 0);
 }
 
-static void memory_tell(struct luv_run *run)
+static void store_memory(struct luv_run *run)
 {
     run->memory.physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
     run->memory.linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
     run->memory.flags = access_of(vmread(VMCS_EXIT_QUALIFICATION));
-    mode_tell(run);
+    store_mode(run);
 }
 
-static void exception_tell(struct luv_run *run)
+static void store_exception(struct luv_run *run)
 {
     run->exception.info = (u32)vmread(VMCS_EXIT_INTERRUPTION_INFO);
     run->exception.error = (u32)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
     run->exception.qualification = vmread(VMCS_EXIT_QUALIFICATION);
 }
 
-/* The log names the rule of the first failures, then of the 64th, 128th ...: who fails on purpose shall not flood it. */
-static void rule_log(const struct vcpu *vcpu, u32 rule)
+/* The log has the first failures, then the 64th, 128th ...: a VMM that fails on purpose must not flood it. */
+static void log_failed_rule(const struct vcpu *vcpu, u32 rule)
 {
     static u32 failures;
     u32 before = __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
@@ -104,55 +89,56 @@ static void rule_log(const struct vcpu *vcpu, u32 rule)
     log_line("luvalley: that rule refused the state of a vCPU: domain %, vCPU %", vcpu->domain->index, vcpu->index);
 }
 
-static void fail_tell(struct cpu *cpu, struct luv_run *run)
+static void store_failure(struct cpu *cpu, struct luv_run *run)
 {
     u64 reason = vmread(VMCS_EXIT_REASON), error = vmread(VMCS_VM_INSTRUCTION_ERROR);
     run->fail.reason = (u32)(reason & EXIT_REASON_ENTRY_FAILURE ? reason & EXIT_REASON_BASIC_MASK : error);
     run->fail.qualification = vmread(VMCS_EXIT_QUALIFICATION);
     run->fail.rule = checks_first();
-    rule_log(cpu->vcpu, run->fail.rule);
-    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);    /* no exit has cleared it. SDM: 27.8 */
+    log_failed_rule(cpu->vcpu, run->fail.rule);
+    clear_entry_event();    /* an entry that failed has not cleared it. SDM: 27.8 */
 }
 
-static void internal_tell(struct luv_run *run)
+static void store_internal(struct luv_run *run)
 {
     run->fail.reason = (u32)vmread(VMCS_EXIT_REASON);
     run->fail.rule = CHECK_RULES;
     run->fail.qualification = vmread(VMCS_EXIT_QUALIFICATION);
 }
 
-static void kind_tell(struct cpu *cpu, struct luv_run *run, u32 kind)
+static void store_kind(struct cpu *cpu, struct luv_run *run, u32 kind)
 {
     switch (kind) {
-    case LUV_EXIT_MEMORY: memory_tell(run); break;
-    case LUV_EXIT_CPUID: run->mode.cr4 = cr4_seen(); break;         /* two bits of the answer are from it */
-    case LUV_EXIT_EXCEPTION: exception_tell(run); break;
-    case LUV_EXIT_FAIL_ENTRY: fail_tell(cpu, run); break;
-    case LUV_EXIT_INTERNAL: internal_tell(run); break;
-    case LUV_EXIT_HYPERCALL: mode_tell(run); break;
+    case LUV_EXIT_MEMORY: store_memory(run); break;
+    case LUV_EXIT_CPUID: run->mode.cr4 = guest_cr4_seen(); break;         /* two bits of the answer mirror it */
+    case LUV_EXIT_EXCEPTION: store_exception(run); break;
+    case LUV_EXIT_FAIL_ENTRY: store_failure(cpu, run); break;
+    case LUV_EXIT_INTERNAL: store_internal(run); break;
+    case LUV_EXIT_HYPERCALL: store_mode(run); break;
     case LUV_EXIT_TASK_SWITCH:
         run->task_switch.qualification = vmread(VMCS_EXIT_QUALIFICATION);
-        mode_tell(run);
+        store_mode(run);
         break;
     default: break;
     }
 }
 
-/* Its delivery was broken off: it is given again at the next entry, unless the VMM puts another in its place. */
-static u32 event_tell(struct luv_run *run)
+/* An event whose delivery the exit interrupted: the next entry delivers it again, unless the VMM replaces it. */
+static u32 store_event(struct luv_run *run)
 {
     u64 info = vmread(VMCS_IDT_VECTORING_INFO);
     if (likely(!(info & IDT_VECTORING_INFO_VALID)))
         return 0;
     run->event_error = (u32)vmread(VMCS_IDT_VECTORING_ERROR_CODE);
-    run->event_length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    run->event_length = (u32)exit_instruction_length();
     if ((info & VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK) >> VM_ENTRY_INTERRUPTION_INFO_TYPE_SHIFT ==
         VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI)
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)INTERRUPTIBILITY_NMI);
+        set_guest_interruptibility(guest_interruptibility() & ~(u64)INTERRUPTIBILITY_NMI);
     return (u32)info & EVENT_BITS;
 }
 
-void event_give_back(struct luv_run *run)
+/* Every exit after a successful entry has cleared the event's valid bit. SDM: 28.2 */
+void cancel_injection(struct luv_run *run)
 {
     u32 event = (u32)vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO);
     if (!(event & VM_ENTRY_INTERRUPTION_INFO_VALID))
@@ -160,44 +146,44 @@ void event_give_back(struct luv_run *run)
     run->event = event;
     run->event_error = (u32)vmread(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE);
     run->event_length = (u32)vmread(VMCS_VM_ENTRY_INSTRUCTION_LENGTH);
-    vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
+    clear_entry_event();
 }
 
-/* An entry that failed has delivered nothing, and no exit has cleared its event. SDM: 27.8 */
+/* An entry that failed has delivered nothing, and its event is still in the VMCS. SDM: 27.8 */
 static bool is_entry_failed(void)
 {
     return vmread(VMCS_EXIT_REASON) & EXIT_REASON_ENTRY_FAILURE;
 }
 
-static void others_tell(struct cpu *cpu, struct luv_run *run, u32 kind)
+static void store_others(struct cpu *cpu, struct luv_run *run, u32 kind)
 {
     if (kind == LUV_EXIT_INTERRUPTED && unlikely(is_entry_failed()))
-        event_give_back(run);           /* a machine check hit it */
+        cancel_injection(run);           /* a machine check hit the entry */
     else if (kind != LUV_EXIT_FAIL_ENTRY && kind != LUV_EXIT_SHUTDOWN)
-        run->event = event_tell(run);
+        run->event = store_event(run);
     if (kind == LUV_EXIT_MEMORY || kind == LUV_EXIT_EXCEPTION)
-        guest_block_nmi_again();        /* the exits that an IRET can end with */
-    kind_tell(cpu, run, kind);
+        guest_restore_nmi_blocking();        /* an IRET may have caused these exits */
+    store_kind(cpu, run, kind);
 }
 
-/* Ports first: nothing is quicker, and no event's delivery accesses one. */
-void domu_forward(struct cpu *cpu, u32 kind)
+/* Ports first: devices are polled by them, and delivering an event never accesses one. */
+void exit_to_vmm(struct cpu *cpu, u32 kind)
 {
     struct vcpu *vcpu = cpu->vcpu;
     struct luv_run *run = vcpu->run;
-    vcpu->left = true;
+    vcpu->reflected = true;
     vcpu->exit = run->exit = kind;
     run->event = 0;
-    run->length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
-    if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
-        guest_owe_no_step();
+    run->length = (u32)exit_instruction_length();
+    if (unlikely(guest_rflags() & RFLAGS_TF))
+        guest_cancel_single_step();
     if (likely(kind == LUV_EXIT_IO))
-        io_tell(run);
+        store_io(run);
     else
-        others_tell(cpu, run, kind);
+        store_others(cpu, run, kind);
 }
 
-void domu_unforeseen(struct cpu *cpu)
+void domu_exit_unexpected(struct cpu *cpu)
 {
-    domu_forward(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
 }

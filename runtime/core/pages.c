@@ -1,7 +1,7 @@
-#include "domu/pages.h"
+#include "core/pages.h"
 
 #include "core/layout.h"
-#include "domu/lock.h"
+#include "core/lock.h"
 #include "core/string.h"
 
 #define WORD 64
@@ -9,43 +9,43 @@
 static struct lock lock;
 static u64 first;                       /* the page of bit 0 */
 static u32 count, left;
-static u64 *taken;                      /* a bit for each page */
+static u64 *used;                       /* a bit for each page */
 static u32 lowest;                      /* no page before it is free */
 
-static bool is_taken(u32 page)
+static bool is_used(u32 page)
 {
-    return taken[page / WORD] >> page % WORD & 1;
+    return used[page / WORD] >> page % WORD & 1;
 }
 
-static void mark(u32 page, u32 pages, bool take)
+static void mark(u32 page, u32 pages, bool use)
 {
     for (u32 i = page; i < page + pages; i++)
-        taken[i / WORD] ^= 1ull << i % WORD;
-    left += take ? -pages : pages;
+        used[i / WORD] ^= 1ull << i % WORD;
+    left += use ? -pages : pages;
 }
 
 void pages_init(u64 physical, u32 pages)
 {
-    u32 books = (pages + 8 * (u32)PAGE_SIZE - 1) / (8 * (u32)PAGE_SIZE);
-    taken = hv_virt(physical);
+    u32 bitmap_pages = (pages + 8 * (u32)PAGE_SIZE - 1) / (8 * (u32)PAGE_SIZE);
+    used = hv_virt(physical);
     first = physical;
     count = left = pages;
-    memset(taken, 0, books * PAGE_SIZE);
-    mark(0, books, true);
+    memset(used, 0, bitmap_pages * PAGE_SIZE);
+    mark(0, bitmap_pages, true);
 }
 
 /* The first free page from here on; `count` if there is none. */
 static u32 free_from(u32 page)
 {
-    while (page < count && is_taken(page))
-        page += page % WORD == 0 && taken[page / WORD] == ~0ull ? WORD : 1;
+    while (page < count && is_used(page))
+        page += page % WORD == 0 && used[page / WORD] == ~0ull ? WORD : 1;
     return page < count ? page : count;
 }
 
-static u32 run_from(u32 page, u32 most)
+static u32 run_from(u32 page, u32 max_pages)
 {
     u32 length = 0;
-    while (length < most && page + length < count && !is_taken(page + length))
+    while (length < max_pages && page + length < count && !is_used(page + length))
         length++;
     return length;
 }
@@ -63,13 +63,13 @@ static u32 find(u32 pages)
     return count;
 }
 
-u64 page_take(u32 pages)
+u64 page_alloc(u32 pages)
 {
-    lock_take(&lock);
+    lock_acquire(&lock);
     u32 page = left < pages ? count : find(pages);
     if (page < count)
         mark(page, pages, true);
-    lock_give(&lock);
+    lock_release(&lock);
     if (page == count)
         return 0;
     u64 physical = first + page * PAGE_SIZE;
@@ -77,13 +77,13 @@ u64 page_take(u32 pages)
     return physical;
 }
 
-void page_give(u64 physical, u32 pages)
+void page_free(u64 physical, u32 pages)
 {
     u32 page = (u32)((physical - first) / PAGE_SIZE);
-    lock_take(&lock);
+    lock_acquire(&lock);
     mark(page, pages, false);
     lowest = page < lowest ? page : lowest;
-    lock_give(&lock);
+    lock_release(&lock);
 }
 
 u32 pages_left(void)
