@@ -18,6 +18,13 @@ C_FLAGS = (
     "-falign-functions=4", "-falign-jumps=1", "-falign-loops=1", "-falign-labels=1",  # 4 KiB of the image is not air
     "-Wall", "-Wextra", "-Werror",
 )
+C32_SUFFIX = ".32.c"  # runs before long mode, on processors that may lack it; link.ld places it
+C32_FLAGS = (
+    "-std=gnu11", "-Os", "-g", "-ffreestanding", "-m32", "-march=i386", "-mgeneral-regs-only", "-fno-pic",
+    "-mpreferred-stack-boundary=2", "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
+    "-fno-dwarf2-cfi-asm", "-fno-jump-tables", "-Wa,--64", "-include", "boot/multiboot/code32.h",
+    "-Wall", "-Wextra", "-Werror",
+)
 NASM_FLAGS = ("-w+error", "-f", "elf64")
 LINK_FLAGS = ("-z", "max-page-size=4096", "-z", "noexecstack", "--build-id=none", "-n")
 
@@ -56,7 +63,8 @@ def compile_source(source: Path, tree: Tree, objects: Path, common: str) -> tupl
 def command_for(source: Path, tree: Tree) -> list[str]:
     """How a source is compiled or assembled."""
     if source.suffix == ".c":
-        return ["gcc", *C_FLAGS, f"-ffile-prefix-map={tree.root}=.", *(f"-I{one}" for one in tree.includes), "-c"]
+        flags = C32_FLAGS if source.name.endswith(C32_SUFFIX) else C_FLAGS
+        return ["gcc", *flags, f"-ffile-prefix-map={tree.root}=.", *(f"-I{one}" for one in tree.includes), "-c"]
     return ["nasm", *NASM_FLAGS, *(f"-I{one}/" for one in tree.includes)]
 
 

@@ -1,7 +1,11 @@
-/* The firmware's list of CPUs. Read in the boot world, where all memory below 4 GiB is mapped at its own address. */
+/* The firmware's list of CPUs. Read while memory below 4 GiB is mapped at its own address. */
 #pragma once
 
 #include "core/types.h"
 
-/* Calls `found` with the APIC id of each CPU that the firmware says may be used. ACPI: 5.2.12 */
-void acpi_cpus(void (*found)(u32 apic_id));
+#define RSDP_SIZE 32                    /* bytes of the root pointer, whose first revision has fewer */
+
+/* Is there a root pointer at this address? ACPI: 5.2.5.3 */
+bool acpi_is_rsdp(u64 address);
+/* Calls `found` with the APIC id of each CPU that the firmware says may be used; for no root pointer (0), never. ACPI: 5.2.12 */
+void acpi_cpus(u64 rsdp, void (*found)(u32 apic_id));

@@ -12,7 +12,7 @@
 #include "generated/externs.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
-#include "boot/multiboot/multiboot.h"
+#include "boot/start.h"
 #include "boot/region.h"
 
 #define HIDDEN_BASE GIB(1)
@@ -29,7 +29,7 @@ u64 hv_base, hv_size, direct_map;
 struct cpu **cpus;
 u32 cpu_count = 1;
 volatile bool machine_stopping;
-struct machine machine;
+struct start start;
 
 static struct cpu cpu;
 static u64 process;                     /* who calls: its CR3 is its number in pages */
