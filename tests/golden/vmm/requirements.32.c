@@ -3,8 +3,6 @@
 
 #include "generated/x86.h"
 
-/* Rows that others depend on. */
-
 /* kind, word, bit, expected, CPUID leaf or MSR, subleaf or TRUE MSR, row that it depends on, name */
 const struct requirement requirements[] = {
     {REQUIRE_MSR, MSR_HIGH, 25, 1, IA32_VMX_PROCBASED_CTLS, 0, NO_REQUIREMENT, "primary.use_io_bitmaps"},
