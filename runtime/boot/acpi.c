@@ -11,7 +11,7 @@
 
 /* ACPI: 5.2.5.3 */
 struct rsdp {
-    char signature[8];
+    u64 signature;
     u8 checksum;
     char oem[6];
     u8 revision;
@@ -57,8 +57,7 @@ static bool sums_to_zero(const void *bytes, u32 count)
 
 bool acpi_is_rsdp(u64 address)
 {
-    const struct rsdp *rsdp = phys(address);
-    return !memcmp(rsdp->signature, "RSD PTR ", 8) && sums_to_zero(rsdp, RSDP_LENGTH_1);
+    return sums_to_zero(phys(address), RSDP_LENGTH_1);
 }
 
 /* A table that lies whole in mapped memory, or 0. */

@@ -3,9 +3,10 @@
 
 #include "core/types.h"
 
-#define RSDP_SIZE 32                    /* bytes of the root pointer, whose first revision has fewer */
+#define RSDP_SIGNATURE 0x2052545020445352ull    /* "RSD PTR ": of the root pointer. ACPI: 5.2.5.3 */
+#define RSDP_SIZE 32                    /* its bytes; the first revision has fewer */
 
-/* Is there a root pointer at this address? ACPI: 5.2.5.3 */
+/* Is what begins with the signature at this address a root pointer? */
 bool acpi_is_rsdp(u64 address);
 /* Calls `found` with the APIC id of each CPU that the firmware says may be used; for no root pointer (0), never. ACPI: 5.2.12 */
 void acpi_cpus(u64 rsdp, void (*found)(u32 apic_id));

@@ -13,7 +13,7 @@
 static u64 search(u64 begin, u64 end)
 {
     for (u64 at = round_up(begin, RSDP_ALIGN); at + RSDP_SIZE <= end; at += RSDP_ALIGN)
-        if (acpi_is_rsdp(at))
+        if (*(const u64 *)phys(at) == RSDP_SIGNATURE && acpi_is_rsdp(at))
             return at;
     return 0;
 }
