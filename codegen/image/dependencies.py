@@ -58,20 +58,20 @@ class Includes:
             self.direct[name] = tuple(path for path in found if path is not None)
         return self.direct[name]
 
-    def list_all(self, source: str) -> list[str]:
-        """Return a source and all that it includes, sorted."""
-        found = {source}
-        waiting = [source]
+    def list_all(self, *sources: str) -> list[str]:
+        """Return sources and all that they include, sorted."""
+        found = set(sources)
+        waiting = list(sources)
         while waiting:
             fresh = set(self.list_direct(waiting.pop())) - found
             found |= fresh
             waiting += fresh
         return sorted(found)
 
-    def digest(self, source: str, command: Iterable[str]) -> str:
+    def digest(self, sources: Iterable[str], command: Iterable[str]) -> str:
         """Return a digest of a command, and of the names and contents of all files that go in."""
         digest = hashlib.sha256("\0".join(command).encode())
-        for name in self.list_all(source):
+        for name in self.list_all(*sources):
             content = self.read(name) or b""
             digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()

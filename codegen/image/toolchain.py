@@ -20,6 +20,14 @@ C_FLAGS = (
     "-falign-functions=4", "-falign-jumps=1", "-falign-loops=1", "-falign-labels=1",  # 4 KiB of the image is not air
     "-Wall", "-Wextra", "-Werror",
 )
+C32_SUFFIX = ".32.c"  # runs before long mode, on processors that may lack it; link.ld places it
+C32_FIRST = "runtime/boot/multiboot/code32.h"
+C32_FLAGS = (
+    "-std=gnu11", "-Os", "-g", "-ffreestanding", "-m32", "-march=i386", "-mgeneral-regs-only", "-fno-pic",
+    "-mpreferred-stack-boundary=2", "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
+    "-fno-dwarf2-cfi-asm", "-fno-jump-tables", "-Wa,--64", "-include", C32_FIRST,
+    "-Wall", "-Wextra", "-Werror",
+)
 NASM_FLAGS = ("-w+error", "-f", "elf64")
 LINK_FLAGS = ("-z", "max-page-size=4096", "-z", "noexecstack", "--build-id=none", "-n")
 
@@ -57,12 +65,17 @@ class Job:
 def make_job(source: Path, tree: Tree, objects: Path, includes: Includes) -> Job:
     """Return what there is to do about a source. ToolError where a change of a file would not be noticed."""
     name = source.relative_to(tree.root).as_posix()
-    files = includes.list_all(name)
+    files = includes.list_all(*list_inputs_of(name))
     unwatched = [file for file in files if not is_watched(file, tree)]
     if unwatched:
-        raise ToolError(f"{name} includes {unwatched[0]}, which is in no folder of codegen/stamp.py's INPUTS")
-    digest = includes.digest(name, command_for(source, tree))
+        raise ToolError(f"{name} includes {unwatched[0]}, which is in no folder of codegen/image/tree.py's INPUTS")
+    digest = includes.digest(list_inputs_of(name), command_for(source, tree))
     return Job(name, frozenset(files), digest, objects / f"{source.parent.name}-{source.name}.{digest[:16]}.o")
+
+
+def list_inputs_of(source: str) -> tuple[str, ...]:
+    """Return a source and what its command includes before it."""
+    return (source, C32_FIRST) if source.endswith(C32_SUFFIX) else (source,)
 
 
 def compile_source(job: Job, tree: Tree) -> bool:
@@ -92,8 +105,9 @@ def confirm(job: Job, read: set[str], tree: Tree) -> None:
     """Raise where the compiler read a file that the digest does not hold, or a file changed under it."""
     missed = sorted(read - job.files)
     if missed:
-        raise ToolError(f"{job.source}: the compiler read {', '.join(missed)}, which codegen/dependencies.py missed")
-    if Includes(tree.root, tree.includes).digest(job.source, command_for(tree.root / job.source, tree)) != job.digest:
+        raise ToolError(f"{job.source}: the compiler read {', '.join(missed)}, which dependencies.py missed")
+    command = command_for(tree.root / job.source, tree)
+    if Includes(tree.root, tree.includes).digest(list_inputs_of(job.source), command) != job.digest:
         raise ToolError(f"{job.source}: a file changed while it was compiled; build again")
 
 
@@ -107,7 +121,8 @@ def lock_objects(objects: Path) -> IO[str]:
 def command_for(source: Path, tree: Tree) -> list[str]:
     """Return how a source is compiled or assembled."""
     if source.suffix == ".c":
-        return ["gcc", *C_FLAGS, f"-ffile-prefix-map={tree.root}=.", *(f"-I{one}" for one in tree.includes), "-c"]
+        flags = C32_FLAGS if source.name.endswith(C32_SUFFIX) else C_FLAGS
+        return ["gcc", *flags, f"-ffile-prefix-map={tree.root}=.", *(f"-I{one}" for one in tree.includes), "-c"]
     return ["nasm", *NASM_FLAGS, *(f"-I{one}/" for one in tree.includes)]
 
 

@@ -112,7 +112,7 @@ def explain_control(word: str, context: Context) -> Page:
     for domain in context.domains:
         page.choice += [say_setting(control.path, domain)]
     constant = control.path.replace(".", "_").upper()
-    page.code = context.grep_code(rf"\b{constant}\b") + context.grep_code(rf"\"{control.path}\b", ["requirements.inc"])
+    page.code = context.grep_code(rf"\b{constant}\b") + context.grep_code(rf"\"{control.path}\b", ["requirements.32.c"])
     page.tests = context.find_tests(rf"\b{constant}\b", rf"\b{control.name}\b")
     return page
 

@@ -223,7 +223,7 @@ FAULTS = {
     ),
     "over a module": (
         "region.c",
-        "if (overlaps(lo, hi, machine.modules[i].start, machine.modules[i].end))",
+        "if (overlaps(lo, hi, start.modules[i].start, start.modules[i].end))",
         "if (false)",
     ),
     "over what another range reserves": (
