@@ -5,7 +5,6 @@
 #include "generated/dom0.h"
 #include "generated/externs.h"
 #include "core/host.h"
-#include "dom0/ipi.h"
 #include "dom0/memory.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/nmi.h"

@@ -24,3 +24,9 @@ void watch_update(struct cpu *cpu);
 bool watch_covers(const struct cpu *cpu, u64 gpa);
 /* The guest has written `value` to the register of the page at `offset`. */
 void watch_apic_write(struct cpu *cpu, u32 offset, u32 value);
+
+/*
+ * Emulates INIT and start-up IPIs; `destination` has 8 bits from the page, 32 from x2APIC. False: the command is to be sent as
+ * it is, for it is of another kind, or the watch has ended.
+ */
+bool ipi_emulate(struct cpu *cpu, u32 destination, u32 command);

@@ -74,7 +74,7 @@ void cpu_init(struct cpu *cpu)
     if (is_boot_cpu(cpu))
         machine_reset("INIT of the boot CPU");
     step_cancel(cpu);
-    watch_update(cpu);                  /* once the watch has ended, the start-up IPI is a real one, and a parked CPU loses it */
+    watch_update(cpu); /* once the watch has ended, the start-up IPI is a real one, and a parked CPU loses it */
     if (cpu->watching) {
         __atomic_store_n(&cpu->start, START_WAITING, __ATOMIC_SEQ_CST);
         cpu_park(cpu);
@@ -113,10 +113,10 @@ static u8 sipi_wait(struct cpu *cpu)
 
 void cpu_park(struct cpu *cpu)
 {
-    apic_reset(cpu);                    /* quiet while it waits, too */
+    apic_reset(cpu); /* quiet while it waits, too */
     u8 vector = sipi_wait(cpu);
-    cpu->nmi_pending = false;              /* a CPU that waits for SIPI drops NMIs */
-    paging_flush();                     /* the trampoline's page is unmapped by now */
+    cpu->nmi_pending = false; /* a CPU that waits for SIPI drops NMIs */
+    paging_flush(); /* the trampoline's page is unmapped by now */
     if (!cpu->started)
         watch_started();
     cpu->started = true;

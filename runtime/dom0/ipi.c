@@ -1,4 +1,5 @@
-#include "dom0/ipi.h"
+/* Emulated interprocessor interrupts of dom0. */
+#include "dom0/apic_watch.h"
 
 #include "core/apic.h"
 #include "core/cpu.h"

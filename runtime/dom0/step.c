@@ -10,7 +10,7 @@
 #include "core/string.h"
 #include "dom0/apic_watch.h"
 
-/* One instruction with TF set and IF clear. NMIs cause exits meanwhile and stay pending: see nmi_update_controls. SDM: 25.4.2 */
+/* One instruction with TF set and IF clear. NMIs cause exits meanwhile: see nmi_update_controls. SDM: 25.4.2 */
 static void single_step_begin(struct step *step)
 {
     u64 blocking = guest_interruptibility();

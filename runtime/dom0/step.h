@@ -1,6 +1,6 @@
 /*
- * A write to hidden memory or to the watched local APIC: for one instruction, which is single-stepped, the EPT entry points to a
- * scratch page; then the entry is restored. The processor decodes the instruction, and only its result is looked at.
+ * A write to hidden memory or to the watched local APIC: for one instruction, which is single-stepped, the EPT entry points
+ * to a scratch page; then the entry is restored. The processor decodes the instruction, and only its result is looked at.
  */
 #pragma once
 

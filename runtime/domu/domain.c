@@ -10,7 +10,6 @@
 #include "domu/memory.h"
 #include "domu/pool.h"
 #include "domu/switch.h"
-#include "domu/tables.h"
 #include "generated/externs.h"
 
 #define TABLES_PER_CALL 64u

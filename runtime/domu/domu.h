@@ -40,19 +40,19 @@ struct msr_entry {
 
 /* Registers that no VMCS switches, of a vCPU or of dom0. Entries load the vCPU's MSRs from here, exits dom0's. */
 struct switched_state {
-    struct msr_entry msrs[DOMU_SWAP_MSRS] __attribute__((aligned(16)));     /* those that this processor has; see vmx/switch_msrs.c */
+    struct msr_entry msrs[DOMU_SWAP_MSRS] __attribute__((aligned(16)));     /* see vmx/switch_msrs.c */
     u64 cr2, dr[4], dr6, xcr0;
 };
 
 /* In a table that is never freed: whoever finds one by an old handle notices after acquiring it. */
 struct vcpu {
-    volatile u32 cpu;                   /* 1 + index of the CPU that has acquired it; 0: none. Only that CPU touches the rest */
+    volatile u32 cpu;                   /* 1 + index of the CPU that has acquired it, 0: none; only that CPU uses the rest */
     u32 slot;                           /* in the table of all; its VPID follows from it */
     u64 control_page, tpr_page, xsave;  /* physical addresses of hidden pages; the first is the VMCS */
     u32 xsave_pages;
     struct domain *domain;              /* kept after the vCPU is freed: stale handles still lead here */
 
-    volatile u64 entry_generation;      /* the domain's generation when a CPU last entered. Cleared from here on for a new vCPU */
+    volatile u64 entry_generation;      /* the domain's generation at the last entry. A new vCPU is cleared from here on */
     u64 handle;                         /* 0: free */
     u32 index, apic_id;                 /* within its domain */
     u32 last_cpu;                       /* which may have its translations cached; NO_CPU: none that counts */
@@ -67,13 +67,13 @@ struct vcpu {
     bool reflected;                     /* the handler of this exit has reflected it to the VMM */
     u32 exit;                           /* as what: enum luv_exit */
     struct switched_state state;
-    bool breakpoints;                   /* its DR7 enables some: the debug registers are switched at the start of each run */
+    bool breakpoints;                   /* its DR7 enables some: each run starts with its debug registers */
     bool debug_loaded;                  /* the debug registers are the guest's in this run */
     u64 tsc_adjust;
     u64 cr4_permitted;                  /* what its CPUID table offers */
     u32 exceptions;                     /* those that its VMM asks for */
     u32 hidden_features;                /* enum luv_hide: what its CPUID table does not have */
-    u64 counts[COUNT_REASONS + EXIT_COUNT];     /* of returns by enum luv_exit, of exits by basic reason from COUNT_REASONS on */
+    u64 counts[COUNT_REASONS + EXIT_COUNT];     /* runs ended by enum luv_exit, then VM exits by basic reason */
 };
 
 struct domain {

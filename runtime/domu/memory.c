@@ -7,7 +7,6 @@
 #include "core/layout.h"
 #include "core/string.h"
 #include "domu/pool.h"
-#include "domu/tables.h"
 
 #define FREED_PER_CALL 32768u           /* superpages looked at */
 /* Of one call: entries looked at, the domain's or the caller's. */
@@ -151,7 +150,8 @@ bool memory_is_flushed(const struct domain *domain)
     u64 now = domain->generation;
     for (u32 i = 0; i < DOMAIN_VCPUS_MAX; i++) {
         const struct vcpu *vcpu = domain->vcpus[i];
-        if (vcpu && __atomic_load_n(&vcpu->cpu, __ATOMIC_SEQ_CST) && __atomic_load_n(&vcpu->entry_generation, __ATOMIC_SEQ_CST) != now)
+        if (vcpu && __atomic_load_n(&vcpu->cpu, __ATOMIC_SEQ_CST) &&
+            __atomic_load_n(&vcpu->entry_generation, __ATOMIC_SEQ_CST) != now)
             return false;
     }
     return true;

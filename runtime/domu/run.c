@@ -1,6 +1,7 @@
 /*
  * Running a vCPU: one hypercall, from dom0's VMCALL to the first exit that is reflected to the VMM. Interrupts are off in root
- * mode, so reading the VMM's immediate_exit last before the entry loses no wake-up: a later one is an interrupt and causes an exit.
+ * mode, so reading the VMM's immediate_exit last before the entry loses no wake-up: a later one is an interrupt, which causes
+ * an exit.
  */
 #include "domu/switch.h"
 #include "generated/externs.h"

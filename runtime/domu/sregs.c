@@ -4,7 +4,7 @@
 #include "core/host.h"
 #include "core/layout.h"
 #include "core/string.h"
-#include "domu/tables.h"
+#include "domu/memory.h"
 #include "vmx/vcpu.h"
 
 /* struct kvm_segment, struct kvm_dtable, struct kvm_sregs */
@@ -75,11 +75,11 @@ static u32 rights_of(const struct segment *s, bool is_ldt)
 #define SEGMENT_GET(name) \
     segment_make(guest_##name##_base(), guest_##name##_limit(), guest_##name##_selector(), guest_##name##_access())
 
-#define SEGMENT_SET(name, segment, is_ldt)                     \
-    do {                                                       \
-        set_guest_##name##_base((segment).base);               \
-        set_guest_##name##_limit((segment).limit);             \
-        set_guest_##name##_selector((segment).selector);       \
+#define SEGMENT_SET(name, segment, is_ldt)                        \
+    do {                                                          \
+        set_guest_##name##_base((segment).base);                  \
+        set_guest_##name##_limit((segment).limit);                \
+        set_guest_##name##_selector((segment).selector);          \
         set_guest_##name##_access(rights_of(&(segment), is_ldt)); \
     } while (0)
 
@@ -123,7 +123,7 @@ static bool is_valid(const struct vcpu *vcpu, const struct sregs *s)
     return !long_mode || s->cr4 & CR4_PAE;
 }
 
-/* What the guest has at an address, or 0. Its tables may change meanwhile, but stay while the vCPU is acquired, as its memory. */
+/* What the guest has at an address, or 0. Its tables may change meanwhile, but are not freed while a vCPU is acquired. */
 static const u64 *guest_read(const struct domain *domain, u64 guest)
 {
     struct place place = tables_find(domain, guest);

@@ -92,10 +92,10 @@ bool switch_init(void)
 }
 
 #define SWITCH_REGISTER(name, old, new)                              \
-    do {                                                               \
-        asm volatile("mov %%" name ", %0" : "=r"(old));                \
-        if (old != new)                                                \
-            asm volatile("mov %0, %%" name : : "r"(new) : "memory");   \
+    do {                                                             \
+        asm volatile("mov %%" name ", %0" : "=r"(old));              \
+        if (old != new)                                              \
+            asm volatile("mov %0, %%" name : : "r"(new) : "memory"); \
     } while (0)
 
 static void debug_switch(struct switched_state *old, const struct switched_state *new)

@@ -78,8 +78,8 @@ static inline void xstate_load_dom0(const struct cpu *cpu, const struct vcpu *vc
 }
 
 /*
- * Around all entries of one run. dom0's CR2 is not saved: it calls from ring 3, where CR2 is dead; a page fault's handler reads it
- * before anything else.
+ * Around all entries of one run. dom0's CR2 is not saved: it calls from ring 3, where CR2 is dead, because the page-fault
+ * handler reads it first of all.
  */
 static inline void load_guest_state(struct cpu *cpu, struct vcpu *vcpu)
 {

@@ -1,4 +1,5 @@
-#include "domu/tables.h"
+/* A domain's nested paging: four levels, entries of 4 KiB and 2 MiB. Under the domain's lock. */
+#include "domu/memory.h"
 
 #include "core/layout.h"
 #include "domu/pool.h"

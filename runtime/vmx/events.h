@@ -1,4 +1,4 @@
-/* How a handler ends: the instruction is advanced over, runs again, or an event is injected. Inline what every exit pays for. */
+/* How a handler ends: the instruction is skipped, runs again, or an event is injected. Inline what every exit pays for. */
 #pragma once
 
 #include "core/cpu.h"

@@ -1,12 +1,10 @@
 /*
- * dom0's MSR areas, for MSRs without a VMCS field, or whose field few processors can save. An exit stores the guest's values where
- * the next entry loads them; the host's values are zeros. SDM: 25.7.2, 25.8.2, 27.4, 28.4
+ * dom0's MSR areas, for MSRs without a VMCS field, or whose field few processors can save. An exit stores the guest's values
+ * where the next entry loads them; the host's values are zeros. SDM: 25.7.2, 25.8.2, 27.4, 28.4
  */
-#include "vmx/msr_areas.h"
-
 #include "core/cpu.h"
-#include "generated/dom0.h"
 #include "core/host.h"
+#include "generated/dom0.h"
 #include "vmx/vmx.h"
 
 struct msr_area_entry {

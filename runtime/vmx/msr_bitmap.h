@@ -20,7 +20,7 @@ static inline bool msr_write_exits(u8 *bitmap, u32 msr)
 
 static inline void msr_write_pass(u8 *bitmap, u32 msr)
 {
-    *msr_bitmap_byte(bitmap, msr, true) &= (u8)~(1u << msr % 8);
+    *msr_bitmap_byte(bitmap, msr, true) &= (u8) ~(1u << msr % 8);
 }
 
 static inline void msr_intercept(u8 *bitmap, u32 msr)

@@ -10,7 +10,8 @@ void machine_check_in_root(struct cpu *cpu);
 
 /*
  * Writes the control words. NMIs cause exits while other CPUs may stop this one by INIT, and in a step, where delivery would
- * push TF. NMI-window exiting is on while an event is pending, or to end a step's delivery, but not while an instruction is stepped.
+ * push TF. NMI-window exiting is on while an event is pending, or to end a step's delivery, but not while an instruction is
+ * stepped.
  */
 void nmi_update_controls(struct cpu *cpu);
 

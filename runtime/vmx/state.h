@@ -97,7 +97,7 @@ static inline u64 exit_reason(void)
     return vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC_MASK;
 }
 
-/* An event in a word: what is to be delivered, or was in delivery. All words about events share the layout. SDM: 25.8.3, 25.9.3 */
+/* An event to be delivered, or that was in delivery: all words for them share this layout. SDM: 25.8.3, 25.9.3 */
 #define EVENT_VALID VM_ENTRY_INTERRUPTION_INFO_VALID
 #define EVENT_ERROR_CODE VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID
 #define EVENT_TYPE_MASK VM_ENTRY_INTERRUPTION_INFO_TYPE_MASK

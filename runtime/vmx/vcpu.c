@@ -117,8 +117,7 @@ void vcpu_set_efer(u64 value)
 void vcpu_hide_features(u32 features)
 {
     u64 off = (features & LUV_HIDE_INVPCID ? SECONDARY_ENABLE_INVPCID : 0) |
-        (features & LUV_HIDE_RDTSCP ? SECONDARY_ENABLE_RDTSCP : 0) |
-        (features & LUV_HIDE_XSAVES ? SECONDARY_ENABLE_XSAVES : 0);
+        (features & LUV_HIDE_RDTSCP ? SECONDARY_ENABLE_RDTSCP : 0) | (features & LUV_HIDE_XSAVES ? SECONDARY_ENABLE_XSAVES : 0);
     u8 *bitmap = features & LUV_HIDE_SPECULATION ? bitmap_without_speculation : domu_msr_bitmap;
     vmwrite(VMCS_SECONDARY_CONTROLS, domu_control_word[DOMU_WORD_SECONDARY] & ~off);
     vmwrite(VMCS_MSR_BITMAP_ADDRESS, hv_phys(bitmap));

@@ -35,14 +35,14 @@ static inline void vcpu_load(struct cpu *cpu, struct vcpu *vcpu)
     vmptrld(vcpu->control_page);
 }
 
-/* dom0's VMCS becomes current. The vCPU's is cleared at once, so it may run on another CPU without asking this one. SDM: 25.1 */
+/* dom0's VMCS becomes current. The vCPU's is cleared at once, so that any CPU may run it next. SDM: 25.1 */
 static inline void vcpu_put(struct cpu *cpu)
 {
     vmclear(cpu->vcpu->control_page);
     vmptrld(hv_phys(cpu_block(cpu)->vmcs));
     cpu->vcpu = 0;
     if (unlikely(has_pending(cpu)))
-        nmi_update_controls(cpu);       /* an NMI from here on opens the window itself */
+        nmi_update_controls(cpu); /* an NMI from here on opens the window itself */
 }
 
 static inline bool vcpu_has_vpid(void)

@@ -5,7 +5,6 @@
 #include "generated/dom0.h"
 #include "generated/x86.h"
 #include "core/host.h"
-#include "vmx/msr_areas.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/traps.h"

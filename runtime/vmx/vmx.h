@@ -105,6 +105,9 @@ void host_place_write(struct cpu *cpu);
 /* A new VMCS need not read as zeros: fields that the processor uses and nothing else sets. SDM: 25.11.3 */
 void zeros_write(u64 secondary);
 
+/* Fills the CPU's MSR areas for dom0; the current VMCS uses them. */
+void msr_areas_write(struct cpu *cpu);
+
 /* VMX operation on this CPU, with dom0's VMCS current, but for the guest's state. SDM: 32.6 */
 void vmx_start(struct cpu *cpu);
 

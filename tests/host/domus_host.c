@@ -9,7 +9,6 @@
 #include "domu/pool.h"
 #include "domu/state.h"
 #include "domu/switch.h"
-#include "domu/tables.h"
 #include "generated/externs.h"
 
 #define HIDDEN_BASE GIB(1)
