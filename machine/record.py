@@ -1,4 +1,4 @@
-"""The record of a run: exits by reason and CPU, arms if the build counted them, and what it was made from."""
+"""The record of a run: exits by reason and CPU, branches if the build counted them, and what it was made from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNTED = "\n@luv counted\n"
 
 @dataclass(frozen=True)
 class Recorder:
-    """Where the record goes, who made the run, the spec's digest when it was built, the names of counted arms."""
+    """Where the record goes, who made the run, the spec's digest when it was built, the names of counted branches."""
 
     path: Path
     by: str
@@ -42,7 +42,7 @@ class Recorder:
 
 
 def make_recorder(path: Path, by: str, arms: Path | None) -> Recorder:
-    """A recorder for a run of the image that was just built; `arms` names those of an instrumented build."""
+    """Return a recorder for a run of the image that was just built; `arms` names its counted branches."""
     names = tuple(json.loads(arms.read_text(encoding="utf-8"))) if arms else None
     return Recorder(path, by, digest_spec(ROOT / "spec"), names)
 
@@ -60,5 +60,5 @@ def list_counts(reason: int, cpus: int, found: Iterable[tuple[int, int, int]]) -
 
 
 def find_arms(text: str, names: tuple[str, ...]) -> dict[str, int]:
-    """Arm -> count, for those that were taken."""
+    """Return branch -> count, for those that were executed."""
     return {names[int(number)]: int(count) for number, count in ARM.findall(text)}

@@ -43,14 +43,14 @@ SMP = (
 
 
 def name_arm(arm: Arm, spec: Reading) -> str:
-    """The arm's key, with the condition of an `if` in place of where it stands."""
+    """Return the branch's key, with the condition of an `if` in place of its position."""
     line = next(one for one in spec.sources if one.path == arm.span.path).text.splitlines()[arm.span.line - 1]
     condition = line[arm.span.column - 1:].partition(" {")[0]
     return re.sub(r"if at \d+:\d+", lambda _: condition, arm.key)
 
 
 def list_untaken(page: Page, spec: Reading, beginnings: tuple[str, ...]) -> list[str]:
-    """The arms of certain names that were not taken, and names that no arm has."""
+    """Return the branches of certain names that were not executed, and names that no branch has."""
     names = {name_arm(arm, spec): count_arm(arm, page.records) for arm in page.arms}
     unknown = [one for one in beginnings if not any(name.startswith(one) for name in names)]
     return unknown + [name for name, counts in names.items() if name.startswith(beginnings) and not counts]

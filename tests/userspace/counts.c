@@ -1,5 +1,5 @@
 /*
- * What has left the guest so far, and, where the build counts them, which arms were taken: lines for the record of a run.
+ * The exits so far, and, where the build counts them, the branches of handlers that were executed: lines for the record of a run.
  *
  *   @luv exits CPU REASON COUNT    for each that is not zero
  *   @luv arm NUMBER COUNT          the same, from an instrumented build
