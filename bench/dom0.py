@@ -53,7 +53,7 @@ def read_image(path: Path) -> tuple[int, int]:
 
 
 def write_debugger_commands(entry: int | None) -> tuple[str, ...]:
-    """Return the debugger's commands: stop once at each station on the way (Luvalley's `entry`, if any), then go on."""
+    """Return the debugger's commands: stop once at each station (Luvalley's `entry`, if any), then continue."""
     mbr = [f"pb {BOOT_SECTOR:#x}", "c", "d 1"]
     if entry is None:
         return (*mbr, f"pb {KERNEL:#x}", "c", "d 2", "c")
@@ -96,14 +96,14 @@ def find_number(pattern: re.Pattern[str], text: str) -> int:
     return int(found[1])
 
 
-def compute_figures(size: int, bare: Boot, beneath: Boot) -> list[Figure]:
+def compute_figures(size: int, bare: Boot, hosted: Boot) -> list[Figure]:
     """Return the five figures from the image's size and the two boots."""
-    way, bare_way = beneath.init - beneath.kernel, bare.init - bare.kernel
+    way, bare_way = hosted.init - hosted.kernel, bare.init - bare.kernel
     return [
-        Figure("memory that dom0 loses", find_number(HIDDEN, beneath.output) / 1024, 4, "MiB"),
+        Figure("memory that dom0 loses", find_number(HIDDEN, hosted.output) / 1024, 4, "MiB"),
         Figure("loadable image", size / 1024, 128, "KiB"),
-        Figure("Multiboot entry to first MBR instruction", (beneath.mbr - beneath.entry) / 1e6, 2, "M ticks"),
-        Figure("CPUID in dom0, guest to guest, with the loop", find_number(CPUID, beneath.output), 90, "ticks"),
+        Figure("Multiboot entry to first MBR instruction", (hosted.mbr - hosted.entry) / 1e6, 2, "M ticks"),
+        Figure("CPUID in dom0, guest to guest, with the loop", find_number(CPUID, hosted.output), 90, "ticks"),
         Figure("Debian's way to init, longer than bare by", 100 * (way - bare_way) / bare_way, 0.5, "%"),
     ]
 
@@ -126,10 +126,10 @@ def run_bench(bochs: Path) -> int:
             print("bare", file=sys.stderr)
             bare = measure_boot(bochs, None, folder)
             print("with Luvalley", file=sys.stderr)
-            beneath = measure_boot(bochs, entry, folder)
+            hosted = measure_boot(bochs, entry, folder)
             print("with guests", file=sys.stderr)
             guests = read_figures(run_guests(bochs, folder), find_number)
-        print_figures([*compute_figures(size, bare, beneath), *guests])
+        print_figures([*compute_figures(size, bare, hosted), *guests])
     except MachineFault as fault:
         print(f"build.py: {fault}", file=sys.stderr)
         return STATUS_FAULT

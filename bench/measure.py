@@ -72,7 +72,7 @@ def measure_figures(bochs: Path, folder: Path) -> list[Figure]:
     """Return the five figures."""
     entry, size = read_image(IMAGE)
     bare = measure_boot(bochs, None, make_folder(folder / "bare"))
-    return compute_figures(size, bare, measure_boot(bochs, entry, make_folder(folder / "beneath")))
+    return compute_figures(size, bare, measure_boot(bochs, entry, make_folder(folder / "hosted")))
 
 
 def make_record(bochs: Path, folder: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ static uint64_t read_ticks(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* The guest is an endless loop of an instruction that leaves; each round steps over it. */
+/* The guest is an endless loop of an instruction that exits; each round steps over it. */
 static void measure(const char *name, const uint8_t *code, size_t size, uint32_t kind, uint8_t finish)
 {
     uint64_t least = UINT64_MAX;
@@ -27,14 +27,14 @@ static void measure(const char *name, const uint8_t *code, size_t size, uint32_t
     EQUAL(run(cpu), kind);
     for (int i = 0; i < ROUNDS_MEASURED; i++) {
         uint64_t before = read_ticks(), ticks;
-        struct given given;
+        struct result result;
 
         cpu->run->finish = finish;
-        given = enter(cpu);
+        result = enter(cpu);
         ticks = read_ticks() - before;
-        if (given.value == kind && ticks < least)
+        if (result.value == kind && ticks < least)
             least = ticks;
-        if (given.value != kind)
+        if (result.value != kind)
             i--;
     }
     printf("cost %s: %lu\n", name, least);

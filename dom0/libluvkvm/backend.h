@@ -36,7 +36,7 @@ struct backend {
 
         /* The machine. */
     int (*open)(void);
-    int (*get_cpuid)(struct kvm_cpuid_entry2 *entries, int most); /* what a guest may see; returns how many */
+    int (*get_cpuid)(struct kvm_cpuid_entry2 *entries, int max); /* what a guest may see; returns how many */
     int (*get_tsc_khz)(struct vcpu *vcpu);
 
         /* Domains and their memory; a size of 0 unmaps. */

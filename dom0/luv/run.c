@@ -94,7 +94,7 @@ static char **add_split(int count, char **command)
 /* --- The command's life --- */
 
 /* Does a process that it started still run in the background? Those are our children: see start. */
-static bool has_left_others(void)
+static bool has_children(void)
 {
     pid_t other;
 
@@ -107,7 +107,7 @@ static bool has_left_others(void)
 /* Destroy its domain: its superpages are free at once, not only when another domain needs them. */
 static void clean_up(void)
 {
-    int64_t status = is_beneath() && !has_left_others() ? destroy_domain(secret, 0) : -ENOENT;
+    int64_t status = is_luvalley_present() && !has_children() ? destroy_domain(secret, 0) : -ENOENT;
 
     if (status && status != -ENOENT)
         complain("the guest's memory is not free yet (error %d): it will be when another one needs it.", (int)-status);
@@ -168,7 +168,7 @@ int run_command(int count, char **arguments)
         complain("run needs a command: luv run -- qemu-system-x86_64 -accel kvm ...");
         return LUV_USAGE;
     }
-    if (!is_beneath() && !getenv("LUVKVM_BACKEND"))
+    if (!is_luvalley_present() && !getenv("LUVKVM_BACKEND"))
         return complain("Luvalley does not run this machine, which is bare or another hypervisor's.");
     if (!find_library(library))
         return complain("%s is neither beside this program nor in ../lib; LUVKVM_LIBRARY may name it.", LIBRARY);

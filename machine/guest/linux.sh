@@ -2,7 +2,7 @@
 # Run Linux in a QEMU on the library: linux.sh CPUS MARKER... ; succeeds if the guest powers off, its disk reads
 # right and its console has each marker. Variables: SHOW=1 shows the console as it comes, QEMU_MORE and LINUX_MORE are
 # further arguments of QEMU's and of the guest's kernel, NAME keeps the files of two guests apart, TICKS=1 says how long it took,
-# LUV is what runs QEMU.
+# LUV is what runs QEMU, LIMIT its seconds on the clock of the machine around it (150).
 cpus=$1
 shift
 disk=/tmp/disk$NAME console=/tmp/console$NAME firmware=/tmp/firmware$NAME
@@ -18,7 +18,7 @@ tick() {
 }
 [ -z "$SHOW" ] || { touch $console; tail -f $console & shown=$!; }
 start=$(tick)
-timeout 150 ${LUV-luv run --} qemu-system-x86_64 -accel kvm $QEMU_MORE -smp $cpus -m 128 -nodefaults -display none -no-reboot \
+timeout ${LIMIT-150} ${LUV-luv run --} qemu-system-x86_64 -accel kvm $QEMU_MORE -smp $cpus -m 128 -nodefaults -display none -no-reboot \
     -serial file:$console -chardev file,id=firmware,path=$firmware -device isa-debugcon,iobase=0x402,chardev=firmware \
     -kernel /guest/vmlinuz -initrd /guest/initrd -drive file=$disk,if=virtio,format=raw \
     -append "console=ttyS0 $(echo $quiet) panic=-1 $LINUX_MORE" </dev/null

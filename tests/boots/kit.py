@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from machine.bochs import DEFAULT_MODEL, Machine, Result, Run, run_machine
+from machine.bochs import DEFAULT_MODEL, IPS, Machine, Result, Run, find_wall_clock_limit, run_machine
 from machine.command import run_command
 from machine.paths import GENERATED
 from machine.prepare import prepare_machine
@@ -81,10 +81,12 @@ def prepare_image(image: Path, folder: Path, request: Request, extra: Sequence[s
 def run_through_resets(machine: Machine, timeout: float) -> Result:
     """Run a machine to its end; the debugger in Bochs stops at each reset and is told to go on."""
     prompts = 0
-    with Run(replace(machine, debugger=("c",))) as run:
+    with Run(replace(machine, debugger=("c",), ticks=int(timeout * IPS))) as run:
         while run.step():
-            if run.seconds > timeout:
+            if run.is_out_of_time:
                 return run.finish("timeout")
+            if run.seconds > find_wall_clock_limit(timeout):
+                return run.finish("too-slow")
             if run.console.output.count(b"<bochs:") > prompts:
                 prompts += 1
                 os.write(run.console.ours, b"c\n")

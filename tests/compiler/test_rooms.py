@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.lib.support import ROOT
 
-TOP = {"cli", "commands", "compiler", "parse_cache", "book", "query"}
+TOP = {"cli", "commands", "compiler", "parse_cache", "book", "query", "house"}
 ROOMS = {
     "source": set[str](),
     "diagnostics": {"source"},

@@ -66,7 +66,7 @@ FILES = {
     "runtime/both.h": "#define BOTH(a, b) a##_AND_##b\nint i = BOTH(PASTED, OTHER);\n",
     "runtime/use.asm": "global SIZE\n mov eax, BY_ASSEMBLY_ALONE ; COUNT\nrow 1\n",
     "tests/test_it.py": "assert BY_PYTHON == 4\n",
-    "tests/golden/small/a.c": "int x = ONLY_IN_A_STRING;\n",
+    "tests/compiler/golden/small/a.c": "int x = ONLY_IN_A_STRING;\n",
     "docs/a.md": "ONLY_IN_A_COMMENT\n",
 }
 

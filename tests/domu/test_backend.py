@@ -11,7 +11,7 @@ from machine.compile import LIBRARY, list_sources
 from machine.paths import GENERATED, ROOT
 from tests.lib.process import run_bounded
 
-pytestmark = pytest.mark.long  # it wants Debian's libzydis-dev, which only `build.py test` installs
+pytestmark = pytest.mark.long  # it needs Debian's libzydis-dev, which only `build.py test` installs
 
 HERE = Path(__file__).resolve().parent / "backend"
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{LIBRARY}", "-iquote", HERE,

@@ -10,7 +10,7 @@ from machine.command import run_command
 from machine.paths import DOM0
 from tests.lib.process import run_bounded
 
-pytestmark = pytest.mark.long  # it wants Debian's libzydis-dev, which only `build.py test` installs
+pytestmark = pytest.mark.long  # it needs Debian's libzydis-dev, which only `build.py test` installs
 
 HERE = Path(__file__).resolve().parent / "emulator"
 LIBRARY = DOM0 / "libluvkvm"

@@ -30,7 +30,7 @@ def test_cases(cpus: int) -> None:
 
 
 def test_two_pools() -> None:
-    """Two devices, in the order of the command line: who may open one has nothing of the other."""
+    """Two devices, in the order of the command line: who can open one has no access to the other."""
     assert build_image() == 0
     command = "cd /sys/bus/dax/devices; echo *; cat dax*/size; cd /root; ./testvmm frames; ./luv info"
     programs = [build_test_vmm(), build_luv()]
@@ -56,4 +56,4 @@ def test_without_a_pool() -> None:
     folder = make_folder(BUILD / "no-pool")
     output = run_dom0(folder, "./luv info; ./testvmm out", pool="", programs=programs, memory=512)
     assert "pool: none; pool=512M on Luvalley's command line keeps memory for guests" in output
-    assert "Luvalley wants pool=... on its command line" in output
+    assert "Luvalley needs pool=... on its command line" in output

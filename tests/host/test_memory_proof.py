@@ -138,8 +138,8 @@ def test_the_code_does_so_on_a_million_maps(library: ctypes.CDLL, block: int) ->
 
 
 FAULTS = {
-    "an earlier region does not bound the range from above": ("r->hi = smaller(r->hi, region->lo);", ";"),
-    "nor from below": ("r->lo = larger(r->lo, region->hi);", ";"),
+    "an earlier region does not bound the range from above": ("r->hi = min(r->hi, region->lo);", ";"),
+    "nor from below": ("r->lo = max(r->lo, region->hi);", ";"),
     "the region's last byte is not in it": ("gpa < region->hi)) {", "gpa < region->hi - 1)) {"),
     "a leaf that is not whole in the range": ("lo >= r->lo && lo + size <= r->hi", "lo >= r->lo"),
     "hidden memory in large leaves": ("r->what == MEMORY_HIDE || r->what == MEMORY_ALIAS", "r->what == MEMORY_ALIAS"),

@@ -235,7 +235,7 @@ FAULTS = {
     "what is left above is lost": ("region.c", "range_insert(i + 1, cut_end, end, RANGE_USABLE);", ""),
     "not reserved": ("pool.c", "region_reserve(pool->base, pool->base + size, RANGE_SOFT_RESERVED);", ""),
     "not in order": ("pool.c", "pools[j - 1].base > pools[j].base", "false"),
-    "side by side": ("pool.c", "#define GAP FRAME_SIZE", "#define GAP 0ull"),
+    "side by side": ("pool.c", "#define GAP SUPERPAGE_SIZE", "#define GAP 0ull"),
     "too low": ("pool.c", "#define LOWEST MIB(16)", "#define LOWEST MIB(2)"),
 }
 

@@ -249,7 +249,7 @@ FAULTS = {
                                      "PAGE_ENTRY_PRESENT | PAGE_ENTRY_ACCESSED"),
     "neighbours with another key": (" | \\\n              PAGE_ENTRY_PROTECTION_KEY_MASK)", ")"),
     "neighbours that are not marked": ("u64 same = SAME | (walk->write ? PAGE_ENTRY_DIRTY : 0);", "u64 same = SAME;"),
-    "more than was asked for": ("smaller(size, level_size(level) - offset)", "level_size(level) - offset"),
+    "more than was asked for": ("min(size, level_size(level) - offset)", "level_size(level) - offset"),
     "beyond the table": ("ENTRIES - address / PAGE_SIZE % ENTRIES), pages", "ENTRIES), pages"),
 }
 

@@ -1,4 +1,4 @@
-"""Runs dom0 with a pool and a command, for tests of domUs: what it said, and how it ended."""
+"""Runs dom0 with a pool and a command, for tests of domUs: its output, and how it ended."""
 
 from __future__ import annotations
 

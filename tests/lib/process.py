@@ -9,7 +9,10 @@ from pathlib import Path
 WALL_CLOCK = 900  # seconds: the last resort, for a program that sleeps
 
 
-def run_bounded(command: Sequence[str | Path], cpu_seconds: int) -> subprocess.CompletedProcess[str]:
+def run_bounded(
+    command: Sequence[str | Path], cpu_seconds: int, wall_clock: float = WALL_CLOCK
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end and return what it printed; SIGXCPU ends it after `cpu_seconds` of processor time."""
     bounded = ["prlimit", f"--cpu={cpu_seconds}", *command]
-    return subprocess.run(bounded, capture_output=True, text=True, timeout=WALL_CLOCK, check=False)
+    return subprocess.run(bounded, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=wall_clock,
+                          check=False)

@@ -24,19 +24,19 @@ SPEC = ROOT / "spec"
 
 
 def find_cases(folder: str) -> list[str]:
-    """The folder is the list."""
+    """Return the names of the cases in a folder of tests/compiler."""
     return sorted(path.stem for path in (COMPILER / folder).glob("*.luv"))
 
 
 @cache
 def load_facts() -> tuple[SourceFile, syntax.File]:
-    """The miniature facts, parsed once."""
+    """Return the miniature facts, parsed once."""
     source = load_file(COMPILER / "facts.luv", "tests/compiler/facts.luv")
     return source, parse_text(source)
 
 
 def parse_text(source: SourceFile) -> syntax.File:
-    """A text's syntax; its errors end the test."""
+    """Return a text's syntax; its errors end the test."""
     reporter = Reporter()
     file = parse_file(source, reporter)
     if file is None:
@@ -45,13 +45,13 @@ def parse_text(source: SourceFile) -> syntax.File:
 
 
 def compile_small(source: SourceFile) -> Model:
-    """A text together with the miniature facts."""
+    """Compile a text together with the miniature facts."""
     facts, parsed = load_facts()
     return compile_files([parsed, parse_text(source)], [facts, source])
 
 
 def say_errors(source: SourceFile) -> str:
-    """The whole of what the compiler says about a text, or nothing."""
+    """Return all that the compiler says about a text, or nothing."""
     try:
         compile_small(source)
     except SpecError as error:
@@ -61,13 +61,13 @@ def say_errors(source: SourceFile) -> str:
 
 @cache
 def load_spec() -> tuple[tuple[SourceFile, ...], tuple[syntax.File, ...]]:
-    """The real spec, parsed once."""
+    """Return the real spec, parsed once."""
     sources = load_files(SPEC, "spec")
     return tuple(sources), tuple(parse_all(sources, ROOT / "build" / "syntax"))
 
 
 def compile_spec(changed: SourceFile | None = None) -> Model:
-    """The real spec, one of its files replaced."""
+    """Compile the real spec, one of its files replaced."""
     sources, files = load_spec()
     if changed is None:
         return compile_files(list(files), sources)
@@ -76,13 +76,13 @@ def compile_spec(changed: SourceFile | None = None) -> Model:
 
 
 def find_error_names() -> set[str]:
-    """The names in brackets: errors.py has a function for each."""
+    """Return the names of errors: errors.py has a function for each."""
     functions = [name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__]
     return {name.replace("_", "-") for name in functions} - {"nearest"}
 
 
 def strip_spans(node: object) -> object:
-    """A syntax tree without places, to compare."""
+    """Return a syntax tree without places, to compare."""
     if isinstance(node, Span):
         return None
     if isinstance(node, tuple):
@@ -93,7 +93,7 @@ def strip_spans(node: object) -> object:
 
 
 def expect(path: Path, found: str, config: pytest.Config) -> None:
-    """Hold a text against its file; with --update the file becomes the text."""
+    """Compare a text with its file; with --update the file becomes the text."""
     if config.getoption("--update"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(found, encoding="utf-8")

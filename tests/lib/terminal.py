@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 
 from machine.paths import ROOT
 
+WALL_CLOCK = 1800  # seconds: the last resort; a run that ends in a shell has no bound of emulated time
+
 
 @contextmanager
 def run_on_terminal(command: list[str]) -> Iterator[tuple[int, int]]:
@@ -31,10 +33,11 @@ def run_on_terminal(command: list[str]) -> Iterator[tuple[int, int]]:
         os.close(terminal)
 
 
-def expect(terminal: int, wanted: bytes, seconds: float) -> bytes:
-    """Read until it has come, and return all that has."""
-    heard, end = b"", time.monotonic() + seconds
+def expect(terminal: int, wanted: bytes) -> bytes:
+    """Read until `wanted` has come, and return all that has."""
+    heard, end = b"", time.monotonic() + WALL_CLOCK
     while wanted not in heard:
-        assert select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0], heard[-2000:]
+        ready = select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0]
+        assert ready, f"this machine was too slow: no {wanted!r} within {WALL_CLOCK} s, but {heard[-2000:]!r}"
         heard += os.read(terminal, 4096)
     return heard

@@ -161,7 +161,7 @@ def c_tree(tmp_path: Path) -> Path:
     """A tree with one C file in each place, none laid out."""
     (tmp_path / "spec").mkdir()
     (tmp_path / ".clang-format").write_bytes((ROOT / ".clang-format").read_bytes())
-    for name in ("runtime/core/a.c", "tests/host/b.h", "tests/golden/small/c.c", "generated/d.c", "build/e.c"):
+    for name in ("runtime/core/a.c", "tests/host/b.h", "tests/compiler/golden/small/c.c", "generated/d.c", "build/e.c"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(C_MESSY)
     return tmp_path

@@ -80,7 +80,7 @@ static uint64_t draw_address(void)
     case 0: return (uintptr_t)own;
     case 1: return (uintptr_t)&domain;
     case 2: return (uintptr_t)find_proof() + draw_below(512) * PAGE;
-    case 3: return (uintptr_t)domain.blocks + draw_below(64) * LUV_BLOCK_SIZE;
+    case 3: return (uintptr_t)domain.shared_areas + draw_below(64) * LUV_BLOCK_SIZE;
     case 4: return draw_odd();
     default: return (uintptr_t)domain.memory + draw_below(512) * PAGE * draw_below(2);
     }
@@ -93,9 +93,9 @@ static uint64_t draw_handle(enum luv_kind kind)
     return spoil((kind == LUV_KIND_DOMAIN) ^ mistaken ? domain.handle : domain.processors[0].handle);
 }
 
-static uint64_t draw_frame(void)
+static uint64_t draw_superpage(void)
 {
-    return draw_below(2) ? draw_below(512) : domain.memory_frame + draw_below(4);
+    return draw_below(2) ? draw_below(512) : domain.memory_superpage + draw_below(4);
 }
 
 static uint64_t draw_argument(const struct luv_argument *argument)
@@ -105,17 +105,17 @@ static uint64_t draw_argument(const struct luv_argument *argument)
     if (argument->kind == LUV_KIND_DOMAIN || argument->kind == LUV_KIND_VCPU)
         return draw_handle(argument->kind);
     if (IS(argument, "guest"))
-        return spoil(draw_below(1024) * (draw_below(2) ? PAGE : FRAME));
+        return spoil(draw_below(1024) * (draw_below(2) ? PAGE : SUPERPAGE));
     if (IS(argument, "address"))
         return spoil(draw_address());
     if (IS(argument, "size") && argument->kind == LUV_KIND_U64)
         return spoil(draw_below(1024) * PAGE | draw_below(8));
     if (IS(argument, "frame") || IS(argument, "hint"))
-        return draw_frame();
+        return draw_superpage();
     return draw_below(3) ? draw_below(64) : numbers[draw_below(sizeof numbers / sizeof *numbers)];
 }
 
-/* The block is ours to write: spoil what the next call may read of it. */
+/* The shared area is ours to write: spoil what the next call may read of it. */
 static void spoil_block(void)
 {
     volatile uint8_t *block = domain.processors[0].block;
@@ -123,13 +123,13 @@ static void spoil_block(void)
 
     for (uint64_t count = draw_below(12); count; count--)
         block[place + draw_below(size)] = (uint8_t)draw();
-    *domain.processors[0].leave_now = (uint8_t)!draw_below(4);
+    *domain.processors[0].exit_now = (uint8_t)!draw_below(4);
 }
 
-static void say(const char *what, uint32_t number, const uint64_t *arguments, struct given given)
+static void say(const char *what, uint32_t number, const uint64_t *arguments, struct result result)
 {
     printf("fuzzcalls: %s: call %u(%#" PRIx64 ", %#" PRIx64 ", %#" PRIx64 ", %#" PRIx64 ") gave %" PRId64 ", %#" PRIx64 "\n",
-           what, number, arguments[0], arguments[1], arguments[2], arguments[3], given.status, given.value);
+           what, number, arguments[0], arguments[1], arguments[2], arguments[3], result.status, result.value);
     fflush(stdout);
     _exit(1);
 }
@@ -159,17 +159,17 @@ static void call_once(void)
     const struct luv_call *attacked = &luv_calls[draw_below(CALLS)];
     uint32_t number = draw_below(30) ? attacked->number : (uint32_t)draw_odd();
     uint64_t arguments[4];
-    struct given given;
+    struct result result;
 
     for (unsigned i = 0; i < 4; i++)
         arguments[i] = draw_argument(&attacked->arguments[i]);
     if (number == LUV_HYPERCALL_domain_destroy && draw_below(20))
         return; /* seldom, or there is nothing to attack */
     spoil_block();
-    given = call(number, arguments[0], arguments[1], arguments[2], arguments[3], draw_below(10) ? domain.secret : wrong);
-    if (!is_declared(find_call(number), given.status))
-        say("an answer that the call does not declare", number, arguments, given);
-    if (number == LUV_HYPERCALL_domain_create && !given.status)
+    result = call(number, arguments[0], arguments[1], arguments[2], arguments[3], draw_below(10) ? domain.secret : wrong);
+    if (!is_declared(find_call(number), result.status))
+        say("a result that the call does not declare", number, arguments, result);
+    if (number == LUV_HYPERCALL_domain_create && !result.status)
         call(LUV_HYPERCALL_domain_destroy, 0, 0, 0, 0, wrong); /* or there would soon be no room for others */
     made++;
 }
@@ -183,10 +183,10 @@ static bool is_gone(void)
 
 static void renew(void)
 {
-    struct given given;
+    struct result result;
 
-    if (domain.blocks)
-        while ((given = call_domain(&domain, LUV_HYPERCALL_domain_destroy, 0, 0, 0)).status == -EAGAIN)
+    if (domain.shared_areas)
+        while ((result = call_domain(&domain, LUV_HYPERCALL_domain_destroy, 0, 0, 0)).status == -EAGAIN)
             ;
     make_domain(&domain);
     begin(domain.processors, (enum mode)draw_below(LONG + 1));

@@ -1,5 +1,5 @@
 /*
- * dom0's self-check: is Luvalley beneath, and does what it says agree with what Linux sees?
+ * dom0's self-check: does Luvalley run this machine, and does what it reports agree with what Linux sees?
  *
  *   selfcheck          exit status 0 if all is consistent, else 1 and one sentence
  *   selfcheck --bare   the same without Luvalley: 1 if it is there after all
@@ -69,7 +69,7 @@ static uint64_t ask(enum info which)
     return value;
 }
 
-/* Is Luvalley beneath this CPU? Its signature stands in the first hypervisor leaf. */
+/* Does Luvalley run this CPU? Its signature is in the first hypervisor leaf. */
 static bool detect(void)
 {
     uint32_t eax, ebx, ecx, edx;
@@ -83,11 +83,11 @@ static bool detect(void)
     memcpy(signature + 4, &ecx, 4);
     memcpy(signature + 8, &edx, 4);
     if (strcmp(signature, "LuvalleyDom0"))
-        fail("the hypervisor beneath calls itself \"%s\".", signature);
+        fail("the hypervisor's signature is \"%s\".", signature);
     return true;
 }
 
-/* Is Luvalley beneath all CPUs that are online, or beneath none? */
+/* Does Luvalley run all CPUs that are online, or none? */
 static bool detect_everywhere(void)
 {
     int first = -1, cpus = (int)sysconf(_SC_NPROCESSORS_CONF);
@@ -100,7 +100,7 @@ static bool detect_everywhere(void)
             first = cpu;
             present = detect();
         } else if (detect() != present) {
-            fail("Luvalley is beneath CPU %d and not beneath CPU %d.", present ? first : cpu, present ? cpu : first);
+            fail("Luvalley runs CPU %d and does not run CPU %d.", present ? first : cpu, present ? cpu : first);
         }
     }
     return present;
@@ -189,12 +189,12 @@ int main(int count, char **arguments)
     printf("cpus online: %" PRIu64 "\n", online);
     if (!strcmp(option, "--bare")) {
         if (present)
-            fail("Luvalley is beneath, and should not be.");
-        puts("Luvalley is not beneath: this machine is bare.");
+            fail("Luvalley runs this machine, and should not.");
+        puts("Luvalley does not run this machine: it is bare.");
         return 0;
     }
     if (!present)
-        fail("Luvalley is not beneath: this machine is bare.");
+        fail("Luvalley does not run this machine: it is bare.");
     check_abi();
     check_cpus(online);
     check_memory();

@@ -18,7 +18,7 @@
 #include "api/vm.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define TAKES_MODE(flags) (((flags) & O_CREAT) || ((flags) & O_TMPFILE) == O_TMPFILE)
+#define HAS_MODE(flags) (((flags) & O_CREAT) || ((flags) & O_TMPFILE) == O_TMPFILE)
 
 /* A system call's result in the C library's form. */
 static long give(long result)
@@ -44,7 +44,7 @@ static int open_any(int folder, const char *path, int flags, int mode)
 
 #define GET_MODE(mode, flags)     \
     int mode = 0;                 \
-    if (TAKES_MODE(flags)) {      \
+    if (HAS_MODE(flags)) {        \
         va_list list;             \
         va_start(list, flags);    \
         mode = va_arg(list, int); \

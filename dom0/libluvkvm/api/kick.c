@@ -46,7 +46,7 @@ static void create_timer(struct vcpu *vcpu)
         log_line("a processor's timer cannot be made: its guest will hang");
 }
 
-static noinline void take_thread(struct vcpu *vcpu)
+static noinline void adopt_new_thread(struct vcpu *vcpu)
 {
     sigset_t kick;
 
@@ -65,7 +65,7 @@ static noinline void take_thread(struct vcpu *vcpu)
 void adopt_thread(struct vcpu *vcpu)
 {
     if (current != vcpu)
-        take_thread(vcpu);
+        adopt_new_thread(vcpu);
 }
 
 /* One signal is enough: who finds it reachable sends it, and the next finds it on its way. */

@@ -137,7 +137,7 @@ static enum next shut_down(struct vcpu *vcpu)
     return TO_USER;
 }
 
-/* The most frequent one first: a table of jumps costs more than all of that way. */
+/* The most frequent one first: a jump table costs more than the rest of that path. */
 static enum next answer_exit(struct vcpu *vcpu, enum exit_kind kind)
 {
     if (kind == EXIT_ACCESS)
@@ -157,7 +157,7 @@ static enum next answer_exit(struct vcpu *vcpu, enum exit_kind kind)
 /* --- The loop --- */
 
 /* What the VMM reads in kvm_run after every KVM_RUN. */
-static long leave(struct vcpu *vcpu, long result)
+static long return_to_vmm(struct vcpu *vcpu, long result)
 {
     vcpu->run->ready_for_interrupt_injection = can_accept_pic(vcpu);
     vcpu->run->cr8 = apic_get_cr8(vcpu);
@@ -206,15 +206,15 @@ noinline long run_vcpu(struct vcpu *vcpu)
         enum exit_kind kind;
 
         if (report_pending_eoi(vcpu))
-            return leave(vcpu, 0);
+            return return_to_vmm(vcpu, 0);
         kind = go_round(vcpu);
         if (kind == EXIT_ERROR)
-            return leave(vcpu, vcpu->error);
+            return return_to_vmm(vcpu, vcpu->error);
         if (answer_exit(vcpu, kind) == TO_USER)
-            return leave(vcpu, 0);
+            return return_to_vmm(vcpu, 0);
         if (kind == EXIT_INTERRUPTED && is_exit_requested(vcpu)) {
             vcpu->run->exit_reason = KVM_EXIT_INTR;
-            return leave(vcpu, -EINTR);
+            return return_to_vmm(vcpu, -EINTR);
         }
     }
 }

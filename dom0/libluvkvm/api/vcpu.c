@@ -30,7 +30,7 @@ static long map_run(struct vcpu *vcpu)
     return 0;
 }
 
-static bool is_taken(struct vm *vm, uint32_t id)
+static bool has_vcpu(struct vm *vm, uint32_t id)
 {
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         if (vm->vcpus[i]->id == id)
@@ -51,7 +51,7 @@ static long publish(struct vm *vm, struct vcpu *vcpu)
     long error = 0;
 
     pthread_rwlock_wrlock(&vm->lock);
-    if (is_taken(vm, vcpu->id))
+    if (has_vcpu(vm, vcpu->id))
         error = -EEXIST;
     else
         vm->vcpus[vm->vcpu_count] = vcpu;
@@ -68,7 +68,7 @@ long create_vcpu(struct vm *vm, uint32_t id)
 
     if (id >= MAX_VCPUS || vm->vcpu_count == MAX_VCPUS)
         return -EINVAL;
-    if (is_taken(vm, id))
+    if (has_vcpu(vm, id))
         return -EEXIST;
     vcpu = calloc(1, sizeof *vcpu);
     if (!vcpu)

@@ -9,7 +9,7 @@
 void begin_emulation(struct emulation *emulation, struct vm *vm, struct kvm_regs *registers, const struct luv_mode *mode)
 {
     emulation->vm = vm;
-    emulation->beyond = NULL;
+    emulation->owner_state = NULL;
     emulation->registers = registers;
     emulation->mode = mode;
     emulation->count = 0;

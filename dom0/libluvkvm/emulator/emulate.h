@@ -30,18 +30,18 @@ struct device_access {
     uint64_t value;
 };
 
-/* The state of `owner` beyond the general registers. */
-struct beyond {
-    uint8_t *(*get_extended)(
+/* The state of `owner` that is not in the general registers. */
+struct owner_state {
+    uint8_t *(*get_xsave)(
         void *owner); /* XSAVE's area in its standard form, to be read and changed in place; NULL: there is none */
-    void (*set_extended)(void *owner);     /* as it is now */
+    void (*set_xsave)(void *owner);     /* as it is now */
     bool (*get_sregs)(void *owner, struct kvm_sregs *sregs);
     bool (*set_sregs)(void *owner, struct kvm_sregs *sregs);
 };
 
 struct emulation {
     struct vm *vm;
-    const struct beyond *beyond; /* NULL: nothing of it can be had */
+    const struct owner_state *owner_state; /* NULL: it cannot be read */
     void *owner;
     struct kvm_regs *registers;
     const struct luv_mode *mode;

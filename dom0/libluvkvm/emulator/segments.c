@@ -234,17 +234,17 @@ static void load(struct attempt *attempt, struct named *named)
         load_task(attempt, named, (uint16_t)read_operand(attempt, 0));
     else
         load_segment(attempt, named, attempt->operands[0].reg.value, (uint16_t)read_operand(attempt, 1));
-    if (!attempt->stopped && !attempt->emulation->beyond->set_sregs(attempt->emulation->owner, &named->sregs))
+    if (!attempt->stopped && !attempt->emulation->owner_state->set_sregs(attempt->emulation->owner, &named->sregs))
         stop_attempt(attempt, EMULATED_UNKNOWN);
 }
 
 bool do_segment(struct attempt *attempt)
 {
-    const struct beyond *beyond = attempt->emulation->beyond;
+    const struct owner_state *owner_state = attempt->emulation->owner_state;
     bool stores = attempt->mnemonic == ZYDIS_MNEMONIC_MOV && is_segment(&attempt->operands[1]);
     struct named named = {.refusal = GENERAL_PROTECTION};
 
-    if (!(loads(attempt) || stores) || !beyond || !beyond->get_sregs(attempt->emulation->owner, &named.sregs))
+    if (!(loads(attempt) || stores) || !owner_state || !owner_state->get_sregs(attempt->emulation->owner, &named.sregs))
         return false;
     if (stores)
         write_operand(attempt, 0, find_segment(&named.sregs, attempt->operands[1].reg.value)->selector);

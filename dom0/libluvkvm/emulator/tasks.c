@@ -219,7 +219,7 @@ static void enter_new(struct switching *s, const struct task_switch *how)
 }
 
 /* The processor has checked the gate and the descriptor before the VM exit. */
-static void leave_old(struct switching *s, const struct task_switch *how)
+static void save_old_task(struct switching *s, const struct task_switch *how)
 {
     find_named(&s->attempt, &s->named, how->selector, true);
     read_image(&s->attempt, &s->image, &s->named.segment);
@@ -232,7 +232,7 @@ static enum emulated keep(struct switching *s, const struct task_switch *how)
     struct emulation *emulation = s->attempt.emulation;
 
     *emulation->registers = s->attempt.registers;
-    if (!emulation->beyond->set_sregs(emulation->owner, &s->named.sregs))
+    if (!emulation->owner_state->set_sregs(emulation->owner, &s->named.sregs))
         return EMULATED_UNKNOWN;
     if (s->attempt.stopped && how->external && emulation->fault.vector <= GENERAL_PROTECTION)
         emulation->fault.code |= EXTERNAL;
@@ -246,11 +246,11 @@ enum emulated switch_task(struct emulation *emulation, const struct task_switch 
         .attempt = {.emulation = emulation, .registers = *emulation->registers}, .named.refusal = INVALID_TSS, .mode = *mode};
     enum emulated outcome;
 
-    if (!emulation->beyond->get_sregs(emulation->owner, &s.named.sregs))
+    if (!emulation->owner_state->get_sregs(emulation->owner, &s.named.sregs))
         return EMULATED_UNKNOWN;
     s.mode.ss_rights &= ~RIGHTS_LEVEL; /* whoever runs, the tables are the system's */
     emulation->mode = &s.mode;
-    leave_old(&s, how);
+    save_old_task(&s, how);
     if (s.attempt.stopped) {
         outcome = s.attempt.outcome;
     } else {

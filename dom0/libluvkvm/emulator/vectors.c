@@ -28,7 +28,7 @@ static bool has_part(const struct vectors *vectors, enum part part)
 }
 
 /* A part that is in its initial state is zeros, whatever the area has. */
-static void take_part(struct vectors *vectors, enum part part, uint32_t offset, uint32_t size)
+static void use_component(struct vectors *vectors, enum part part, uint32_t offset, uint32_t size)
 {
     if (!has_part(vectors, part))
         memset(vectors->area + offset, 0, size);
@@ -84,7 +84,7 @@ static void write_vector(struct attempt *attempt, struct vectors *vectors, const
     if (vectors->mmx)
         memset(low + 8, 0xFF, 2);
     if (size > 16) {
-        take_part(vectors, PART_AVX, YMM_UPPER, 256);
+        use_component(vectors, PART_AVX, YMM_UPPER, 256);
         memcpy(get_upper(vectors), bytes + 16, size - 16);
     }
 }
@@ -171,13 +171,13 @@ static bool find_register(struct attempt *attempt, const ZydisDecodedOperand *op
     vectors->number = (unsigned)ZydisRegisterGetId(operand->reg.value);
     if (!vectors->mmx && class != ZYDIS_REGCLASS_XMM && class != ZYDIS_REGCLASS_YMM)
         return false;
-    vectors->area = emulation->beyond ? emulation->beyond->get_extended(emulation->owner) : NULL;
+    vectors->area = emulation->owner_state ? emulation->owner_state->get_xsave(emulation->owner) : NULL;
     if (!vectors->area)
         return false;
     if (vectors->mmx)
         use_mmx(vectors);
     else
-        take_part(vectors, PART_SSE, XMM, 256);
+        use_component(vectors, PART_SSE, XMM, 256);
     return true;
 }
 
@@ -203,7 +203,7 @@ static bool move(struct attempt *attempt, const ZydisDecodedOperand *reg, const 
         write_vector(attempt, &vectors, bytes, size);
     }
     if ((vectors.mmx || !to_memory) && !attempt->stopped)
-        attempt->emulation->beyond->set_extended(attempt->emulation->owner);
+        attempt->emulation->owner_state->set_xsave(attempt->emulation->owner);
     return true;
 }
 

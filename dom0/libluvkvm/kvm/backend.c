@@ -48,14 +48,14 @@ static int kvm_open(void)
     return size < 0 ? (int)size : 0;
 }
 
-static int kvm_get_cpuid(struct kvm_cpuid_entry2 *entries, int most)
+static int kvm_get_cpuid(struct kvm_cpuid_entry2 *entries, int max)
 {
-    struct kvm_cpuid2 *table = calloc(1, sizeof *table + (size_t)most * sizeof *entries);
+    struct kvm_cpuid2 *table = calloc(1, sizeof *table + (size_t)max * sizeof *entries);
     long result;
 
     if (!table)
         return 0;
-    table->nent = (uint32_t)most;
+    table->nent = (uint32_t)max;
     result = kvm_ioctl(device, KVM_GET_SUPPORTED_CPUID, table);
     if (!result)
         memcpy(entries, table->entries, table->nent * sizeof *entries);

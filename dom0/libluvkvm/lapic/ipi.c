@@ -39,7 +39,7 @@ static bool is_addressed(struct vcpu *vcpu, const struct message *message)
 
 /* --- What it does --- */
 
-static bool take_message(struct vcpu *vcpu, const struct message *message)
+static bool deliver_message(struct vcpu *vcpu, const struct message *message)
 {
     switch (message->mode) {
     case DELIVER_FIXED:
@@ -78,7 +78,7 @@ static int send_to_one(struct vm *vm, const struct message *message)
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         if (is_addressed(vm->vcpus[i], message) && is_better(vm->vcpus[i], best))
             best = vm->vcpus[i];
-    return best ? take_message(best, message) : 0;
+    return best ? deliver_message(best, message) : 0;
 }
 
 int send_message(struct vm *vm, const struct message *message)
@@ -89,7 +89,7 @@ int send_message(struct vm *vm, const struct message *message)
         return send_to_one(vm, message);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         if (is_addressed(vm->vcpus[i], message))
-            taken += take_message(vm->vcpus[i], message);
+            taken += deliver_message(vm->vcpus[i], message);
     return taken;
 }
 
@@ -103,7 +103,7 @@ static void send_shorthand(struct vcpu *sender, enum shorthand shorthand, const 
         struct vcpu *vcpu = sender->vm->vcpus[i];
 
         if (shorthand == TO_ALL || (vcpu == sender) == (shorthand == TO_SELF))
-            take_message(vcpu, message);
+            deliver_message(vcpu, message);
     }
 }
 

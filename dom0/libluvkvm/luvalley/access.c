@@ -36,12 +36,12 @@ static void use_known_translation(struct emulation *emulation, const struct luv_
 }
 
 /* Read only for the few instructions that need it. */
-static uint8_t *get_extended(void *owner)
+static uint8_t *get_xsave(void *owner)
 {
     return transfer_state(owner, false, WHAT_XSAVE, get_xsave_size()) ? NULL : get_own(owner)->area;
 }
 
-static void set_extended(void *owner)
+static void set_xsave(void *owner)
 {
     transfer_state(owner, true, WHAT_XSAVE, get_xsave_size());
 }
@@ -56,14 +56,14 @@ static bool set_sregs(void *owner, struct kvm_sregs *sregs)
     return !set_area(owner, WHAT_SREGS, sregs, sizeof *sregs);
 }
 
-static const struct beyond beyond = {get_extended, set_extended, get_sregs, set_sregs};
+static const struct owner_state owner_state = {get_xsave, set_xsave, get_sregs, set_sregs};
 
 void begin_instruction(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
     begin_emulation(&own->emulation, vcpu->vm, (struct kvm_regs *)own->run, &own->run->mode);
-    own->emulation.beyond = &beyond;
+    own->emulation.owner_state = &owner_state;
     own->emulation.owner = vcpu;
 }
 

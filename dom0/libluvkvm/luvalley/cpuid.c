@@ -40,7 +40,7 @@ static const struct offer offers[] = {
 
 struct collection {
     struct kvm_cpuid_entry2 *entries;
-    int count, most;
+    int count, max;
 };
 
 static struct kvm_cpuid_entry2 read_leaf(uint32_t leaf, uint32_t subleaf)
@@ -53,7 +53,7 @@ static struct kvm_cpuid_entry2 read_leaf(uint32_t leaf, uint32_t subleaf)
 
 static void add_entry(struct collection *all, struct kvm_cpuid_entry2 entry)
 {
-    if (all->count < all->most)
+    if (all->count < all->max)
         all->entries[all->count++] = entry;
 }
 
@@ -114,9 +114,9 @@ static void add_xsave(struct collection *all)
     }
 }
 
-int vmcall_get_cpuid(struct kvm_cpuid_entry2 *entries, int most)
+int vmcall_get_cpuid(struct kvm_cpuid_entry2 *entries, int max)
 {
-    struct collection all = {entries, 0, most};
+    struct collection all = {entries, 0, max};
     uint32_t last = read_leaf(0, 0).eax, last_extended = read_leaf(0x80000000, 0).eax;
 
     for (unsigned i = 0; i < sizeof offers / sizeof *offers; i++)

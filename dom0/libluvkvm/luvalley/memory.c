@@ -135,10 +135,10 @@ int vmcall_set_slot(struct vm *vm, const struct kvm_userspace_memory_region *reg
 
 static uint64_t count_asked(uint64_t guest, uint64_t left)
 {
-    uint64_t most = (WINDOW_BYTES - guest % WINDOW_BYTES) / PAGE;
+    uint64_t max = (WINDOW_BYTES - guest % WINDOW_BYTES) / PAGE;
 
-    most = most < DIRTY_PAGES ? most : DIRTY_PAGES;
-    return left < most ? left : most;
+    max = max < DIRTY_PAGES ? max : DIRTY_PAGES;
+    return left < max ? left : max;
 }
 
 static int64_t ask_dirty(struct vmcall_vm *vm, uint64_t guest, uint64_t pages, uint64_t *dirty)

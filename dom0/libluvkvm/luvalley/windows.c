@@ -29,14 +29,14 @@ struct window *find_window(const struct windows *windows, uint64_t number)
 static bool make_room(struct windows *windows)
 {
     uint32_t room = windows->room ? 2 * windows->room : 64;
-    struct window *larger;
+    struct window *new_all;
 
     if (windows->count < windows->room)
         return true;
-    larger = realloc(windows->all, room * sizeof *larger);
-    if (!larger)
+    new_all = realloc(windows->all, room * sizeof *new_all);
+    if (!new_all)
         return false;
-    windows->all = larger;
+    windows->all = new_all;
     windows->room = room;
     return true;
 }

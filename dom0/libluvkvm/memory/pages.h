@@ -11,7 +11,7 @@ void unmap_pages(void *address, size_t size);
 /* Make every page present, writable where `write`; false if the kernel will not. */
 bool touch_pages(void *address, size_t size, bool write);
 
-/* Which of `count` pages (at most 512) have contents of their own: bits. All, if the kernel does not say. */
+/* Which of `count` pages (at most 512) have contents: bits. All, if the kernel does not report it. */
 void find_present(const void *address, unsigned count, uint64_t bits[8]);
 
 /* What a range of addresses is; false where a part of it is nothing, or parts differ. */

@@ -60,7 +60,7 @@ static void test_contents(void)
     CHECK(!set(0, 0, 0, block, 0) && get_offset(0) < 0);
 }
 
-/* Several slots of one block, again and again: the same frames. */
+/* Several slots of one allocation, again and again: the same superpages. */
 static void test_aliases(void)
 {
     uint8_t *block = make_shared_area(4 * MIB);
@@ -82,7 +82,7 @@ static void test_aliases(void)
     CHECK(!set(0, 0, 0, NULL, 0) && !set(1, 0, 0, NULL, 0));
 }
 
-/* Blocks of less than a frame that lie in one window share its frame. */
+/* Allocations smaller than a superpage in one window share its superpage. */
 static void test_small(void)
 {
     uint8_t *window = make_shared_area(2 * MIB);
@@ -96,7 +96,7 @@ static void test_small(void)
     CHECK(!set(0, 0, 0, NULL, 0) && !set(1, 0, 0, NULL, 0));
 }
 
-/* Memory that the VMM gives up: its frame goes with its last slot. At the same place something new begins. */
+/* Memory that the VMM unmaps: its superpage is released with its last slot. New memory at the same address starts anew. */
 static void test_given_up(void)
 {
     uint8_t *block = make_shared_area(2 * MIB);
@@ -152,7 +152,7 @@ static void expect_log(uint32_t slot, const unsigned *pages, unsigned count)
     struct kvm_dirty_log log = {.slot = slot, .dirty_bitmap = bits};
 
     memset(bits, 0xEE, sizeof bits);
-    wanted[(LOG_PAGES + 63) / 64] = 0xEEEEEEEEEEEEEEEE; /* nobody writes behind the end */
+    wanted[(LOG_PAGES + 63) / 64] = 0xEEEEEEEEEEEEEEEE; /* nobody writes after the end */
     for (unsigned i = 0; i < count; i++)
         wanted[pages[i] / 64] |= 1ull << pages[i] % 64;
     CHECK(!ioctl(vm, KVM_GET_DIRTY_LOG, &log) && !memcmp(bits, wanted, sizeof bits));
@@ -193,7 +193,7 @@ static void test_log_without_marks(void)
     CHECK(!set(1, 0, 0, NULL, 0));
 }
 
-/* The process goes on without the domain: its memory is its own again. */
+/* The process continues without the domain: its memory is anonymous again. */
 static void test_end(void)
 {
     uint8_t *block = make_shared_area(2 * MIB);

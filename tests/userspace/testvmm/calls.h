@@ -5,13 +5,13 @@
 #include "luvalley_abi.h"
 
 /* What a call gave back: 0 or -errno, and a value. */
-struct given {
+struct result {
     int64_t status;
     uint64_t value;
 };
 
-static inline struct given call(uint32_t number, uint64_t first, uint64_t second, uint64_t third, uint64_t fourth,
-                                const uint64_t secret[2])
+static inline struct result call(uint32_t number, uint64_t first, uint64_t second, uint64_t third, uint64_t fourth,
+                                 const uint64_t secret[2])
 {
     uint64_t status = (uint64_t)LUV_HYPERCALL_MAGIC << 32 | number;
     register uint64_t r10 __asm__("r10") = fourth;
@@ -19,7 +19,7 @@ static inline struct given call(uint32_t number, uint64_t first, uint64_t second
     register uint64_t r9 __asm__("r9") = secret ? secret[1] : 0;
 
     __asm__ volatile("vmcall" : "+a"(status), "+d"(third) : "D"(first), "S"(second), "r"(r10), "r"(r8), "r"(r9) : "memory");
-    return (struct given){(int64_t)status, third};
+    return (struct result){(int64_t)status, third};
 }
 
 /* One number about the hypervisor; ends the case where the call fails. */

@@ -27,7 +27,7 @@ static void expect_child(void (*body)(void))
 
 void case_counts(void)
 {
-    struct given before, after;
+    struct result before, after;
 
     make_domain(&domain);
     begin(cpu, REAL);
@@ -58,7 +58,7 @@ static void expect_map(uint64_t guest, const void *address, uint64_t size_and_ri
 void case_bad_arguments(void)
 {
     static uint8_t own[3 * PAGE];
-    uint8_t *aligned = (uint8_t *)(((uintptr_t)own + PAGE - 1) & -PAGE), *hole = reserve(FRAME, FRAME);
+    uint8_t *aligned = (uint8_t *)(((uintptr_t)own + PAGE - 1) & -PAGE), *hole = reserve(SUPERPAGE, SUPERPAGE);
 
     make_domain(&domain);
     aligned[0] = 1;
@@ -77,19 +77,19 @@ void case_bad_arguments(void)
     expect_map(0, domain.memory, PAGE | 7, -EEXIST);
     expect_map(0x40000000, (void *)0xFFFF800000000000, PAGE | 7, -EFAULT);
     STATUS(call_domain(&domain, LUV_HYPERCALL_memory_unmap, 5, PAGE, 0), -EINVAL);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, domain.memory_frame, 0, 0), -EBUSY);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, domain.block_frame, 0, 0), -EBUSY);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, domain.memory_superpage, 0, 0), -EBUSY);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, domain.shared_superpage, 0, 0), -EBUSY);
     STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, ~0ull, 0, 0), -EINVAL);
     STATUS(call(999, 0, 0, 0, 0, domain.secret), -ENOSYS);
 }
 
-/* A page that the caller may only read gives no right to write. */
+/* A page that the caller may only read grants no right to write. */
 static void expect_read_only_refused(void)
 {
-    uint8_t *view = map_frame_at(reserve(FRAME, FRAME), domain.memory_frame, false);
+    uint8_t *view = map_superpage_at(reserve(SUPERPAGE, SUPERPAGE), domain.memory_superpage, false);
 
-    expect_map(0x40000000, view, FRAME | 7, -EFAULT);
-    map_memory(&domain, 0x40000000, view, FRAME, 5);
+    expect_map(0x40000000, view, SUPERPAGE | 7, -EFAULT);
+    map_memory(&domain, 0x40000000, view, SUPERPAGE, 5);
 }
 
 static void expect_vcpu(uint32_t apic_id, const void *block, int64_t status)
@@ -104,11 +104,11 @@ void case_blocks(void)
     make_domain(&domain);
     memset(own, 1, sizeof own);
     expect_read_only_refused();
-    expect_vcpu(0, domain.blocks + LUV_BLOCK_SIZE, -EEXIST);
-    expect_vcpu(1, domain.blocks + LUV_BLOCK_SIZE + PAGE, -EINVAL);
+    expect_vcpu(0, domain.shared_areas + LUV_BLOCK_SIZE, -EEXIST);
+    expect_vcpu(1, domain.shared_areas + LUV_BLOCK_SIZE + PAGE, -EINVAL);
     expect_vcpu(1, (void *)(((uintptr_t)own + LUV_BLOCK_SIZE - 1) & -LUV_BLOCK_SIZE), -EPERM);
     expect_vcpu(1, reserve(LUV_BLOCK_SIZE, LUV_BLOCK_SIZE), -EFAULT);
-    expect_vcpu(1, map_frame_at(reserve(FRAME, FRAME), domain.block_frame, false), -EFAULT);
+    expect_vcpu(1, map_superpage_at(reserve(SUPERPAGE, SUPERPAGE), domain.shared_superpage, false), -EFAULT);
     make_processor(&domain, 1);
 }
 
@@ -117,8 +117,8 @@ static void find_nothing(void)
     const uint64_t wrong[2] = {domain.secret[0], domain.secret[1] ^ 1};
 
     STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_claim, ~0ull, 0, 0), -ENOENT);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, domain.memory_frame, 0, 0), -ENOENT);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_memory_unmap, 0, FRAME, 0), -ENOENT);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, domain.memory_superpage, 0, 0), -ENOENT);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_memory_unmap, 0, SUPERPAGE, 0), -ENOENT);
     STATUS(enter(cpu), -ENOENT);
     STATUS(call(LUV_HYPERCALL_vcpu_get, cpu->handle, 0, 312, 0, domain.secret), -ENOENT);
     STATUS(call(LUV_HYPERCALL_vcpu_set, cpu->handle, 0, 312, 0, domain.secret), -ENOENT);
@@ -153,28 +153,28 @@ static bool is_zero(const uint8_t *bytes, uint64_t size)
     return true;
 }
 
-/* A frame that was released comes back empty, and by its number where that was asked for. */
+/* A superpage that was released is claimed again zeroed, and by its number where that was requested. */
 void case_frames(void)
 {
-    uint64_t before = ask(INFO_FREE), frame;
+    uint64_t before = ask(INFO_FREE), superpage;
     uint8_t *view;
 
     make_domain(&domain);
     EQUAL(ask(INFO_FREE), before - 2);
-    frame = claim_frame(&domain);
-    view = map_frame(frame);
-    CHECK(is_zero(view, FRAME), "a new frame is not empty");
-    memset(view, 0xAA, FRAME);
-    map_memory(&domain, 0x40000000, view, FRAME, 7);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, frame, 0, 0), -EBUSY);
-    unmap_memory(&domain, 0x40000000, FRAME);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, frame, 0, 0), 0);
-    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, frame, 0, 0), -EINVAL);
-    expect_map(0x40000000, view, FRAME | 7, -EPERM); /* not ours any more */
-    EQUAL(claim(&domain, frame).value, frame);
-    CHECK(is_zero(view, FRAME), "a frame that was released is not empty");
+    superpage = claim_superpage(&domain);
+    view = map_superpage(superpage);
+    CHECK(is_zero(view, SUPERPAGE), "a new superpage is not zero");
+    memset(view, 0xAA, SUPERPAGE);
+    map_memory(&domain, 0x40000000, view, SUPERPAGE, 7);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, superpage, 0, 0), -EBUSY);
+    unmap_memory(&domain, 0x40000000, SUPERPAGE);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, superpage, 0, 0), 0);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, superpage, 0, 0), -EINVAL);
+    expect_map(0x40000000, view, SUPERPAGE | 7, -EPERM); /* not ours any more */
+    EQUAL(claim(&domain, superpage).value, superpage);
+    CHECK(is_zero(view, SUPERPAGE), "a superpage that was released is not zero");
     map_memory(&domain, 0x40001000, view + PAGE, PAGE, 7); /* single pages too */
-    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, frame, 0, 0), -EBUSY);
+    STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, superpage, 0, 0), -EBUSY);
     unmap_memory(&domain, 0x40001000, PAGE);
     destroy(&domain);
     EQUAL(ask(INFO_FREE), before);
@@ -183,11 +183,11 @@ void case_frames(void)
 static uint64_t claim_all(void)
 {
     uint64_t frames = 0;
-    struct given given;
+    struct result result;
 
-    while (!(given = claim(&domain, ~0ull)).status)
+    while (!(result = claim(&domain, ~0ull)).status)
         frames++;
-    STATUS(given, -ENOMEM);
+    STATUS(result, -ENOMEM);
     return frames;
 }
 
@@ -196,19 +196,19 @@ void case_exhaustion(void)
 {
     static struct domain many[256];
     uint64_t frames = ask(INFO_FRAMES), made = 0;
-    struct given given;
+    struct result result;
 
     make_domain(&domain);
     EQUAL(claim_all(), frames - 2);
     STATUS(claim(&domain, 0), -ENOMEM);
-    for (uint32_t id = 1;
-         !(given = call_domain(&domain, LUV_HYPERCALL_vcpu_create, id, (uintptr_t)domain.blocks + id * LUV_BLOCK_SIZE, 0))
-              .status;)
-        CHECK(++id < FRAME / LUV_BLOCK_SIZE, "there is no end of vCPUs");
-    STATUS(given, -ENOMEM);
-    while (made < 256 && !(given = create_domain(&many[made], 0, find_proof())).status)
+    for (uint32_t id = 1; !(result = call_domain(&domain, LUV_HYPERCALL_vcpu_create, id,
+                                                 (uintptr_t)domain.shared_areas + id * LUV_BLOCK_SIZE, 0))
+                               .status;)
+        CHECK(++id < SUPERPAGE / LUV_BLOCK_SIZE, "there is no end of vCPUs");
+    STATUS(result, -ENOMEM);
+    while (made < 256 && !(result = create_domain(&many[made], 0, find_proof())).status)
         made++;
-    STATUS(given, -ENOMEM);
+    STATUS(result, -ENOMEM);
     CHECK(made < ask(INFO_DOMAINS), "%" PRIu64 " domains", made);
     while (made)
         destroy(&many[--made]);
@@ -220,7 +220,7 @@ static void spin_forever(void)
 {
     make_domain(&domain);
     for (int i = 0; i < 6; i++)
-        map_memory(&domain, 0x40000000 + (uint64_t)i * FRAME, map_frame(claim_frame(&domain)), FRAME, 7);
+        map_memory(&domain, 0x40000000 + (uint64_t)i * SUPERPAGE, map_superpage(claim_superpage(&domain)), SUPERPAGE, 7);
     begin(cpu, LONG);
     LOAD(&domain, spin);
     for (;;)
@@ -239,7 +239,7 @@ static void kill_one(int turn)
     waitpid(child, NULL, 0);
 }
 
-/* Owners that are killed at any moment leave nothing that another could not have. */
+/* Owners that are killed at any moment keep nothing from the next owner. */
 void case_killed_owners(void)
 {
     uint64_t frames = ask(INFO_FRAMES);

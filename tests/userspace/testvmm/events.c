@@ -13,47 +13,47 @@ static void start(enum mode mode)
     begin(cpu, mode);
 }
 
-/* A guest that never leaves by itself comes back, with IF=0 too, and has run meanwhile. */
+/* A guest without exits is interrupted, with IF=0 too, and has run meanwhile. */
 void case_timer(void)
 {
     start(LONG);
     LOAD(&domain, spin);
     for (int turn = 0; turn < 20; turn++) {
         uint64_t before = cpu->run->rax;
-        struct given given;
+        struct result result;
 
         cpu->run->rflags = turn & 1 ? 0x202 : 2;
-        given = enter(cpu);
-        STATUS(given, 0);
-        EQUAL(given.value, LUV_EXIT_INTERRUPTED);
+        result = enter(cpu);
+        STATUS(result, 0);
+        EQUAL(result.value, LUV_EXIT_INTERRUPTED);
         CHECK(cpu->run->rax != before, "the guest has not run in turn %d", turn);
     }
 }
 
 void case_leave_now(void)
 {
-    struct given given;
+    struct result result;
 
     start(LONG);
     LOAD(&domain, spin);
     cpu->run->rax = 5;
     cpu->run->event = INTERRUPT(0x30);
     cpu->run->rflags = 0x202;
-    *cpu->leave_now = 1;
-    given = enter(cpu);
-    STATUS(given, 0);
-    EQUAL(given.value, LUV_EXIT_INTERRUPTED);
+    *cpu->exit_now = 1;
+    result = enter(cpu);
+    STATUS(result, 0);
+    EQUAL(result.value, LUV_EXIT_INTERRUPTED);
     EQUAL(cpu->run->rax, 5);
     EQUAL(cpu->run->rip, CODE);
     EQUAL(cpu->run->event, INTERRUPT(0x30));
-    *cpu->leave_now = 0;
+    *cpu->exit_now = 0;
     RUN(cpu, IO);
     EQUAL(find_vector(cpu), 0x30);
-    *cpu->leave_now = 1; /* what is owed is done all the same */
+    *cpu->exit_now = 1; /* what is pending is done all the same */
     cpu->run->finish = LUV_FINISH_ADVANCE;
-    given = enter(cpu);
-    STATUS(given, 0);
-    EQUAL(given.value, LUV_EXIT_INTERRUPTED);
+    result = enter(cpu);
+    STATUS(result, 0);
+    EQUAL(result.value, LUV_EXIT_INTERRUPTED);
     EQUAL(cpu->run->rip, STUBS + 0x30 * 16 + 2);
     EQUAL(cpu->run->finish, LUV_FINISH_RESUME);
 }
@@ -67,7 +67,7 @@ void case_window(void)
     STEP(cpu, WINDOW);
     EQUAL(cpu->run->rflags & 0x200, 0x200);
     EQUAL(cpu->run->blocking & 3, 0);
-    EQUAL(cpu->run->rip, CODE + 5); /* behind the NOP that STI shadows */
+    EQUAL(cpu->run->rip, CODE + 5); /* after the NOP that STI shadows */
     cpu->run->want = 0;
     cpu->run->event = INTERRUPT(0x30);
     RUN(cpu, IO);
@@ -78,7 +78,7 @@ void case_window(void)
     EQUAL(cpu->run->rip, CODE + 7);
 }
 
-/* The HLT is done first, then the interrupt is taken behind it. */
+/* The HLT is completed first, then the interrupt is delivered after it. */
 void case_halt_and_interrupt(void)
 {
     start(LONG);
@@ -151,7 +151,7 @@ void case_shadows(void)
     EQUAL(cpu->run->blocking, 0);
 }
 
-/* The gate lies in memory that is not there: the event comes back, and is given again when it is. */
+/* The gate is in memory that is not mapped: the event is reported, and is injected again when it is. */
 void case_broken_delivery(void)
 {
     struct kvm_sregs sregs;
@@ -169,9 +169,9 @@ void case_broken_delivery(void)
         EQUAL(cpu->run->memory.physical & ~0xFull, 0x20000000 + 0x30 * 16);
         EQUAL(cpu->run->event, INTERRUPT(0x30));
     }
-    gates = map_frame(claim_frame(&domain));
+    gates = map_superpage(claim_superpage(&domain));
     memcpy(gates, domain.memory + IDT, PAGE);
-    map_memory(&domain, 0x20000000, gates, FRAME, 7);
+    map_memory(&domain, 0x20000000, gates, SUPERPAGE, 7);
     RUN(cpu, IO);
     EQUAL(find_vector(cpu), 0x30);
     EQUAL(cpu->run->event, 0);
@@ -184,7 +184,7 @@ void case_broken_delivery(void)
     RUN(cpu, MEMORY);
     EQUAL(cpu->run->event, FAULT(14));
     EQUAL(cpu->run->event_error, 7);
-    map_memory(&domain, 0x28000000, gates, FRAME, 7);
+    map_memory(&domain, 0x28000000, gates, SUPERPAGE, 7);
     RUN(cpu, IO);
     EQUAL(find_vector(cpu), 14);
     EQUAL(*(uint64_t *)(domain.memory + cpu->run->rsp), 7);

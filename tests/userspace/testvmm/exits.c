@@ -19,9 +19,9 @@ void case_info(void)
     uint64_t frames = ask(INFO_FRAMES);
 
     CHECK(ask(INFO_POOLS) >= 1, "there is no pool");
-    EQUAL(ask(INFO_BASE) % FRAME, 0);
-    EQUAL(ask(INFO_SIZE), frames * FRAME);
-    CHECK(frames >= 8 && ask(INFO_FREE) <= frames, "the pool has %" PRIu64 " frames", frames);
+    EQUAL(ask(INFO_BASE) % SUPERPAGE, 0);
+    EQUAL(ask(INFO_SIZE), frames * SUPERPAGE);
+    CHECK(frames >= 8 && ask(INFO_FREE) <= frames, "the pool has %" PRIu64 " superpages", frames);
     CHECK(ask(INFO_DOMAINS) >= 2 && ask(INFO_VCPUS) >= 2, "too few domains or vCPUs");
     CHECK(ask(INFO_XCR0) & 1 && ask(INFO_XSAVE) >= 576, "no XSAVE");
     ask(INFO_TSC_KHZ);
@@ -140,15 +140,15 @@ void case_mmio(void)
 /* ROM is read without an exit; a write to it says that it is mapped. */
 void case_read_only(void)
 {
-    uint64_t frame;
+    uint64_t superpage;
     uint8_t *rom;
 
     start(LONG);
     LOAD(&domain, mmio);
-    frame = claim_frame(&domain);
-    rom = map_frame(frame);
+    superpage = claim_superpage(&domain);
+    rom = map_superpage(superpage);
     *(uint32_t *)(rom + 0x10) = 0x600DF00D;
-    map_memory(&domain, 0x20000000, rom, FRAME, 5);
+    map_memory(&domain, 0x20000000, rom, SUPERPAGE, 5);
     cpu->run->rbx = 0x20000000;
     RUN(cpu, MEMORY);
     CHECK(cpu->run->memory.flags & LUV_MEMORY_WRITE && cpu->run->memory.flags & LUV_MEMORY_MAPPED, "flags %#x",
@@ -161,10 +161,10 @@ void case_read_only(void)
 
 static uint64_t count_violations(void)
 {
-    struct given given = call_domain(&domain, LUV_HYPERCALL_domain_stat, 32 + 48, 0, 0);
+    struct result result = call_domain(&domain, LUV_HYPERCALL_domain_stat, 32 + 48, 0, 0);
 
-    STATUS(given, 0);
-    return given.value;
+    STATUS(result, 0);
+    return result.value;
 }
 
 /* What was mapped is there at once: 512 pages, touched for the first time, cost no exit. */
@@ -175,15 +175,15 @@ void case_first_touch(void)
 
     start(LONG);
     LOAD(&domain, touch);
-    view = map_frame(claim_frame(&domain));
-    map_memory(&domain, 0x20000000, view, FRAME, 7);
+    view = map_superpage(claim_superpage(&domain));
+    map_memory(&domain, 0x20000000, view, SUPERPAGE, 7);
     before = count_violations();
     cpu->run->rbx = 0x20000000;
-    cpu->run->rcx = 0x20000000 + FRAME;
+    cpu->run->rcx = 0x20000000 + SUPERPAGE;
     RUN(cpu, HALT);
-    printf(" %" PRIu64 " exits for %lu pages,", count_violations() - before, FRAME / PAGE);
+    printf(" %" PRIu64 " exits for %lu pages,", count_violations() - before, SUPERPAGE / PAGE);
     EQUAL(count_violations(), before);
-    EQUAL(*(uint64_t *)(view + FRAME - PAGE), 1);
+    EQUAL(*(uint64_t *)(view + SUPERPAGE - PAGE), 1);
 }
 
 void case_cpuid(void)

@@ -17,10 +17,10 @@ static void start(enum mode mode)
 static void expect_no_progress(void)
 {
     for (int turn = 0; turn < 20; turn++) {
-        struct given given = enter(cpu);
+        struct result result = enter(cpu);
 
-        STATUS(given, 0);
-        if (given.value != LUV_EXIT_INTERRUPTED)
+        STATUS(result, 0);
+        if (result.value != LUV_EXIT_INTERRUPTED)
             return; /* this processor gets out of it by itself */
     }
 }
@@ -77,7 +77,7 @@ static void expect_fault(uint64_t value)
     begin(cpu, LONG);
     cpu->run->rax = value;
     RUN(cpu, IO);
-    CHECK(find_vector(cpu) == 13, "%#" PRIx64 " is taken", value);
+    CHECK(find_vector(cpu) == 13, "%#" PRIx64 " is accepted", value);
     EQUAL(*(uint64_t *)(domain.memory + cpu->run->rsp + 8), CODE);
 }
 
@@ -139,16 +139,16 @@ void case_nowhere(void)
     EQUAL(cpu->run->memory.flags & LUV_MEMORY_LINEAR, 0);
 }
 
-/* What the log says behind `offset`. */
+/* What the log says after `offset`. */
 static uint64_t read_log(uint64_t offset, char *text, unsigned size)
 {
     memset(text, 0, size);
     for (unsigned at = 0; at + 8 < size; at += 8) {
-        struct given given = call(LUV_HYPERCALL_log_read, offset + at, 0, 0, 0, NULL);
+        struct result result = call(LUV_HYPERCALL_log_read, offset + at, 0, 0, 0, NULL);
 
-        if (given.status || !given.value)
+        if (result.status || !result.value)
             break;
-        memcpy(text + at, &given.value, 8);
+        memcpy(text + at, &result.value, 8);
     }
     return offset + strlen(text);
 }

@@ -1,6 +1,6 @@
 /*
  * A test VMM: makes domains by hypercalls on /dev/dax0.0, runs guests of a few instructions, and holds what comes back against
- * the interface. Each case is a process of its own, so that a lost one ends alone; a line per case.
+ * the interface. Each case is its own process, so that a lost one ends alone; a line per case.
  *
  *   testvmm [CASE...]     all cases, or those named; exit status 0 if none failed
  */
@@ -50,11 +50,11 @@ static bool run_test(const struct test *test)
 
 static bool is_wanted(const char *name, char **names)
 {
-    bool wanted = !*names;
+    bool expected = !*names;
 
     for (; *names; names++)
-        wanted |= !strcmp(*names, name);
-    return wanted;
+        expected |= !strcmp(*names, name);
+    return expected;
 }
 
 int main(int count, char **arguments)

@@ -49,7 +49,7 @@ static void fill_gdt(uint8_t *memory)
     *(uint64_t *)(memory + TSS + 0x24) = FAULT_STACK;  /* and IST1 */
 }
 
-/* Each gate leads to its own OUT and an IRET behind it. */
+/* Each gate has its own handler: an OUT, then IRET. */
 static void fill_gates(uint8_t *memory, bool wide, uint16_t selector, uint8_t level)
 {
     for (uint64_t vector = 0; vector < VECTORS; vector++) {
@@ -121,7 +121,7 @@ static void place(struct processor *processor)
     processor->run->want = 0;
 }
 
-/* The CPUID table that the library would give: OSXSAVE and all else that the cases use. */
+/* The CPUID table that the library would set: OSXSAVE and all else that the cases use. */
 static void permit(struct processor *processor)
 {
     uint64_t controls[3] = {0, 0, 0x3707FF};

@@ -1,4 +1,4 @@
-/* The pool: its device mapped, frames claimed, memory given to the guest. */
+/* The pool: its device mapped, superpages claimed, memory mapped for the guest. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/membarrier.h>
@@ -18,17 +18,17 @@ static int open_pool(void)
 
     if (pool < 0)
         pool = open(DEVICE, O_RDWR | O_CLOEXEC);
-    CHECK(pool >= 0, "%s: %s; Luvalley wants pool=... on its command line, dom0 device_dax and dax_hmem", DEVICE,
+    CHECK(pool >= 0, "%s: %s; Luvalley needs pool=... on its command line, dom0 device_dax and dax_hmem", DEVICE,
           strerror(errno));
     return pool;
 }
 
 uint64_t ask(uint32_t which)
 {
-    struct given given = call(LUV_HYPERCALL_info, which, 0, 0, 0, NULL);
+    struct result result = call(LUV_HYPERCALL_info, which, 0, 0, 0, NULL);
 
-    CHECK(!given.status, "info(%u) fails with %" PRId64, which, given.status);
-    return given.value;
+    CHECK(!result.status, "info(%u) fails with %" PRId64, which, result.status);
+    return result.value;
 }
 
 uint8_t *reserve(uint64_t size, uint64_t alignment)
@@ -39,13 +39,13 @@ uint8_t *reserve(uint64_t size, uint64_t alignment)
     return (uint8_t *)(((uintptr_t)place + alignment - 1) & -alignment);
 }
 
-uint8_t *map_frame_at(void *place, uint64_t frame, bool write)
+uint8_t *map_superpage_at(void *place, uint64_t superpage, bool write)
 {
-    volatile uint8_t *mapped = mmap(place, FRAME, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED,
-                                    open_pool(), (off_t)(frame * FRAME));
+    volatile uint8_t *mapped = mmap(place, SUPERPAGE, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED,
+                                    open_pool(), (off_t)(superpage * SUPERPAGE));
 
-    CHECK(mapped != MAP_FAILED, "frame %" PRIu64 " of " DEVICE " cannot be mapped: %s", frame, strerror(errno));
-    for (uint64_t at = 0; at < FRAME; at += PAGE) {
+    CHECK(mapped != MAP_FAILED, "frame %" PRIu64 " of " DEVICE " cannot be mapped: %s", superpage, strerror(errno));
+    for (uint64_t at = 0; at < SUPERPAGE; at += PAGE) {
         if (write)
             __atomic_fetch_or(&mapped[at], 0, __ATOMIC_RELAXED); /* changes nothing, whosever it is */
         else
@@ -54,13 +54,13 @@ uint8_t *map_frame_at(void *place, uint64_t frame, bool write)
     return (uint8_t *)mapped;
 }
 
-uint8_t *map_frame(uint64_t frame)
+uint8_t *map_superpage(uint64_t superpage)
 {
-    return map_frame_at(reserve(FRAME, FRAME), frame, true);
+    return map_superpage_at(reserve(SUPERPAGE, SUPERPAGE), superpage, true);
 }
 
 /*
- * An owner is taken for alive while its tables lead from this address to this page. A process that follows it may have the same
+ * An owner counts as alive while its page tables translate this address to this page. A process that follows it may have the same
  * tables, and if it had the page in the same place too, it would keep the dead one alive.
  */
 const uint8_t *find_proof(void)
@@ -70,49 +70,49 @@ const uint8_t *find_proof(void)
 
     if (!proof) {
         CHECK(getrandom(&place, 4, 0) == 4, "no random numbers");
-        proof = map_frame_at((void *)((1ull << 45) + place * FRAME % (1ull << 45)), 0, true);
+        proof = map_superpage_at((void *)((1ull << 45) + place * SUPERPAGE % (1ull << 45)), 0, true);
     }
     return proof;
 }
 
-struct given call_domain(const struct domain *domain, uint32_t number, uint64_t second, uint64_t third, uint64_t fourth)
+struct result call_domain(const struct domain *domain, uint32_t number, uint64_t second, uint64_t third, uint64_t fourth)
 {
     return call(number, domain->handle, second, third, fourth, domain->secret);
 }
 
-struct given claim(const struct domain *domain, uint64_t hint)
+struct result claim(const struct domain *domain, uint64_t hint)
 {
-    struct given given;
+    struct result result;
 
     do
-        given = call_domain(domain, LUV_HYPERCALL_superpage_claim, hint, 0, 0);
-    while (given.status == -EAGAIN);
-    return given;
+        result = call_domain(domain, LUV_HYPERCALL_superpage_claim, hint, 0, 0);
+    while (result.status == -EAGAIN);
+    return result;
 }
 
-uint64_t claim_frame(const struct domain *domain)
+uint64_t claim_superpage(const struct domain *domain)
 {
-    struct given given = claim(domain, ~0ull);
+    struct result result = claim(domain, ~0ull);
 
-    STATUS(given, 0);
-    return given.value;
+    STATUS(result, 0);
+    return result.value;
 }
 
 void map_memory(const struct domain *domain, uint64_t guest, const void *address, uint64_t size, unsigned rights)
 {
     while (size) {
-        struct given given = call_domain(domain, LUV_HYPERCALL_memory_map, guest, (uintptr_t)address, size | rights);
+        struct result result = call_domain(domain, LUV_HYPERCALL_memory_map, guest, (uintptr_t)address, size | rights);
 
-        CHECK(!given.status || given.status == -EAGAIN, "memory_map(%#" PRIx64 ") fails with %" PRId64, guest, given.status);
-        CHECK(given.value <= size && (given.status || given.value == size), "memory_map did %#" PRIx64 " of %#" PRIx64,
-              given.value, size);
-        guest += given.value;
-        address = (const uint8_t *)address + given.value;
-        size -= given.value;
+        CHECK(!result.status || result.status == -EAGAIN, "memory_map(%#" PRIx64 ") fails with %" PRId64, guest, result.status);
+        CHECK(result.value <= size && (result.status || result.value == size), "memory_map did %#" PRIx64 " of %#" PRIx64,
+              result.value, size);
+        guest += result.value;
+        address = (const uint8_t *)address + result.value;
+        size -= result.value;
     }
 }
 
-/* A CPU that runs the domain leaves by the interrupt that this sends. */
+/* The interrupt that this sends forces an exit on a CPU that runs the domain. */
 static void make_all_leave(void)
 {
     static bool registered;
@@ -125,15 +125,15 @@ static void make_all_leave(void)
 void unmap_memory(const struct domain *domain, uint64_t guest, uint64_t size)
 {
     for (int turn = 0; turn < 100000; turn++) {
-        struct given given = call_domain(domain, LUV_HYPERCALL_memory_unmap, guest, size, 0);
+        struct result result = call_domain(domain, LUV_HYPERCALL_memory_unmap, guest, size, 0);
 
-        if (!given.status)
+        if (!result.status)
             return;
-        STATUS(given, -EAGAIN);
-        CHECK(given.value <= size, "memory_unmap did %#" PRIx64 " of %#" PRIx64, given.value, size);
-        if (given.value < size) {
-            guest += given.value;
-            size -= given.value;
+        STATUS(result, -EAGAIN);
+        CHECK(result.value <= size, "memory_unmap did %#" PRIx64 " of %#" PRIx64, result.value, size);
+        if (result.value < size) {
+            guest += result.value;
+            size -= result.value;
         }
         make_all_leave();
     }
@@ -142,10 +142,10 @@ void unmap_memory(const struct domain *domain, uint64_t guest, uint64_t size)
 
 void destroy(const struct domain *domain)
 {
-    struct given given;
+    struct result result;
 
     do
-        given = call_domain(domain, LUV_HYPERCALL_domain_destroy, 0, 0, 0);
-    while (given.status == -EAGAIN);
-    STATUS(given, 0);
+        result = call_domain(domain, LUV_HYPERCALL_domain_destroy, 0, 0, 0);
+    while (result.status == -EAGAIN);
+    STATUS(result, 0);
 }

@@ -20,14 +20,14 @@ void fail(const char *file, int line, const char *format, ...)
     _exit(1);
 }
 
-void check_equal(const char *file, int line, const char *what, uint64_t value, uint64_t wanted)
+void check_equal(const char *file, int line, const char *what, uint64_t value, uint64_t expected)
 {
-    if (value != wanted)
-        fail(file, line, "%s is %#" PRIx64 ", not %#" PRIx64, what, value, wanted);
+    if (value != expected)
+        fail(file, line, "%s is %#" PRIx64 ", not %#" PRIx64, what, value, expected);
 }
 
-void check_status(const char *file, int line, const char *what, int64_t status, int64_t wanted)
+void check_status(const char *file, int line, const char *what, int64_t status, int64_t expected)
 {
-    if (status != wanted)
-        fail(file, line, "%s gives %" PRId64 ", not %" PRId64, what, status, wanted);
+    if (status != expected)
+        fail(file, line, "%s returns %" PRId64 ", not %" PRId64, what, status, expected);
 }

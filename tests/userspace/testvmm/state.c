@@ -43,7 +43,7 @@ void case_registers(void)
 void case_registers_of_dom0(void)
 {
     uint64_t before[10], after[10], status, value = 0;
-    uint8_t vectors[32][16]; /* those given, then those found */
+    uint8_t vectors[32][16]; /* those set, then those found */
 
     start(LONG);
     LOAD(&domain, state);
@@ -199,7 +199,7 @@ static int watch(void)
     return (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
 }
 
-/* A watchpoint of dom0's goes on counting after a guest has had the debug registers. */
+/* A watchpoint of dom0's still counts after a guest has used the debug registers. */
 void case_debug_registers_of_dom0(void)
 {
     int counter = watch();

@@ -11,8 +11,8 @@
 #include "dom0/libluvkvm/luv_run.h"
 
 #define PAGE 4096ul
-#define FRAME (2ul << 20)
-#define MOST_VCPUS 4
+#define SUPERPAGE (2ul << 20)
+#define MAX_VCPUS 4
 #define ROUNDS 2000 /* returns with "interrupted" before a case gives up */
 #define INTERRUPT(vector) (0x80000000u | (vector))
 #define NMI 0x80000202u
@@ -22,18 +22,18 @@ struct processor {
     uint64_t handle;
     const struct domain *domain;
     uint8_t *block;
-    volatile uint8_t *leave_now;
+    volatile uint8_t *exit_now;
     volatile struct luv_run *run;
     uint8_t *state;
 };
 
 struct domain {
     uint64_t handle, secret[2];
-    uint8_t *memory; /* guest address 0, one frame */
-    uint8_t *blocks; /* the frame of the vCPUs' blocks */
-    uint64_t memory_frame, block_frame;
+    uint8_t *memory; /* guest address 0, one superpage */
+    uint8_t *shared_areas; /* the superpage of the shared vCPU areas */
+    uint64_t memory_superpage, shared_superpage;
     unsigned count;
-    struct processor processors[MOST_VCPUS];
+    struct processor processors[MAX_VCPUS];
 };
 
 /* Ends the case. */
@@ -44,26 +44,26 @@ __attribute__((noreturn, format(printf, 3, 4))) void fail(const char *file, int 
         if (!(condition))                          \
             fail(__FILE__, __LINE__, __VA_ARGS__); \
     } while (0)
-#define EQUAL(value, wanted) check_equal(__FILE__, __LINE__, #value, (uint64_t)(value), (uint64_t)(wanted))
-#define STATUS(given, wanted) check_status(__FILE__, __LINE__, #given, (given).status, wanted)
+#define EQUAL(value, expected) check_equal(__FILE__, __LINE__, #value, (uint64_t)(value), (uint64_t)(expected))
+#define STATUS(result, expected) check_status(__FILE__, __LINE__, #result, (result).status, expected)
 
-void check_equal(const char *file, int line, const char *what, uint64_t value, uint64_t wanted);
-void check_status(const char *file, int line, const char *what, int64_t status, int64_t wanted);
+void check_equal(const char *file, int line, const char *what, uint64_t value, uint64_t expected);
+void check_status(const char *file, int line, const char *what, int64_t status, int64_t expected);
 
-/* --- pool.c: frames of the first pool, seen through its device --- */
+/* --- pool.c: superpages of the first pool, seen through its device --- */
 uint8_t *reserve(uint64_t size, uint64_t alignment);
-uint8_t *map_frame(uint64_t frame);                   /* every page present and writable */
-uint8_t *map_frame_at(void *place, uint64_t frame, bool write);
-const uint8_t *find_proof(void);                      /* an address with a page of the pool behind it */
-struct given call_domain(const struct domain *domain, uint32_t number, uint64_t second, uint64_t third, uint64_t fourth);
-struct given claim(const struct domain *domain, uint64_t hint); /* goes on after EAGAIN */
-uint64_t claim_frame(const struct domain *domain);              /* must succeed */
+uint8_t *map_superpage(uint64_t superpage);                   /* every page present and writable */
+uint8_t *map_superpage_at(void *place, uint64_t superpage, bool write);
+const uint8_t *find_proof(void);                      /* an address that a page of the pool backs */
+struct result call_domain(const struct domain *domain, uint32_t number, uint64_t second, uint64_t third, uint64_t fourth);
+struct result claim(const struct domain *domain, uint64_t hint); /* repeats after EAGAIN */
+uint64_t claim_superpage(const struct domain *domain);              /* must succeed */
 void map_memory(const struct domain *domain, uint64_t guest, const void *address, uint64_t size, unsigned rights);
 void unmap_memory(const struct domain *domain, uint64_t guest, uint64_t size);
 void destroy(const struct domain *domain);
 
 /* --- machine.c --- */
-struct given create_domain(struct domain *domain, uint64_t flags, const void *proof); /* with a new secret */
+struct result create_domain(struct domain *domain, uint64_t flags, const void *proof); /* with a new secret */
 void make_domain(struct domain *domain);                                              /* memory, a vCPU */
 struct processor *make_processor(struct domain *domain, uint32_t apic_id);
 void load(struct domain *domain, const uint8_t *start, const uint8_t *end); /* at CODE */
@@ -72,15 +72,15 @@ void load(struct domain *domain, const uint8_t *start, const uint8_t *end); /* a
         extern const uint8_t guest_##name[], guest_##name##_end[]; \
         load(domain, guest_##name, guest_##name##_end);            \
     } while (0)
-struct given enter(struct processor *processor);           /* one vcpu_run */
+struct result enter(struct processor *processor);           /* one vcpu_run */
 uint32_t run(struct processor *processor);                 /* until something else than "interrupted"; the kind of exit */
 uint32_t step(struct processor *processor);                /* the same, the last exit's instruction done first */
-void expect_exit(const char *file, int line, struct processor *processor, uint32_t kind, uint32_t wanted);
-#define RUN(processor, wanted) expect_exit(__FILE__, __LINE__, processor, run(processor), LUV_EXIT_##wanted)
-#define STEP(processor, wanted) expect_exit(__FILE__, __LINE__, processor, step(processor), LUV_EXIT_##wanted)
+void expect_exit(const char *file, int line, struct processor *processor, uint32_t kind, uint32_t expected);
+#define RUN(processor, expected) expect_exit(__FILE__, __LINE__, processor, run(processor), LUV_EXIT_##expected)
+#define STEP(processor, expected) expect_exit(__FILE__, __LINE__, processor, step(processor), LUV_EXIT_##expected)
 void get_state(struct processor *processor, uint32_t what, void *data, uint32_t size);
 void set_state(struct processor *processor, uint32_t what, const void *data, uint32_t size);
-struct given try_set(struct processor *processor, uint32_t what, const void *data, uint32_t size);
+struct result try_set(struct processor *processor, uint32_t what, const void *data, uint32_t size);
 uint64_t get_msr(struct processor *processor, uint32_t index);
 void set_msr(struct processor *processor, uint32_t index, uint64_t value);
 

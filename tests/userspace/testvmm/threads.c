@@ -36,7 +36,7 @@ static void start_fill(uint64_t seed)
     cpu->run->rdx = ADDEND;
 }
 
-/* What the guest has written is what it should have; returns where the sequence goes on. */
+/* What the guest has written is what it should have; returns where the sequence continues. */
 static uint64_t check_pass(uint64_t value)
 {
     const uint64_t *words = (const uint64_t *)(domain.memory + 0x100000);
@@ -52,14 +52,14 @@ static uint64_t check_pass(uint64_t value)
 static void run_moving(long *moves)
 {
     for (;;) {
-        struct given given;
+        struct result result;
 
         move_to((*moves)++);
-        given = enter(cpu);
-        STATUS(given, 0);
-        if (given.value == LUV_EXIT_IO)
+        result = enter(cpu);
+        STATUS(result, 0);
+        if (result.value == LUV_EXIT_IO)
             break;
-        EQUAL(given.value, LUV_EXIT_INTERRUPTED);
+        EQUAL(result.value, LUV_EXIT_INTERRUPTED);
     }
     cpu->run->finish = LUV_FINISH_ADVANCE;
 }
@@ -86,15 +86,15 @@ static void *run_counter(void *unused)
 {
     move_to(1);
     while (!ended) {
-        struct given given = enter(cpu);
+        struct result result = enter(cpu);
 
-        STATUS(given, 0);
-        if (given.value == LUV_EXIT_MEMORY) {
-            EQUAL(cpu->run->memory.physical & -FRAME, 0x40000000);
+        STATUS(result, 0);
+        if (result.value == LUV_EXIT_MEMORY) {
+            EQUAL(cpu->run->memory.physical & -SUPERPAGE, 0x40000000);
             faults++;
             sched_yield();
         } else {
-            EQUAL(given.value, LUV_EXIT_INTERRUPTED);
+            EQUAL(result.value, LUV_EXIT_INTERRUPTED);
         }
     }
     return unused;
@@ -113,11 +113,11 @@ static void remove_and_return(volatile uint64_t *counter, const uint8_t *view)
     for (int i = 0; i < 1000 && *counter == before; i++)
         wait_a_moment();
     CHECK(*counter != before, "the guest does not count");
-    unmap_memory(&domain, 0x40000000, FRAME);
+    unmap_memory(&domain, 0x40000000, SUPERPAGE);
     removed = *counter;
     wait_a_moment();
-    EQUAL(*counter, removed); /* nobody writes behind an unmap that has returned */
-    map_memory(&domain, 0x40000000, view, FRAME, 7);
+    EQUAL(*counter, removed); /* nobody writes after an unmap that has returned */
+    map_memory(&domain, 0x40000000, view, SUPERPAGE, 7);
 }
 
 void case_slot_removal(void)
@@ -129,8 +129,8 @@ void case_slot_removal(void)
     begin(cpu, LONG);
     reach_second_gigabyte(&domain);
     LOAD(&domain, count);
-    view = map_frame(claim_frame(&domain));
-    map_memory(&domain, 0x40000000, view, FRAME, 7);
+    view = map_superpage(claim_superpage(&domain));
+    map_memory(&domain, 0x40000000, view, SUPERPAGE, 7);
     cpu->run->rbx = 0x40000100;
     move_to(0);
     CHECK(!pthread_create(&thread, NULL, run_counter, NULL), "no thread");
@@ -149,7 +149,7 @@ static void *hold_vcpu(void *unused)
     return unused;
 }
 
-/* A vCPU is on one CPU at a time; whoever else wants it is told so, and a domain that runs is not taken away. */
+/* A vCPU is on one CPU at a time; other callers get EBUSY, and a domain that runs is not destroyed. */
 void case_busy_vcpu(void)
 {
     unsigned busy = 0;
@@ -162,10 +162,10 @@ void case_busy_vcpu(void)
     CHECK(!pthread_create(&thread, NULL, hold_vcpu, NULL), "no thread");
     wait_a_moment();
     for (int turn = 0; turn < 300 || (!busy && turn < 300000); turn++) { /* CPU 1 may have something else to do first */
-        struct given given = call(LUV_HYPERCALL_vcpu_get, cpu->handle, STATE_XCR0, 8, 0, domain.secret);
+        struct result result = call(LUV_HYPERCALL_vcpu_get, cpu->handle, STATE_XCR0, 8, 0, domain.secret);
 
-        CHECK(!given.status || given.status == -EBUSY, "vcpu_get gives %" PRId64, given.status);
-        busy += given.status == -EBUSY;
+        CHECK(!result.status || result.status == -EBUSY, "vcpu_get returns %" PRId64, result.status);
+        busy += result.status == -EBUSY;
     }
     CHECK(busy || sysconf(_SC_NPROCESSORS_ONLN) == 1, "the vCPU was never busy");
     destroy(&domain);
@@ -209,15 +209,15 @@ void case_two_domains(void)
 #define MOST 16
 #define BIRTHS 60
 
-/* Each vCPU is its domain's alone: its block, and no other's, has the state after RESET. */
+/* Each vCPU belongs to its domain alone: its shared area, and no other's, has the state after RESET. */
 static void expect_new(uint64_t handle, const uint8_t *block)
 {
     const volatile struct luv_run *run = (const volatile struct luv_run *)(block + LUV_RUN_OFFSET);
-    struct given given;
+    struct result result;
 
     EQUAL(run->rip, 0xFFF0);
-    given = call(LUV_HYPERCALL_vcpu_get, handle, STATE_XCR0, 8, 0, domain.secret);
-    STATUS(given, 0);
+    result = call(LUV_HYPERCALL_vcpu_get, handle, STATE_XCR0, 8, 0, domain.secret);
+    STATUS(result, 0);
     EQUAL(*(const volatile uint64_t *)(block + LUV_STATE_OFFSET), 1);
 }
 
@@ -225,16 +225,16 @@ static void make_all_vcpus(void)
 {
     uint64_t handles[MOST];
 
-    memset(domain.blocks, 0, FRAME);
+    memset(domain.shared_areas, 0, SUPERPAGE);
     for (uint32_t i = 0; i < MOST; i++) {
-        struct given given = call_domain(&domain, LUV_HYPERCALL_vcpu_create, i, (uintptr_t)domain.blocks + i * LUV_BLOCK_SIZE,
-                                         0);
+        struct result result = call_domain(&domain, LUV_HYPERCALL_vcpu_create, i,
+                                           (uintptr_t)domain.shared_areas + i * LUV_BLOCK_SIZE, 0);
 
-        STATUS(given, 0);
-        handles[i] = given.value;
+        STATUS(result, 0);
+        handles[i] = result.value;
     }
     for (uint32_t i = 0; i < MOST; i++)
-        expect_new(handles[i], domain.blocks + i * LUV_BLOCK_SIZE);
+        expect_new(handles[i], domain.shared_areas + i * LUV_BLOCK_SIZE);
 }
 
 static void be_born(long number)
@@ -242,7 +242,7 @@ static void be_born(long number)
     move_to(number);
     for (int turn = 0; turn < BIRTHS; turn++) {
         STATUS(create_domain(&domain, 0, find_proof()), 0);
-        domain.blocks = map_frame(claim_frame(&domain));
+        domain.shared_areas = map_superpage(claim_superpage(&domain));
         make_all_vcpus();
         destroy(&domain);
     }

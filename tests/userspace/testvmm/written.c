@@ -1,4 +1,4 @@
-/* Cases: which pages a guest has written, as the hypervisor tells. */
+/* Cases: which pages a guest has written, as the hypervisor reports. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -14,7 +14,7 @@
 static struct domain domain;
 static struct processor *cpu = domain.processors;
 
-static struct given ask_written(uint64_t page, uint64_t pages)
+static struct result ask_written(uint64_t page, uint64_t pages)
 {
     return call_domain(&domain, LUV_HYPERCALL_memory_dirty, PLACE + page * PAGE, pages, 0);
 }
@@ -23,18 +23,18 @@ static struct given ask_written(uint64_t page, uint64_t pages)
 static void make_quiet(void)
 {
     for (int i = 0; call_domain(&domain, LUV_HYPERCALL_memory_unmap, 0, 0, 0).status == -EAGAIN; i++) {
-        CHECK(i < 100000, "a CPU does not leave the guest");
+        CHECK(i < 100000, "a CPU does not exit from the guest");
         sched_yield();
     }
 }
 
 static uint64_t take_log(uint64_t page)
 {
-    struct given given = ask_written(page, 64);
+    struct result result = ask_written(page, 64);
 
-    STATUS(given, 0);
+    STATUS(result, 0);
     make_quiet();
-    return given.value;
+    return result.value;
 }
 
 static uint8_t *start(void)
@@ -44,8 +44,8 @@ static uint8_t *start(void)
     make_domain(&domain);
     begin(cpu, LONG);
     reach_second_gigabyte(&domain);
-    view = map_frame(claim_frame(&domain));
-    map_memory(&domain, PLACE, view, FRAME, 7);
+    view = map_superpage(claim_superpage(&domain));
+    map_memory(&domain, PLACE, view, SUPERPAGE, 7);
     return view;
 }
 
@@ -57,7 +57,7 @@ static void touch(uint64_t first, uint64_t end)
     RUN(cpu, HALT);
 }
 
-/* A large page has one mark; once it was told, each of its pages has its own. */
+/* A large page has one dirty bit; once it was reported, each of its pages has its own. */
 void case_written_pages(void)
 {
     start();
@@ -77,10 +77,10 @@ void case_written_pages(void)
     EQUAL(take_log(0), 0x20);
     STATUS(ask_written(0, 0), -EINVAL);
     STATUS(ask_written(0, 65), -EINVAL);
-    STATUS(ask_written(FRAME / PAGE - 1, 2), -EINVAL);
+    STATUS(ask_written(SUPERPAGE / PAGE - 1, 2), -EINVAL);
     STATUS(ask_written(1ull << 50, 1), -EINVAL);
     STATUS(ask_written(0, 1ull << 32), -EINVAL);
-    EQUAL(ask_written(FRAME / PAGE + 7, 64).value, 0); /* nothing is there */
+    EQUAL(ask_written(SUPERPAGE / PAGE + 7, 64).value, 0); /* nothing is there */
 }
 
 static volatile bool ended;
@@ -88,19 +88,19 @@ static volatile bool ended;
 static void *run_counter(void *unused)
 {
     while (!ended) {
-        struct given given = enter(cpu);
+        struct result result = enter(cpu);
 
-        STATUS(given, 0);
-        EQUAL(given.value, LUV_EXIT_INTERRUPTED);
+        STATUS(result, 0);
+        EQUAL(result.value, LUV_EXIT_INTERRUPTED);
     }
     return unused;
 }
 
-/* What no log tells of was not written between two logs. */
+/* What no log reports was not written between two logs. */
 void case_written_meanwhile(void)
 {
     volatile uint64_t *counter = (volatile uint64_t *)(start() + 3 * PAGE);
-    unsigned told = 0;
+    unsigned found_late = 0;
     pthread_t thread;
 
     LOAD(&domain, count);
@@ -112,11 +112,11 @@ void case_written_meanwhile(void)
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
         before = *counter;
         if (take_log(0) >> 3 & 1)
-            told++;
+            found_late++;
         else
             EQUAL(before, after);
     }
     ended = true;
     pthread_join(thread, NULL);
-    CHECK(told > LOGS / 4, "only %u of %u logs tell of the writes", told, LOGS);
+    CHECK(found_late > LOGS / 4, "only %u of %u logs report the writes", found_late, LOGS);
 }
