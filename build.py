@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The front door: makes its own environment, then hands the command to the part that does it.
+"""The one command: prepares its environment, then runs the module that does the work.
 
 Only the standard library is used here. The environment is Debian's packages (by apt, only what is missing) and
 `.venv` with what `requirements*.txt` pin. Stamps in `.venv` remember both, so a second run costs nothing.
@@ -20,6 +20,7 @@ REQUIREMENTS = ROOT / "requirements.txt"
 BOOK = ROOT / "requirements-book.txt"
 BROWSER = ROOT / "requirements-browser.txt"
 OLDEST_PYTHON = (3, 11)
+APT_PATIENCE, APT_PAUSE = 300, 3  # seconds to wait for another apt, and between tries
 
 # What each group of commands needs from Debian, and why.
 COMPILE = {
@@ -53,24 +54,37 @@ PACKAGES = {"compile": COMPILE, "boot": BOOT, "browse": BROWSE, "domu": DOMU}
 CODEGEN = {
     "gen": "compile spec/ into generated/",
     "build": "gen, then compile and link build/luvalley.elf",
-    "audit": "for each domain and exit: handled where, or impossible and why",
+    "audit": "for each domain and exit: where it is handled, or why it cannot happen",
     "explain": "fact, choice and code of one exit, MSR or CPUID leaf",
     "diff": "what each domain gains or loses between two specs",
     "docs": "write the book of this hypervisor",
-    "format": "lay out spec files the one way",
+    "format": "lay out spec files and handwritten C",
 }
 MACHINE = {
     "run": "build, make a disk, boot it in Bochs with Debian as dom0",
-    "bench": "measure the five figures",
+}
+BENCH = {
+    "bench": "measure the figures",
     "measure": "measure what the book shows of runs, into docs/records/",
 }
 SUITES = {
     "check": "stale files, types, style and every test without a boot",
     "test": "check, and the boots; or pytest with the arguments given",
 }
+HOUSE = {
+    "house": "measure the tree itself, into docs/records/house.json and docs/code-map.md",
+    "unreferenced": "list what generated/ defines and nothing names",
+}
+COMMANDS = MACHINE | BENCH | SUITES | CODEGEN | HOUSE
+MODULES = {
+    **dict.fromkeys(MACHINE, "machine.cli"),
+    **dict.fromkeys(BENCH, "bench.cli"),
+    **dict.fromkeys(CODEGEN, "codegen.cli"),
+    **dict.fromkeys(HOUSE, "codegen.house"),
+}
 
 
-class EnvironmentFault(Exception):
+class SetupError(Exception):
     """The environment cannot be made; the text says why, and what to do."""
 
 
@@ -88,7 +102,7 @@ def find_missing(packages: dict[str, str]) -> list[str]:
     import subprocess
 
     if not shutil.which("dpkg-query"):
-        raise EnvironmentFault("not-debian: there is no dpkg-query here; install by hand: " + " ".join(packages))
+        raise SetupError("not-debian: there is no dpkg-query here; install by hand: " + " ".join(packages))
     query = ["dpkg-query", "-W", "-f", "${binary:Package} ${db:Status-Status}\n", *packages]
     lines = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
     installed = {line.split()[0].partition(":")[0] for line in lines if line.endswith(" installed")}
@@ -96,16 +110,31 @@ def find_missing(packages: dict[str, str]) -> list[str]:
 
 
 def run_apt(arguments: list[str]) -> bool:
-    """Run apt-get as root, its output on standard error; say whether it succeeded."""
+    """Run apt-get as root, its output on standard error, waiting for another apt; say whether it succeeded."""
+    import time
+
+    end = time.monotonic() + APT_PATIENCE
+    while True:
+        status, errors = try_apt(arguments)
+        held = [line for line in errors.splitlines() if "Could not get lock" in line]
+        if status == 0 or not held or time.monotonic() > end:
+            sys.stderr.write(errors)
+            return status == 0
+        say(f"another apt is at work, waiting for it: {held[0].removeprefix('E: ')}")
+        time.sleep(APT_PAUSE)
+
+
+def try_apt(arguments: list[str]) -> tuple[int, str]:
+    """Run apt-get once; return its exit status and its errors. DPkg::Lock::Timeout is for one of its three locks."""
     import subprocess
 
     prefix = [] if os.geteuid() == 0 else ["sudo"]
-    settings = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    command = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "apt-get", "-q", *arguments]
     try:
-        status = subprocess.run([*prefix, *settings, "apt-get", "-q", *arguments], stdout=sys.stderr, check=False)
+        done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
     except FileNotFoundError as error:
-        raise EnvironmentFault(f"no-apt: `{error.filename}` is needed to install packages and is not here") from None
-    return status.returncode == 0
+        raise SetupError(f"no-apt: `{error.filename}` is needed to install packages and is not here") from None
+    return done.returncode, done.stderr
 
 
 def install_packages(packages: dict[str, str]) -> None:
@@ -118,7 +147,7 @@ def install_packages(packages: dict[str, str]) -> None:
         say(f"  {name}: {packages[name]}")
     install = ["install", "--yes", "--no-install-recommends", *missing]
     if not run_apt(install) and not (run_apt(["update"]) and run_apt(install)):
-        raise EnvironmentFault("apt-failed: apt-get could not install " + " ".join(missing))
+        raise SetupError("apt-failed: apt-get could not install " + " ".join(missing))
 
 
 def choose_packages(group: str) -> dict[str, str]:
@@ -147,7 +176,7 @@ def install_requirements(file: Path) -> None:
         subprocess.run([*pip, "-r", str(file)], stdout=sys.stderr, check=True)
     except subprocess.CalledProcessError as error:
         command = " ".join(map(str, error.cmd))
-        raise EnvironmentFault(f"venv-failed: `{command}` ended with {error.returncode}") from None
+        raise SetupError(f"venv-failed: `{command}` ended with {error.returncode}") from None
 
 
 def is_stamped(name: str, content: str) -> bool:
@@ -194,7 +223,7 @@ def make_variables() -> dict[str, str]:
     return variables
 
 
-def become(module: str, arguments: list[str]) -> NoReturn:
+def exec_module(module: str, arguments: list[str]) -> NoReturn:
     """Replace this process by `python -m module arguments` in the environment."""
     sys.stdout.flush()
     os.execve(PYTHON, [str(PYTHON), "-m", module, *arguments], make_variables())
@@ -218,10 +247,12 @@ def run_suite(command: str, arguments: list[str]) -> int:
     """Run `check`, or `test`; with arguments `test` is pytest alone."""
     os.chdir(ROOT)
     if command == "test" and arguments:
-        become("pytest", arguments)
+        exec_module("pytest", arguments)
     tests = ["pytest", "-n", "2", "--dist", "worksteal", *arguments]
     return run_steps({
         "stale": ["codegen.cli", "check"],
+        # "unreferenced": ["codegen.house", "unreferenced"],
+        "map": ["codegen.house", "map"],
         "layout": ["codegen.cli", "format", "--check"],
         "style": ["ruff", "check", "."],
         "types": ["mypy"],
@@ -237,14 +268,14 @@ def choose_environment(command: str, arguments: list[str]) -> tuple[tuple[str, .
         return ("compile",), (REQUIREMENTS, BOOK)
     if command == "bench" or (command == "run" and "--domu" in arguments):
         return ("compile", "boot", "domu"), (REQUIREMENTS,)
-    return (("compile", "boot") if command in MACHINE else ("compile",)), (REQUIREMENTS,)
+    return (("compile", "boot") if command in MACHINE | BENCH else ("compile",)), (REQUIREMENTS,)
 
 
 def print_usage() -> None:
     """Print the commands, a line each."""
     print("usage: build.py COMMAND [ARGUMENTS...]   (COMMAND --help says more)\n")
-    for name, meaning in (MACHINE | SUITES | CODEGEN).items():
-        print(f"  {name:8} {meaning}")
+    for name, meaning in COMMANDS.items():
+        print(f"  {name:12} {meaning}")
 
 
 def main(arguments: list[str]) -> int:
@@ -256,17 +287,17 @@ def main(arguments: list[str]) -> int:
         print_usage()
         return 0 if arguments else 2
     command, rest = arguments[0], arguments[1:]
-    if command not in MACHINE | SUITES | CODEGEN:
-        say(f"`{command}` is not a command; there are: {', '.join(MACHINE | SUITES | CODEGEN)}")
+    if command not in COMMANDS:
+        say(f"`{command}` is not a command; there are: {', '.join(COMMANDS)}")
         return 2
     try:
         prepare(*choose_environment(command, rest))
-    except EnvironmentFault as fault:
-        say(str(fault))
+    except SetupError as error:
+        say(str(error))
         return 3
     if command in SUITES:
         return run_suite(command, rest)
-    become("machine.cli" if command in MACHINE else "codegen.cli", arguments)
+    exec_module(MODULES[command], arguments)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from codegen.done import Done
-from codegen.stamp import is_current
-from codegen.tree import InstrumentedTree, Tree
+from codegen.diagnostics import Done
+from codegen.image.tree import InstrumentedTree, Tree, is_current
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,31 +26,31 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def choose_tree(options: argparse.Namespace) -> Tree:
-    """The ordinary build, or the one that counts arms."""
+    """Return the ordinary build, or the one that counts branches."""
     return InstrumentedTree(options.root) if getattr(options, "instrument", False) else Tree(options.root)
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    """The command and its options."""
+    """Parse the command and its options."""
     parser = argparse.ArgumentParser(prog="build.py", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=ROOT, help="the tree that holds spec/, runtime/ and generated/")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("gen", help="compile spec/ into generated/")
     build = commands.add_parser("build", help="gen, then compile and link build/luvalley.elf")
     build.add_argument("--instrument", action="store_true",
-                       help="instead build/instrumented/luvalley.elf, which counts every arm of every body")
+                       help="instead build/instrumented/luvalley.elf, which counts every branch")
     commands.add_parser("check", help="say whether generated/ is stale")
-    add_insight(commands)
+    add_query(commands)
     add_docs(commands)
     return parser.parse_args(arguments)
 
 
-def add_insight(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The commands that answer questions."""
-    audit = commands.add_parser("audit", help="for each domain and exit: handled where, or impossible and why")
+def add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands that answer questions."""
+    audit = commands.add_parser("audit", help="for each domain and exit: what handles it, or why it cannot occur")
     audit.add_argument("--json", action="store_true", help="the same as data; docs/audit.md has the schema")
     audit.add_argument("--run", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
-                       help="records of runs: how often each exit and arm was taken")
+                       help="records of runs: how often each exit and branch was taken")
     explain = commands.add_parser("explain", help="fact, choice, code and tests of one thing, on one screen")
     explain.add_argument("what", nargs="*", help="msr 0x1a0, exit 48, cpuid 7.0.ebx.10, control NAME ...")
     diff = commands.add_parser("diff", help="what each domain gains or loses between two specs")
@@ -62,24 +61,24 @@ def add_insight(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def add_docs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The book."""
+    """Add the commands that write the book and lay out spec files."""
     docs = commands.add_parser("docs", help="write the book of this hypervisor: a site in build/book/site")
     docs.add_argument("--serve", action="store_true", help="then serve it to this machine, until interrupted")
     docs.add_argument("--out", type=Path, metavar="DIR", help="put the site there instead")
-    format = commands.add_parser("format", help="bring spec files into the one layout")
+    format = commands.add_parser("format", help="bring spec files and handwritten C into the one layout")
     format.add_argument("--check", action="store_true", help="only say which are not in it: exit status 1")
-    format.add_argument("files", nargs="*", type=Path, metavar="FILE", help="all of spec/ where none is named")
+    format.add_argument("files", nargs="*", type=Path, metavar="FILE", help="all of them where none is named")
 
 
 def is_done(command: str, tree: Tree) -> bool:
-    """Nothing to build: found out without loading the compiler."""
+    """Return whether nothing is to be built; the compiler is not loaded for that."""
     return command == "build" and is_current(tree)
 
 
 def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
-    """What does the command. The compiler is loaded only here, where it is needed, and only as much of it."""
+    """Return what does the command; only here, and only as far as it is needed, the compiler is loaded."""
     if isinstance(tree, InstrumentedTree):
-        from codegen.insight.instrument import build_instrumented
+        from codegen.query.instrument import build_instrumented
 
         instrumented = tree
         return lambda: build_instrumented(instrumented)
@@ -93,15 +92,15 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
 
         return lambda: run_docs(tree, options.out, partial(print, flush=True) if options.serve else None)
     if options.command == "format":
-        from codegen.format.command import run_format
+        from codegen.commands import run_format
 
         return lambda: run_format(tree.root, options.files, options.check)
-    from codegen.insight import commands as insight
+    from codegen.query import commands as query
 
     questions: dict[str, Callable[[], Done]] = {
-        "audit": lambda: insight.run_audit(tree.root, options.run, options.json),
-        "explain": lambda: insight.run_explain(tree.root, options.what),
-        "diff": lambda: insight.run_diff(tree.root, options.old, options.new, options.fail_on_gain, options.json),
+        "audit": lambda: query.run_audit(tree.root, options.run, options.json),
+        "explain": lambda: query.run_explain(tree.root, options.what),
+        "diff": lambda: query.run_diff(tree.root, options.old, options.new, options.fail_on_gain, options.json),
     }
     return questions[options.command]
 
@@ -109,7 +108,7 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
 def run_command(options: argparse.Namespace, tree: Tree) -> int:
     """Run it, and print what it says; a spec's errors go to standard error."""
     from codegen.diagnostics import SpecError, render_all
-    from codegen.toolchain import ToolError
+    from codegen.image.toolchain import ToolError
 
     try:
         done = find_command(options, tree)()

@@ -19,7 +19,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One error: `name` is its heading in docs/errors.md and its file in tests/reject/."""
+    """One error: `name` is its heading in docs/errors.md and its file in tests/compiler/reject/."""
 
     name: str
     span: Span
@@ -42,7 +42,7 @@ class Reporter:
 
     @property
     def failed(self) -> bool:
-        """Whether there is any error."""
+        """Return whether there is any error."""
         return bool(self.diagnostics)
 
 
@@ -55,34 +55,40 @@ class SpecError(Exception):
         self.sources = dict(sources)
 
 
-def render_all(error: SpecError, colour: bool = False) -> str:
-    """Every message of a run and the closing line that counts them."""
-    parts = [render(one, error.sources, colour) for one in error.diagnostics]
+def stop_on_errors(reporter: Reporter, sources: Iterable[SourceFile]) -> None:
+    """Raise SpecError with all errors of a stage, if there are any."""
+    if reporter.failed:
+        raise SpecError(reporter.diagnostics, {one.path: one for one in sources})
+
+
+def render_all(error: SpecError, color: bool = False) -> str:
+    """Render every message of a run and the closing line that counts them."""
+    parts = [render(one, error.sources, color) for one in error.diagnostics]
     count = len(parts)
     closing = f"{count} error{'s' if count != 1 else ''}. Nothing was written.\n"
     return "\n".join([*parts, closing])
 
 
-def render(diagnostic: Diagnostic, sources: Mapping[str, SourceFile], colour: bool = False) -> str:
-    """One message: its place, its line with a caret, its notes, its help."""
-    kind = paint(f"error[{diagnostic.name}]", "1;31", colour)
+def render(diagnostic: Diagnostic, sources: Mapping[str, SourceFile], color: bool = False) -> str:
+    """Render one message: its place, its line with a caret, its notes, its help."""
+    kind = paint(f"error[{diagnostic.name}]", "1;31", color)
     text = f"{place(diagnostic.span)}{kind}: {diagnostic.message}\n"
-    text += excerpt(diagnostic.span, diagnostic.label, sources, "1;31" if colour else "")
+    text += excerpt(diagnostic.span, diagnostic.label, sources, "1;31" if color else "")
     for note in diagnostic.notes:
         text += f"{place(note.span)}{note.text}\n"
-        text += excerpt(note.span, note.label, sources, "1;34" if colour else "")
+        text += excerpt(note.span, note.label, sources, "1;34" if color else "")
     if diagnostic.help:
-        text += f"   = {paint('help', '1;32', colour)}: {diagnostic.help}\n"
+        text += f"   = {paint('help', '1;32', color)}: {diagnostic.help}\n"
     return text
 
 
 def place(span: Span) -> str:
-    """`path:line:column: `, which editors jump to."""
+    """Return `path:line:column: `, which editors jump to."""
     return "" if span == NOWHERE else f"{span.path}:{span.line}:{span.column}: "
 
 
-def excerpt(span: Span, label: str, sources: Mapping[str, SourceFile], colour: str) -> str:
-    """The line itself with a caret under the span; empty where there is no file."""
+def excerpt(span: Span, label: str, sources: Mapping[str, SourceFile], color: str) -> str:
+    """Return the line itself with a caret under the span; empty where there is no file."""
     source = sources.get(span.path)
     if source is None or not 0 < span.line <= len(source.lines):
         return ""
@@ -90,12 +96,21 @@ def excerpt(span: Span, label: str, sources: Mapping[str, SourceFile], colour: s
     number = f"{span.line:>2}"
     gutter = " " * len(number)
     room = max(1, min(span.length, len(line) - span.column + 1))
-    carets = paint("^" * room, colour, bool(colour))
+    carets = paint("^" * room, color, bool(color))
     before = "".join("\t" if letter == "\t" else " " for letter in line[: span.column - 1])
     under = before.ljust(span.column - 1) + carets + (f" {label}" if label else "")
     return f"{gutter} |\n{number} | {line.rstrip()}\n{gutter} | {under}\n"
 
 
 def paint(text: str, code: str, on: bool) -> str:
-    """Colour, on a terminal."""
+    """Color a text, on a terminal."""
     return f"\x1b[{code}m{text}\x1b[0m" if on else text
+
+
+@dataclass(frozen=True)
+class Done:
+    """The exit status of a command, what it has to say, and what it complains about."""
+
+    status: int
+    text: str
+    complaint: str = ""

@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from codegen.diagnostics import Diagnostic, Note, Reporter
-from codegen.source import NOWHERE, Span
-from codegen.syntax import Name
+from codegen.source import NOWHERE, Name, Span
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
-    """A hint with the nearest known name, or nothing."""
+    """Return a hint with the nearest known name, or nothing."""
     close = get_close_matches(text, list(known), n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else ""
 
@@ -23,50 +22,50 @@ def nearest(text: str, known: Iterable[str]) -> str:
 
 
 def syntax(reporter: Reporter, span: Span, found: str, expected: str) -> None:
-    """Text that is not understood."""
+    """Report text that is not understood."""
     reporter.add(Diagnostic("syntax", span, f"{found} is not expected here", f"expected {expected}"))
 
 
 def missing_doc(reporter: Reporter, span: Span, what: str) -> None:
-    """A declaration without `///`."""
+    """Report a declaration without `///`."""
     help = "put a line above it: /// What it is and why. SDM: 25.6.2"
     reporter.add(Diagnostic("missing-doc", span, f"{what} has no `///` documentation", "say what it is", help=help))
 
 
 def unknown_section(reporter: Reporter, section: Name, edition: str, known: Iterable[str]) -> None:
-    """A citation that is not in the manual's table."""
+    """Report a citation that is not in the manual's table."""
     message = f"the manual's edition {edition} has no section {section.text} in this spec's table"
     help = nearest(section.text, known) or "add it to the manual's table with its title"
     reporter.add(Diagnostic("unknown-section", section.span, message, "not in the table", help=help))
 
 
 def unknown_name(reporter: Reporter, name: Name, kind: str, known: Iterable[str]) -> None:
-    """A name that nothing of that kind has; the nearest is offered."""
+    """Report a name that nothing of that kind has; the nearest is offered."""
     message = f"no {kind} is named `{name.text}`"
     reporter.add(Diagnostic("unknown-name", name.span, message, "unknown", help=nearest(name.text, known)))
 
 
 def duplicate_name(reporter: Reporter, name: Name, kind: str, first: Span) -> None:
-    """A name that is taken."""
+    """Report a name that is taken."""
     note = Note(first, "the first one is here")
     message = f"`{name.text}` is declared twice: {kind}" if "`" in kind else f"{kind} `{name.text}` is declared twice"
     reporter.add(Diagnostic("duplicate-name", name.span, message, "again", (note,)))
 
 
 def reserved_name(reporter: Reporter, name: Name, kind: str) -> None:
-    """A name that C has for itself."""
-    message = f"no {kind} can be named `{name.text}`: the generated C has that word already"
-    reporter.add(Diagnostic("reserved-name", name.span, message, "taken by C", help=f"call it `{name.text}_`, say"))
+    """Report a name that is a word of C."""
+    message = f"no {kind} can be named `{name.text}`: the generated C uses that name"
+    reporter.add(Diagnostic("reserved-name", name.span, message, "used by C", help=f"call it `{name.text}_`, say"))
 
 
 def duplicate_number(reporter: Reporter, span: Span, message: str, first: Span) -> None:
-    """An encoding, bit, MSR, leaf or vector that is taken."""
+    """Report an encoding, bit, MSR, leaf or vector that is taken."""
     note = Note(first, "it is taken here")
     reporter.add(Diagnostic("duplicate-number", span, message, "taken", (note,)))
 
 
 def duplicate_rule(reporter: Reporter, span: Span, message: str, first: Span) -> None:
-    """Two rules for one thing, neither stronger."""
+    """Report two rules for one thing, neither stronger."""
     note = Note(first, "the first one is here")
     reporter.add(Diagnostic("duplicate-rule", span, message, "again", (note,)))
 
@@ -75,26 +74,26 @@ def duplicate_rule(reporter: Reporter, span: Span, message: str, first: Span) ->
 
 
 def encoding_width(reporter: Reporter, name: Name, encoding: int, declared: str, encoded: str) -> None:
-    """A VMCS encoding of another width."""
+    """Report a VMCS encoding of another width."""
     message = f"`{name.text}` is declared {declared}, but bits 14:13 of {encoding:#06x} say {encoded}"
     help = "SDM B, table 25-21: 0 is 16-bit, 1 is 64-bit, 2 is 32-bit, 3 is natural width"
     reporter.add(Diagnostic("encoding-width", name.span, message, f"{encoded} by its encoding", help=help))
 
 
 def encoding_area(reporter: Reporter, name: Name, encoding: int, declared: str, encoded: str) -> None:
-    """A VMCS encoding of another area."""
+    """Report a VMCS encoding of another area."""
     message = f"`{name.text}` stands among {declared} fields, but bits 11:10 of {encoding:#06x} say {encoded}"
     help = "SDM B, table 25-21: 0 is control, 1 is read-only, 2 is guest, 3 is host"
     reporter.add(Diagnostic("encoding-area", name.span, message, f"{encoded} by its encoding", help=help))
 
 
 def out_of_range(reporter: Reporter, span: Span, message: str, label: str, help: str = "") -> None:
-    """A number beyond its table."""
+    """Report a number beyond its table."""
     reporter.add(Diagnostic("out-of-range", span, message, label, help=help))
 
 
 def payload_mismatch(reporter: Reporter, name: Name, event: str, message: str, first: Span) -> None:
-    """Exits that become one event with different payloads."""
+    """Report exits that become one event with different payloads."""
     note = Note(first, f"event `{event}` got its payload here")
     reporter.add(Diagnostic("payload-mismatch", name.span, message, "differs", (note,)))
 
@@ -103,25 +102,25 @@ def payload_mismatch(reporter: Reporter, name: Name, event: str, message: str, f
 
 
 def type_mismatch(reporter: Reporter, span: Span, message: str, label: str, help: str = "") -> None:
-    """One kind of thing where another is needed."""
+    """Report one kind of thing where another is needed."""
     reporter.add(Diagnostic("type-mismatch", span, message, label, help=help))
 
 
 def too_wide(reporter: Reporter, span: Span, found: str, wanted: str, number: bool = False) -> None:
-    """A value that does not fit."""
+    """Report a value that does not fit."""
     help = "" if number else f"cast it if the upper bits may be lost: {wanted}(...)"
     message = f"{found if number else f'a value of type {found}'} does not fit into {wanted}"
     reporter.add(Diagnostic("too-wide", span, message, f"this is {found}", help=help))
 
 
 def read_only(reporter: Reporter, span: Span, what: str, why: str, fact: Span) -> None:
-    """A place that bodies may not write."""
+    """Report a write to what bodies may not write."""
     note = Note(fact, "it is declared here")
     reporter.add(Diagnostic("read-only", span, f"`{what}` cannot be written: {why}", "written here", (note,)))
 
 
 def not_valid_here(reporter: Reporter, span: Span, message: str, help: str) -> None:
-    """A field that nobody can trust at this place."""
+    """Report what is not valid at this place."""
     reporter.add(Diagnostic("not-valid-here", span, message, "not valid here", help=help))
 
 
@@ -129,64 +128,64 @@ def not_valid_here(reporter: Reporter, span: Span, message: str, help: str) -> N
 
 
 def control_needs(reporter: Reporter, span: Span, message: str, fact: Span, help: str) -> None:
-    """A control without what it needs."""
+    """Report a control without what it needs."""
     note = Note(fact, "the processor requires it here")
     reporter.add(Diagnostic("control-needs", span, message, "cannot be on", (note,), help))
 
 
 def field_needs(reporter: Reporter, span: Span, field: str, why: str, fact: Span, help: str) -> None:
-    """A VMCS field without the control by which it exists."""
+    """Report a VMCS field without the control by which it exists."""
     message = f"the VMCS has no field `{field}` here: {why}"
     note = Note(fact, "the field needs it here")
-    reporter.add(Diagnostic("field-needs", span, message, "uses it", (note,), help))
+    reporter.add(Diagnostic("field-needs", span, message, "used here", (note,), help))
 
 
 def native_trapped(reporter: Reporter, name: Name, first: Span) -> None:
-    """An event that is wished both ways."""
-    note = Note(first, "the other wish is here")
+    """Report an event that is both native and trapped."""
+    note = Note(first, "the other one is here")
     message = f"`{name.text}` is both native and trapped"
-    reporter.add(Diagnostic("native-trapped", name.span, message, "contradicts it", (note,), "strike one of the two"))
+    reporter.add(Diagnostic("native-trapped", name.span, message, "contradicts it", (note,), "delete one of the two"))
 
 
 def native_exits(reporter: Reporter, name: Name, exit_name: str, why: str, fact: Span) -> None:
-    """A native event that leaves."""
+    """Report a native event that causes a VM exit."""
     message = f"`{name.text}` cannot be native: exit `{exit_name}` can happen ({why})"
     note = Note(fact, "what makes it exit")
-    reporter.add(Diagnostic("native-exits", name.span, message, "leaves the guest", (note,)))
+    reporter.add(Diagnostic("native-exits", name.span, message, "causes an exit", (note,)))
 
 
 def trap_never(reporter: Reporter, name: Name, why: str, fact: Span) -> None:
-    """A trapped event that never leaves."""
+    """Report a trapped event that never causes a VM exit."""
     message = f"`{name.text}` cannot be trapped: no exit of it can happen ({why})"
     note = Note(fact, "what would make it exit")
-    reporter.add(Diagnostic("trap-never", name.span, message, "never leaves the guest", (note,)))
+    reporter.add(Diagnostic("trap-never", name.span, message, "never causes an exit", (note,)))
 
 
 # ---- coverage
 
 
 def no_domain(reporter: Reporter) -> None:
-    """Facts alone."""
+    """Report a spec of facts alone."""
     help = "declare one: domain dom0 { ... }"
     reporter.add(Diagnostic("no-domain", NOWHERE, "the spec has no domain: there is nothing to run", help=help))
 
 
 
 def exit_unhandled(reporter: Reporter, span: Span, domain: str, event: str, why: str, help: str) -> None:
-    """An exit that can happen without a handler."""
+    """Report an exit that can happen and has no handler."""
     message = f"in {domain}, `{event}` can happen and nothing handles it"
     reporter.add(Diagnostic("exit-unhandled", span, message, why, help=help))
 
 
 def exit_impossible(reporter: Reporter, span: Span, domain: str, event: str, why: str, fact: Span) -> None:
-    """A handler for what cannot happen."""
+    """Report a handler for what cannot happen."""
     message = f"in {domain}, `{event}` is handled and cannot happen"
     note = Note(fact, "what would make it happen")
     reporter.add(Diagnostic("exit-impossible", span, message, why, (note,), "delete the handler, or trap the event"))
 
 
 def no_outcome(reporter: Reporter, span: Span, what: str, wanted: str) -> None:
-    """A path that falls out."""
+    """Report a path that ends without an outcome."""
     message = f"a path through {what} ends without {wanted}"
     help = "end every path with advance, resume, inject, forward, reset or stop"
     if wanted == "a result":
@@ -197,39 +196,39 @@ def no_outcome(reporter: Reporter, span: Span, what: str, wanted: str) -> None:
 
 
 def after_outcome(reporter: Reporter, span: Span, first: Span) -> None:
-    """What is never reached."""
+    """Report what is never reached."""
     note = Note(first, "the path ends here")
     reporter.add(Diagnostic("after-outcome", span, "this is never reached", "unreachable", (note,)))
 
 
 def advance_length(reporter: Reporter, span: Span, event: str, length: str, fact: Span) -> None:
-    """`advance` where nobody knows how far."""
+    """Report `advance` where the instruction's length is unknown."""
     message = f"`advance` in `{event}`: the instruction's length is not a fact of this exit"
     note = Note(fact, f"its length is `{length}` here")
     help = "end with resume, inject or stop" if length == "none" else "give the decoded length: advance by LENGTH;"
-    reporter.add(Diagnostic("advance-length", span, message, "which length?", (note,), help))
+    reporter.add(Diagnostic("advance-length", span, message, "unknown length", (note,), help))
 
 
 def advance_known(reporter: Reporter, span: Span, event: str, fact: Span) -> None:
-    """`advance by` where the processor knows how far."""
+    """Report `advance by` where the processor knows the length."""
     message = f"`advance by` in `{event}`: the instruction's length is a fact of this exit"
     note = Note(fact, "its length is known here")
     reporter.add(Diagnostic("advance-known", span, message, "no need to say it", (note,), "write advance;"))
 
 
 def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: int) -> None:
-    """A body that costs too much."""
+    """Report a body that costs too much."""
     message = f"{what} may cost {cost} instructions, its budget is {budget}"
     reporter.add(Diagnostic("over-budget", span, message, f"budget {budget}"))
 
 
 def unused_local(reporter: Reporter, span: Span, name: str) -> None:
-    """A local for nobody."""
-    reporter.add(Diagnostic("unused-local", span, f"local `{name}` is never read", "for whom?", help="delete it"))
+    """Report a local that is never read."""
+    reporter.add(Diagnostic("unused-local", span, f"local `{name}` is never read", "not read", help="delete it"))
 
 
 def errno_undeclared(reporter: Reporter, name: Name, declared: Iterable[str]) -> None:
-    """A hypercall that fails with what it has not declared."""
+    """Report a hypercall that fails with an error that it does not declare."""
     message = f"the call fails with `{name.text}` and does not declare it"
     listed = ", ".join([*declared, name.text])
     reporter.add(Diagnostic("errno-undeclared", name.span, message, "not declared", help=f"write errors {listed}"))
@@ -239,22 +238,22 @@ def errno_undeclared(reporter: Reporter, name: Name, declared: Iterable[str]) ->
 
 
 def policy_default(reporter: Reporter, span: Span, table: str, missing: str, wanted: str) -> None:
-    """A table that is silent about the rest."""
+    """Report a table without a default."""
     message = f"the {table} policy has no default{missing and f' for {missing}'}"
-    help = f"silence never means yes: add `{wanted}`"
-    reporter.add(Diagnostic("policy-default", span, message, "says nothing about the rest", help=help))
+    help = f"every table needs one: add `{wanted}`"
+    reporter.add(Diagnostic("policy-default", span, message, "no rule for the rest", help=help))
 
 
 def guarded_passed(reporter: Reporter, span: Span, msr: str, how: str, why: str, fact: Span) -> None:
-    """A guarded MSR in the guest's hands."""
+    """Report a guarded MSR that the guest may write."""
     message = f"guarded MSR {msr} would be {how}: it {why}"
     note = Note(fact, "it is guarded here")
-    help = f"give it a rule of its own: {msr} read try, write inject gp;"
-    reporter.add(Diagnostic("guarded-passed", span, message, "reaches it", (note,), help))
+    help = f"add a rule for it: {msr} read try, write inject gp;"
+    reporter.add(Diagnostic("guarded-passed", span, message, "reaches the processor", (note,), help))
 
 
 def feature_needs(reporter: Reporter, span: Span, feature: str, missing: str, fact: Span, help: str) -> None:
-    """A CPUID feature without what it needs."""
+    """Report a CPUID feature without what it needs."""
     message = f"the guest sees CPUID feature `{feature}`, but {missing}"
     note = Note(fact, "the feature needs it here")
     reporter.add(Diagnostic("feature-needs", span, message, "shown here", (note,), help))
@@ -264,25 +263,25 @@ def feature_needs(reporter: Reporter, span: Span, feature: str, missing: str, fa
 
 
 def memory_align(reporter: Reporter, span: Span, message: str) -> None:
-    """A region that is not made of pages."""
+    """Report a region that is not made of pages."""
     reporter.add(Diagnostic("memory-align", span, message, "misaligned", help="pages are 4 KiB: 0x1000"))
 
 
 def memory_unreached(reporter: Reporter, span: Span, region: str, cover: str, first: Span) -> None:
-    """A rule behind one that covers all."""
-    message = f"this rule for `{region}` never holds: the one for `{cover}` comes first and covers it"
+    """Report a rule after one that covers all."""
+    message = f"this rule for `{region}` is never used: the one for `{cover}` comes first and covers it"
     note = Note(first, "the first rule that covers an address decides")
     reporter.add(Diagnostic("memory-unreached", span, message, "comes too late", (note,), "put it before that one"))
 
 
 def memory_overlap(reporter: Reporter, span: Span, message: str, first: Span) -> None:
-    """Two rules for one page."""
+    """Report two rules for one page."""
     note = Note(first, "it overlaps this one")
     reporter.add(Diagnostic("memory-overlap", span, message, "overlaps", (note,)))
 
 
 def maps_hypervisor(reporter: Reporter, span: Span, domain: str, region: str) -> None:
-    """A layout that shows the hypervisor."""
+    """Report a layout that maps the hypervisor."""
     message = f"the memory of {domain} maps `{region}`, and the hypervisor lies in it"
     help = "hide it before anything else: hide hypervisor as ones;"
     reporter.add(Diagnostic("maps-hypervisor", span, message, "maps the hypervisor", help=help))

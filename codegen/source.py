@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +18,12 @@ class SourceFile:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The text line by line."""
+        """Return the text line by line."""
         return self.text.split("\n")
 
     @cached_property
     def line_starts(self) -> list[int]:
-        """Where each line begins."""
+        """Return where each line begins."""
         starts = [0]
         for line in self.lines:
             starts.append(starts[-1] + len(line) + 1)
@@ -38,16 +40,37 @@ class Span:
     length: int
 
 
+@dataclass(frozen=True)
+class Name:
+    """A name and where it stands."""
+
+    text: str
+    span: Span
+
+
 NOT_TEXT = "\N{REPLACEMENT CHARACTER}"
 NOWHERE = Span("", 0, 0, 0)
 
 
 def load_files(root: Path, prefix: str) -> list[SourceFile]:
-    """All `.luv` files under `root`, in path order, named with `prefix` for messages."""
+    """Load all `.luv` files under `root`, in path order, named with `prefix` for messages."""
     paths = sorted(root.rglob("*.luv"), key=lambda path: path.as_posix())
     return [load_file(path, f"{prefix}/{path.relative_to(root).as_posix()}") for path in paths]
 
 
 def load_file(path: Path, name: str) -> SourceFile:
-    """A file's text; bytes that are no text become NOT_TEXT, which the parser reports."""
+    """Load a file's text; bytes that are no text become NOT_TEXT, which the parser reports."""
     return SourceFile(name, path.read_text(encoding="utf-8", errors="replace"))
+
+
+def digest_sources(sources: Iterable[SourceFile]) -> str:
+    """Return a digest of all names and texts."""
+    digest = hashlib.sha256()
+    for one in sources:
+        digest.update(f"{one.path}\0{one.text}\0".encode())
+    return digest.hexdigest()
+
+
+def digest_spec(folder: Path) -> str:
+    """Return the digest of the spec in a folder."""
+    return digest_sources(load_files(folder, folder.name))

@@ -8,23 +8,23 @@
 /* None of this runs while all is well: small is better than fast. */
 #pragma GCC optimize("Os")
 
-/* ---- Which bits of the VM-execution controls may be set, and what they need of each other. Failure: VM-instruction error 7. */
+/* ---- VM-execution controls: allowed settings, and dependencies between controls. Failure: VM-instruction error 7. */
 
-/* The pin-based controls are what the processor allows. SDM: 27.2.1.1, A.3.1 */
+/* The pin-based controls have only allowed settings. SDM: 27.2.1.1, A.3.1 */
 static bool pin_allowed(void)
 {
     return ((msr_read(IA32_VMX_BASIC) >> 55 & 1) && is_allowed(field_read(VMCS_PIN_BASED_CONTROLS), msr_read(IA32_VMX_TRUE_PINBASED_CTLS)))
         || (!(msr_read(IA32_VMX_BASIC) >> 55 & 1) && is_allowed(field_read(VMCS_PIN_BASED_CONTROLS), msr_read(IA32_VMX_PINBASED_CTLS)));
 }
 
-/* The primary controls are what the processor allows. SDM: 27.2.1.1, A.3.2 */
+/* The primary processor-based controls have only allowed settings. SDM: 27.2.1.1, A.3.2 */
 static bool primary_allowed(void)
 {
     return ((msr_read(IA32_VMX_BASIC) >> 55 & 1) && is_allowed(field_read(VMCS_PRIMARY_CONTROLS), msr_read(IA32_VMX_TRUE_PROCBASED_CTLS)))
         || (!(msr_read(IA32_VMX_BASIC) >> 55 & 1) && is_allowed(field_read(VMCS_PRIMARY_CONTROLS), msr_read(IA32_VMX_PROCBASED_CTLS)));
 }
 
-/* The secondary controls are what the processor allows. SDM: 27.2.1.1, A.3.3 */
+/* The secondary processor-based controls have only allowed settings. SDM: 27.2.1.1, A.3.3 */
 static bool secondary_allowed(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31))
@@ -32,7 +32,7 @@ static bool secondary_allowed(void)
     return is_allowed(field_read(VMCS_SECONDARY_CONTROLS), msr_read(IA32_VMX_PROCBASED_CTLS2));
 }
 
-/* The tertiary controls are what the processor allows. SDM: 27.2.1.1, A.3.4 */
+/* The tertiary processor-based controls have only allowed settings. SDM: 27.2.1.1, A.3.4 */
 static bool tertiary_allowed(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1))
@@ -40,13 +40,13 @@ static bool tertiary_allowed(void)
     return is_allowed_ones(field_read(VMCS_TERTIARY_CONTROLS), msr_read(IA32_VMX_PROCBASED_CTLS3));
 }
 
-/* There are no more CR3 targets than the processor has. SDM: 27.2.1.1, A.6 */
+/* The CR3-target count is not above the processor's maximum. SDM: 27.2.1.1, A.6 */
 static bool cr3_targets(void)
 {
     return field_read(VMCS_CR3_TARGET_COUNT) <= (msr_read(IA32_VMX_MISC) >> 16 & 0x1ff);
 }
 
-/* Virtual NMIs need NMI exiting. SDM: 27.2.1.1 */
+/* "Virtual NMIs" requires "NMI exiting". SDM: 27.2.1.1 */
 static bool virtual_nmis_need_exiting(void)
 {
     if (field_read(VMCS_PIN_BASED_CONTROLS) >> 3 & 1)
@@ -54,7 +54,7 @@ static bool virtual_nmis_need_exiting(void)
     return !(field_read(VMCS_PIN_BASED_CONTROLS) >> 5 & 1);
 }
 
-/* NMI-window exiting needs virtual NMIs. SDM: 27.2.1.1 */
+/* "NMI-window exiting" requires "virtual NMIs". SDM: 27.2.1.1 */
 static bool nmi_window_needs_virtual_nmis(void)
 {
     if (field_read(VMCS_PIN_BASED_CONTROLS) >> 5 & 1)
@@ -62,7 +62,7 @@ static bool nmi_window_needs_virtual_nmis(void)
     return !(field_read(VMCS_PRIMARY_CONTROLS) >> 22 & 1);
 }
 
-/* x2APIC mode is not virtualized together with APIC accesses. SDM: 27.2.1.1 */
+/* "Virtualize x2APIC mode" excludes "virtualize APIC accesses". SDM: 27.2.1.1 */
 static bool x2apic_or_accesses(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 4 & 1))
@@ -70,7 +70,7 @@ static bool x2apic_or_accesses(void)
     return !((field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) & 1));
 }
 
-/* Virtual interrupts are delivered only where external interrupts leave the guest. SDM: 27.2.1.1 */
+/* "Virtual-interrupt delivery" requires "external-interrupt exiting". SDM: 27.2.1.1 */
 static bool virtual_interrupts_need_exiting(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 9 & 1))
@@ -78,7 +78,7 @@ static bool virtual_interrupts_need_exiting(void)
     return field_read(VMCS_PIN_BASED_CONTROLS) & 1;
 }
 
-/* The virtual-processor identifier is not 0, which is the host's. SDM: 27.2.1.1 */
+/* The VPID is not 0, which is the VPID of root mode. SDM: 27.2.1.1 */
 static bool vpid_not_zero(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 5 & 1))
@@ -86,7 +86,7 @@ static bool vpid_not_zero(void)
     return field_read(VMCS_VPID) != 0;
 }
 
-/* A multiplier of 0 would stop the guest's time. SDM: 27.2.1.1 */
+/* The TSC multiplier is not 0. SDM: 27.2.1.1 */
 static bool tsc_multiplier_not_zero(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 25 & 1))
@@ -94,7 +94,7 @@ static bool tsc_multiplier_not_zero(void)
     return field_read(VMCS_TSC_MULTIPLIER) != 0;
 }
 
-/* Trace output by guest-physical addresses needs EPT and trace that switches with the guest. SDM: 27.2.1.1 */
+/* "Intel PT uses guest physical addresses" requires EPT, and IA32_RTIT_CTL loaded at entry and cleared at exit. SDM: 27.2.1.1 */
 static bool trace_needs_switching(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 24 & 1))
@@ -105,9 +105,9 @@ static bool trace_needs_switching(void)
         && (field_read(VMCS_VM_EXIT_CONTROLS) >> 25 & 1);
 }
 
-/* ---- Addresses of bitmaps: whole pages inside physical memory. Failure: VM-instruction error 7. */
+/* ---- Addresses of I/O and MSR bitmaps and of VMREAD and VMWRITE bitmaps. Failure: VM-instruction error 7. */
 
-/* I/O bitmap A begins a page. SDM: 27.2.1.1 */
+/* The address of I/O bitmap A is page-aligned. SDM: 27.2.1.1 */
 static bool io_bitmap_a_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 25 & 1))
@@ -115,7 +115,7 @@ static bool io_bitmap_a_aligned(void)
     return (field_read(VMCS_IO_BITMAP_A_ADDRESS) & 0xfff) == 0;
 }
 
-/* I/O bitmap A lies in physical memory. SDM: 27.2.1.1 */
+/* The address of I/O bitmap A is within the physical-address width. SDM: 27.2.1.1 */
 static bool io_bitmap_a_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 25 & 1))
@@ -123,7 +123,7 @@ static bool io_bitmap_a_fits(void)
     return is_structure(field_read(VMCS_IO_BITMAP_A_ADDRESS));
 }
 
-/* I/O bitmap B begins a page. SDM: 27.2.1.1 */
+/* The address of I/O bitmap B is page-aligned. SDM: 27.2.1.1 */
 static bool io_bitmap_b_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 25 & 1))
@@ -131,7 +131,7 @@ static bool io_bitmap_b_aligned(void)
     return (field_read(VMCS_IO_BITMAP_B_ADDRESS) & 0xfff) == 0;
 }
 
-/* I/O bitmap B lies in physical memory. SDM: 27.2.1.1 */
+/* The address of I/O bitmap B is within the physical-address width. SDM: 27.2.1.1 */
 static bool io_bitmap_b_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 25 & 1))
@@ -139,7 +139,7 @@ static bool io_bitmap_b_fits(void)
     return is_structure(field_read(VMCS_IO_BITMAP_B_ADDRESS));
 }
 
-/* The MSR bitmap begins a page. SDM: 27.2.1.1 */
+/* The address of the MSR bitmap is page-aligned. SDM: 27.2.1.1 */
 static bool msr_bitmap_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 28 & 1))
@@ -147,7 +147,7 @@ static bool msr_bitmap_aligned(void)
     return (field_read(VMCS_MSR_BITMAP_ADDRESS) & 0xfff) == 0;
 }
 
-/* The MSR bitmap lies in physical memory. SDM: 27.2.1.1 */
+/* The address of the MSR bitmap is within the physical-address width. SDM: 27.2.1.1 */
 static bool msr_bitmap_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 28 & 1))
@@ -155,7 +155,7 @@ static bool msr_bitmap_fits(void)
     return is_structure(field_read(VMCS_MSR_BITMAP_ADDRESS));
 }
 
-/* The bitmap for VMREAD begins a page. SDM: 27.2.1.1 */
+/* The address of the VMREAD bitmap is page-aligned. SDM: 27.2.1.1 */
 static bool vmread_bitmap_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 14 & 1))
@@ -163,7 +163,7 @@ static bool vmread_bitmap_aligned(void)
     return (field_read(VMCS_VMREAD_BITMAP_ADDRESS) & 0xfff) == 0;
 }
 
-/* The bitmap for VMREAD lies in physical memory. SDM: 27.2.1.1 */
+/* The address of the VMREAD bitmap is within the physical-address width. SDM: 27.2.1.1 */
 static bool vmread_bitmap_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 14 & 1))
@@ -171,7 +171,7 @@ static bool vmread_bitmap_fits(void)
     return is_structure(field_read(VMCS_VMREAD_BITMAP_ADDRESS));
 }
 
-/* The bitmap for VMWRITE begins a page. SDM: 27.2.1.1 */
+/* The address of the VMWRITE bitmap is page-aligned. SDM: 27.2.1.1 */
 static bool vmwrite_bitmap_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 14 & 1))
@@ -179,7 +179,7 @@ static bool vmwrite_bitmap_aligned(void)
     return (field_read(VMCS_VMWRITE_BITMAP_ADDRESS) & 0xfff) == 0;
 }
 
-/* The bitmap for VMWRITE lies in physical memory. SDM: 27.2.1.1 */
+/* The address of the VMWRITE bitmap is within the physical-address width. SDM: 27.2.1.1 */
 static bool vmwrite_bitmap_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 14 & 1))
@@ -189,7 +189,7 @@ static bool vmwrite_bitmap_fits(void)
 
 /* ---- APIC virtualization and posted interrupts. Failure: VM-instruction error 7. */
 
-/* The virtual-APIC page begins a page. SDM: 27.2.1.1 */
+/* The virtual-APIC address is page-aligned. SDM: 27.2.1.1 */
 static bool virtual_apic_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 21 & 1))
@@ -197,7 +197,7 @@ static bool virtual_apic_aligned(void)
     return (field_read(VMCS_VIRTUAL_APIC_PAGE_ADDRESS) & 0xfff) == 0;
 }
 
-/* The virtual-APIC page lies in physical memory. SDM: 27.2.1.1 */
+/* The virtual-APIC address is within the physical-address width. SDM: 27.2.1.1 */
 static bool virtual_apic_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 21 & 1))
@@ -205,7 +205,7 @@ static bool virtual_apic_fits(void)
     return is_structure(field_read(VMCS_VIRTUAL_APIC_PAGE_ADDRESS));
 }
 
-/* The TPR threshold has four bits. SDM: 27.2.1.1 */
+/* Bits 31:4 of the TPR threshold are 0, without virtual-interrupt delivery. SDM: 27.2.1.1 */
 static bool tpr_threshold_bits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 21 & 1)
@@ -214,7 +214,7 @@ static bool tpr_threshold_bits(void)
     return (field_read(VMCS_TPR_THRESHOLD) >> 4) == 0;
 }
 
-/* The APIC-access page begins a page. SDM: 27.2.1.1 */
+/* The APIC-access address is page-aligned. SDM: 27.2.1.1 */
 static bool apic_access_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) & 1))
@@ -222,7 +222,7 @@ static bool apic_access_aligned(void)
     return (field_read(VMCS_APIC_ACCESS_ADDRESS) & 0xfff) == 0;
 }
 
-/* The APIC-access page lies in physical memory. SDM: 27.2.1.1 */
+/* The APIC-access address is within the physical-address width. SDM: 27.2.1.1 */
 static bool apic_access_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) & 1))
@@ -230,7 +230,7 @@ static bool apic_access_fits(void)
     return is_structure(field_read(VMCS_APIC_ACCESS_ADDRESS));
 }
 
-/* Without a TPR shadow x2APIC mode is not virtualized. SDM: 27.2.1.1 */
+/* "Virtualize x2APIC mode" requires "use TPR shadow". SDM: 27.2.1.1 */
 static bool x2apic_needs_shadow(void)
 {
     if (field_read(VMCS_PRIMARY_CONTROLS) >> 21 & 1)
@@ -238,7 +238,7 @@ static bool x2apic_needs_shadow(void)
     return !((field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 4 & 1));
 }
 
-/* Without a TPR shadow APIC registers are not virtualized. SDM: 27.2.1.1 */
+/* "APIC-register virtualization" requires "use TPR shadow". SDM: 27.2.1.1 */
 static bool registers_need_shadow(void)
 {
     if (field_read(VMCS_PRIMARY_CONTROLS) >> 21 & 1)
@@ -246,7 +246,7 @@ static bool registers_need_shadow(void)
     return !((field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 8 & 1));
 }
 
-/* Without a TPR shadow virtual interrupts are not delivered. SDM: 27.2.1.1 */
+/* "Virtual-interrupt delivery" requires "use TPR shadow". SDM: 27.2.1.1 */
 static bool delivery_needs_shadow(void)
 {
     if (field_read(VMCS_PRIMARY_CONTROLS) >> 21 & 1)
@@ -254,7 +254,7 @@ static bool delivery_needs_shadow(void)
     return !((field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 9 & 1));
 }
 
-/* Without a TPR shadow interprocessor interrupts are not virtualized. SDM: 27.2.1.1 */
+/* "IPI virtualization" requires "use TPR shadow". SDM: 27.2.1.1 */
 static bool ipis_need_shadow(void)
 {
     if (field_read(VMCS_PRIMARY_CONTROLS) >> 21 & 1)
@@ -262,7 +262,7 @@ static bool ipis_need_shadow(void)
     return !((field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) && (field_read(VMCS_TERTIARY_CONTROLS) >> 4 & 1));
 }
 
-/* Posted interrupts need virtual-interrupt delivery. SDM: 27.2.1.1 */
+/* "Process posted interrupts" requires "virtual-interrupt delivery". SDM: 27.2.1.1 */
 static bool posted_needs_delivery(void)
 {
     if (!(field_read(VMCS_PIN_BASED_CONTROLS) >> 7 & 1))
@@ -270,7 +270,7 @@ static bool posted_needs_delivery(void)
     return (field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 9 & 1);
 }
 
-/* Posted interrupts need exits that acknowledge the interrupt. SDM: 27.2.1.1 */
+/* "Process posted interrupts" requires "acknowledge interrupt on exit". SDM: 27.2.1.1 */
 static bool posted_needs_acknowledge(void)
 {
     if (!(field_read(VMCS_PIN_BASED_CONTROLS) >> 7 & 1))
@@ -278,7 +278,7 @@ static bool posted_needs_acknowledge(void)
     return field_read(VMCS_VM_EXIT_CONTROLS) >> 15 & 1;
 }
 
-/* The notification vector is a vector. SDM: 27.2.1.1 */
+/* The posted-interrupt notification vector is at most 255. SDM: 27.2.1.1 */
 static bool posted_vector(void)
 {
     if (!(field_read(VMCS_PIN_BASED_CONTROLS) >> 7 & 1))
@@ -286,7 +286,7 @@ static bool posted_vector(void)
     return (field_read(VMCS_POSTED_INTERRUPT_NOTIFICATION_VECTOR) >> 8) == 0;
 }
 
-/* The posted-interrupt descriptor begins a line of 64 bytes. SDM: 27.2.1.1 */
+/* The posted-interrupt descriptor is aligned to 64 bytes. SDM: 27.2.1.1 */
 static bool posted_descriptor_aligned(void)
 {
     if (!(field_read(VMCS_PIN_BASED_CONTROLS) >> 7 & 1))
@@ -294,7 +294,7 @@ static bool posted_descriptor_aligned(void)
     return (field_read(VMCS_POSTED_INTERRUPT_DESCRIPTOR_ADDRESS) & 0x3f) == 0;
 }
 
-/* The posted-interrupt descriptor lies in physical memory. SDM: 27.2.1.1 */
+/* The posted-interrupt descriptor is within the physical-address width. SDM: 27.2.1.1 */
 static bool posted_descriptor_fits(void)
 {
     if (!(field_read(VMCS_PIN_BASED_CONTROLS) >> 7 & 1))
@@ -302,7 +302,7 @@ static bool posted_descriptor_fits(void)
     return is_structure(field_read(VMCS_POSTED_INTERRUPT_DESCRIPTOR_ADDRESS));
 }
 
-/* The PID-pointer table begins at a multiple of 8. SDM: 27.2.1.1 */
+/* The PID-pointer table is aligned to 8 bytes. SDM: 27.2.1.1 */
 static bool pid_table_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) || !(field_read(VMCS_TERTIARY_CONTROLS) >> 4 & 1))
@@ -310,7 +310,7 @@ static bool pid_table_aligned(void)
     return (field_read(VMCS_PID_POINTER_TABLE_ADDRESS) & 7) == 0;
 }
 
-/* The PID-pointer table begins in physical memory. SDM: 27.2.1.1 */
+/* The start of the PID-pointer table is within the physical-address width. SDM: 27.2.1.1 */
 static bool pid_table_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) || !(field_read(VMCS_TERTIARY_CONTROLS) >> 4 & 1))
@@ -318,7 +318,7 @@ static bool pid_table_fits(void)
     return is_physical(field_read(VMCS_PID_POINTER_TABLE_ADDRESS));
 }
 
-/* The PID-pointer table ends in physical memory. SDM: 27.2.1.1 */
+/* The end of the PID-pointer table is within the physical-address width. SDM: 27.2.1.1 */
 static bool pid_table_end_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) || !(field_read(VMCS_TERTIARY_CONTROLS) >> 4 & 1))
@@ -326,9 +326,9 @@ static bool pid_table_end_fits(void)
     return is_physical(field_read(VMCS_PID_POINTER_TABLE_ADDRESS) + (field_read(VMCS_LAST_PID_POINTER_INDEX) << 3));
 }
 
-/* ---- Extended page tables and what needs them. Failure: VM-instruction error 7. */
+/* ---- EPT, and the controls that depend on it. Failure: VM-instruction error 7. */
 
-/* The tables' memory type is one that the processor has for them. SDM: 27.2.1.1, A.10 */
+/* The EPT memory type is supported by the processor. SDM: 27.2.1.1, A.10 */
 static bool ept_type(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1))
@@ -337,7 +337,7 @@ static bool ept_type(void)
         || (((field_read(VMCS_EPT_POINTER) & 7) == 6) && (msr_read(IA32_VMX_EPT_VPID_CAP) >> 14 & 1));
 }
 
-/* The tables have four levels, or five where the processor can walk them. SDM: 27.2.1.1, A.10 */
+/* The EPT page-walk length is 4, or 5 if the processor supports that. SDM: 27.2.1.1, A.10 */
 static bool ept_levels(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1))
@@ -346,7 +346,7 @@ static bool ept_levels(void)
         || (((field_read(VMCS_EPT_POINTER) >> 3 & 7) == 4) && (msr_read(IA32_VMX_EPT_VPID_CAP) >> 7 & 1));
 }
 
-/* Accessed and dirty flags only where the processor has them. SDM: 27.2.1.1, A.10 */
+/* Accessed and dirty flags for EPT are enabled only if the processor supports them. SDM: 27.2.1.1, A.10 */
 static bool ept_accessed_dirty(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31)
@@ -356,7 +356,7 @@ static bool ept_accessed_dirty(void)
     return msr_read(IA32_VMX_EPT_VPID_CAP) >> 21 & 1;
 }
 
-/* Rights of supervisor shadow stacks only where the processor has them. SDM: 27.2.1.1, A.10 */
+/* Access rights for supervisor shadow-stack pages are enabled only if the processor supports them. SDM: 27.2.1.1, A.10 */
 static bool ept_shadow_stack(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31)
@@ -366,7 +366,7 @@ static bool ept_shadow_stack(void)
     return msr_read(IA32_VMX_EPT_VPID_CAP) >> 23 & 1;
 }
 
-/* Reserved bits of the pointer are clear. SDM: 27.2.1.1, 25.6.11 */
+/* Reserved bits of the EPT pointer are 0. SDM: 27.2.1.1, 25.6.11 */
 static bool ept_reserved(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1))
@@ -374,7 +374,7 @@ static bool ept_reserved(void)
     return (field_read(VMCS_EPT_POINTER) >> 8 & 0xf) == 0;
 }
 
-/* The tables begin in physical memory. SDM: 27.2.1.1, 25.6.11 */
+/* The address of the EPT root table is within the physical-address width. SDM: 27.2.1.1, 25.6.11 */
 static bool ept_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1))
@@ -382,7 +382,7 @@ static bool ept_fits(void)
     return is_physical(field_read(VMCS_EPT_POINTER));
 }
 
-/* Unrestricted guests need EPT. SDM: 27.2.1.1, 25.6.11 */
+/* "Unrestricted guest" requires EPT. SDM: 27.2.1.1, 25.6.11 */
 static bool unrestricted_needs_ept(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 7 & 1))
@@ -390,7 +390,7 @@ static bool unrestricted_needs_ept(void)
     return (field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1);
 }
 
-/* Execute rights by mode need EPT. SDM: 27.2.1.1, 25.6.11 */
+/* "Mode-based execute control" requires EPT. SDM: 27.2.1.1, 25.6.11 */
 static bool mode_based_needs_ept(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 22 & 1))
@@ -398,7 +398,7 @@ static bool mode_based_needs_ept(void)
     return (field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1);
 }
 
-/* Write rights to parts of pages need EPT. SDM: 27.2.1.1, 25.6.11 */
+/* "Sub-page write permissions" requires EPT. SDM: 27.2.1.1, 25.6.11 */
 static bool sub_page_needs_ept(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 23 & 1))
@@ -406,7 +406,7 @@ static bool sub_page_needs_ept(void)
     return (field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1);
 }
 
-/* The sub-page permission table begins a page. SDM: 27.2.1.1, 25.6.11 */
+/* The sub-page-permission-table pointer is page-aligned. SDM: 27.2.1.1, 25.6.11 */
 static bool sub_page_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 23 & 1))
@@ -414,7 +414,7 @@ static bool sub_page_aligned(void)
     return (field_read(VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER) & 0xfff) == 0;
 }
 
-/* The sub-page permission table lies in physical memory. SDM: 27.2.1.1, 25.6.11 */
+/* The sub-page-permission-table pointer is within the physical-address width. SDM: 27.2.1.1, 25.6.11 */
 static bool sub_page_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 23 & 1))
@@ -422,7 +422,7 @@ static bool sub_page_fits(void)
     return is_structure(field_read(VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER));
 }
 
-/* Page-modification logging needs EPT. SDM: 27.2.1.1, 25.6.11 */
+/* "Enable PML" requires EPT. SDM: 27.2.1.1, 25.6.11 */
 static bool pml_needs_ept(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 17 & 1))
@@ -430,7 +430,7 @@ static bool pml_needs_ept(void)
     return (field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1);
 }
 
-/* The log of modified pages begins a page. SDM: 27.2.1.1, 25.6.11 */
+/* The PML address is page-aligned. SDM: 27.2.1.1, 25.6.11 */
 static bool pml_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 17 & 1))
@@ -438,7 +438,7 @@ static bool pml_aligned(void)
     return (field_read(VMCS_PML_ADDRESS) & 0xfff) == 0;
 }
 
-/* The log of modified pages lies in physical memory. SDM: 27.2.1.1, 25.6.11 */
+/* The PML address is within the physical-address width. SDM: 27.2.1.1, 25.6.11 */
 static bool pml_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 17 & 1))
@@ -446,7 +446,7 @@ static bool pml_fits(void)
     return is_structure(field_read(VMCS_PML_ADDRESS));
 }
 
-/* The area for virtualization exceptions begins a page. SDM: 27.2.1.1, 25.6.11 */
+/* The virtualization-exception information address is page-aligned. SDM: 27.2.1.1, 25.6.11 */
 static bool ve_area_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 18 & 1))
@@ -454,7 +454,7 @@ static bool ve_area_aligned(void)
     return (field_read(VMCS_VIRTUALIZATION_EXCEPTION_ADDRESS) & 0xfff) == 0;
 }
 
-/* The area for virtualization exceptions lies in physical memory. SDM: 27.2.1.1, 25.6.11 */
+/* The virtualization-exception information address is within the physical-address width. SDM: 27.2.1.1, 25.6.11 */
 static bool ve_area_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 18 & 1))
@@ -462,7 +462,7 @@ static bool ve_area_fits(void)
     return is_structure(field_read(VMCS_VIRTUALIZATION_EXCEPTION_ADDRESS));
 }
 
-/* Only VM functions that the processor has are on. SDM: 27.2.1.1, A.11 */
+/* Only supported VM functions are enabled. SDM: 27.2.1.1, A.11 */
 static bool vm_functions_allowed(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 13 & 1))
@@ -470,7 +470,7 @@ static bool vm_functions_allowed(void)
     return (field_read(VMCS_VM_FUNCTION_CONTROLS) & (~msr_read(IA32_VMX_VMFUNC))) == 0;
 }
 
-/* Switching EPT pointers needs EPT. SDM: 27.2.1.1, 25.6.11 */
+/* "EPTP switching" requires EPT. SDM: 27.2.1.1, 25.6.11 */
 static bool eptp_switching_needs_ept(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31)
@@ -480,7 +480,7 @@ static bool eptp_switching_needs_ept(void)
     return (field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1);
 }
 
-/* The list of EPT pointers begins a page. SDM: 27.2.1.1, 25.6.11 */
+/* The EPTP-list address is page-aligned. SDM: 27.2.1.1, 25.6.11 */
 static bool eptp_list_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31)
@@ -490,7 +490,7 @@ static bool eptp_list_aligned(void)
     return (field_read(VMCS_EPTP_LIST_ADDRESS) & 0xfff) == 0;
 }
 
-/* The list of EPT pointers lies in physical memory. SDM: 27.2.1.1, 25.6.11 */
+/* The EPTP-list address is within the physical-address width. SDM: 27.2.1.1, 25.6.11 */
 static bool eptp_list_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31)
@@ -500,7 +500,7 @@ static bool eptp_list_fits(void)
     return is_structure(field_read(VMCS_EPTP_LIST_ADDRESS));
 }
 
-/* Linear-address translation by the hypervisor needs EPT. SDM: 27.2.1.1, 25.6.11 */
+/* "Enable HLAT" requires EPT. SDM: 27.2.1.1, 25.6.11 */
 static bool hlat_needs_ept(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) || !(field_read(VMCS_TERTIARY_CONTROLS) >> 1 & 1))
@@ -508,7 +508,7 @@ static bool hlat_needs_ept(void)
     return (field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1);
 }
 
-/* Reserved bits of the HLAT pointer are clear. SDM: 27.2.1.1, 25.6.23 */
+/* Reserved bits of the HLAT pointer are 0. SDM: 27.2.1.1, 25.6.23 */
 static bool hlat_reserved(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) || !(field_read(VMCS_TERTIARY_CONTROLS) >> 1 & 1))
@@ -516,7 +516,7 @@ static bool hlat_reserved(void)
     return ((field_read(VMCS_HLAT_POINTER) & 7) == 0) && ((field_read(VMCS_HLAT_POINTER) >> 5 & 0x7f) == 0);
 }
 
-/* The HLAT tables begin in physical memory. SDM: 27.2.1.1, 25.6.23 */
+/* The HLAT pointer is within the physical-address width. SDM: 27.2.1.1, 25.6.23 */
 static bool hlat_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) || !(field_read(VMCS_TERTIARY_CONTROLS) >> 1 & 1))
@@ -524,7 +524,7 @@ static bool hlat_fits(void)
     return is_physical(field_read(VMCS_HLAT_POINTER));
 }
 
-/* The HLAT prefix is no longer than the processor can take. SDM: 27.2.1.1, A.10 */
+/* The HLAT prefix size is not above the processor's maximum. SDM: 27.2.1.1, A.10 */
 static bool hlat_prefix(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) || !(field_read(VMCS_TERTIARY_CONTROLS) >> 1 & 1))
@@ -532,7 +532,7 @@ static bool hlat_prefix(void)
     return field_read(VMCS_HLAT_PREFIX_SIZE) <= (msr_read(IA32_VMX_EPT_VPID_CAP) >> 48 & 0x3f);
 }
 
-/* Paging-write rights need EPT. SDM: 27.2.1.1, 25.6.11 */
+/* "EPT paging-write control" requires EPT. SDM: 27.2.1.1, 25.6.11 */
 static bool paging_write_needs_ept(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) || !(field_read(VMCS_TERTIARY_CONTROLS) >> 2 & 1))
@@ -540,7 +540,7 @@ static bool paging_write_needs_ept(void)
     return (field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1);
 }
 
-/* Verification of guest paging needs EPT. SDM: 27.2.1.1, 25.6.11 */
+/* "Guest-paging verification" requires EPT. SDM: 27.2.1.1, 25.6.11 */
 static bool paging_verification_needs_ept(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 17 & 1) || !(field_read(VMCS_TERTIARY_CONTROLS) >> 3 & 1))
@@ -548,7 +548,7 @@ static bool paging_verification_needs_ept(void)
     return (field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 1 & 1);
 }
 
-/* The LOW PASID directory begins a page. SDM: 27.2.1.1, 25.6.11 */
+/* The LOW PASID-directory address is page-aligned. SDM: 27.2.1.1, 25.6.11 */
 static bool low_pasid_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 21 & 1))
@@ -556,7 +556,7 @@ static bool low_pasid_aligned(void)
     return (field_read(VMCS_LOW_PASID_DIRECTORY_ADDRESS) & 0xfff) == 0;
 }
 
-/* The LOW PASID directory lies in physical memory. SDM: 27.2.1.1, 25.6.11 */
+/* The LOW PASID-directory address is within the physical-address width. SDM: 27.2.1.1, 25.6.11 */
 static bool low_pasid_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 21 & 1))
@@ -564,7 +564,7 @@ static bool low_pasid_fits(void)
     return is_physical(field_read(VMCS_LOW_PASID_DIRECTORY_ADDRESS));
 }
 
-/* The HIGH PASID directory begins a page. SDM: 27.2.1.1, 25.6.11 */
+/* The HIGH PASID-directory address is page-aligned. SDM: 27.2.1.1, 25.6.11 */
 static bool high_pasid_aligned(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 21 & 1))
@@ -572,7 +572,7 @@ static bool high_pasid_aligned(void)
     return (field_read(VMCS_HIGH_PASID_DIRECTORY_ADDRESS) & 0xfff) == 0;
 }
 
-/* The HIGH PASID directory lies in physical memory. SDM: 27.2.1.1, 25.6.11 */
+/* The HIGH PASID-directory address is within the physical-address width. SDM: 27.2.1.1, 25.6.11 */
 static bool high_pasid_fits(void)
 {
     if (!(field_read(VMCS_PRIMARY_CONTROLS) >> 31) || !(field_read(VMCS_SECONDARY_CONTROLS) >> 21 & 1))
@@ -580,16 +580,16 @@ static bool high_pasid_fits(void)
     return is_physical(field_read(VMCS_HIGH_PASID_DIRECTORY_ADDRESS));
 }
 
-/* ---- What VM exits do. Failure: VM-instruction error 7. */
+/* ---- VM-exit controls and MSR areas. Failure: VM-instruction error 7. */
 
-/* The VM-exit controls are what the processor allows. SDM: 27.2.1.2, A.4.1 */
+/* The primary VM-exit controls have only allowed settings. SDM: 27.2.1.2, A.4.1 */
 static bool exit_allowed(void)
 {
     return ((msr_read(IA32_VMX_BASIC) >> 55 & 1) && is_allowed(field_read(VMCS_VM_EXIT_CONTROLS), msr_read(IA32_VMX_TRUE_EXIT_CTLS)))
         || (!(msr_read(IA32_VMX_BASIC) >> 55 & 1) && is_allowed(field_read(VMCS_VM_EXIT_CONTROLS), msr_read(IA32_VMX_EXIT_CTLS)));
 }
 
-/* The secondary VM-exit controls are what the processor allows. SDM: 27.2.1.2, A.4.2 */
+/* The secondary VM-exit controls have only allowed settings. SDM: 27.2.1.2, A.4.2 */
 static bool secondary_exit_allowed(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 31))
@@ -597,7 +597,7 @@ static bool secondary_exit_allowed(void)
     return is_allowed_ones(field_read(VMCS_SECONDARY_VM_EXIT_CONTROLS), msr_read(IA32_VMX_EXIT_CTLS2));
 }
 
-/* Without a preemption timer there is none to save. SDM: 27.2.1.2 */
+/* "Save VMX-preemption timer value" requires "activate VMX-preemption timer". SDM: 27.2.1.2 */
 static bool save_timer_needs_timer(void)
 {
     if (field_read(VMCS_PIN_BASED_CONTROLS) >> 6 & 1)
@@ -605,7 +605,7 @@ static bool save_timer_needs_timer(void)
     return !(field_read(VMCS_VM_EXIT_CONTROLS) >> 22 & 1);
 }
 
-/* The list of MSRs to STORE at exits begins at a multiple of 16. SDM: 27.2.1.2 */
+/* The VM-exit MSR-STORE area is aligned to 16 bytes. SDM: 27.2.1.2 */
 static bool exit_store_list_aligned(void)
 {
     if (!(field_read(VMCS_VM_EXIT_MSR_STORE_COUNT) != 0))
@@ -613,7 +613,7 @@ static bool exit_store_list_aligned(void)
     return (field_read(VMCS_VM_EXIT_MSR_STORE_ADDRESS) & 0xf) == 0;
 }
 
-/* The list of MSRs to STORE at exits begins in physical memory. SDM: 27.2.1.2 */
+/* The start of the VM-exit MSR-STORE area is within the physical-address width. SDM: 27.2.1.2 */
 static bool exit_store_list_fits(void)
 {
     if (!(field_read(VMCS_VM_EXIT_MSR_STORE_COUNT) != 0))
@@ -621,7 +621,7 @@ static bool exit_store_list_fits(void)
     return is_structure(field_read(VMCS_VM_EXIT_MSR_STORE_ADDRESS));
 }
 
-/* The list of MSRs to STORE at exits ends in physical memory. SDM: 27.2.1.2 */
+/* The end of the VM-exit MSR-STORE area is within the physical-address width. SDM: 27.2.1.2 */
 static bool exit_store_list_end_fits(void)
 {
     if (!(field_read(VMCS_VM_EXIT_MSR_STORE_COUNT) != 0))
@@ -629,7 +629,7 @@ static bool exit_store_list_end_fits(void)
     return is_structure((field_read(VMCS_VM_EXIT_MSR_STORE_ADDRESS) + (field_read(VMCS_VM_EXIT_MSR_STORE_COUNT) << 4)) - 1);
 }
 
-/* The list of MSRs to LOAD at exits begins at a multiple of 16. SDM: 27.2.1.2 */
+/* The VM-exit MSR-LOAD area is aligned to 16 bytes. SDM: 27.2.1.2 */
 static bool exit_load_list_aligned(void)
 {
     if (!(field_read(VMCS_VM_EXIT_MSR_LOAD_COUNT) != 0))
@@ -637,7 +637,7 @@ static bool exit_load_list_aligned(void)
     return (field_read(VMCS_VM_EXIT_MSR_LOAD_ADDRESS) & 0xf) == 0;
 }
 
-/* The list of MSRs to LOAD at exits begins in physical memory. SDM: 27.2.1.2 */
+/* The start of the VM-exit MSR-LOAD area is within the physical-address width. SDM: 27.2.1.2 */
 static bool exit_load_list_fits(void)
 {
     if (!(field_read(VMCS_VM_EXIT_MSR_LOAD_COUNT) != 0))
@@ -645,7 +645,7 @@ static bool exit_load_list_fits(void)
     return is_structure(field_read(VMCS_VM_EXIT_MSR_LOAD_ADDRESS));
 }
 
-/* The list of MSRs to LOAD at exits ends in physical memory. SDM: 27.2.1.2 */
+/* The end of the VM-exit MSR-LOAD area is within the physical-address width. SDM: 27.2.1.2 */
 static bool exit_load_list_end_fits(void)
 {
     if (!(field_read(VMCS_VM_EXIT_MSR_LOAD_COUNT) != 0))
@@ -653,16 +653,16 @@ static bool exit_load_list_end_fits(void)
     return is_structure((field_read(VMCS_VM_EXIT_MSR_LOAD_ADDRESS) + (field_read(VMCS_VM_EXIT_MSR_LOAD_COUNT) << 4)) - 1);
 }
 
-/* ---- What VM entries do. Failure: VM-instruction error 7. */
+/* ---- VM-entry controls and MSR-load area. Failure: VM-instruction error 7. */
 
-/* The VM-entry controls are what the processor allows. SDM: 27.2.1.3, A.5 */
+/* The VM-entry controls have only allowed settings. SDM: 27.2.1.3, A.5 */
 static bool entry_allowed(void)
 {
     return ((msr_read(IA32_VMX_BASIC) >> 55 & 1) && is_allowed(field_read(VMCS_VM_ENTRY_CONTROLS), msr_read(IA32_VMX_TRUE_ENTRY_CTLS)))
         || (!(msr_read(IA32_VMX_BASIC) >> 55 & 1) && is_allowed(field_read(VMCS_VM_ENTRY_CONTROLS), msr_read(IA32_VMX_ENTRY_CTLS)));
 }
 
-/* The list of MSRs to load at entries begins at a multiple of 16. SDM: 27.2.1.3 */
+/* The VM-entry MSR-load area is aligned to 16 bytes. SDM: 27.2.1.3 */
 static bool entry_list_aligned(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_MSR_LOAD_COUNT) != 0))
@@ -670,7 +670,7 @@ static bool entry_list_aligned(void)
     return (field_read(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS) & 0xf) == 0;
 }
 
-/* The list of MSRs to load at entries begins in physical memory. SDM: 27.2.1.3 */
+/* The start of the VM-entry MSR-load area is within the physical-address width. SDM: 27.2.1.3 */
 static bool entry_list_fits(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_MSR_LOAD_COUNT) != 0))
@@ -678,7 +678,7 @@ static bool entry_list_fits(void)
     return is_structure(field_read(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS));
 }
 
-/* The list of MSRs to load at entries ends in physical memory. SDM: 27.2.1.3 */
+/* The end of the VM-entry MSR-load area is within the physical-address width. SDM: 27.2.1.3 */
 static bool entry_list_end_fits(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_MSR_LOAD_COUNT) != 0))
@@ -686,19 +686,19 @@ static bool entry_list_end_fits(void)
     return is_structure((field_read(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS) + (field_read(VMCS_VM_ENTRY_MSR_LOAD_COUNT) << 4)) - 1);
 }
 
-/* Only system-management mode enters system-management mode, and we are never in it. SDM: 27.2.1.3 */
+/* "Entry to SMM" is 0 for VM entries from outside SMM. SDM: 27.2.1.3 */
 static bool not_to_smm(void)
 {
     return !(field_read(VMCS_VM_ENTRY_CONTROLS) >> 10 & 1);
 }
 
-/* Only system-management mode ends the dual-monitor treatment. SDM: 27.2.1.3 */
+/* "Deactivate dual-monitor treatment" is 0 for VM entries from outside SMM. SDM: 27.2.1.3 */
 static bool not_out_of_dual_monitor(void)
 {
     return !(field_read(VMCS_VM_ENTRY_CONTROLS) >> 11 & 1);
 }
 
-/* While processor trace runs, entries do not load its controls. SDM: 27.2.1.3 */
+/* "Load IA32_RTIT_CTL" is 0 while Intel Processor Trace is enabled (TraceEn is 1). SDM: 27.2.1.3 */
 static bool trace_is_off(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 18 & 1))
@@ -706,9 +706,9 @@ static bool trace_is_off(void)
     return !(msr_read(IA32_RTIT_CTL) & 1);
 }
 
-/* ---- The event that the entry injects. Failure: VM-instruction error 7. */
+/* ---- VM-entry interruption information: the event to inject. Failure: VM-instruction error 7. */
 
-/* The type is one of those that exist; `other event` only with the monitor trap flag. SDM: 27.2.1.3, 25.8.3 */
+/* The interruption type is not reserved; "other event" is allowed only if the processor has the monitor trap flag. SDM: 27.2.1.3, 25.8.3 */
 static bool event_type(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31))
@@ -717,7 +717,7 @@ static bool event_type(void)
         && (((field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 8 & 7) != 7) || (msr_read(IA32_VMX_PROCBASED_CTLS) >> 59 & 1));
 }
 
-/* An NMI has vector 2. SDM: 27.2.1.3, 25.8.3 */
+/* For an NMI, the vector is 2. SDM: 27.2.1.3, 25.8.3 */
 static bool event_nmi_vector(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -726,7 +726,7 @@ static bool event_nmi_vector(void)
     return (field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) & 0xff) == 2;
 }
 
-/* A hardware exception has a vector below 32. SDM: 27.2.1.3, 25.8.3 */
+/* For a hardware exception, the vector is at most 31. SDM: 27.2.1.3, 25.8.3 */
 static bool event_exception_vector(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -735,7 +735,7 @@ static bool event_exception_vector(void)
     return (field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) & 0xff) <= 0x1f;
 }
 
-/* An event of another kind has vector 0. SDM: 27.2.1.3, 25.8.3 */
+/* For an "other event", the vector is 0. SDM: 27.2.1.3, 25.8.3 */
 static bool event_other_vector(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -744,7 +744,7 @@ static bool event_other_vector(void)
     return (field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) & 0xff) == 0;
 }
 
-/* Only a hardware exception in protected mode has an error code. SDM: 27.2.1.3, 25.8.3 */
+/* The deliver-error-code bit is 1 only for hardware exceptions of guests with CR0.PE set. SDM: 27.2.1.3, 25.8.3 */
 static bool event_code_only_protected(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -753,7 +753,7 @@ static bool event_code_only_protected(void)
     return ((field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 8 & 7) == 3) && (field_read(VMCS_GUEST_CR0) & 1);
 }
 
-/* An exception that pushes an error code in protected mode has one. SDM: 27.2.1.3, 25.8.3 */
+/* The deliver-error-code bit is 1 for the exceptions that have an error code, in protected mode. SDM: 27.2.1.3, 25.8.3 */
 static bool event_code_given(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -765,7 +765,7 @@ static bool event_code_given(void)
     return field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 11 & 1;
 }
 
-/* An exception that pushes no error code has none. SDM: 27.2.1.3, 25.8.3 */
+/* The deliver-error-code bit is 0 for exceptions without error code. SDM: 27.2.1.3, 25.8.3 */
 static bool event_code_not_given(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -775,7 +775,7 @@ static bool event_code_not_given(void)
     return !(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 11 & 1);
 }
 
-/* Reserved bits of the field are clear. SDM: 27.2.1.3, 25.8.3 */
+/* Reserved bits of the interruption-information field are 0. SDM: 27.2.1.3, 25.8.3 */
 static bool event_reserved(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31))
@@ -783,7 +783,7 @@ static bool event_reserved(void)
     return (field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 12 & 0x7ffff) == 0;
 }
 
-/* An error code has 16 bits. SDM: 27.2.1.3, 25.8.3 */
+/* Bits 31:16 of the VM-entry exception error code are 0. SDM: 27.2.1.3, 25.8.3 */
 static bool event_code_bits(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -792,7 +792,7 @@ static bool event_code_bits(void)
     return (field_read(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE) >> 16) == 0;
 }
 
-/* A software interrupt or exception has a length of at most 15 bytes. SDM: 27.2.1.3, 25.8.3 */
+/* For a software interrupt or exception, the instruction length is at most 15. SDM: 27.2.1.3, 25.8.3 */
 static bool event_length(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -802,7 +802,7 @@ static bool event_length(void)
     return field_read(VMCS_VM_ENTRY_INSTRUCTION_LENGTH) <= 0xf;
 }
 
-/* A software interrupt or exception has a length of 0 only where the processor allows that. SDM: 27.2.1.3, A.6 */
+/* For a software interrupt or exception, the instruction length is 0 only if the processor allows that. SDM: 27.2.1.3, A.6 */
 static bool event_length_zero(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -813,22 +813,22 @@ static bool event_length_zero(void)
     return msr_read(IA32_VMX_MISC) >> 30 & 1;
 }
 
-/* ---- Control and debug registers, and MSRs. Failure: exit entry_failure_guest. */
+/* ---- Guest control registers, debug registers, and MSRs. Failure: exit entry_failure_guest. */
 
-/* CR0 has the bits that VMX operation wants; an unrestricted guest may clear PE and PG. SDM: 27.3.1.1, A.7 */
+/* Bits of CR0 that are fixed to 1 in VMX operation are 1, except PE and PG of an unrestricted guest. SDM: 27.3.1.1, A.7 */
 static bool guest_cr0_ones(void)
 {
     return ((((~field_read(VMCS_GUEST_CR0)) & msr_read(IA32_VMX_CR0_FIXED0)) & 0xffffffff1ffffffeull) == 0)
         && (((field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 7 & 1)) || ((((~field_read(VMCS_GUEST_CR0)) & msr_read(IA32_VMX_CR0_FIXED0)) & 0x80000001) == 0));
 }
 
-/* CR0 has no bit that VMX operation does not allow. SDM: 27.3.1.1, A.7 */
+/* Bits of CR0 that are fixed to 0 in VMX operation are 0. SDM: 27.3.1.1, A.7 */
 static bool guest_cr0_zeros(void)
 {
     return ((field_read(VMCS_GUEST_CR0) & (~msr_read(IA32_VMX_CR0_FIXED1))) & 0xffffffff9fffffffull) == 0;
 }
 
-/* Paging needs protected mode. SDM: 27.3.1.1 */
+/* If CR0.PG is 1, CR0.PE is 1. SDM: 27.3.1.1 */
 static bool guest_paging_protected(void)
 {
     if (!(field_read(VMCS_GUEST_CR0) >> 31 & 1))
@@ -836,19 +836,19 @@ static bool guest_paging_protected(void)
     return field_read(VMCS_GUEST_CR0) & 1;
 }
 
-/* CR4 has the bits that VMX operation wants. SDM: 27.3.1.1, A.8 */
+/* Bits of CR4 that are fixed to 1 in VMX operation are 1. SDM: 27.3.1.1, A.8 */
 static bool guest_cr4_ones(void)
 {
     return ((~field_read(VMCS_GUEST_CR4)) & msr_read(IA32_VMX_CR4_FIXED0)) == 0;
 }
 
-/* CR4 has no bit that VMX operation does not allow. SDM: 27.3.1.1, A.8 */
+/* Bits of CR4 that are fixed to 0 in VMX operation are 0. SDM: 27.3.1.1, A.8 */
 static bool guest_cr4_zeros(void)
 {
     return (field_read(VMCS_GUEST_CR4) & (~msr_read(IA32_VMX_CR4_FIXED1))) == 0;
 }
 
-/* Control-flow enforcement needs write protection. SDM: 27.3.1.1 */
+/* If CR4.CET is 1, CR0.WP is 1. SDM: 27.3.1.1 */
 static bool guest_cet_needs_wp(void)
 {
     if (!(field_read(VMCS_GUEST_CR4) >> 23 & 1))
@@ -856,7 +856,7 @@ static bool guest_cet_needs_wp(void)
     return field_read(VMCS_GUEST_CR0) >> 16 & 1;
 }
 
-/* IA32_DEBUGCTL sets no reserved bit. SDM: 27.3.1.1, 18.4.1 */
+/* Reserved bits of IA32_DEBUGCTL are 0. SDM: 27.3.1.1, 18.4.1 */
 static bool guest_debugctl(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 2 & 1))
@@ -865,7 +865,7 @@ static bool guest_debugctl(void)
         && ((field_read(VMCS_GUEST_IA32_DEBUGCTL) >> 16) == 0);
 }
 
-/* Long mode pages. SDM: 27.3.1.1 */
+/* With "IA-32e mode guest", CR0.PG is 1. SDM: 27.3.1.1 */
 static bool guest_long_pages(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1))
@@ -873,7 +873,7 @@ static bool guest_long_pages(void)
     return field_read(VMCS_GUEST_CR0) >> 31 & 1;
 }
 
-/* Long mode's paging is PAE's. SDM: 27.3.1.1 */
+/* With "IA-32e mode guest", CR4.PAE is 1. SDM: 27.3.1.1 */
 static bool guest_long_pae(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1))
@@ -881,7 +881,7 @@ static bool guest_long_pae(void)
     return field_read(VMCS_GUEST_CR4) >> 5 & 1;
 }
 
-/* Outside long mode there are no process-context identifiers. SDM: 27.3.1.1 */
+/* Without "IA-32e mode guest", CR4.PCIDE is 0. SDM: 27.3.1.1 */
 static bool guest_short_no_pcide(void)
 {
     if (field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1)
@@ -889,14 +889,14 @@ static bool guest_short_no_pcide(void)
     return !(field_read(VMCS_GUEST_CR4) >> 17 & 1);
 }
 
-/* CR3 lies in physical memory; the bits of linear-address masking are its own where the processor has it. SDM: 27.3.1.1 */
+/* CR3 has no bits beyond the physical-address width, except the LAM bits if the processor has linear-address masking. SDM: 27.3.1.1 */
 static bool guest_cr3_fits(void)
 {
     return is_physical(field_read(VMCS_GUEST_CR3) & 0x9fffffffffffffffull)
         && (feature_read(0x7, 1, 0, 26) || (!(field_read(VMCS_GUEST_CR3) >> 61 & 1) && !(field_read(VMCS_GUEST_CR3) >> 62 & 1)));
 }
 
-/* DR7 has 32 bits. SDM: 27.3.1.1 */
+/* Bits 63:32 of DR7 are 0. SDM: 27.3.1.1 */
 static bool guest_dr7(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 2 & 1))
@@ -916,7 +916,7 @@ static bool guest_sysenter_eip_canonical(void)
     return is_canonical(field_read(VMCS_GUEST_IA32_SYSENTER_EIP));
 }
 
-/* IA32_S_CET is canonical and sets no reserved bit. SDM: 27.3.1.1 */
+/* IA32_S_CET is canonical and its reserved bits are 0. SDM: 27.3.1.1 */
 static bool guest_s_cet(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 20 & 1))
@@ -925,7 +925,7 @@ static bool guest_s_cet(void)
         && ((field_read(VMCS_GUEST_IA32_S_CET) >> 6 & 0xf) == 0);
 }
 
-/* IA32_S_CET does not suppress the tracker and wait for a branch at once. SDM: 27.3.1.1 */
+/* IA32_S_CET does not have both SUPPRESS and TRACKER set. SDM: 27.3.1.1 */
 static bool guest_s_cet_tracker(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 20 & 1))
@@ -933,7 +933,7 @@ static bool guest_s_cet_tracker(void)
     return !((field_read(VMCS_GUEST_IA32_S_CET) >> 10 & 1) && (field_read(VMCS_GUEST_IA32_S_CET) >> 11 & 1));
 }
 
-/* The table of shadow stacks is canonical. SDM: 27.3.1.1 */
+/* IA32_INTERRUPT_SSP_TABLE_ADDR is canonical. SDM: 27.3.1.1 */
 static bool guest_ssp_table_canonical(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 20 & 1))
@@ -941,7 +941,7 @@ static bool guest_ssp_table_canonical(void)
     return is_canonical(field_read(VMCS_GUEST_INTERRUPT_SSP_TABLE_ADDRESS));
 }
 
-/* IA32_PERF_GLOBAL_CTRL sets no reserved bit. SDM: 27.3.1.1 */
+/* Reserved bits of IA32_PERF_GLOBAL_CTRL are 0. SDM: 27.3.1.1 */
 static bool guest_perf_global_ctrl(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 13 & 1))
@@ -949,7 +949,7 @@ static bool guest_perf_global_ctrl(void)
     return (field_read(VMCS_GUEST_IA32_PERF_GLOBAL_CTRL) >> 49) == 0;
 }
 
-/* IA32_PAT holds memory types. SDM: 27.3.1.1 */
+/* Every byte of IA32_PAT is a valid memory type. SDM: 27.3.1.1 */
 static bool guest_pat_types(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 14 & 1))
@@ -957,7 +957,7 @@ static bool guest_pat_types(void)
     return is_memory_types(field_read(VMCS_GUEST_IA32_PAT));
 }
 
-/* IA32_EFER sets no reserved bit. SDM: 27.3.1.1 */
+/* Reserved bits of IA32_EFER are 0. SDM: 27.3.1.1 */
 static bool guest_efer_reserved(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 15 & 1))
@@ -967,7 +967,7 @@ static bool guest_efer_reserved(void)
         && ((field_read(VMCS_GUEST_IA32_EFER) >> 12) == 0);
 }
 
-/* IA32_EFER says long mode where the entry does. SDM: 27.3.1.1 */
+/* IA32_EFER.LMA equals the VM-entry control "IA-32e mode guest". SDM: 27.3.1.1 */
 static bool guest_efer_lma(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 15 & 1))
@@ -975,7 +975,7 @@ static bool guest_efer_lma(void)
     return (field_read(VMCS_GUEST_IA32_EFER) >> 10 & 1) == (field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1);
 }
 
-/* While the guest pages, long mode is active where it is enabled. SDM: 27.3.1.1 */
+/* If CR0.PG is 1, IA32_EFER.LMA equals IA32_EFER.LME. SDM: 27.3.1.1 */
 static bool guest_efer_lme(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 15 & 1) || !(field_read(VMCS_GUEST_CR0) >> 31 & 1))
@@ -983,7 +983,7 @@ static bool guest_efer_lme(void)
     return (field_read(VMCS_GUEST_IA32_EFER) >> 10 & 1) == (field_read(VMCS_GUEST_IA32_EFER) >> 8 & 1);
 }
 
-/* IA32_BNDCFGS sets no reserved bit. SDM: 27.3.1.1 */
+/* Reserved bits of IA32_BNDCFGS are 0. SDM: 27.3.1.1 */
 static bool guest_bndcfgs_reserved(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 16 & 1))
@@ -991,7 +991,7 @@ static bool guest_bndcfgs_reserved(void)
     return (field_read(VMCS_GUEST_IA32_BNDCFGS) >> 2 & 0x3ff) == 0;
 }
 
-/* The directory of bounds is canonical. SDM: 27.3.1.1 */
+/* The linear address in IA32_BNDCFGS is canonical. SDM: 27.3.1.1 */
 static bool guest_bndcfgs_canonical(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 16 & 1))
@@ -999,7 +999,7 @@ static bool guest_bndcfgs_canonical(void)
     return is_canonical(field_read(VMCS_GUEST_IA32_BNDCFGS) & 0xfffffffffffff000ull);
 }
 
-/* IA32_LBR_CTL sets no reserved bit. SDM: 27.3.1.1 */
+/* Reserved bits of IA32_LBR_CTL are 0. SDM: 27.3.1.1 */
 static bool guest_lbr_ctl(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 21 & 1))
@@ -1008,7 +1008,7 @@ static bool guest_lbr_ctl(void)
         && ((field_read(VMCS_GUEST_IA32_LBR_CTL) >> 23) == 0);
 }
 
-/* IA32_PKRS has 32 bits. SDM: 27.3.1.1 */
+/* Bits 63:32 of IA32_PKRS are 0. SDM: 27.3.1.1 */
 static bool guest_pkrs(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 22 & 1))
@@ -1016,7 +1016,7 @@ static bool guest_pkrs(void)
     return (field_read(VMCS_GUEST_IA32_PKRS) >> 32) == 0;
 }
 
-/* The vector of user interrupts is a vector. SDM: 27.3.1.1 */
+/* The user-interrupt notification vector is at most 255. SDM: 27.3.1.1 */
 static bool guest_uinv_vector(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 19 & 1))
@@ -1024,7 +1024,7 @@ static bool guest_uinv_vector(void)
     return (field_read(VMCS_GUEST_UINV) >> 8) == 0;
 }
 
-/* ---- Descriptor tables. Failure: exit entry_failure_guest. */
+/* ---- Guest GDTR and IDTR. Failure: exit entry_failure_guest. */
 
 /* The base of GDTR is canonical. SDM: 27.3.1.3 */
 static bool gdtr_base_canonical(void)
@@ -1032,7 +1032,7 @@ static bool gdtr_base_canonical(void)
     return is_canonical(field_read(VMCS_GUEST_GDTR_BASE));
 }
 
-/* The limit of GDTR has 16 bits. SDM: 27.3.1.3 */
+/* Bits 31:16 of the limit of GDTR are 0. SDM: 27.3.1.3 */
 static bool gdtr_limit_bits(void)
 {
     return (field_read(VMCS_GUEST_GDTR_LIMIT) >> 16) == 0;
@@ -1044,15 +1044,15 @@ static bool idtr_base_canonical(void)
     return is_canonical(field_read(VMCS_GUEST_IDTR_BASE));
 }
 
-/* The limit of IDTR has 16 bits. SDM: 27.3.1.3 */
+/* Bits 31:16 of the limit of IDTR are 0. SDM: 27.3.1.3 */
 static bool idtr_limit_bits(void)
 {
     return (field_read(VMCS_GUEST_IDTR_LIMIT) >> 16) == 0;
 }
 
-/* ---- Where the guest goes on. Failure: exit entry_failure_guest. */
+/* ---- Guest RIP, RFLAGS and SSP. Failure: exit entry_failure_guest. */
 
-/* Outside 64-bit mode RIP has 32 bits. SDM: 27.3.1.4 */
+/* Outside 64-bit mode, bits 63:32 of RIP are 0. SDM: 27.3.1.4 */
 static bool rip_short(void)
 {
     if ((field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1) && (field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 13 & 1))
@@ -1060,7 +1060,7 @@ static bool rip_short(void)
     return (field_read(VMCS_GUEST_RIP) >> 32) == 0;
 }
 
-/* In 64-bit mode RIP has as many bits as linear addresses, the others alike. SDM: 27.3.1.4 */
+/* In 64-bit mode, the bits of RIP above the linear-address width are identical. SDM: 27.3.1.4 */
 static bool rip_long(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1)
@@ -1069,7 +1069,7 @@ static bool rip_long(void)
     return is_linear(field_read(VMCS_GUEST_RIP));
 }
 
-/* Reserved flags are clear. SDM: 27.3.1.4 */
+/* Reserved bits of RFLAGS are 0. SDM: 27.3.1.4 */
 static bool rflags_zeros(void)
 {
     return ((field_read(VMCS_GUEST_RFLAGS) >> 22) == 0)
@@ -1078,13 +1078,13 @@ static bool rflags_zeros(void)
         && !(field_read(VMCS_GUEST_RFLAGS) >> 3 & 1);
 }
 
-/* Bit 1 of the flags is set. SDM: 27.3.1.4 */
+/* Bit 1 of RFLAGS is 1. SDM: 27.3.1.4 */
 static bool rflags_one(void)
 {
     return field_read(VMCS_GUEST_RFLAGS) >> 1 & 1;
 }
 
-/* Virtual-8086 mode is neither in long mode nor without protection. SDM: 27.3.1.4 */
+/* RFLAGS.VM is 0 in IA-32e mode, and if CR0.PE is 0. SDM: 27.3.1.4 */
 static bool rflags_vm(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1) && (field_read(VMCS_GUEST_CR0) & 1))
@@ -1092,7 +1092,7 @@ static bool rflags_vm(void)
     return !(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1);
 }
 
-/* An external interrupt is injected where interrupts are on. SDM: 27.3.1.4 */
+/* If an external interrupt is injected, RFLAGS.IF is 1. SDM: 27.3.1.4 */
 static bool rflags_if(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -1101,7 +1101,7 @@ static bool rflags_if(void)
     return field_read(VMCS_GUEST_RFLAGS) >> 9 & 1;
 }
 
-/* The shadow stack is aligned. SDM: 27.3.1.4 */
+/* Bits 1:0 of SSP are 0. SDM: 27.3.1.4 */
 static bool ssp_aligned(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 20 & 1))
@@ -1109,7 +1109,7 @@ static bool ssp_aligned(void)
     return (field_read(VMCS_GUEST_SSP) & 3) == 0;
 }
 
-/* Outside 64-bit mode the shadow stack's pointer has 32 bits. SDM: 27.3.1.4 */
+/* Outside 64-bit mode, bits 63:32 of SSP are 0. SDM: 27.3.1.4 */
 static bool ssp_short(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 20 & 1)
@@ -1118,7 +1118,7 @@ static bool ssp_short(void)
     return (field_read(VMCS_GUEST_SSP) >> 32) == 0;
 }
 
-/* In 64-bit mode the shadow stack's pointer has as many bits as linear addresses, the others alike. SDM: 27.3.1.4 */
+/* In 64-bit mode, the bits of SSP above the linear-address width are identical. SDM: 27.3.1.4 */
 static bool ssp_long(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_CONTROLS) >> 20 & 1)
@@ -1128,9 +1128,9 @@ static bool ssp_long(void)
     return is_linear(field_read(VMCS_GUEST_SSP));
 }
 
-/* ---- Page-directory-pointer entries of a guest with PAE paging. Failure: exit entry_failure_guest. */
+/* ---- Page-directory-pointer-table entries of a guest with PAE paging. Failure: exit entry_failure_guest. */
 
-/* Reserved bits of PDPTE0 are clear where it is present. SDM: 27.3.1.6, 4.4.1 */
+/* If PDPTE0 is present, its reserved bits are 0. SDM: 27.3.1.6, 4.4.1 */
 static bool pdpte0_reserved(void)
 {
     if (!(field_read(VMCS_GUEST_CR0) >> 31 & 1)
@@ -1145,7 +1145,7 @@ static bool pdpte0_reserved(void)
         && is_physical(field_read(VMCS_GUEST_PDPTE0));
 }
 
-/* Reserved bits of PDPTE1 are clear where it is present. SDM: 27.3.1.6, 4.4.1 */
+/* If PDPTE1 is present, its reserved bits are 0. SDM: 27.3.1.6, 4.4.1 */
 static bool pdpte1_reserved(void)
 {
     if (!(field_read(VMCS_GUEST_CR0) >> 31 & 1)
@@ -1160,7 +1160,7 @@ static bool pdpte1_reserved(void)
         && is_physical(field_read(VMCS_GUEST_PDPTE1));
 }
 
-/* Reserved bits of PDPTE2 are clear where it is present. SDM: 27.3.1.6, 4.4.1 */
+/* If PDPTE2 is present, its reserved bits are 0. SDM: 27.3.1.6, 4.4.1 */
 static bool pdpte2_reserved(void)
 {
     if (!(field_read(VMCS_GUEST_CR0) >> 31 & 1)
@@ -1175,7 +1175,7 @@ static bool pdpte2_reserved(void)
         && is_physical(field_read(VMCS_GUEST_PDPTE2));
 }
 
-/* Reserved bits of PDPTE3 are clear where it is present. SDM: 27.3.1.6, 4.4.1 */
+/* If PDPTE3 is present, its reserved bits are 0. SDM: 27.3.1.6, 4.4.1 */
 static bool pdpte3_reserved(void)
 {
     if (!(field_read(VMCS_GUEST_CR0) >> 31 & 1)
@@ -1192,31 +1192,31 @@ static bool pdpte3_reserved(void)
 
 /* ---- Control registers and MSRs of the host. Failure: VM-instruction error 8. */
 
-/* CR0 has the bits that VMX operation wants; NW and CD are never asked for. SDM: 27.2.2, A.7 */
+/* Bits of CR0 that are fixed to 1 in VMX operation are 1; NW and CD are not checked. SDM: 27.2.2, A.7 */
 static bool host_cr0_ones(void)
 {
     return (((~field_read(VMCS_HOST_CR0)) & msr_read(IA32_VMX_CR0_FIXED0)) & 0xffffffff9fffffffull) == 0;
 }
 
-/* CR0 has no bit that VMX operation does not allow. SDM: 27.2.2, A.7 */
+/* Bits of CR0 that are fixed to 0 in VMX operation are 0. SDM: 27.2.2, A.7 */
 static bool host_cr0_zeros(void)
 {
     return ((field_read(VMCS_HOST_CR0) & (~msr_read(IA32_VMX_CR0_FIXED1))) & 0xffffffff9fffffffull) == 0;
 }
 
-/* CR4 has the bits that VMX operation wants. SDM: 27.2.2, A.8 */
+/* Bits of CR4 that are fixed to 1 in VMX operation are 1. SDM: 27.2.2, A.8 */
 static bool host_cr4_ones(void)
 {
     return ((~field_read(VMCS_HOST_CR4)) & msr_read(IA32_VMX_CR4_FIXED0)) == 0;
 }
 
-/* CR4 has no bit that VMX operation does not allow. SDM: 27.2.2, A.8 */
+/* Bits of CR4 that are fixed to 0 in VMX operation are 0. SDM: 27.2.2, A.8 */
 static bool host_cr4_zeros(void)
 {
     return (field_read(VMCS_HOST_CR4) & (~msr_read(IA32_VMX_CR4_FIXED1))) == 0;
 }
 
-/* Control-flow enforcement needs write protection. SDM: 27.2.2 */
+/* If CR4.CET is 1, CR0.WP is 1. SDM: 27.2.2 */
 static bool host_cet_needs_wp(void)
 {
     if (!(field_read(VMCS_HOST_CR4) >> 23 & 1))
@@ -1224,7 +1224,7 @@ static bool host_cet_needs_wp(void)
     return field_read(VMCS_HOST_CR0) >> 16 & 1;
 }
 
-/* CR3 lies in physical memory; the bits of linear-address masking are its own where the processor has it. SDM: 27.2.2 */
+/* CR3 has no bits beyond the physical-address width, except the LAM bits if the processor has linear-address masking. SDM: 27.2.2 */
 static bool host_cr3_fits(void)
 {
     return is_physical(field_read(VMCS_HOST_CR3) & 0x9fffffffffffffffull)
@@ -1243,7 +1243,7 @@ static bool host_sysenter_eip_canonical(void)
     return is_canonical(field_read(VMCS_HOST_IA32_SYSENTER_EIP));
 }
 
-/* IA32_PERF_GLOBAL_CTRL sets no reserved bit. SDM: 27.2.2 */
+/* Reserved bits of IA32_PERF_GLOBAL_CTRL are 0. SDM: 27.2.2 */
 static bool host_perf_global_ctrl(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 12 & 1))
@@ -1251,7 +1251,7 @@ static bool host_perf_global_ctrl(void)
     return (field_read(VMCS_HOST_IA32_PERF_GLOBAL_CTRL) >> 49) == 0;
 }
 
-/* IA32_PAT holds memory types. SDM: 27.2.2 */
+/* Every byte of IA32_PAT is a valid memory type. SDM: 27.2.2 */
 static bool host_pat_types(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 19 & 1))
@@ -1259,7 +1259,7 @@ static bool host_pat_types(void)
     return is_memory_types(field_read(VMCS_HOST_IA32_PAT));
 }
 
-/* IA32_EFER sets no reserved bit. SDM: 27.2.2 */
+/* Reserved bits of IA32_EFER are 0. SDM: 27.2.2 */
 static bool host_efer_reserved(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 21 & 1))
@@ -1269,7 +1269,7 @@ static bool host_efer_reserved(void)
         && ((field_read(VMCS_HOST_IA32_EFER) >> 12) == 0);
 }
 
-/* IA32_EFER's LMA and LME are those of the address space to return to. SDM: 27.2.2 */
+/* IA32_EFER.LMA and LME equal the VM-exit control "host address-space size". SDM: 27.2.2 */
 static bool host_efer_mode(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 21 & 1))
@@ -1278,7 +1278,7 @@ static bool host_efer_mode(void)
         && ((field_read(VMCS_HOST_IA32_EFER) >> 8 & 1) == (field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1));
 }
 
-/* IA32_S_CET is canonical and sets no reserved bit. SDM: 27.2.2 */
+/* IA32_S_CET is canonical and its reserved bits are 0. SDM: 27.2.2 */
 static bool host_s_cet(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 28 & 1))
@@ -1287,7 +1287,7 @@ static bool host_s_cet(void)
         && ((field_read(VMCS_HOST_IA32_S_CET) >> 6 & 0xf) == 0);
 }
 
-/* IA32_S_CET does not suppress the tracker and wait for a branch at once. SDM: 27.2.2 */
+/* IA32_S_CET does not have both SUPPRESS and TRACKER set. SDM: 27.2.2 */
 static bool host_s_cet_tracker(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 28 & 1))
@@ -1295,7 +1295,7 @@ static bool host_s_cet_tracker(void)
     return !((field_read(VMCS_HOST_IA32_S_CET) >> 10 & 1) && (field_read(VMCS_HOST_IA32_S_CET) >> 11 & 1));
 }
 
-/* The shadow stack is aligned. SDM: 27.2.2 */
+/* Bits 1:0 of SSP are 0. SDM: 27.2.2 */
 static bool host_ssp_aligned(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 28 & 1))
@@ -1303,7 +1303,7 @@ static bool host_ssp_aligned(void)
     return (field_read(VMCS_HOST_SSP) & 3) == 0;
 }
 
-/* The table of shadow stacks is canonical. SDM: 27.2.2 */
+/* IA32_INTERRUPT_SSP_TABLE_ADDR is canonical. SDM: 27.2.2 */
 static bool host_ssp_table_canonical(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 28 & 1))
@@ -1311,7 +1311,7 @@ static bool host_ssp_table_canonical(void)
     return is_canonical(field_read(VMCS_HOST_INTERRUPT_SSP_TABLE_ADDRESS));
 }
 
-/* IA32_PKRS has 32 bits. SDM: 27.2.2 */
+/* Bits 63:32 of IA32_PKRS are 0. SDM: 27.2.2 */
 static bool host_pkrs(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 29 & 1))
@@ -1319,63 +1319,63 @@ static bool host_pkrs(void)
     return (field_read(VMCS_HOST_IA32_PKRS) >> 32) == 0;
 }
 
-/* ---- Segments of the host. Failure: VM-instruction error 8. */
+/* ---- Host segment selectors and bases. Failure: VM-instruction error 8. */
 
-/* The selector of ES is of the GDT and of ring 0. SDM: 27.2.3 */
+/* RPL and TI of the selector of ES are 0. SDM: 27.2.3 */
 static bool host_es_selector_plain(void)
 {
     return (field_read(VMCS_HOST_ES_SELECTOR) & 7) == 0;
 }
 
-/* The selector of CS is of the GDT and of ring 0. SDM: 27.2.3 */
+/* RPL and TI of the selector of CS are 0. SDM: 27.2.3 */
 static bool host_cs_selector_plain(void)
 {
     return (field_read(VMCS_HOST_CS_SELECTOR) & 7) == 0;
 }
 
-/* The selector of SS is of the GDT and of ring 0. SDM: 27.2.3 */
+/* RPL and TI of the selector of SS are 0. SDM: 27.2.3 */
 static bool host_ss_selector_plain(void)
 {
     return (field_read(VMCS_HOST_SS_SELECTOR) & 7) == 0;
 }
 
-/* The selector of DS is of the GDT and of ring 0. SDM: 27.2.3 */
+/* RPL and TI of the selector of DS are 0. SDM: 27.2.3 */
 static bool host_ds_selector_plain(void)
 {
     return (field_read(VMCS_HOST_DS_SELECTOR) & 7) == 0;
 }
 
-/* The selector of FS is of the GDT and of ring 0. SDM: 27.2.3 */
+/* RPL and TI of the selector of FS are 0. SDM: 27.2.3 */
 static bool host_fs_selector_plain(void)
 {
     return (field_read(VMCS_HOST_FS_SELECTOR) & 7) == 0;
 }
 
-/* The selector of GS is of the GDT and of ring 0. SDM: 27.2.3 */
+/* RPL and TI of the selector of GS are 0. SDM: 27.2.3 */
 static bool host_gs_selector_plain(void)
 {
     return (field_read(VMCS_HOST_GS_SELECTOR) & 7) == 0;
 }
 
-/* The selector of TR is of the GDT and of ring 0. SDM: 27.2.3 */
+/* RPL and TI of the selector of TR are 0. SDM: 27.2.3 */
 static bool host_tr_selector_plain(void)
 {
     return (field_read(VMCS_HOST_TR_SELECTOR) & 7) == 0;
 }
 
-/* CS is not the null selector. SDM: 27.2.3 */
+/* The selector of CS is not 0. SDM: 27.2.3 */
 static bool host_cs_not_null(void)
 {
     return field_read(VMCS_HOST_CS_SELECTOR) != 0;
 }
 
-/* TR is not the null selector. SDM: 27.2.3 */
+/* The selector of TR is not 0. SDM: 27.2.3 */
 static bool host_tr_not_null(void)
 {
     return field_read(VMCS_HOST_TR_SELECTOR) != 0;
 }
 
-/* Outside 64-bit mode SS is not the null selector. SDM: 27.2.3 */
+/* Without "host address-space size", the selector of SS is not 0. SDM: 27.2.3 */
 static bool host_ss_not_null(void)
 {
     if (field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1)
@@ -1413,9 +1413,9 @@ static bool host_tr_base_canonical(void)
     return is_canonical(field_read(VMCS_HOST_TR_BASE));
 }
 
-/* ---- The mode to return to, against the mode of now and of the guest. Failure: VM-instruction error 8. */
+/* ---- "Host address-space size" against the present mode and the guest's mode. Failure: VM-instruction error 8. */
 
-/* In long mode exits return to 64-bit mode. SDM: 27.2.4 */
+/* If VM entry is executed in IA-32e mode, "host address-space size" is 1. SDM: 27.2.4 */
 static bool host_stays_long(void)
 {
     if (!(msr_read(IA32_EFER) >> 10 & 1))
@@ -1423,7 +1423,7 @@ static bool host_stays_long(void)
     return field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1;
 }
 
-/* Outside long mode exits do not return to 64-bit mode. SDM: 27.2.4 */
+/* If VM entry is executed outside IA-32e mode, "host address-space size" is 0. SDM: 27.2.4 */
 static bool host_stays_short(void)
 {
     if (msr_read(IA32_EFER) >> 10 & 1)
@@ -1431,7 +1431,7 @@ static bool host_stays_short(void)
     return !(field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1);
 }
 
-/* Outside long mode there is no guest in it. SDM: 27.2.4 */
+/* If VM entry is executed outside IA-32e mode, "IA-32e mode guest" is 0. SDM: 27.2.4 */
 static bool guest_long_needs_long(void)
 {
     if (msr_read(IA32_EFER) >> 10 & 1)
@@ -1439,7 +1439,7 @@ static bool guest_long_needs_long(void)
     return !(field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1);
 }
 
-/* A 32-bit host has no guest in long mode. SDM: 27.2.4 */
+/* Without "host address-space size", "IA-32e mode guest" is 0. SDM: 27.2.4 */
 static bool guest_long_needs_host(void)
 {
     if (field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1)
@@ -1447,7 +1447,7 @@ static bool guest_long_needs_host(void)
     return !(field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1);
 }
 
-/* A 32-bit host has no process-context identifiers. SDM: 27.2.4 */
+/* Without "host address-space size", CR4.PCIDE is 0. SDM: 27.2.4 */
 static bool host_short_no_pcide(void)
 {
     if (field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1)
@@ -1455,7 +1455,7 @@ static bool host_short_no_pcide(void)
     return !(field_read(VMCS_HOST_CR4) >> 17 & 1);
 }
 
-/* A 32-bit host's RIP has 32 bits. SDM: 27.2.4 */
+/* Without "host address-space size", bits 63:32 of RIP are 0. SDM: 27.2.4 */
 static bool host_short_rip(void)
 {
     if (field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1)
@@ -1463,7 +1463,7 @@ static bool host_short_rip(void)
     return (field_read(VMCS_HOST_RIP) >> 32) == 0;
 }
 
-/* A 32-bit host's shadow stack and its control have 32 bits. SDM: 27.2.4 */
+/* Without "host address-space size", bits 63:32 of IA32_S_CET and SSP are 0. SDM: 27.2.4 */
 static bool host_short_cet(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 28 & 1) || (field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1))
@@ -1471,7 +1471,7 @@ static bool host_short_cet(void)
     return ((field_read(VMCS_HOST_IA32_S_CET) >> 32) == 0) && ((field_read(VMCS_HOST_SSP) >> 32) == 0);
 }
 
-/* A 64-bit host uses PAE. SDM: 27.2.4 */
+/* With "host address-space size", CR4.PAE is 1. SDM: 27.2.4 */
 static bool host_long_pae(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1))
@@ -1479,7 +1479,7 @@ static bool host_long_pae(void)
     return field_read(VMCS_HOST_CR4) >> 5 & 1;
 }
 
-/* A 64-bit host's RIP is canonical. SDM: 27.2.4 */
+/* With "host address-space size", RIP is canonical. SDM: 27.2.4 */
 static bool host_long_rip(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1))
@@ -1487,7 +1487,7 @@ static bool host_long_rip(void)
     return is_canonical(field_read(VMCS_HOST_RIP));
 }
 
-/* A 64-bit host's shadow stack is canonical. SDM: 27.2.4 */
+/* With "host address-space size", SSP is canonical. SDM: 27.2.4 */
 static bool host_long_ssp(void)
 {
     if (!(field_read(VMCS_VM_EXIT_CONTROLS) >> 28 & 1) || !(field_read(VMCS_VM_EXIT_CONTROLS) >> 9 & 1))
@@ -1495,9 +1495,9 @@ static bool host_long_ssp(void)
     return is_canonical(field_read(VMCS_HOST_SSP));
 }
 
-/* ---- Segments in virtual-8086 mode are those of the 8086. Failure: exit entry_failure_guest. */
+/* ---- Segments in virtual-8086 mode. Failure: exit entry_failure_guest. */
 
-/* The base of ES is its selector times 16. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the base of ES is its selector times 16. SDM: 27.3.1.2 */
 static bool es_base_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1505,7 +1505,7 @@ static bool es_base_8086(void)
     return field_read(VMCS_GUEST_ES_BASE) == (field_read(VMCS_GUEST_ES_SELECTOR) << 4);
 }
 
-/* The limit of ES is 64 KiB. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the limit of ES is FFFFH. SDM: 27.3.1.2 */
 static bool es_limit_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1513,7 +1513,7 @@ static bool es_limit_8086(void)
     return field_read(VMCS_GUEST_ES_LIMIT) == 0xffff;
 }
 
-/* The access rights of ES are those of data in ring 3. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the access rights of ES are F3H: accessed read/write data, DPL 3. SDM: 27.3.1.2 */
 static bool es_access_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1521,7 +1521,7 @@ static bool es_access_8086(void)
     return field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) == 0xf3;
 }
 
-/* The base of CS is its selector times 16. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the base of CS is its selector times 16. SDM: 27.3.1.2 */
 static bool cs_base_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1529,7 +1529,7 @@ static bool cs_base_8086(void)
     return field_read(VMCS_GUEST_CS_BASE) == (field_read(VMCS_GUEST_CS_SELECTOR) << 4);
 }
 
-/* The limit of CS is 64 KiB. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the limit of CS is FFFFH. SDM: 27.3.1.2 */
 static bool cs_limit_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1537,7 +1537,7 @@ static bool cs_limit_8086(void)
     return field_read(VMCS_GUEST_CS_LIMIT) == 0xffff;
 }
 
-/* The access rights of CS are those of data in ring 3. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the access rights of CS are F3H: accessed read/write data, DPL 3. SDM: 27.3.1.2 */
 static bool cs_access_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1545,7 +1545,7 @@ static bool cs_access_8086(void)
     return field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) == 0xf3;
 }
 
-/* The base of SS is its selector times 16. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the base of SS is its selector times 16. SDM: 27.3.1.2 */
 static bool ss_base_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1553,7 +1553,7 @@ static bool ss_base_8086(void)
     return field_read(VMCS_GUEST_SS_BASE) == (field_read(VMCS_GUEST_SS_SELECTOR) << 4);
 }
 
-/* The limit of SS is 64 KiB. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the limit of SS is FFFFH. SDM: 27.3.1.2 */
 static bool ss_limit_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1561,7 +1561,7 @@ static bool ss_limit_8086(void)
     return field_read(VMCS_GUEST_SS_LIMIT) == 0xffff;
 }
 
-/* The access rights of SS are those of data in ring 3. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the access rights of SS are F3H: accessed read/write data, DPL 3. SDM: 27.3.1.2 */
 static bool ss_access_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1569,7 +1569,7 @@ static bool ss_access_8086(void)
     return field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) == 0xf3;
 }
 
-/* The base of DS is its selector times 16. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the base of DS is its selector times 16. SDM: 27.3.1.2 */
 static bool ds_base_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1577,7 +1577,7 @@ static bool ds_base_8086(void)
     return field_read(VMCS_GUEST_DS_BASE) == (field_read(VMCS_GUEST_DS_SELECTOR) << 4);
 }
 
-/* The limit of DS is 64 KiB. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the limit of DS is FFFFH. SDM: 27.3.1.2 */
 static bool ds_limit_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1585,7 +1585,7 @@ static bool ds_limit_8086(void)
     return field_read(VMCS_GUEST_DS_LIMIT) == 0xffff;
 }
 
-/* The access rights of DS are those of data in ring 3. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the access rights of DS are F3H: accessed read/write data, DPL 3. SDM: 27.3.1.2 */
 static bool ds_access_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1593,7 +1593,7 @@ static bool ds_access_8086(void)
     return field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) == 0xf3;
 }
 
-/* The base of FS is its selector times 16. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the base of FS is its selector times 16. SDM: 27.3.1.2 */
 static bool fs_base_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1601,7 +1601,7 @@ static bool fs_base_8086(void)
     return field_read(VMCS_GUEST_FS_BASE) == (field_read(VMCS_GUEST_FS_SELECTOR) << 4);
 }
 
-/* The limit of FS is 64 KiB. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the limit of FS is FFFFH. SDM: 27.3.1.2 */
 static bool fs_limit_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1609,7 +1609,7 @@ static bool fs_limit_8086(void)
     return field_read(VMCS_GUEST_FS_LIMIT) == 0xffff;
 }
 
-/* The access rights of FS are those of data in ring 3. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the access rights of FS are F3H: accessed read/write data, DPL 3. SDM: 27.3.1.2 */
 static bool fs_access_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1617,7 +1617,7 @@ static bool fs_access_8086(void)
     return field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) == 0xf3;
 }
 
-/* The base of GS is its selector times 16. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the base of GS is its selector times 16. SDM: 27.3.1.2 */
 static bool gs_base_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1625,7 +1625,7 @@ static bool gs_base_8086(void)
     return field_read(VMCS_GUEST_GS_BASE) == (field_read(VMCS_GUEST_GS_SELECTOR) << 4);
 }
 
-/* The limit of GS is 64 KiB. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the limit of GS is FFFFH. SDM: 27.3.1.2 */
 static bool gs_limit_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1633,7 +1633,7 @@ static bool gs_limit_8086(void)
     return field_read(VMCS_GUEST_GS_LIMIT) == 0xffff;
 }
 
-/* The access rights of GS are those of data in ring 3. SDM: 27.3.1.2 */
+/* In virtual-8086 mode, the access rights of GS are F3H: accessed read/write data, DPL 3. SDM: 27.3.1.2 */
 static bool gs_access_8086(void)
 {
     if (!(field_read(VMCS_GUEST_RFLAGS) >> 17 & 1))
@@ -1643,13 +1643,13 @@ static bool gs_access_8086(void)
 
 /* ---- Selectors and bases. Failure: exit entry_failure_guest. */
 
-/* TR is in the GDT. SDM: 27.3.1.2 */
+/* TI of the selector of TR is 0. SDM: 27.3.1.2 */
 static bool tr_selector_table(void)
 {
     return !(field_read(VMCS_GUEST_TR_SELECTOR) >> 2 & 1);
 }
 
-/* LDTR is in the GDT. SDM: 27.3.1.2 */
+/* If LDTR is usable, TI of its selector is 0. SDM: 27.3.1.2 */
 static bool ldtr_selector_table(void)
 {
     if (field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 16 & 1)
@@ -1657,7 +1657,7 @@ static bool ldtr_selector_table(void)
     return !(field_read(VMCS_GUEST_LDTR_SELECTOR) >> 2 & 1);
 }
 
-/* SS is of the ring that CS is of. SDM: 27.3.1.2 */
+/* RPL of SS equals RPL of CS, outside virtual-8086 mode and without "unrestricted guest". SDM: 27.3.1.2 */
 static bool ss_selector_ring(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1692,13 +1692,13 @@ static bool ldtr_base_canonical(void)
     return is_canonical(field_read(VMCS_GUEST_LDTR_BASE));
 }
 
-/* The base of CS has 32 bits. SDM: 27.3.1.2 */
+/* Bits 63:32 of the base of CS are 0. SDM: 27.3.1.2 */
 static bool cs_base_short(void)
 {
     return (field_read(VMCS_GUEST_CS_BASE) >> 32) == 0;
 }
 
-/* The base of SS has 32 bits. SDM: 27.3.1.2 */
+/* If SS is usable, bits 63:32 of its base are 0. SDM: 27.3.1.2 */
 static bool ss_base_short(void)
 {
     if (field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 16 & 1)
@@ -1706,7 +1706,7 @@ static bool ss_base_short(void)
     return (field_read(VMCS_GUEST_SS_BASE) >> 32) == 0;
 }
 
-/* The base of DS has 32 bits. SDM: 27.3.1.2 */
+/* If DS is usable, bits 63:32 of its base are 0. SDM: 27.3.1.2 */
 static bool ds_base_short(void)
 {
     if (field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) >> 16 & 1)
@@ -1714,7 +1714,7 @@ static bool ds_base_short(void)
     return (field_read(VMCS_GUEST_DS_BASE) >> 32) == 0;
 }
 
-/* The base of ES has 32 bits. SDM: 27.3.1.2 */
+/* If ES is usable, bits 63:32 of its base are 0. SDM: 27.3.1.2 */
 static bool es_base_short(void)
 {
     if (field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) >> 16 & 1)
@@ -1722,9 +1722,9 @@ static bool es_base_short(void)
     return (field_read(VMCS_GUEST_ES_BASE) >> 32) == 0;
 }
 
-/* ---- Access rights of CS and SS, which have the ring. Failure: exit entry_failure_guest. */
+/* ---- Access rights of CS and SS. Failure: exit entry_failure_guest. */
 
-/* CS is accessed code; with unrestricted guests also data, as in real mode. SDM: 27.3.1.2 */
+/* CS is accessed code, or with "unrestricted guest" accessed read/write data. SDM: 27.3.1.2 */
 static bool cs_type(void)
 {
     if (field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1733,7 +1733,7 @@ static bool cs_type(void)
         || (((field_read(VMCS_PRIMARY_CONTROLS) >> 31) && (field_read(VMCS_SECONDARY_CONTROLS) >> 7 & 1)) && ((field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & 0xf) == 3));
 }
 
-/* CS is no system segment. SDM: 27.3.1.2 */
+/* S of CS is 1: not a system segment. SDM: 27.3.1.2 */
 static bool cs_s(void)
 {
     if (field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1741,7 +1741,7 @@ static bool cs_s(void)
     return field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 4 & 1;
 }
 
-/* Data as CS is of ring 0. SDM: 27.3.1.2 */
+/* If CS is data, its DPL is 0. SDM: 27.3.1.2 */
 static bool cs_dpl_data(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || !((field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & 0xf) == 3))
@@ -1749,7 +1749,7 @@ static bool cs_dpl_data(void)
     return (field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 5 & 3) == 0;
 }
 
-/* Code that does not conform is of the ring of SS. SDM: 27.3.1.2 */
+/* If CS is non-conforming code, its DPL equals the DPL of SS. SDM: 27.3.1.2 */
 static bool cs_dpl_plain(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1758,7 +1758,7 @@ static bool cs_dpl_plain(void)
     return (field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 5 & 3) == (field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5 & 3);
 }
 
-/* Code that conforms is of no outer ring than SS. SDM: 27.3.1.2 */
+/* If CS is conforming code, its DPL is not above the DPL of SS. SDM: 27.3.1.2 */
 static bool cs_dpl_conforming(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1775,7 +1775,7 @@ static bool cs_present(void)
     return field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 7 & 1;
 }
 
-/* 64-bit code does not also ask for 32-bit operands. SDM: 27.3.1.2 */
+/* If CS.L is 1 in IA-32e mode, CS.D is 0. SDM: 27.3.1.2 */
 static bool cs_l_or_db(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1785,7 +1785,7 @@ static bool cs_l_or_db(void)
     return !(field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 14 & 1);
 }
 
-/* SS is accessed writable data. SDM: 27.3.1.2 */
+/* If SS is usable, it is accessed read/write data. SDM: 27.3.1.2 */
 static bool ss_type(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 16 & 1))
@@ -1794,7 +1794,7 @@ static bool ss_type(void)
         || ((field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) & 0xf) == 7);
 }
 
-/* The ring of SS is its selector's. SDM: 27.3.1.2 */
+/* Without "unrestricted guest", DPL of SS equals RPL of its selector. SDM: 27.3.1.2 */
 static bool ss_dpl_selector(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1803,7 +1803,7 @@ static bool ss_dpl_selector(void)
     return (field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5 & 3) == (field_read(VMCS_GUEST_SS_SELECTOR) & 3);
 }
 
-/* Real mode, and data as CS, are of ring 0. SDM: 27.3.1.2 */
+/* If CS is data, or CR0.PE is 0, DPL of SS is 0. SDM: 27.3.1.2 */
 static bool ss_dpl_real(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1812,7 +1812,7 @@ static bool ss_dpl_real(void)
     return (field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5 & 3) == 0;
 }
 
-/* Reserved bits of CS are clear. SDM: 27.3.1.2 */
+/* Reserved bits of the access rights of CS are 0. SDM: 27.3.1.2 */
 static bool cs_reserved(void)
 {
     if (field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1821,7 +1821,7 @@ static bool cs_reserved(void)
         && ((field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 17) == 0);
 }
 
-/* CS counts pages where its limit has more than 20 bits. SDM: 27.3.1.2 */
+/* If any of bits 31:20 of the limit of CS is 1, G is 1. SDM: 27.3.1.2 */
 static bool cs_large_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || !((field_read(VMCS_GUEST_CS_LIMIT) >> 20) != 0))
@@ -1829,7 +1829,7 @@ static bool cs_large_limit(void)
     return field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 15 & 1;
 }
 
-/* CS counts bytes where its limit does not end with a page. SDM: 27.3.1.2 */
+/* If any of bits 11:0 of the limit of CS is 0, G is 0. SDM: 27.3.1.2 */
 static bool cs_small_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || !((field_read(VMCS_GUEST_CS_LIMIT) & 0xfff) != 0xfff))
@@ -1837,9 +1837,9 @@ static bool cs_small_limit(void)
     return !(field_read(VMCS_GUEST_CS_ACCESS_RIGHTS) >> 15 & 1);
 }
 
-/* ---- Access rights of the other segments, where they are usable. Failure: exit entry_failure_guest. */
+/* ---- Access rights of usable segments. Failure: exit entry_failure_guest. */
 
-/* SS is no system segment. SDM: 27.3.1.2 */
+/* S of SS is 1: not a system segment. SDM: 27.3.1.2 */
 static bool ss_s(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 16 & 1))
@@ -1855,7 +1855,7 @@ static bool ss_present(void)
     return field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 7 & 1;
 }
 
-/* Reserved bits of SS are clear. SDM: 27.3.1.2 */
+/* Reserved bits of the access rights of SS are 0. SDM: 27.3.1.2 */
 static bool ss_reserved(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 16 & 1))
@@ -1864,7 +1864,7 @@ static bool ss_reserved(void)
         && ((field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 17) == 0);
 }
 
-/* SS counts pages where its limit has more than 20 bits. SDM: 27.3.1.2 */
+/* If any of bits 31:20 of the limit of SS is 1, G is 1. SDM: 27.3.1.2 */
 static bool ss_large_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1874,7 +1874,7 @@ static bool ss_large_limit(void)
     return field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 15 & 1;
 }
 
-/* SS counts bytes where its limit does not end with a page. SDM: 27.3.1.2 */
+/* If any of bits 11:0 of the limit of SS is 0, G is 0. SDM: 27.3.1.2 */
 static bool ss_small_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1884,7 +1884,7 @@ static bool ss_small_limit(void)
     return !(field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 15 & 1);
 }
 
-/* DS is no system segment. SDM: 27.3.1.2 */
+/* S of DS is 1: not a system segment. SDM: 27.3.1.2 */
 static bool ds_s(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) >> 16 & 1))
@@ -1900,7 +1900,7 @@ static bool ds_present(void)
     return field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) >> 7 & 1;
 }
 
-/* Reserved bits of DS are clear. SDM: 27.3.1.2 */
+/* Reserved bits of the access rights of DS are 0. SDM: 27.3.1.2 */
 static bool ds_reserved(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) >> 16 & 1))
@@ -1909,7 +1909,7 @@ static bool ds_reserved(void)
         && ((field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) >> 17) == 0);
 }
 
-/* DS counts pages where its limit has more than 20 bits. SDM: 27.3.1.2 */
+/* If any of bits 31:20 of the limit of DS is 1, G is 1. SDM: 27.3.1.2 */
 static bool ds_large_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1919,7 +1919,7 @@ static bool ds_large_limit(void)
     return field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) >> 15 & 1;
 }
 
-/* DS counts bytes where its limit does not end with a page. SDM: 27.3.1.2 */
+/* If any of bits 11:0 of the limit of DS is 0, G is 0. SDM: 27.3.1.2 */
 static bool ds_small_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1929,7 +1929,7 @@ static bool ds_small_limit(void)
     return !(field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) >> 15 & 1);
 }
 
-/* ES is no system segment. SDM: 27.3.1.2 */
+/* S of ES is 1: not a system segment. SDM: 27.3.1.2 */
 static bool es_s(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) >> 16 & 1))
@@ -1945,7 +1945,7 @@ static bool es_present(void)
     return field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) >> 7 & 1;
 }
 
-/* Reserved bits of ES are clear. SDM: 27.3.1.2 */
+/* Reserved bits of the access rights of ES are 0. SDM: 27.3.1.2 */
 static bool es_reserved(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) >> 16 & 1))
@@ -1954,7 +1954,7 @@ static bool es_reserved(void)
         && ((field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) >> 17) == 0);
 }
 
-/* ES counts pages where its limit has more than 20 bits. SDM: 27.3.1.2 */
+/* If any of bits 31:20 of the limit of ES is 1, G is 1. SDM: 27.3.1.2 */
 static bool es_large_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1964,7 +1964,7 @@ static bool es_large_limit(void)
     return field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) >> 15 & 1;
 }
 
-/* ES counts bytes where its limit does not end with a page. SDM: 27.3.1.2 */
+/* If any of bits 11:0 of the limit of ES is 0, G is 0. SDM: 27.3.1.2 */
 static bool es_small_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -1974,7 +1974,7 @@ static bool es_small_limit(void)
     return !(field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) >> 15 & 1);
 }
 
-/* FS is no system segment. SDM: 27.3.1.2 */
+/* S of FS is 1: not a system segment. SDM: 27.3.1.2 */
 static bool fs_s(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) >> 16 & 1))
@@ -1990,7 +1990,7 @@ static bool fs_present(void)
     return field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) >> 7 & 1;
 }
 
-/* Reserved bits of FS are clear. SDM: 27.3.1.2 */
+/* Reserved bits of the access rights of FS are 0. SDM: 27.3.1.2 */
 static bool fs_reserved(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) >> 16 & 1))
@@ -1999,7 +1999,7 @@ static bool fs_reserved(void)
         && ((field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) >> 17) == 0);
 }
 
-/* FS counts pages where its limit has more than 20 bits. SDM: 27.3.1.2 */
+/* If any of bits 31:20 of the limit of FS is 1, G is 1. SDM: 27.3.1.2 */
 static bool fs_large_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2009,7 +2009,7 @@ static bool fs_large_limit(void)
     return field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) >> 15 & 1;
 }
 
-/* FS counts bytes where its limit does not end with a page. SDM: 27.3.1.2 */
+/* If any of bits 11:0 of the limit of FS is 0, G is 0. SDM: 27.3.1.2 */
 static bool fs_small_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2019,7 +2019,7 @@ static bool fs_small_limit(void)
     return !(field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) >> 15 & 1);
 }
 
-/* GS is no system segment. SDM: 27.3.1.2 */
+/* S of GS is 1: not a system segment. SDM: 27.3.1.2 */
 static bool gs_s(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) >> 16 & 1))
@@ -2035,7 +2035,7 @@ static bool gs_present(void)
     return field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) >> 7 & 1;
 }
 
-/* Reserved bits of GS are clear. SDM: 27.3.1.2 */
+/* Reserved bits of the access rights of GS are 0. SDM: 27.3.1.2 */
 static bool gs_reserved(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) >> 16 & 1))
@@ -2044,7 +2044,7 @@ static bool gs_reserved(void)
         && ((field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) >> 17) == 0);
 }
 
-/* GS counts pages where its limit has more than 20 bits. SDM: 27.3.1.2 */
+/* If any of bits 31:20 of the limit of GS is 1, G is 1. SDM: 27.3.1.2 */
 static bool gs_large_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2054,7 +2054,7 @@ static bool gs_large_limit(void)
     return field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) >> 15 & 1;
 }
 
-/* GS counts bytes where its limit does not end with a page. SDM: 27.3.1.2 */
+/* If any of bits 11:0 of the limit of GS is 0, G is 0. SDM: 27.3.1.2 */
 static bool gs_small_limit(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2064,7 +2064,7 @@ static bool gs_small_limit(void)
     return !(field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) >> 15 & 1);
 }
 
-/* DS was accessed. SDM: 27.3.1.2 */
+/* The accessed bit of DS is 1. SDM: 27.3.1.2 */
 static bool ds_accessed(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) >> 16 & 1))
@@ -2072,7 +2072,7 @@ static bool ds_accessed(void)
     return ((field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) & 0xf) & 1) != 0;
 }
 
-/* Code as DS is readable. SDM: 27.3.1.2 */
+/* If DS is code, it is readable. SDM: 27.3.1.2 */
 static bool ds_readable(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2082,7 +2082,7 @@ static bool ds_readable(void)
     return ((field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) & 0xf) & 2) != 0;
 }
 
-/* Data as DS, and code that does not conform, are of no inner ring than the selector. SDM: 27.3.1.2 */
+/* If DS is data or non-conforming code, its DPL is not below RPL of its selector. SDM: 27.3.1.2 */
 static bool ds_dpl(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2093,7 +2093,7 @@ static bool ds_dpl(void)
     return (field_read(VMCS_GUEST_DS_ACCESS_RIGHTS) >> 5 & 3) >= (field_read(VMCS_GUEST_DS_SELECTOR) & 3);
 }
 
-/* ES was accessed. SDM: 27.3.1.2 */
+/* The accessed bit of ES is 1. SDM: 27.3.1.2 */
 static bool es_accessed(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) >> 16 & 1))
@@ -2101,7 +2101,7 @@ static bool es_accessed(void)
     return ((field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) & 0xf) & 1) != 0;
 }
 
-/* Code as ES is readable. SDM: 27.3.1.2 */
+/* If ES is code, it is readable. SDM: 27.3.1.2 */
 static bool es_readable(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2111,7 +2111,7 @@ static bool es_readable(void)
     return ((field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) & 0xf) & 2) != 0;
 }
 
-/* Data as ES, and code that does not conform, are of no inner ring than the selector. SDM: 27.3.1.2 */
+/* If ES is data or non-conforming code, its DPL is not below RPL of its selector. SDM: 27.3.1.2 */
 static bool es_dpl(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2122,7 +2122,7 @@ static bool es_dpl(void)
     return (field_read(VMCS_GUEST_ES_ACCESS_RIGHTS) >> 5 & 3) >= (field_read(VMCS_GUEST_ES_SELECTOR) & 3);
 }
 
-/* FS was accessed. SDM: 27.3.1.2 */
+/* The accessed bit of FS is 1. SDM: 27.3.1.2 */
 static bool fs_accessed(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) >> 16 & 1))
@@ -2130,7 +2130,7 @@ static bool fs_accessed(void)
     return ((field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) & 0xf) & 1) != 0;
 }
 
-/* Code as FS is readable. SDM: 27.3.1.2 */
+/* If FS is code, it is readable. SDM: 27.3.1.2 */
 static bool fs_readable(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2140,7 +2140,7 @@ static bool fs_readable(void)
     return ((field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) & 0xf) & 2) != 0;
 }
 
-/* Data as FS, and code that does not conform, are of no inner ring than the selector. SDM: 27.3.1.2 */
+/* If FS is data or non-conforming code, its DPL is not below RPL of its selector. SDM: 27.3.1.2 */
 static bool fs_dpl(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2151,7 +2151,7 @@ static bool fs_dpl(void)
     return (field_read(VMCS_GUEST_FS_ACCESS_RIGHTS) >> 5 & 3) >= (field_read(VMCS_GUEST_FS_SELECTOR) & 3);
 }
 
-/* GS was accessed. SDM: 27.3.1.2 */
+/* The accessed bit of GS is 1. SDM: 27.3.1.2 */
 static bool gs_accessed(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1) || (field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) >> 16 & 1))
@@ -2159,7 +2159,7 @@ static bool gs_accessed(void)
     return ((field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) & 0xf) & 1) != 0;
 }
 
-/* Code as GS is readable. SDM: 27.3.1.2 */
+/* If GS is code, it is readable. SDM: 27.3.1.2 */
 static bool gs_readable(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2169,7 +2169,7 @@ static bool gs_readable(void)
     return ((field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) & 0xf) & 2) != 0;
 }
 
-/* Data as GS, and code that does not conform, are of no inner ring than the selector. SDM: 27.3.1.2 */
+/* If GS is data or non-conforming code, its DPL is not below RPL of its selector. SDM: 27.3.1.2 */
 static bool gs_dpl(void)
 {
     if ((field_read(VMCS_GUEST_RFLAGS) >> 17 & 1)
@@ -2180,16 +2180,16 @@ static bool gs_dpl(void)
     return (field_read(VMCS_GUEST_GS_ACCESS_RIGHTS) >> 5 & 3) >= (field_read(VMCS_GUEST_GS_SELECTOR) & 3);
 }
 
-/* ---- TR, which is always usable, and LDTR. Failure: exit entry_failure_guest. */
+/* ---- TR and LDTR. Failure: exit entry_failure_guest. */
 
-/* TR is a busy task; in long mode a 64-bit one. SDM: 27.3.1.2 */
+/* TR is a busy TSS, in IA-32e mode a 64-bit one. SDM: 27.3.1.2 */
 static bool tr_type(void)
 {
     return ((field_read(VMCS_GUEST_TR_ACCESS_RIGHTS) & 0xf) == 0xb)
         || (((field_read(VMCS_GUEST_TR_ACCESS_RIGHTS) & 0xf) == 3) && !(field_read(VMCS_VM_ENTRY_CONTROLS) >> 9 & 1));
 }
 
-/* TR is a system segment. SDM: 27.3.1.2 */
+/* S of TR is 0: a system segment. SDM: 27.3.1.2 */
 static bool tr_s(void)
 {
     return !(field_read(VMCS_GUEST_TR_ACCESS_RIGHTS) >> 4 & 1);
@@ -2207,14 +2207,14 @@ static bool tr_usable(void)
     return !(field_read(VMCS_GUEST_TR_ACCESS_RIGHTS) >> 16 & 1);
 }
 
-/* Reserved bits of TR are clear. SDM: 27.3.1.2 */
+/* Reserved bits of the access rights of TR are 0. SDM: 27.3.1.2 */
 static bool tr_reserved(void)
 {
     return ((field_read(VMCS_GUEST_TR_ACCESS_RIGHTS) >> 8 & 0xf) == 0)
         && ((field_read(VMCS_GUEST_TR_ACCESS_RIGHTS) >> 17) == 0);
 }
 
-/* TR counts pages where its limit has more than 20 bits. SDM: 27.3.1.2 */
+/* If any of bits 31:20 of the limit of TR is 1, G is 1. SDM: 27.3.1.2 */
 static bool tr_large_limit(void)
 {
     if (!((field_read(VMCS_GUEST_TR_LIMIT) >> 20) != 0))
@@ -2222,7 +2222,7 @@ static bool tr_large_limit(void)
     return field_read(VMCS_GUEST_TR_ACCESS_RIGHTS) >> 15 & 1;
 }
 
-/* TR counts bytes where its limit does not end with a page. SDM: 27.3.1.2 */
+/* If any of bits 11:0 of the limit of TR is 0, G is 0. SDM: 27.3.1.2 */
 static bool tr_small_limit(void)
 {
     if (!((field_read(VMCS_GUEST_TR_LIMIT) & 0xfff) != 0xfff))
@@ -2230,7 +2230,7 @@ static bool tr_small_limit(void)
     return !(field_read(VMCS_GUEST_TR_ACCESS_RIGHTS) >> 15 & 1);
 }
 
-/* LDTR is a local descriptor table. SDM: 27.3.1.2 */
+/* The type of LDTR is 2 (LDT). SDM: 27.3.1.2 */
 static bool ldtr_type(void)
 {
     if (field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 16 & 1)
@@ -2238,7 +2238,7 @@ static bool ldtr_type(void)
     return (field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) & 0xf) == 2;
 }
 
-/* LDTR is a system segment. SDM: 27.3.1.2 */
+/* S of LDTR is 0: a system segment. SDM: 27.3.1.2 */
 static bool ldtr_s(void)
 {
     if (field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 16 & 1)
@@ -2254,7 +2254,7 @@ static bool ldtr_present(void)
     return field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 7 & 1;
 }
 
-/* Reserved bits of LDTR are clear. SDM: 27.3.1.2 */
+/* Reserved bits of the access rights of LDTR are 0. SDM: 27.3.1.2 */
 static bool ldtr_reserved(void)
 {
     if (field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 16 & 1)
@@ -2263,7 +2263,7 @@ static bool ldtr_reserved(void)
         && ((field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 17) == 0);
 }
 
-/* LDTR counts pages where its limit has more than 20 bits. SDM: 27.3.1.2 */
+/* If any of bits 31:20 of the limit of LDTR is 1, G is 1. SDM: 27.3.1.2 */
 static bool ldtr_large_limit(void)
 {
     if ((field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 16 & 1)
@@ -2272,7 +2272,7 @@ static bool ldtr_large_limit(void)
     return field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 15 & 1;
 }
 
-/* LDTR counts bytes where its limit does not end with a page. SDM: 27.3.1.2 */
+/* If any of bits 11:0 of the limit of LDTR is 0, G is 0. SDM: 27.3.1.2 */
 static bool ldtr_small_limit(void)
 {
     if ((field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 16 & 1)
@@ -2281,9 +2281,9 @@ static bool ldtr_small_limit(void)
     return !(field_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) >> 15 & 1);
 }
 
-/* ---- What the guest is doing. Failure: exit entry_failure_guest. */
+/* ---- Activity state. Failure: exit entry_failure_guest. */
 
-/* The activity is one that the processor has. SDM: 27.3.1.5, A.6 */
+/* The activity state is supported by the processor. SDM: 27.3.1.5, A.6 */
 static bool activity_known(void)
 {
     return (field_read(VMCS_GUEST_ACTIVITY_STATE) == 0)
@@ -2292,7 +2292,7 @@ static bool activity_known(void)
         || ((field_read(VMCS_GUEST_ACTIVITY_STATE) == 3) && (msr_read(IA32_VMX_MISC) >> 8 & 1));
 }
 
-/* Only ring 0 halts. SDM: 27.3.1.5, 25.4.2 */
+/* In state HLT, the DPL of SS is 0. SDM: 27.3.1.5, 25.4.2 */
 static bool activity_hlt_ring(void)
 {
     if (!(field_read(VMCS_GUEST_ACTIVITY_STATE) == 1))
@@ -2300,7 +2300,7 @@ static bool activity_hlt_ring(void)
     return (field_read(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5 & 3) == 0;
 }
 
-/* What just blocked interrupts is running. SDM: 27.3.1.5, 25.4.2 */
+/* With blocking by STI or MOV SS, the state is active. SDM: 27.3.1.5, 25.4.2 */
 static bool activity_not_blocking(void)
 {
     if (!(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) & 1)
@@ -2309,7 +2309,7 @@ static bool activity_not_blocking(void)
     return field_read(VMCS_GUEST_ACTIVITY_STATE) == 0;
 }
 
-/* A halted guest is woken by an interrupt, an NMI, a debug exception, a machine check or a trap that is owed. SDM: 27.3.1.5, 25.4.2 */
+/* An event injected in state HLT is an external interrupt, an NMI, #DB, #MC, or a pending MTF VM exit. SDM: 27.3.1.5, 25.4.2 */
 static bool activity_hlt_event(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -2321,7 +2321,7 @@ static bool activity_hlt_event(void)
         || (((field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 8 & 7) == 7) && ((field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) & 0xff) == 0));
 }
 
-/* A guest in shutdown is woken by an NMI or a machine check. SDM: 27.3.1.5, 25.4.2 */
+/* An event injected in state shutdown is an NMI or #MC. SDM: 27.3.1.5, 25.4.2 */
 static bool activity_shutdown_event(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -2331,7 +2331,7 @@ static bool activity_shutdown_event(void)
         || (((field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 8 & 7) == 3) && ((field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) & 0xff) == 0x12));
 }
 
-/* A guest that waits for a start-up IPI is woken by nothing else. SDM: 27.3.1.5, 25.4.2 */
+/* In state wait-for-SIPI, no event is injected. SDM: 27.3.1.5, 25.4.2 */
 static bool activity_sipi_event(void)
 {
     if (!(field_read(VMCS_GUEST_ACTIVITY_STATE) == 3))
@@ -2339,21 +2339,21 @@ static bool activity_sipi_event(void)
     return !(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31);
 }
 
-/* ---- What blocks events. Failure: exit entry_failure_guest. */
+/* ---- Interruptibility state. Failure: exit entry_failure_guest. */
 
-/* Reserved bits are clear. SDM: 27.3.1.5, 25.4.2 */
+/* Reserved bits of the interruptibility state are 0. SDM: 27.3.1.5, 25.4.2 */
 static bool blocking_reserved(void)
 {
     return (field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 5) == 0;
 }
 
-/* STI and MOV SS do not block at once. SDM: 27.3.1.5, 25.4.2 */
+/* Blocking by STI and blocking by MOV SS are not both 1. SDM: 27.3.1.5, 25.4.2 */
 static bool blocking_one(void)
 {
     return !((field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) & 1) && (field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 1 & 1));
 }
 
-/* STI blocks only where interrupts are on. SDM: 27.3.1.5, 25.4.2 */
+/* If RFLAGS.IF is 0, blocking by STI is 0. SDM: 27.3.1.5, 25.4.2 */
 static bool blocking_sti_flag(void)
 {
     if (field_read(VMCS_GUEST_RFLAGS) >> 9 & 1)
@@ -2361,7 +2361,7 @@ static bool blocking_sti_flag(void)
     return !(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) & 1);
 }
 
-/* An external interrupt is injected where neither blocks. SDM: 27.3.1.5, 25.4.2 */
+/* If an external interrupt is injected, blocking by STI and by MOV SS are 0. SDM: 27.3.1.5, 25.4.2 */
 static bool blocking_interrupt(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -2371,7 +2371,7 @@ static bool blocking_interrupt(void)
         && !(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 1 & 1);
 }
 
-/* An NMI is injected where MOV SS does not block. SDM: 27.3.1.5, 25.4.2 */
+/* If an NMI is injected, blocking by MOV SS is 0. SDM: 27.3.1.5, 25.4.2 */
 static bool blocking_mov_ss_nmi(void)
 {
     if (!(field_read(VMCS_VM_ENTRY_INTERRUPTION_INFO) >> 31)
@@ -2380,13 +2380,13 @@ static bool blocking_mov_ss_nmi(void)
     return !(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 1 & 1);
 }
 
-/* SMIs are not blocked outside system-management mode. SDM: 27.3.1.5, 25.4.2 */
+/* Blocking by SMI is 0 outside SMM. SDM: 27.3.1.5, 25.4.2 */
 static bool blocking_smi(void)
 {
     return !(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 2 & 1);
 }
 
-/* With virtual NMIs an NMI is injected where NMIs are not blocked. SDM: 27.3.1.5, 25.4.2 */
+/* With "virtual NMIs", blocking by NMI is 0 if an NMI is injected. SDM: 27.3.1.5, 25.4.2 */
 static bool blocking_nmi(void)
 {
     if (!(field_read(VMCS_PIN_BASED_CONTROLS) >> 5 & 1)
@@ -2396,7 +2396,7 @@ static bool blocking_nmi(void)
     return !(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 3 & 1);
 }
 
-/* An interruption of an enclave is not followed by MOV SS. SDM: 27.3.1.5, 25.4.2 */
+/* If "enclave interruption" is 1, blocking by MOV SS is 0. SDM: 27.3.1.5, 25.4.2 */
 static bool blocking_enclave(void)
 {
     if (!(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 4 & 1))
@@ -2404,7 +2404,7 @@ static bool blocking_enclave(void)
     return !(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 1 & 1);
 }
 
-/* Enclaves are interrupted on processors that have them. SDM: 27.3.1.5, 25.4.2 */
+/* "Enclave interruption" is 1 only on processors with SGX. SDM: 27.3.1.5, 25.4.2 */
 static bool blocking_enclave_exists(void)
 {
     if (!(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 4 & 1))
@@ -2412,9 +2412,9 @@ static bool blocking_enclave_exists(void)
     return feature_read(0x7, 0, 1, 2);
 }
 
-/* ---- Debug exceptions that are still to come. Failure: exit entry_failure_guest. */
+/* ---- Pending debug exceptions. Failure: exit entry_failure_guest. */
 
-/* Reserved bits are clear. SDM: 27.3.1.5, 25.4.2 */
+/* Reserved bits of the pending debug exceptions are 0. SDM: 27.3.1.5, 25.4.2 */
 static bool pending_reserved(void)
 {
     return ((field_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) >> 4 & 0x7f) == 0)
@@ -2423,7 +2423,7 @@ static bool pending_reserved(void)
         && ((field_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) >> 17) == 0);
 }
 
-/* A bus lock is pending on processors that detect them. SDM: 27.3.1.5, 25.4.2 */
+/* BLD is 1 only on processors with bus-lock detection. SDM: 27.3.1.5, 25.4.2 */
 static bool pending_bus_lock(void)
 {
     if (!(field_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) >> 11 & 1))
@@ -2431,7 +2431,7 @@ static bool pending_bus_lock(void)
     return feature_read(0x7, 0, 2, 24);
 }
 
-/* Where a step cannot have been delivered yet, it is pending. SDM: 27.3.1.5, 25.4.2 */
+/* With blocking by STI or MOV SS or in state HLT, BS is 1 if RFLAGS.TF is 1 and IA32_DEBUGCTL.BTF is 0. SDM: 27.3.1.5, 25.4.2 */
 static bool pending_step(void)
 {
     if (((!(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) & 1) && !(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 1 & 1)) && !(field_read(VMCS_GUEST_ACTIVITY_STATE) == 1))
@@ -2441,7 +2441,7 @@ static bool pending_step(void)
     return field_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) >> 14 & 1;
 }
 
-/* Where there are no steps, none is pending. SDM: 27.3.1.5, 25.4.2 */
+/* With blocking by STI or MOV SS or in state HLT, BS is 0 if RFLAGS.TF is 0 or IA32_DEBUGCTL.BTF is 1. SDM: 27.3.1.5, 25.4.2 */
 static bool pending_no_step(void)
 {
     if (((!(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) & 1) && !(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 1 & 1)) && !(field_read(VMCS_GUEST_ACTIVITY_STATE) == 1))
@@ -2450,7 +2450,7 @@ static bool pending_no_step(void)
     return !(field_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) >> 14 & 1);
 }
 
-/* A debug exception in a transaction comes alone. SDM: 27.3.1.5, 25.4.2 */
+/* If RTM is 1, only bit 12 is set besides it. SDM: 27.3.1.5, 25.4.2 */
 static bool pending_rtm_alone(void)
 {
     if (!(field_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) >> 16 & 1))
@@ -2458,7 +2458,7 @@ static bool pending_rtm_alone(void)
     return field_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) == 0x11000;
 }
 
-/* Transactions are on processors that have them. SDM: 27.3.1.5, 25.4.2 */
+/* RTM is 1 only on processors with RTM. SDM: 27.3.1.5, 25.4.2 */
 static bool pending_rtm_exists(void)
 {
     if (!(field_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) >> 16 & 1))
@@ -2466,7 +2466,7 @@ static bool pending_rtm_exists(void)
     return feature_read(0x7, 0, 1, 11);
 }
 
-/* A transaction is not blocked by MOV SS. SDM: 27.3.1.5, 25.4.2 */
+/* If RTM is 1, blocking by MOV SS is 0. SDM: 27.3.1.5, 25.4.2 */
 static bool pending_rtm_unblocked(void)
 {
     if (!(field_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) >> 16 & 1))
@@ -2474,9 +2474,9 @@ static bool pending_rtm_unblocked(void)
     return !(field_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) >> 1 & 1);
 }
 
-/* ---- The VMCS that shadows this one, or none: all ones. Failure: exit entry_failure_guest. */
+/* ---- VMCS link pointer: a shadow VMCS, or all ones. Failure: exit entry_failure_guest. */
 
-/* The linked VMCS begins a page. SDM: 27.3.1.5, 25.4.2 */
+/* The VMCS link pointer is page-aligned. SDM: 27.3.1.5, 25.4.2 */
 static bool link_aligned(void)
 {
     if (!(field_read(VMCS_VMCS_LINK_POINTER) != 0xffffffffffffffffull))
@@ -2484,7 +2484,7 @@ static bool link_aligned(void)
     return (field_read(VMCS_VMCS_LINK_POINTER) & 0xfff) == 0;
 }
 
-/* The linked VMCS lies in physical memory. SDM: 27.3.1.5, 25.4.2 */
+/* The VMCS link pointer is within the physical-address width. SDM: 27.3.1.5, 25.4.2 */
 static bool link_fits(void)
 {
     if (!(field_read(VMCS_VMCS_LINK_POINTER) != 0xffffffffffffffffull))

@@ -986,7 +986,7 @@ static inline void on_entry_failure(struct cpu *cpu)
 
 /* ---- Exits: number by number, to their events. */
 
-/* An exception that the exception bitmap takes, or an NMI; software interrupts never leave. */
+/* An exception whose bit in the exception bitmap is 1, or an NMI. Software interrupts (INT n) cause no exit. */
 void dom0_exit_exception_or_nmi(struct cpu *cpu)
 {
     if (((u8)((vmread(VMCS_EXIT_INTERRUPTION_INFO) & EXIT_INTERRUPTION_INFO_TYPE_MASK) >>
@@ -1007,7 +1007,7 @@ void dom0_exit_init_signal(struct cpu *cpu)
     on_init(cpu);
 }
 
-/* Only in a guest whose activity state is wait-for-SIPI. */
+/* Happens only in activity state wait-for-SIPI; in other states a start-up IPI is ignored. */
 void dom0_exit_start_up_ipi(struct cpu *cpu)
 {
     u8 vector = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & SIPI_QUALIFICATION_VECTOR_MASK) >>
@@ -1020,7 +1020,7 @@ void dom0_exit_nmi_window(struct cpu *cpu)
     on_nmi_window(cpu);
 }
 
-/* The length is valid only where an instruction or a software interrupt made the switch. */
+/* The instruction length is valid only if an instruction or a software interrupt caused the task switch. */
 void dom0_exit_task_switch(struct cpu *cpu)
 {
     on_task_switch(cpu);
@@ -1043,7 +1043,7 @@ void dom0_exit_invd(struct cpu *cpu)
     on_invd(cpu);
 }
 
-/* From every ring. */
+/* Exits at any CPL; the handler must check it. */
 void dom0_exit_vmcall(struct cpu *cpu)
 {
     on_vmcall(cpu);
@@ -1105,7 +1105,7 @@ void dom0_exit_cr_access(struct cpu *cpu)
     on_cr_access(cpu, number, access, gpr);
 }
 
-/* With bitmaps an access that wraps from port FFFFH to 0 leaves too, whatever they say. */
+/* With I/O bitmaps, an access that wraps from port FFFFH to 0 always exits. */
 void dom0_exit_io(struct cpu *cpu)
 {
     u16 port = (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT);
@@ -1116,7 +1116,7 @@ void dom0_exit_io(struct cpu *cpu)
     on_io(cpu, port, size, input, string);
 }
 
-/* MSRs outside 0..1FFFH and C0000000H..C0001FFFH leave whatever the bitmap says: no setting prevents it. */
+/* MSRs outside 0..1FFFH and C0000000H..C0001FFFH have no bit in the bitmap and always exit. */
 void dom0_exit_rdmsr(struct cpu *cpu)
 {
     u32 msr = (u32)cpu->guest.rcx;
@@ -1135,7 +1135,7 @@ void dom0_exit_entry_failure_guest(struct cpu *cpu)
     on_entry_failure(cpu);
 }
 
-/* The cause is the number of the entry in the list, from 1. */
+/* The cause is the number of the entry in the VM-entry MSR-load area, from 1. */
 void dom0_exit_entry_failure_msr(struct cpu *cpu)
 {
     on_entry_failure(cpu);
@@ -1175,25 +1175,25 @@ void dom0_exit_xsetbv(struct cpu *cpu)
     on_xsetbv(cpu, index, value);
 }
 
-/* Only components that the XSS-exiting bitmap has. */
+/* Exits only if a state component is in the XSS-exiting bitmap, in EDX:EAX and in IA32_XSS. */
 void dom0_exit_xsaves(struct cpu *cpu)
 {
     on_xsaves(cpu);
 }
 
-/* Only components that the XSS-exiting bitmap has. */
+/* Exits only if a state component is in the XSS-exiting bitmap, in EDX:EAX and in IA32_XSS. */
 void dom0_exit_xrstors(struct cpu *cpu)
 {
     on_xrstors(cpu);
 }
 
-/* On processors with trust domains no control prevents it; others have an invalid opcode here. */
+/* No control excludes it on processors with TDX; on others the instruction gives #UD. */
 void dom0_exit_seamcall(struct cpu *cpu)
 {
     on_seamcall(cpu);
 }
 
-/* On processors with trust domains no control prevents it; others have an invalid opcode here. */
+/* No control excludes it on processors with TDX; on others the instruction gives #UD. */
 void dom0_exit_tdcall(struct cpu *cpu)
 {
     on_tdcall(cpu);

@@ -355,7 +355,7 @@ static inline void on_exception(struct cpu *cpu)
 
 /* ---- Exits: number by number, to their events. */
 
-/* An exception that the exception bitmap takes, or an NMI; software interrupts never leave. */
+/* An exception whose bit in the exception bitmap is 1, or an NMI. Software interrupts (INT n) cause no exit. */
 static void exit_exception_or_nmi(struct cpu *cpu)
 {
     if (((u8)((vmread(VMCS_EXIT_INTERRUPTION_INFO) & EXIT_INTERRUPTION_INFO_TYPE_MASK) >>
@@ -447,7 +447,7 @@ static void exit_dr_access(struct cpu *cpu)
     on_dr_access(cpu);
 }
 
-/* MSRs outside 0..1FFFH and C0000000H..C0001FFFH leave whatever the bitmap says: no setting prevents it. */
+/* MSRs outside 0..1FFFH and C0000000H..C0001FFFH have no bit in the bitmap and always exit. */
 static void exit_rdmsr(struct cpu *cpu)
 {
     u32 msr = (u32)cpu->guest.rcx;
@@ -486,7 +486,7 @@ static void exit_invvpid(struct cpu *cpu)
     on_vmx_instruction(cpu);
 }
 
-/* WBNOINVD too. */
+/* WBINVD or WBNOINVD. */
 static void exit_wbinvd(struct cpu *cpu)
 {
     on_wbinvd(cpu);
@@ -497,13 +497,13 @@ static void exit_xsetbv(struct cpu *cpu)
     on_xsetbv(cpu);
 }
 
-/* On processors with trust domains no control prevents it; others have an invalid opcode here. */
+/* No control excludes it on processors with TDX; on others the instruction gives #UD. */
 static void exit_seamcall(struct cpu *cpu)
 {
     on_seamcall(cpu);
 }
 
-/* On processors with trust domains no control prevents it; others have an invalid opcode here. */
+/* No control excludes it on processors with TDX; on others the instruction gives #UD. */
 static void exit_tdcall(struct cpu *cpu)
 {
     on_tdcall(cpu);

@@ -1,4 +1,4 @@
-"""A machine in Bochs: its configuration file, its process, and what it left behind."""
+"""A machine in Bochs: its configuration file, its process, and its records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,8 @@ DEFAULT_MODEL = "corei7_skylake_x"
 TICK_STAMP = re.compile(r"^(\d{11,})[a-z]\[", re.MULTILINE)
 PANIC = re.compile(r">>PANIC<< (.*)")
 SLICE = 0.2  # seconds between two looks at a running machine
+LAST_RESORT = (600.0, 3600.0)  # wall-clock seconds that any run may take, and that a longer one may take
+SLOWEST = 10  # wall-clock seconds for an emulated one, on a host that is busy
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Machine:
     bochs: Path = Path("bochs")
     extra: tuple[str, ...] = ()  # further lines of the configuration
     debugger: tuple[str, ...] = ("c", "quit")  # for Bochs's debugger, where it has one: it stops at a reset
+    ticks: int | None = None  # the debugger stops there too, so that `quit` bounds the run by the machine's own time
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Progress:
 
     @property
     def line(self) -> str:
-        """The last line that is not empty."""
+        """Return the last line that is not empty."""
         lines = self.serial[-4000:].replace("\r", "\n").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
@@ -60,7 +63,7 @@ class Progress:
 class Result:
     """What a machine left: how it ended, what it wrote, and its length in ticks (None where no log line says)."""
 
-    outcome: str  # "ended" by itself, "timeout", or "stopped" by the caller
+    outcome: str  # "ended" by itself, "timeout" of its emulated time, "too-slow", or "stopped" by the caller
     status: int
     serial: str
     serial2: str
@@ -141,7 +144,7 @@ def ask_help(bochs: Path, topic: str = "") -> str:
 
 
 def has_debugger(bochs: Path) -> bool:
-    """Say whether this Bochs was built with the debugger, which must be told to go on."""
+    """Return true if this Bochs was built with the debugger, which needs commands to continue."""
     return "-rc filename" in ask_help(bochs)
 
 
@@ -153,12 +156,13 @@ def check_model(machine: Machine) -> None:
 
 
 def start_process(machine: Machine, console: Console) -> subprocess.Popen[bytes]:
-    """Start Bochs on the console's terminal, in a process group of its own."""
+    """Start Bochs on the console's terminal, in its own process group."""
     folder = machine.folder
     command: list[str | Path] = ["setpriv", "--pdeathsig", "KILL"]  # never outlives the program that started it
     command += [machine.bochs, "-q", "-f", folder / "bochsrc"]
     if has_debugger(machine.bochs):
-        (folder / "debugger.rc").write_text("\n".join(machine.debugger) + "\n")
+        bound = (f"sba {machine.ticks}",) if machine.ticks else ()  # a breakpoint at an absolute time
+        (folder / "debugger.rc").write_text("\n".join([*bound, *machine.debugger]) + "\n")
         command += ["-rc", folder / "debugger.rc"]
     variables = dict(os.environ, TERM="vt100", LINES="30", COLUMNS="100")
     tty = console.terminal
@@ -203,8 +207,14 @@ class Run:
         """Wall-clock seconds since the start."""
         return time.monotonic() - self.started
 
+    @property
+    def is_out_of_time(self) -> bool:
+        """Say if the debugger stopped the machine at the bound of its emulated time."""
+        stops = self.console.stops()
+        return bool(self.machine.ticks and stops and stops[-1] >= self.machine.ticks)
+
     def step(self, seconds: float = SLICE) -> bool:
-        """Let it run for a moment, taking in what it draws; say whether it still runs."""
+        """Let it run for a moment, reading what it draws; return true if it still runs."""
         self.screen.feed(self.console.read(seconds))
         return self.process.poll() is None
 
@@ -224,12 +234,22 @@ class Run:
                       self.console.stops(), self.seconds)
 
 
+def find_wall_clock_limit(timeout: float) -> float:
+    """Return the wall-clock seconds that `timeout` emulated ones may take: generous, since the host may be busy."""
+    least, most = LAST_RESORT
+    return max(timeout, min(max(least, SLOWEST * timeout), most))
+
+
 def run_machine(machine: Machine, timeout: float, watch: Callable[[Progress], bool] = lambda _: True) -> Result:
-    """Run the machine until it ends, `timeout` wall-clock seconds have passed, or `watch` says to stop by False."""
-    with Run(machine) as run:
+    """Run the machine until it ends, `timeout` emulated seconds have passed, or `watch` says to stop by False.
+
+    The wall clock is the last resort: for a host too slow, a CPU in HLT with IF clear, a Bochs without the debugger.
+    """
+    limit = find_wall_clock_limit(timeout)
+    with Run(replace(machine, ticks=int(timeout * IPS))) as run:
         while run.step():
-            if run.seconds > timeout:
-                return run.finish("timeout")
+            if run.seconds > limit:
+                return run.finish("too-slow")
             if not watch(run.report()):
                 return run.finish("stopped")
-        return run.finish("ended")
+        return run.finish("timeout" if run.is_out_of_time else "ended")

@@ -1,4 +1,4 @@
-"""The commands that run a machine: `run`, `bench` and `measure`."""
+"""The command that runs a machine: `run`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from machine.bench import run_bench
 from machine.bochs import DEFAULT_MODEL
-from machine.measure import run_measure
 from machine.request import STATUS_INTERRUPTED, Request
 from machine.run import run_request
 
@@ -34,7 +32,8 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", type=make_range(*MEMORY), metavar="M", help="memory in MiB (512; 1024 with --domu)")
     parser.add_argument("--cpu", default=DEFAULT_MODEL, metavar="MODEL", help=f"processor model ({DEFAULT_MODEL})")
     parser.add_argument("--timeout", type=make_range(1, 86400), default=600, metavar="SECONDS",
-                        help="stop the machine after this long (600); with a shell: if there is none by then")
+                        help="stop the machine after this long on its own clock (600); with a shell: if there is none "
+                        "by then on the wall clock")
     parser.add_argument("--bochs", type=Path, default=Path("bochs"), metavar="PATH", help="another build of Bochs")
 
 
@@ -57,22 +56,18 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kernel-options", default="", metavar="TEXT",
                         help="added to the command line of dom0's kernel")
     parser.add_argument("--record", type=Path, metavar="FILE",
-                        help="write how often dom0 left for each reason; `audit --run FILE` reads it")
+                        help="write how many exits of dom0 had each reason; `audit --run FILE` reads it")
     parser.add_argument("--record-as", default="", metavar="NAME", help="who made the run (the command line)")
-    parser.add_argument("--instrument", action="store_true", help="run the build that counts every arm of every body")
+    parser.add_argument("--instrument", action="store_true", help="run the build that counts branches of handlers")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the commands."""
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(prog="build.py", allow_abbrev=False)
     commands = parser.add_subparsers(dest="verb", required=True)
     run = commands.add_parser("run", allow_abbrev=False, help="build, make a disk, boot it with Debian as dom0")
     add_machine_options(run)
     add_run_options(run)
-    bench = commands.add_parser("bench", allow_abbrev=False, help="measure the five figures")
-    bench.add_argument("--bochs", type=Path, default=Path("bochs"), metavar="PATH", help="another build of Bochs")
-    measure = commands.add_parser("measure", allow_abbrev=False, help="measure what the book shows, into docs/records/")
-    measure.add_argument("--bochs", type=Path, default=Path("bochs"), metavar="PATH", help="another build of Bochs")
     return parser
 
 
@@ -100,19 +95,19 @@ def find_domu_conflict(options: argparse.Namespace) -> str | None:
     if options.shell and options.command is not None:
         return "--shell and --exec exclude each other"
     if options.shell and not is_terminal():
-        return "--shell wants a terminal"
+        return "--shell needs a terminal"
     if options.domu and options.bare and options.command is None:
-        return "--domu and --bare together want --exec: there is no Luvalley for the guest"
+        return "--domu and --bare together need --exec: there is no Luvalley for the guest"
     return None
 
 
 def is_terminal() -> bool:
-    """Say whether a person sits before us."""
+    """Return true if standard input and output are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def choose_shell(options: argparse.Namespace) -> bool:
-    """Say whether the run ends in a shell: dom0's on a terminal, the guest's where it was asked for."""
+    """Return true if the run ends in a shell: dom0's on a terminal, the guest's where it was requested."""
     return options.shell if options.domu else is_terminal() and options.command is None and not options.image
 
 
@@ -146,10 +141,6 @@ def main(arguments: Sequence[str]) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:
-        if options.verb == "bench":
-            return run_bench(options.bochs)
-        if options.verb == "measure":
-            return run_measure(options.bochs)
         if conflict := find_conflict(options):
             parser.error(conflict)
         return run_request(make_request(options))

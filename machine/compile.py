@@ -1,4 +1,4 @@
-"""Programs of `dom0/` in several files: compiled again only after a change, and by two runs at once without harm."""
+"""Programs of dom0 in several files: compiled again only after a change, and by two runs at once without harm."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 from machine.command import run_command
 from machine.initrd import FLAGS
-from machine.paths import BUILD, DOM0, GENERATED, ROOT, make_folder
+from machine.paths import BUILD, DOM0, GENERATED, ROOT, USERSPACE, make_folder
 
 INCLUDES = (f"-I{GENERATED}", f"-I{ROOT}")
 LIBRARY = DOM0 / "libluvkvm"
+TEST_VMM = USERSPACE / "testvmm"
 LIBRARY_FLAGS = (
     "-std=gnu11", "-O2", "-flto=auto", "-g", "-Wall", "-Wextra", "-Werror",
-    "-fvisibility=hidden", "-ftls-model=initial-exec", "-fPIC", "-shared", "-Wl,--no-undefined",
+    "-fvisibility=hidden", "-ftls-model=initial-exec", "-fPIC", "-shared", "-Wl,--no-undefined", f"-I{LIBRARY}",
 )
 PROGRAMS = BUILD / "dom0"
 KIT = ("pool", "machine", "modes", "report", "guests")
@@ -22,13 +23,13 @@ KIT = ("pool", "machine", "modes", "report", "guests")
 
 def list_inputs() -> list[Path]:
     """Return every file that a program of dom0 may be made from."""
-    folders = (LIBRARY, DOM0 / "luv", DOM0 / "testvmm", GENERATED)
-    return [path for folder in folders for path in folder.glob("*.[chS]")]
+    folders = (LIBRARY, DOM0 / "luv", TEST_VMM, GENERATED)
+    return [path for folder in folders for path in folder.rglob("*.[chS]")]
 
 
 def list_kit() -> list[Path]:
     """Return what the test VMM's cases stand on, and other programs too."""
-    return [path for path in list_sources(DOM0 / "testvmm") if path.stem in KIT]
+    return [path for path in list_sources(TEST_VMM) if path.stem in KIT]
 
 
 def link_program(program: Path, flags: Sequence[str], sources: Sequence[Path], libraries: Sequence[str] = ()) -> Path:
@@ -42,8 +43,8 @@ def link_program(program: Path, flags: Sequence[str], sources: Sequence[Path], l
 
 
 def list_sources(folder: Path) -> list[Path]:
-    """Return a program's files of C and assembly."""
-    return sorted([*folder.glob("*.c"), *folder.glob("*.S")])
+    """Return a program's files of C and assembly, those in folders included."""
+    return sorted([*folder.rglob("*.c"), *folder.rglob("*.S")])
 
 
 def build_library() -> Path:
@@ -51,11 +52,16 @@ def build_library() -> Path:
     return link_program(PROGRAMS / "libluvkvm.so", LIBRARY_FLAGS, list_sources(LIBRARY), ("-lZydis", "-lpthread"))
 
 
-def build_program(name: str) -> Path:
-    """Compile a static program from the folder of its name: luv, testvmm."""
-    return link_program(PROGRAMS / name, FLAGS, list_sources(DOM0 / name), ("-lpthread",))
+def build_luv() -> Path:
+    """Compile the luv command."""
+    return link_program(PROGRAMS / "luv", FLAGS, list_sources(DOM0 / "luv"), ("-lpthread",))
 
 
-def build_tool(name: str) -> Path:
-    """Compile a static program of one file that uses the test VMM's kit: fuzzcalls."""
-    return link_program(PROGRAMS / name, FLAGS, [DOM0 / f"{name}.c", *list_kit()])
+def build_test_vmm() -> Path:
+    """Compile the test VMM."""
+    return link_program(PROGRAMS / "testvmm", FLAGS, list_sources(TEST_VMM), ("-lpthread",))
+
+
+def build_fuzzer() -> Path:
+    """Compile the fuzzer of hypercalls, which uses the test VMM's kit."""
+    return link_program(PROGRAMS / "fuzzcalls", FLAGS, [USERSPACE / "fuzzcalls.c", *list_kit()])

@@ -19,8 +19,8 @@ ROWS, COLUMNS = 30, 100
 SCREEN_NAME = re.compile(rb'Bochs connected to screen "([^"]+)"')
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78DEHM])|[\x0e\x0f\x07]")
 STOP = re.compile(rb"^Next at t=(\d+)", re.MULTILINE)
-E9_START = re.compile(r"^Next at t=0\n.*\n", re.MULTILINE)
-E9_END = re.compile(r"={72}\nBochs is exiting|\(0\)\.\[\d+\]")
+E9_START = re.compile(r"^Next at t=0\n.*\n(?:Time breakpoint inserted\..*\n)?", re.MULTILINE)
+E9_END = re.compile(r"\(\d+\) Caught time breakpoint|={72}\nBochs is exiting|\(0\)\.\[\d+\]")
 
 
 class Console:

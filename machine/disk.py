@@ -64,7 +64,7 @@ def write_partition_entry(sectors: int) -> bytes:
 
 
 def write_boot_area(boot: Boot, sectors: int) -> bytes:
-    """Return the MBR and the gap behind it."""
+    """Return the MBR and the gap after it."""
     core = place_core(make_core(boot.config, boot.modules, prefix="(hd0,msdos1)/"), 1)
     if len(core) > (PARTITION_START - 1) * SECTOR:
         raise MachineFault(f"gap-full: GRUB's core image is {len(core)} bytes")

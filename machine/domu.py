@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from machine.command import run_command
-from machine.compile import build_library, build_program
+from machine.compile import build_library, build_luv
 from machine.cpio import Entry, make_directory, make_file, write_archive
 from machine.debian import Kernel, find_module
 from machine.initrd import BUSYBOX, CHARACTER_DEVICE
-from machine.paths import DOM0
 
+GUEST = Path(__file__).resolve().parent / "guest"
 QEMU = Path("/usr/bin/qemu-system-x86_64")
 ROMS = (
     "/usr/share/seabios/bios-256k.bin", "/usr/share/seabios/vgabios-stdvga.bin",
@@ -55,7 +55,7 @@ def collect_own() -> dict[str, Path]:
 def collect_qemu(root: Path | None = None) -> dict[str, Path]:
     """Return QEMU with all that it opens, and the luv command with its library beside it."""
     library = build_library()
-    ours = {"/usr/bin/libluvkvm.so": library, "/usr/bin/luv": build_program("luv")}
+    ours = {"/usr/bin/libluvkvm.so": library, "/usr/bin/luv": build_luv()}
     files = {**(collect_trixie(root) if root else collect_own()), **ours}
     have = {Path(path).name for path in files}
     files |= {path: place for path, place in find_libraries(library).items() if Path(path).name not in have}
@@ -64,7 +64,7 @@ def collect_qemu(root: Path | None = None) -> dict[str, Path]:
 
 def make_guest(kernel: Kernel) -> bytes:
     """Return the guest's initramfs."""
-    init = (DOM0 / "guest" / "init.sh").read_bytes()
+    init = (GUEST / "init.sh").read_bytes()
     entries = [make_directory(folder) for folder in ("bin", "dev", "proc", "sys", "modules")]
     entries += [Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))]
     entries += [make_file("bin/busybox", BUSYBOX.read_bytes(), True), make_file("init", init, True)]
@@ -77,4 +77,4 @@ def collect_domu(kernel: Kernel, root: Path | None = None) -> dict[str, bytes]:
     """Return all that a dom0 needs to run a Linux guest, by its path; QEMU from the system in `root`, or this one's."""
     files = {path: place.read_bytes() for path, place in collect_qemu(root).items()}
     files |= {"guest/vmlinuz": kernel.vmlinuz.read_bytes(), "guest/initrd": make_guest(kernel)}
-    return files | {f"guest/{name}": (DOM0 / "guest" / name).read_bytes() for name in ("linux.sh", "shell.sh")}
+    return files | {f"guest/{name}": (GUEST / name).read_bytes() for name in ("linux.sh", "shell.sh")}

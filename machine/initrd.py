@@ -9,8 +9,9 @@ from pathlib import Path
 from machine.command import run_command
 from machine.cpio import Entry, make_directory, make_file, make_link, write_archive
 from machine.debian import Kernel, find_modules
-from machine.paths import BUILD, DOM0, GENERATED, INSTRUMENTED, MachineFault, make_folder
+from machine.paths import BUILD, GENERATED, INSTRUMENTED, USERSPACE, MachineFault, make_folder
 
+SCRIPTS = Path(__file__).resolve().parent / "dom0"
 BUSYBOX = Path("/bin/busybox")
 MODULES = ("msr", "cpuid")
 POOL_MODULES = ("device_dax", "dax_hmem")
@@ -38,7 +39,7 @@ class Contents:
 
 
 def compile_program(source: Path, build: Path = BUILD, generated: Path = GENERATED) -> bytes:
-    """Return a static dom0 program made from one C file of `dom0/`; it is compiled again only after a change."""
+    """Return a static dom0 program made from one C file; it is compiled again only after a change."""
     program = make_folder(build / "dom0") / source.stem
     inputs = [source, generated / "luvalley_abi.h"]
     newest = max(path.stat().st_mtime_ns for path in inputs)
@@ -69,8 +70,8 @@ def list_fixed(kernel: Kernel) -> Iterator[Entry]:
     yield Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))
     yield Entry("dev/null", CHARACTER_DEVICE, device=(1, 3))
     yield make_file("bin/busybox", BUSYBOX.read_bytes(), executable=True)
-    yield make_file("init", (DOM0 / "init.sh").read_bytes(), executable=True)
-    yield make_file("luv/selfcheck", compile_program(DOM0 / "selfcheck.c"), executable=True)
+    yield make_file("init", (SCRIPTS / "init.sh").read_bytes(), executable=True)
+    yield make_file("luv/selfcheck", compile_program(USERSPACE / "selfcheck.c"), executable=True)
     for name, path in find_modules(kernel, MODULES).items():
         yield make_file(f"luv/modules/{name}.ko", path.read_bytes())
     yield from list_pool(kernel)
@@ -78,7 +79,7 @@ def list_fixed(kernel: Kernel) -> Iterator[Entry]:
 
 def list_pool(kernel: Kernel) -> Iterator[Entry]:
     """Yield what a dom0 with a pool needs to open it; without one it stays where it is."""
-    yield make_file("luv/pool.sh", (DOM0 / "pool.sh").read_bytes(), executable=True)
+    yield make_file("luv/pool.sh", (SCRIPTS / "pool.sh").read_bytes(), executable=True)
     yield from (make_file(path, content) for path, content in ACCOUNTS.items())
     for name, path in find_modules(kernel, POOL_MODULES).items():
         yield make_file(f"luv/pool/{name}.ko", path.read_bytes())
@@ -88,7 +89,7 @@ def list_store(kernel: Kernel, modules: Sequence[str]) -> Iterator[Entry]:
     """Yield what reaches the second disk, where there is one."""
     if modules:
         yield make_directory("luv/store")
-        yield make_file("luv/store.sh", (DOM0 / "store.sh").read_bytes(), executable=True)
+        yield make_file("luv/store.sh", (SCRIPTS / "store.sh").read_bytes(), executable=True)
     for number, (_, path) in enumerate(find_modules(kernel, modules).items()):
         yield make_file(f"luv/store/{number}-{path.name}", path.read_bytes())
 
@@ -96,7 +97,7 @@ def list_store(kernel: Kernel, modules: Sequence[str]) -> Iterator[Entry]:
 def compile_counts(instrumented: bool) -> bytes:
     """Return the program that says what was counted; the instrumented build has a hypercall more."""
     build, generated = (INSTRUMENTED, INSTRUMENTED / "generated") if instrumented else (BUILD, GENERATED)
-    return compile_program(DOM0 / "counts.c", build, generated)
+    return compile_program(USERSPACE / "counts.c", build, generated)
 
 
 def list_additions(paths: Sequence[Path]) -> Iterator[Entry]:

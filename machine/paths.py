@@ -7,10 +7,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 CACHE = ROOT / ".cache"
+BENCH = ROOT / "bench"
 DOM0 = ROOT / "dom0"
+USERSPACE = ROOT / "tests" / "userspace"  # programs of dom0 that are not shipped
 GENERATED = ROOT / "generated"
 IMAGE = BUILD / "luvalley.elf"
-INSTRUMENTED = BUILD / "instrumented"  # the build that counts arms: the same files in a folder of their own
+INSTRUMENTED = BUILD / "instrumented"  # the build that counts branches of handlers: the same files in another folder
 
 
 class MachineFault(Exception):

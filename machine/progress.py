@@ -30,7 +30,7 @@ class Reporter:
             self.next = progress.seconds + PAUSE
 
     def watch(self, progress: Progress) -> bool:
-        """Say where the machine is, and let it go on."""
+        """Show where the machine is, and let it continue."""
         self.show(progress)
         return True
 

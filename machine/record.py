@@ -1,4 +1,4 @@
-"""The record of a run: exits by reason and CPU, arms if the build counted them, and what it was made from."""
+"""The record of a run: exits by reason and CPU, branches if the build counted them, and what it was made from."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.digest import digest_spec
+from codegen.source import digest_spec
 from machine.markers import clean_serial
 from machine.paths import ROOT, MachineFault, make_folder
 
-SCHEMA = 1
+SCHEMA = 2
 KIND = "luvalley-run"
 EXITS = re.compile(r"^@luv exits (\d+) (\d+) (\d+)$", re.MULTILINE)
-ARM = re.compile(r"^@luv arm (\d+) (\d+)$", re.MULTILINE)
+BRANCH = re.compile(r"^@luv branch (\d+) (\d+)$", re.MULTILINE)
 COUNTED = "\n@luv counted\n"
 
 
 @dataclass(frozen=True)
 class Recorder:
-    """Where the record goes, who made the run, the spec's digest when it was built, the names of counted arms."""
+    """Where the record goes, who made the run, the spec's digest when it was built, the names of counted branches."""
 
     path: Path
     by: str
     spec: str
-    arms: tuple[str, ...] | None
+    branches: tuple[str, ...] | None
 
     def write(self, serial: str) -> None:
         """Write the record of a run by what dom0 wrote; MachineFault where it did not say everything."""
@@ -35,15 +35,15 @@ class Recorder:
             raise MachineFault("no-counts: dom0 ended without its counts, so there is no record")
         record = {
             "kind": KIND, "schema": SCHEMA, "by": self.by, "spec": self.spec, "exits": {"dom0": find_exits(text)},
-            "arms": find_arms(text, self.arms) if self.arms is not None else None,
+            "branches": find_branches(text, self.branches) if self.branches is not None else None,
         }
         make_folder(self.path.parent)
         self.path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def make_recorder(path: Path, by: str, arms: Path | None) -> Recorder:
-    """A recorder for a run of the image that was just built; `arms` names those of an instrumented build."""
-    names = tuple(json.loads(arms.read_text(encoding="utf-8"))) if arms else None
+def make_recorder(path: Path, by: str, branches: Path | None) -> Recorder:
+    """A recorder for a run of the image that was just built; `branches` names those of an instrumented build."""
+    names = tuple(json.loads(branches.read_text(encoding="utf-8"))) if branches else None
     return Recorder(path, by, digest_spec(ROOT / "spec"), names)
 
 
@@ -59,6 +59,6 @@ def list_counts(reason: int, cpus: int, found: Iterable[tuple[int, int, int]]) -
     return [counts.get(cpu, 0) for cpu in range(cpus)]
 
 
-def find_arms(text: str, names: tuple[str, ...]) -> dict[str, int]:
-    """Arm -> count, for those that were taken."""
-    return {names[int(number)]: int(count) for number, count in ARM.findall(text)}
+def find_branches(text: str, names: tuple[str, ...]) -> dict[str, int]:
+    """Return branch -> count, for those that were taken."""
+    return {names[int(number)]: int(count) for number, count in BRANCH.findall(text)}

@@ -10,7 +10,7 @@ from machine.bochs import DEFAULT_MODEL, Result
 STATUS_TIMEOUT = 124
 STATUS_FAULT = 125  # the machine could not be made, or ended before dom0 had finished
 STATUS_INTERRUPTED = 130
-POOL = "pool=512M"  # of Luvalley's command line, where domUs are wanted and it says nothing else
+POOL = "pool=512M"  # of Luvalley's command line, with --domu, unless it says otherwise
 GUEST_CHECK = "export SHOW=1; sh /guest/linux.sh $(nproc)"
 
 
@@ -22,7 +22,7 @@ class Request:
     memory: int = 512  # MiB
     model: str = DEFAULT_MODEL
     bochs: Path = Path("bochs")
-    timeout: float = 600  # wall-clock seconds
+    timeout: float = 600  # emulated seconds; of the wall clock where the run ends in a shell
     bare: bool = False
     module: bool = False
     image: Path | None = None
@@ -35,13 +35,13 @@ class Request:
     size: tuple[int, int] = (24, 80)
     record: Path | None = None  # where the record of the run goes
     record_as: str = ""  # who made the run
-    instrument: bool = False  # run the build that counts arms
+    instrument: bool = False  # run the build that counts branches of handlers
     domu: bool = False  # give dom0 QEMU, guests and a pool; without a command a guest checks itself
     trixie: bool = False  # QEMU is Debian 13's
 
     @property
     def duty(self) -> str:
-        """What dom0's first process is to do."""
+        """Return what dom0's first process is to do."""
         if self.shell:
             return "guest" if self.domu else "shell"
         if self.command is not None or self.domu:
@@ -51,12 +51,12 @@ class Request:
 
     @property
     def duty_command(self) -> str:
-        """The shell command of `exec`."""
+        """Return the shell command of `exec`."""
         return self.command if self.command is not None else GUEST_CHECK if self.domu else ""
 
     @property
     def luvalley_options(self) -> str:
-        """Luvalley's command line."""
+        """Return Luvalley's command line."""
         return f"{POOL} {self.options}".strip() if self.domu and "pool=" not in self.options else self.options
 
 

@@ -17,11 +17,12 @@ from machine.request import STATUS_FAULT, STATUS_TIMEOUT, Outcome, Request
 from machine.shell import run_shell
 from machine.workfolder import hold_folder
 
+TIMEOUTS = ("timeout", "too-slow")
 TAIL = 25  # lines of the serial record shown when something went wrong
 
 
 def build_image(instrument: bool = False) -> int:
-    """Bring build/luvalley.elf up to date, or the build that counts arms; return the compiler's exit status."""
+    """Bring build/luvalley.elf up to date, or the build that counts branches; return the compiler's exit status."""
     command = [sys.executable, "-m", "codegen.cli", "build", *(["--instrument"] if instrument else [])]
     return subprocess.run(command, stdout=sys.stderr, check=False).returncode
 
@@ -80,10 +81,17 @@ def boot(request: Request, folder: Path, luvalley: Path = IMAGE,
     return describe_outcome(run_machine(machine, request.timeout, watch))
 
 
+def say_timeout(request: Request) -> str:
+    """Return what to say about a machine that used up its time."""
+    clock = "" if request.shell else " of its own clock"
+    return f"timeout: the machine was stopped after {request.timeout:.0f} s{clock}"
+
+
 def explain_end(outcome: Outcome, request: Request, folder: Path) -> str:
     """Return what to say about a run in which dom0 did not report a status."""
     result = outcome.result
-    words = {"timeout": f"timeout: the machine was stopped after {request.timeout:.0f} s",
+    words = {"timeout": say_timeout(request),
+             "too-slow": f"too-slow: this host did not emulate {request.timeout:.0f} s within {result.seconds:.0f} s",
              "stopped": "stopped: the machine was ended from outside"}
     what = words.get(result.outcome, "dom0-died: the machine ended before dom0 had finished")
     tail = "\n".join(result.serial.replace("\r", "").splitlines()[-TAIL:])
@@ -101,7 +109,7 @@ def run_quietly(request: Request, folder: Path, recorder: Recorder | None = None
             recorder.write(outcome.result.serial)
         return outcome.status
     print(explain_end(outcome, request, folder), file=sys.stderr)
-    return STATUS_TIMEOUT if outcome.result.outcome == "timeout" else STATUS_FAULT
+    return STATUS_TIMEOUT if outcome.result.outcome in TIMEOUTS else STATUS_FAULT
 
 
 def run_interactively(request: Request, folder: Path, recorder: Recorder | None = None) -> int:
@@ -113,7 +121,7 @@ def run_interactively(request: Request, folder: Path, recorder: Recorder | None 
     if outcome.status is not None or result.outcome == "stopped":
         return outcome.status or 0
     print(explain_end(outcome, request, folder), file=sys.stderr)
-    return STATUS_TIMEOUT if result.outcome == "timeout" else STATUS_FAULT
+    return STATUS_TIMEOUT if result.outcome in TIMEOUTS else STATUS_FAULT
 
 
 def run_image(request: Request, folder: Path) -> int:
@@ -122,9 +130,10 @@ def run_image(request: Request, folder: Path) -> int:
     result = run_machine(prepare_machine(request, folder, choose_image(request)), request.timeout, follower.follow)
     follower.finish(result.serial)
     print(f"--- screen ---\n{result.screen}\n--- recorded in {folder}: serial.txt, screen.txt ---")
-    if result.outcome == "timeout":
-        print(f"timeout: the machine was stopped after {request.timeout:.0f} s", file=sys.stderr)
-    return STATUS_TIMEOUT if result.outcome == "timeout" else 0
+    if result.outcome not in TIMEOUTS:
+        return 0
+    print(say_timeout(request), file=sys.stderr)
+    return STATUS_TIMEOUT
 
 
 def run_request(request: Request) -> int:

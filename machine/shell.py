@@ -56,7 +56,7 @@ class Line:
 
 
 def wait_for_shell(run: Run, line: Line, timeout: float) -> bytes | None:
-    """Show progress until dom0's shell starts; return what came behind its marker, or None if it never started."""
+    """Show progress until dom0's shell starts; return what came after its marker, or None if it never started."""
     reporter, heard = Reporter(), b""
     marker = OUTPUT.strip().encode() + b"\r\n"
     while run.step() and run.seconds < timeout:

@@ -1,4 +1,4 @@
-"""QEMU 10 of Debian 13 with its libraries: fetched by apt, lists of its own, into the cache; never installed."""
+"""QEMU 10 of Debian 13 with its libraries: fetched by apt with separate lists into the cache; never installed."""
 
 from __future__ import annotations
 

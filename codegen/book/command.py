@@ -7,19 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from codegen.book.pages import make_pages
-from codegen.book.records import BadRecord, load_records
-from codegen.book.serve import serve
-from codegen.book.site import SiteError, build_site
-from codegen.book.subject import Subject
-from codegen.done import Done
-from codegen.generate import generate
-from codegen.insight.ledger import make_ledgers
-from codegen.insight.reading import read_folder
-from codegen.tree import Tree
+from codegen.book.site import SiteError, build_site, serve
+from codegen.book.subject import BadRecord, Subject, load_records
+from codegen.diagnostics import Done
+from codegen.emit import generate
+from codegen.image.tree import Tree
+from codegen.query.coverage import make_coverages
+from codegen.query.reading import read_folder
 
 
 def read_subject(tree: Tree) -> Subject:
-    """All that the book is about; SpecError where the spec has errors."""
+    """Read all that the book describes; raise SpecError if the spec has errors."""
     reading = read_folder(tree.root / "spec", tree.syntax)
     if reading.error is not None:
         raise reading.error
@@ -28,7 +26,7 @@ def read_subject(tree: Tree) -> Subject:
         reading.model,
         reading.sources,
         generated,
-        make_ledgers(reading),
+        make_coverages(reading),
         load_documents(tree.root),
         load_records(tree.root / "docs" / "records"),
         reading.digest,
@@ -36,8 +34,9 @@ def read_subject(tree: Tree) -> Subject:
 
 
 def load_documents(root: Path) -> dict[str, str]:
-    """The README and what people wrote under docs/, by path."""
-    paths = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    """Read the README, and the documents and drawings under docs/, by path; the book replaces docs/README.md."""
+    docs = root / "docs"
+    paths = [root / "README.md", *sorted({*docs.glob("*.md"), *docs.glob("*.svg")} - {docs / "README.md"})]
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths if path.exists()}
 
 

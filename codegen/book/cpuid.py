@@ -1,22 +1,21 @@
-"""CPUID: each leaf's registers as bits, and what a domain sees of them."""
+"""The page of CPUID: each leaf's registers as bits, and what a domain sees of them."""
 
 from __future__ import annotations
 
-from codegen.book.bits import Part, draw_bits
-from codegen.book.markup import badge, code, heading, hexadecimal, legend, table, tag, text
-from codegen.book.page import Page
+from codegen.book.markup import Page, badge, code, heading, hexadecimal, legend, table, tag, text
 from codegen.book.refs import place, ref, say_condition, say_doc, target
 from codegen.book.subject import Subject
-from codegen.checks.evaluate import evaluate
+from codegen.book.svg import Part, draw_bits
+from codegen.check.evaluate import evaluate
 from codegen.model import ir
 from codegen.model.choices import Domain
 from codegen.model.facts import CpuidLeaf, Feature
 
 SEEN = {
-    "good": "shown where the processor has it",
-    "prefer": "late: shown only where the control it needs was granted",
+    "good": "shown if the processor has it",
+    "prefer": "late: shown only if the processor supports the control that it needs",
     "switched": "mirrors a bit of the guest's own registers",
-    "on": "shown always",
+    "on": "shown on every processor",
     "fault": "hidden",
 }
 WORDS = {"good": "shown", "prefer": "late", "switched": "mirrored", "on": "always", "fault": "hidden"}
@@ -42,7 +41,7 @@ def count_features(domain: Domain, subject: Subject) -> str:
 
 
 def seen(feature: Feature, domain: Domain) -> str:
-    """How a domain sees a feature, as a colour."""
+    """Return how a domain sees a feature, as a color."""
     shown = {one.name for one in domain.cpuid.shown}
     if feature.name not in shown:
         return "fault"
@@ -54,7 +53,7 @@ def seen(feature: Feature, domain: Domain) -> str:
 
 
 def name_leaf(leaf: CpuidLeaf) -> tuple[str, str]:
-    """A leaf's title and anchor."""
+    """Return a leaf's title and anchor."""
     title, anchor = hexadecimal(leaf.first), f"leaf-{leaf.first:x}"
     if leaf.last != leaf.first:
         title += f" to {hexadecimal(leaf.last)}"
@@ -117,7 +116,7 @@ def make_row(feature: Feature, subject: Subject) -> tuple[str, ...]:
 
 
 def make_own(domain: Domain) -> str:
-    """Leaves of the hypervisor's own."""
+    """Return the table of the leaves that the hypervisor defines."""
     if not domain.cpuid.own:
         return ""
     rows = [

@@ -1,25 +1,24 @@
-"""What a VM entry checks: the manual's rules, by group."""
+"""The page of VM-entry checks: the manual's rules, by group."""
 
 from __future__ import annotations
 
-from codegen.book.markup import code, heading, table, tag, text
-from codegen.book.page import Page
+from codegen.book.markup import Page, breakable, code, heading, table, tag, text
 from codegen.book.refs import cite, place, ref
 from codegen.book.subject import Subject
 from codegen.model.entry_checks import PREDICATES, EntryGroup, EntryRule
 
 
 def make_entry_checks(subject: Subject) -> list[Page]:
-    """One page, where the spec has such rules."""
+    """Make the page, if the spec has such rules."""
     groups = subject.facts.entry_checks
     if not groups:
         return []
     rules = sum(len(one.rules) for one in groups.values())
     lead = (
-        f"{rules} rules of the manual on what VM entry demands. When an entry fails, a checker made of the same rules "
-        "names those that are broken."
+        f"{rules} rules of the manual on what VM entry requires. After a failed VM entry, a checker made from the same "
+        "rules names those that are violated."
     )
-    asked = table(("Predicate", "Asks whether"), [(code(name), text(words)) for name, words in PREDICATES.items()])
+    asked = table(("Predicate", "True if"), [(code(name), text(words)) for name, words in PREDICATES.items()])
     parts = [make_group(one, subject) for one in groups.values()]
     return [
         Page("entry-checks", "Entry checks", "Reference", (*parts, "## Predicates { #predicates }", asked), lead=lead)
@@ -62,8 +61,8 @@ def make_rule(rule: EntryRule, subject: Subject) -> tuple[str, ...]:
     name = heading(4, code(rule.name), rule.name) + (tag("p", text(rule.summary)) if rule.summary else "")
     return (
         name,
-        code(rule.when_text) if rule.when_text else "always",
-        code(rule.text),
+        breakable(code(rule.when_text)) if rule.when_text else "always",
+        breakable(code(rule.text)),
         cite(rule.sections, subject, True),
         place(rule.span),
     )

@@ -1,4 +1,4 @@
-"""A typed body as a flow diagram. Time runs downwards along a spine; what a condition asks for stands to its right."""
+"""Draw a handler's body as a flow diagram, its expressions and statements in the spec's words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,111 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from codegen.book import svg
-from codegen.book.say import say, say_end, say_statement
 from codegen.model import ir
-from codegen.resolve.cost import cost_of_expression, cost_of_statement
+from codegen.model.cost import cost_of_expression, cost_of_statement
+from codegen.model.facts import Layout
+
+# ---- expressions and statements in the spec's words
+
+
+def say(value: ir.Expression, inside: bool = False) -> str:
+    """Return an expression; one with an operator is put in parentheses `inside` another."""
+    match value:
+        case ir.Constant(number, _, name):
+            return name or (str(number) if number < 10 else f"{number:#x}")
+        case ir.Local(name) | ir.PayloadRead(name):
+            return name
+        case ir.GuestRead(field):
+            return f"guest.{field.name}"
+        case ir.VmcsRead(field):
+            return f"vmcs.{field.name}"
+        case ir.ControlRead(control):
+            return control
+        case ir.Bits():
+            return say_bits(value)
+        case ir.Cast(operand):
+            return say(operand, inside)
+        case ir.Field(base, name):
+            return f"{say(base, True)}.{name}"
+    return say_compound(value, inside)
+
+
+def say_compound(value: ir.Expression, inside: bool) -> str:
+    match value:
+        case ir.UnaryOperation(operator, operand):
+            return f"{operator}{' ' if operator.isalpha() else ''}{say(operand, True)}"
+        case ir.Operation(operator, left, right):
+            words = f"{say(left, True)} {operator} {say(right, True)}"
+            return f"({words})" if inside else words
+        case ir.ExternCall(extern, arguments):
+            return f"{extern.name}({say_list(arguments)})"
+        case ir.PolicyCall(policy, arguments):
+            return f"policy.{policy}({say_list(arguments)})"
+        case ir.MsrRead(msr):
+            return f"msr {msr}"
+        case ir.FeatureRead(feature):
+            return f"feature {feature.name}"
+        case ir.Predicate(name, arguments):
+            return f"{name}({say_list(arguments)})"
+    raise AssertionError(type(value))
+
+
+def say_list(values: tuple[ir.Expression, ...]) -> str:
+    return ", ".join(say(one) for one in values)
+
+
+def say_bits(value: ir.Bits) -> str:
+    """Return bits by the name that their layout has for them, else by number."""
+    layout = value.base.field.layout if isinstance(value.base, ir.GuestRead | ir.VmcsRead) else None
+    return say(value.base, True) + say_part(layout, value.low, value.high)
+
+
+def say_range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}..{high}"
+
+
+def say_statement(one: ir.Statement) -> str:
+    """Return a statement that is neither a branch nor an end, without its semicolon."""
+    match one:
+        case ir.LetLocal(name, value):
+            return f"let {name} = {say(value)}"
+        case ir.GuestWrite(state, value, low, high):
+            return f"guest.{state.name}{say_part(state.layout, low, high)} = {say(value)}"
+        case ir.VmcsWrite(field, value, low, high):
+            return f"vmcs.{field.name}{say_part(field.layout, low, high)} = {say(value)}"
+        case ir.Evaluate(call):
+            return say(call)
+        case ir.LogLine(words, values):
+            return f'log "{words}"' + "".join(f", {say(value)}" for value in values)
+    return type(one).__name__
+
+
+def say_part(layout: Layout | None, low: int | None, high: int | None) -> str:
+    """Return which bits are meant, by the name that the layout has for them or by number; nothing for the whole."""
+    if low is None or high is None:
+        return ""
+    names = [bit.name for bit in layout.bits if (bit.low, bit.high) == (low, high)] if layout else []
+    return f".{names[0]}" if names else f"[{say_range(low, high)}]"
+
+
+def say_end(end: ir.End) -> str:
+    """Return an outcome in the spec's words."""
+    match end.kind:
+        case "advance_by":
+            return f"advance by {say(end.value)}" if end.value else "advance"
+        case "inject" if end.vector is not None:
+            return f"inject {end.vector.name}" + (f"({say(end.value)})" if end.value else "")
+        case "return" | "fail":
+            return f"{end.kind} {say(end.value)}" if end.value else end.kind
+        case "forward":
+            return f"forward {say(end.value)}" if end.value else end.kind
+        case "stop" | "reset":
+            return f'{end.kind} "{end.text}"'
+    return end.kind
+
+
+# ---- the diagram: time runs downwards along a spine; the `then` of a condition stands to its right
+
 
 LINE, PAD, SPINE, GAP, ASIDE = 17.0, 9.0, 24.0, 22.0, 52.0
 KINDS = {
@@ -26,7 +128,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Open:
-    """A path that goes on: where it is, what to write beside it, and what it has cost, in instructions."""
+    """A path that continues: its point, the label at that point, and its cost so far, in instructions."""
 
     x: float
     y: float
@@ -36,7 +138,7 @@ class Open:
 
 @dataclass
 class Drawing:
-    """What is drawn so far, and how far it reaches."""
+    """The pieces drawn so far, and their extent."""
 
     pieces: list[str] = field(default_factory=list)
     width: float = 0
@@ -49,7 +151,7 @@ class Drawing:
 
 
 def draw_flow(start: str, statements: tuple[ir.Statement, ...], words: str) -> str:
-    """The picture of a body that `start` leads to."""
+    """Draw a body that begins at `start`."""
     drawing = Drawing()
     begin = box(drawing, 2, 2, [start], "start", 12)
     follow(drawing, statements, 2, begin.y + GAP, [begin])
@@ -57,19 +159,19 @@ def draw_flow(start: str, statements: tuple[ir.Statement, ...], words: str) -> s
 
 
 def find_ends(statements: tuple[ir.Statement, ...]) -> list[tuple[str, int]]:
-    """Each end of a body, and what the way there costs at most, in instructions."""
+    """Return each end of a body, and the most that the path to it costs, in instructions."""
     drawing = Drawing()
     follow(drawing, statements, 0, 0, [Open(0, 0, 0)])
     return drawing.ends
 
 
 def find_bound(statements: tuple[ir.Statement, ...]) -> int:
-    """What the dearest path costs at most."""
+    """Return the cost of the most expensive path, in instructions."""
     return max((cost for _, cost in find_ends(statements)), default=0)
 
 
 def box(drawing: Drawing, x: float, y: float, lines: list[str], kind: str, radius: float = 4) -> Open:
-    """Lines in a box; the path that leaves it below."""
+    """Draw lines in a box; return the path that continues below it."""
     width = max(len(one) for one in lines) * svg.CHARACTER + 2 * PAD
     height = len(lines) * LINE + PAD
     texts = [svg.label(x + PAD, y + LINE * (row + 1) - 1, one) for row, one in enumerate(lines)]
@@ -78,7 +180,7 @@ def box(drawing: Drawing, x: float, y: float, lines: list[str], kind: str, radiu
 
 
 def arrive(drawing: Drawing, paths: list[Open], x: float, y: float) -> int:
-    """Lead open paths to a point; return what the dearest of them has cost."""
+    """Draw open paths to a point; return the cost of the most expensive of them."""
     for one in paths:
         points = (
             [(one.x, one.y), (x, y)] if one.x == x else [(one.x, one.y), (one.x, y - GAP / 2), (x, y - GAP / 2), (x, y)]
@@ -90,7 +192,7 @@ def arrive(drawing: Drawing, paths: list[Open], x: float, y: float) -> int:
 
 
 def follow(drawing: Drawing, statements: tuple[ir.Statement, ...], x: float, y: float, paths: list[Open]) -> list[Open]:
-    """Draw statements from (x, y) on; return the paths that run out of them."""
+    """Draw statements from (x, y) downwards; return the paths that continue after them."""
     for kind, some in groupby(statements, lambda one: type(one) if isinstance(one, ir.Branch | ir.End) else None):
         group = list(some)
         if kind is None:
@@ -104,7 +206,7 @@ def follow(drawing: Drawing, statements: tuple[ir.Statement, ...], x: float, y: 
 
 
 def draw_steps(drawing: Drawing, steps: list[ir.Statement], x: float, y: float, paths: list[Open]) -> Open:
-    """Statements that follow each other, in one box."""
+    """Draw statements that follow each other in one box."""
     cost = arrive(drawing, paths, x + SPINE, y) + sum(cost_of_statement(one) for one in steps)
     end = box(drawing, x, y, [say_statement(one) for one in steps], "step")
     return Open(end.x, end.y, cost)
@@ -124,7 +226,7 @@ def draw_turn(drawing: Drawing, one: ir.Statement, x: float, y: float, paths: li
 
 
 def draw_branch(drawing: Drawing, one: ir.Branch, x: float, y: float, paths: list[Open]) -> list[Open]:
-    """A question: `yes` to the right, `no` downwards, below all that `yes` needs."""
+    """Draw a condition: `yes` to the right, `no` downwards, below everything that `yes` draws."""
     cost = arrive(drawing, paths, x + SPINE, y) + 2 + cost_of_expression(one.condition)
     words = say(one.condition)
     below = box(drawing, x, y, [words + " ?"], "question", 10)
@@ -141,7 +243,7 @@ def draw_branch(drawing: Drawing, one: ir.Branch, x: float, y: float, paths: lis
     part = Drawing()
     then = follow(part, one.then, aside, y, [Open(aside, y, cost)]) if one.then else [Open(aside, middle, cost)]
     part.pieces.pop(0) if one.then else None  # the way in is drawn already, from the side
-    take(drawing, part)
+    add_part(drawing, part)
     no = Open(below.x, below.y, cost, "no")
     down = max(below.y, part.height) + GAP
     if one.otherwise:
@@ -149,7 +251,7 @@ def draw_branch(drawing: Drawing, one: ir.Branch, x: float, y: float, paths: lis
     return [Open(no.x, no.y, cost, "no"), *then]
 
 
-def take(drawing: Drawing, part: Drawing) -> None:
-    """Put a part into the whole."""
+def add_part(drawing: Drawing, part: Drawing) -> None:
+    """Add a part to the whole."""
     drawing.add(0, 0, part.width, part.height, *part.pieces)
     drawing.ends += part.ends

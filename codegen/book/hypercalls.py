@@ -1,24 +1,29 @@
-"""Hypercalls: arguments, answers, errors, and who may call."""
+"""Pages of hypercalls, and of externs, regions, constants and structures."""
 
 from __future__ import annotations
 
-from codegen.book.costs import say_cost
+from collections.abc import Callable, Iterator
+
 from codegen.book.flow import draw_flow
-from codegen.book.handlers import side_by_side
+from codegen.book.handlers import say_cost, side_by_side
 from codegen.book.lexer import show_c
-from codegen.book.markup import code, definitions, hexadecimal, table, tag, text
-from codegen.book.page import Page
-from codegen.book.refs import anchor, place, say_doc
-from codegen.book.sources import excerpt
+from codegen.book.markup import Page, breakable, code, definitions, heading, hexadecimal, table, tag, text
+from codegen.book.msrs import find_body
+from codegen.book.refs import anchor, excerpt, place, ref, say_doc
 from codegen.book.subject import Subject
-from codegen.generate.hypercalls import ARGUMENT_REGISTERS, MAGIC
-from codegen.model.choices import Hypercall
+from codegen.emit.hypercalls import ARGUMENT_REGISTERS, MAGIC
+from codegen.model import ir
+from codegen.model.choices import Body, Domain, Extern, Hypercall, Region
+from codegen.model.types import StructType, Type
+
+# ---- hypercalls: arguments, results, errors, and who may call
+
 
 CALLERS = {
     "user": "any process of dom0, in 64-bit ring 3",
     "owner": "the address space that made the domain, with its secret",
     "secret": "any process that knows the domain's secret",
-    "root": "a process that may write the port of root's calls",
+    "root": "a process that may access the I/O port reserved for hypercalls of root",
 }
 
 
@@ -27,10 +32,10 @@ def make_hypercalls(subject: Subject) -> Page:
     registers = ", ".join(code(one.upper()) for one in ARGUMENT_REGISTERS)
     lead = (
         f"{len(calls)} hypercalls, by VMCALL: {code('RAX')} holds {code(hexadecimal(MAGIC))} in its upper half and the "
-        f"number in its lower, {registers} the arguments. The answer is in {code('RAX')} (0, or an error negated) and "
+        f"number in its lower, {registers} the arguments. The results are {code('RAX')} (0, or a negated error) and "
         f"{code('RDX')}."
     )
-    head = ("Number", "Call", "Returns", "Errors", "From")
+    head = ("Number", "Call", "Returns", "Errors", "Callers")
     rows = [
         (
             str(one.number),
@@ -77,7 +82,7 @@ def make_call(call: Hypercall, subject: Subject) -> str:
     )
     sheet = definitions(
         [
-            ("From", text("; ".join(CALLERS[one] for one in call.callers))),
+            ("Callers", text("; ".join(CALLERS[one] for one in call.callers))),
             ("Returns", say_returns(call)),
             ("Errors", say_errors(call)),
             ("Cost", say_cost(call.body, subject.records.costs_of(call.name))),
@@ -98,3 +103,117 @@ def make_call(call: Hypercall, subject: Subject) -> str:
             side_by_side(excerpt(subject, call.span), made),
         ]
     )
+
+
+# ---- externs, regions, constants and structures
+
+
+def make_runtime(subject: Subject) -> Page:
+    model = subject.model
+    externs = [make_extern(one, subject) for one in model.externs.values()]
+    constants = [
+        (heading(4, code(name), anchor("constant", name)), code(hexadecimal(value)), type.name, say_doc(doc, subject))
+        for name, (value, type, doc) in model.constants.items()
+    ]
+    structs = [make_struct(one) for one in model.structs.values()]
+    regions = [make_region(one, subject) for one in model.regions.values()]
+    lead = "Handler bodies can call only the functions that are listed here."
+    return Page(
+        "runtime",
+        "Runtime: externs and regions",
+        "Reference",
+        (
+            "## Externs { #externs }",
+            table(("Function", "Costs", "Returns", "What it does", "Called by", "Declared"), externs, "wrap"),
+            "## Regions { #regions }",
+            table(("Region", "Where", "What it is", "Declared"), regions),
+            "## Constants { #constants }",
+            table(("Constant", "Value", "Type", "What it is"), constants),
+            "## Structures { #structs }",
+            table(("Structure", "Fields"), structs),
+        ),
+        lead=lead,
+    )
+
+
+def make_extern(extern: Extern, subject: Subject) -> tuple[str, ...]:
+    given = [*(["cpu"] if extern.takes_cpu else []), *(f"{name} : {type.name}" for name, type in extern.parameters)]
+    name = heading(4, code(f"{extern.name}({', '.join(given)})"), extern.name)
+    callers = ", ".join(
+        dict.fromkeys(label for label, body in list_bodies(subject) if calls(body.statements, extern.name))
+    )
+    return (
+        name,
+        f"{extern.cost}",
+        code(type_name(extern.returns)),
+        say_doc(extern.doc, subject),
+        callers,
+        place(extern.span),
+    )
+
+
+def type_name(type: Type | None) -> str:
+    return type.name if type is not None else "nothing"
+
+
+def make_struct(struct: StructType) -> tuple[str, ...]:
+    fields = ", ".join(code(f"{name} : {type.name}") for name, type in struct.fields)
+    return (heading(4, code(struct.name), anchor("struct", struct.name)), fields)
+
+
+def make_region(region: Region, subject: Subject) -> tuple[str, ...]:
+    where = {"runtime": "chosen at boot", "all": "all of memory"}.get(region.kind) or (
+        f"{code(hexadecimal(region.base))}, {region.size // 1024} KiB"
+    )
+    return (
+        heading(4, code(region.name), anchor("region", region.name)),
+        where,
+        say_doc(region.doc, subject),
+        place(region.span),
+    )
+
+
+def list_bodies(subject: Subject) -> Iterator[tuple[str, Body]]:
+    """Yield every body of the spec, and a link to it."""
+    for domain in subject.domains:
+        for event, handler in domain.handlers.items():
+            yield link_body(domain, event, f"on {event}"), handler.body
+        for way, rules in (("read", domain.msr.read), ("write", domain.msr.write)):
+            for rule in rules:
+                if rule.action.body and rule.name == find_body(domain, way, rule.action):
+                    yield link_body(domain, f"{rule.name}-{way}", f"{rule.name} {way}"), rule.action.body
+        for port in domain.io.rules:
+            for way, action in (("read", port.read), ("write", port.write)):
+                if action.body:
+                    yield link_body(domain, f"{port.port.name}-{way}", f"{port.port.name} {way}"), action.body
+    for call in subject.model.hypercalls.values():
+        yield link_call(call), call.body
+
+
+def link_body(domain: Domain, name: str, label: str) -> str:
+    return f'<a href="{domain.name}-handlers.html#{name}">{breakable(code(label))}</a>'
+
+
+def link_call(call: Hypercall) -> str:
+    return ref("hypercall", call.name)
+
+
+def calls(node: object, name: str) -> bool:
+    """Return true if a function is called anywhere below a node."""
+    return any(
+        one.extern.name == name
+        for one in find_nodes(node, lambda one: isinstance(one, ir.ExternCall))
+        if isinstance(one, ir.ExternCall)
+    )
+
+
+def find_nodes(node: object, wanted: Callable[[object], bool]) -> Iterator[object]:
+    """Yield the statements and expressions below a node, itself included."""
+    if isinstance(node, tuple):
+        for one in node:
+            yield from find_nodes(one, wanted)
+    elif type(node).__module__ == ir.__name__:
+        if wanted(node):
+            yield node
+        for field in getattr(node, "__dataclass_fields__", ()):
+            yield from find_nodes(getattr(node, field), wanted)

@@ -1,10 +1,11 @@
-"""Colours for the spec's language, and for the C made of it."""
+"""Highlight the spec's language and C. MkDocs loads this file as a hook, for fenced blocks marked `luv`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pygments.lexers
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import RegexLexer, words
@@ -17,13 +18,13 @@ TYPES = ("u8", "u16", "u32", "u64", "bool", "natural")
 
 
 def list_keywords() -> list[str]:
-    """The words that the grammar knows."""
-    grammar = (Path(__file__).parent.parent / "luv.lark").read_text(encoding="utf-8")
+    """Return the keywords of the grammar."""
+    grammar = (Path(__file__).parent.parent / "language" / "luv.lark").read_text(encoding="utf-8")
     return sorted(set(re.findall(r'"([a-z][a-z0-9_]*)"', grammar)))
 
 
 class LuvLexer(RegexLexer):  # type: ignore[misc]
-    """The spec's language."""
+    """Highlights the spec's language."""
 
     name = "Luvalley spec"
     aliases = ("luv",)
@@ -63,5 +64,8 @@ def wrap(inner: str, language: str) -> str:
 
 
 def color_lines(code: str) -> list[str]:
-    """Each line of a spec's file, coloured."""
+    """Return each line of a spec's file, highlighted."""
     return str(highlight(code, LuvLexer(stripnl=False), FORMATTER)).rstrip("\n").split("\n")
+
+
+pygments.lexers.LEXERS["LuvLexer"] = ("codegen.book.lexer", "Luvalley spec", ("luv",), ("*.luv",), ())

@@ -1,21 +1,23 @@
-"""Physical memory: what a domain sees where, rule by rule, and the map that a recorded boot was given."""
+"""The page of a domain's physical memory: its rules, and the memory map of a recorded boot."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 
 from codegen.book import svg
-from codegen.book.markup import badge, code, hexadecimal, legend, table
-from codegen.book.memory_map import make_map
-from codegen.book.page import Page
+from codegen.book.markup import Page, badge, code, hexadecimal, legend, paragraph, table
 from codegen.book.refs import place, ref, say_doc
-from codegen.book.subject import Subject
+from codegen.book.subject import MapRange, Records, Subject
 from codegen.model.choices import Domain, MemoryRule
 
+# ---- rules and layout
+
+
 RULES = {
-    "hide": ("fault", "hidden: reads as ones, a write is undone"),
-    "watch": ("switched", "watched: a write runs as one step against a lent page"),
-    "alias": ("prefer", "alias: at times shows other memory"),
+    "hide": ("fault", "hidden: reads as ones; a write is single-stepped on a scratch page and dropped"),
+    "watch": ("switched", "watched: a write causes an EPT violation and is single-stepped"),
+    "alias": ("prefer", "alias: maps other memory at times"),
     "map": ("good", "mapped to itself"),
 }
 BAR, LEFT, FOOT = 250.0, 118.0, 44.0
@@ -23,7 +25,7 @@ BAR, LEFT, FOOT = 250.0, 118.0, 44.0
 
 @dataclass(frozen=True)
 class Piece:
-    """Addresses first..last, who decides, and what is written there."""
+    """Addresses first..last, the color of the rule that decides them, and their label."""
 
     first: int
     last: int
@@ -35,8 +37,8 @@ def make_memory(domain: Domain, subject: Subject) -> Page:
     rows = [make_rule(index, rule, subject) for index, rule in enumerate(domain.memory, 1)]
     key = legend([(kind, words) for kind, words in RULES.values()])
     lead = (
-        f"The extended page tables of {code(domain.name)}: the first rule that covers an address decides. All "
-        "else is identity, in the largest pages that fit, with the memory types of the MTRRs."
+        f"The extended page tables of {code(domain.name)}: the first rule that covers an address decides. "
+        "All pages are as large as the rules permit and have the memory types of the MTRRs."
     )
     parts = [
         "## Rules { #rules }",
@@ -67,7 +69,7 @@ def make_rule(index: int, rule: MemoryRule, subject: Subject) -> tuple[str, ...]
 
 
 def find_pieces(domain: Domain, subject: Subject) -> list[Piece]:
-    """From address 0 up: each place where another rule decides, and the map's ends between."""
+    """Return the pieces from address 0 upwards: those of rules with an address, and the rest between them."""
     special = [piece for rule in domain.memory for piece in place_rule(rule, subject)]
     special.sort(key=lambda one: one.first)
     pieces, at = [], 0
@@ -81,7 +83,7 @@ def find_pieces(domain: Domain, subject: Subject) -> list[Piece]:
 
 
 def place_rule(rule: MemoryRule, subject: Subject) -> list[Piece]:
-    """Where a rule's region is; what is chosen at boot stands where the recorded boot put it."""
+    """Return where a rule's region is; one that is placed at boot is shown where the recorded boot put it."""
     region, hidden = rule.region, subject.records.hidden
     kind = RULES[rule.kind][0]
     if region.kind == "at":
@@ -92,11 +94,11 @@ def place_rule(rule: MemoryRule, subject: Subject) -> list[Piece]:
 
 
 def draw_memory(domain: Domain, subject: Subject) -> str:
-    """Two columns, not to scale: what the domain addresses, and what answers. The highest address is on top."""
+    """Draw two columns, not to scale: guest-physical addresses, and what backs them. The highest is on top."""
     pieces = list(reversed(find_pieces(domain, subject)))
     right = LEFT + BAR + 210
-    drawing = svg.label(LEFT, 16, f"what {domain.name} addresses", "name") + svg.label(
-        right, 16, "what answers", "name"
+    drawing = svg.label(LEFT, 16, "guest-physical address", "name") + svg.label(
+        right, 16, "backed by", "name"
     )
     onto = {rule.region.name: rule.onto for rule in domain.memory if rule.kind == "alias"}
     tops = {piece: 26 + index * FOOT for index, piece in enumerate(pieces)}
@@ -117,10 +119,10 @@ def draw_piece(piece: Piece, x: float, y: float) -> str:
 
 
 def draw_answer(piece: Piece, y: float, x: float, onto: dict[str, int], tops: dict[Piece, float]) -> str:
-    """An arrow to what answers."""
+    """Draw an arrow to what backs a piece."""
     name = piece.words.partition(":")[0]
     middle = y + FOOT / 2 - 2
-    words = {"fault": "one page of 0xFF", "switched": "the device; writes are looked at", "good": "the same address"}
+    words = {"fault": "one page of 0xFF", "switched": "the device; writes are trapped", "good": "the same address"}
     drawing = svg.path([(LEFT + BAR + 2, middle), (x - 3, middle)], "edge", arrow=True)
     if name in onto:
         words["prefer"] = "the same address, A20 on"
@@ -131,3 +133,98 @@ def draw_answer(piece: Piece, y: float, x: float, onto: dict[str, int], tops: di
         )
     box = svg.rect(x, y, BAR, FOOT - 3, piece.kind + " pale", radius=3)
     return drawing + box + svg.label(x + BAR / 2, y + FOOT / 2 + 3, words[piece.kind], "name", "middle")
+
+
+# ---- the memory map of a recorded boot, beside that of the same machine without Luvalley
+
+
+MAP_WIDTH, MAP_BAR, MAP_LEFT = 92.0, 36.0, 96.0
+MAP_KINDS = {"usable": "good", "": "ground", "taken": "fault"}
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Addresses first..last between two edges of either map: their kind without and with Luvalley."""
+
+    first: int
+    last: int
+    bare: str
+    now: str
+    words: str
+
+
+def make_map(subject: Subject) -> list[str]:
+    """Return the section of the memory map, if a run recorded one."""
+    records = subject.records
+    if not records.memory:
+        return []
+    slices = find_slices(records)
+    rows = [make_map_row(one) for one in slices if one.bare or one.now]
+    words = (
+        "dom0's loaders and kernel get the memory map from INT 15h through a filter in the low page. The hypervisor's "
+        "memory is reported as reserved instead of being left out: an operating system may place devices in a gap."
+    )
+    head = ("First", "Last", "Size", "Without Luvalley", "With Luvalley", "")
+    return [
+        "## The memory map in a recorded boot { #map }", paragraph(words), draw_map(slices), table(head, rows),
+    ]  # fmt: skip
+
+
+def find_slices(records: Records) -> list[Slice]:
+    """Return both maps cut at all their edges, with equal neighbors joined."""
+    bare = records.bare_memory or records.memory
+    edges = sorted({edge for one in (*bare, *records.memory) for edge in (one.first, one.last + 1)})
+    cut = [make_slice(low, high - 1, records) for low, high in pairwise(edges)]
+    groups = (list(some) for _, some in groupby(cut, lambda one: (one.bare, one.now, one.words)))
+    return [Slice(some[0].first, some[-1].last, some[0].bare, some[0].now, some[0].words) for some in groups]
+
+
+def make_slice(first: int, last: int, records: Records) -> Slice:
+    """Return what both maps say of a range, and why it is no longer usable if it was."""
+    bare = find_kind(records.bare_memory or records.memory, first)
+    now = find_kind(records.memory, first)
+    if bare != "usable" or now == "usable":
+        return Slice(first, last, bare, now, "")
+    hidden = records.hidden is not None and records.hidden.first <= first <= records.hidden.last
+    return Slice(first, last, bare, now, "hypervisor" if hidden else "low page")
+
+
+def find_kind(ranges: tuple[MapRange, ...], address: int) -> str:
+    return next((one.kind for one in ranges if one.first <= address <= one.last), "")
+
+
+def say_size(bytes_: int) -> str:
+    return f"{bytes_ / 1048576:,.1f} MiB" if bytes_ >= 1048576 else f"{bytes_ / 1024:,.1f} KiB"
+
+
+def make_map_row(one: Slice) -> tuple[str, ...]:
+    kinds = [badge(kind, MAP_KINDS.get(kind, "off")) if kind else "nothing" for kind in (one.bare, one.now)]
+    taken = f"taken: {badge(one.words, 'fault')}" if one.words else ""
+    return (
+        code(hexadecimal(one.first, 8)),
+        code(hexadecimal(one.last, 8)),
+        say_size(one.last + 1 - one.first),
+        *kinds,
+        taken,
+    )
+
+
+def draw_map(slices: list[Slice]) -> str:
+    """Draw two bars from address 0 upwards, not to scale."""
+    drawing = svg.label(MAP_LEFT - 10, 20 + MAP_BAR / 2 + 4, "without", "name", "end")
+    drawing += svg.label(MAP_LEFT - 10, 30 + MAP_BAR * 1.5 + 4, "with Luvalley", "name", "end")
+    for index, one in enumerate(slices):
+        x = MAP_LEFT + index * MAP_WIDTH
+        drawing += draw_map_cell(one, x, 20, one.bare, one.bare) + draw_map_cell(
+            one, x, 30 + MAP_BAR, "taken" if one.words else one.now, one.words or one.now
+        )
+        drawing += svg.label(x, 14, hexadecimal(one.first), "count")
+    width = MAP_LEFT + len(slices) * MAP_WIDTH + 2
+    words = "The memory map without and with Luvalley, not to scale"
+    return svg.picture(width, 2 * MAP_BAR + 34, drawing, words, "memory")
+
+
+def draw_map_cell(one: Slice, x: float, y: float, kind: str, words: str) -> str:
+    title = f"{hexadecimal(one.first)}..{hexadecimal(one.last)}: {words or 'nothing'}"
+    shape = svg.rect(x, y, MAP_WIDTH - 2, MAP_BAR, MAP_KINDS.get(kind, "off"), title, 2)
+    return shape + svg.label(x + MAP_WIDTH / 2 - 1, y + MAP_BAR / 2 + 4, words, "name", "middle")

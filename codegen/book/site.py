@@ -1,20 +1,26 @@
-"""From pages to a site: sources for MkDocs, its configuration, and its run."""
+"""Make a site of pages: sources for MkDocs, its configuration and run, a check of every link, and a server."""
 
 from __future__ import annotations
 
 import fcntl
 import json
+import posixpath
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from html import unescape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
-from codegen.book.links import find_faults
-from codegen.book.page import Page
+from codegen.book.markup import Page
 from codegen.book.pages import make_navigation
-from codegen.output import Output, publish
+from codegen.emit.files import Output, publish
 
 HERE = Path(__file__).parent
 STYLE = "book.css"
@@ -58,11 +64,11 @@ EXTENSIONS: list[object] = [
 
 
 class SiteError(Exception):
-    """MkDocs objected; the text is what it said."""
+    """MkDocs failed or a link is broken; the text says what is wrong."""
 
 
 def make_configuration(pages: list[Page], source: Path, site: Path) -> dict[str, object]:
-    """MkDocs's settings: nothing in them reaches for the network."""
+    """Return MkDocs's settings; none of them accesses the network."""
     return {
         "site_name": "Luvalley",
         "docs_dir": str(source),
@@ -80,7 +86,7 @@ def make_configuration(pages: list[Page], source: Path, site: Path) -> dict[str,
         },
         "extra": {"generator": False, "polyfills": ["iframe-worker.js"]},
         "extra_css": [STYLE],
-        "hooks": [str(HERE / "hooks.py")],
+        "hooks": [str(HERE / "lexer.py")],
         "plugins": [{"search": {"separator": r"[\s\-,:;()\[\]{}]+|\.(?!\d)"}}, "offline"],
         "markdown_extensions": EXTENSIONS,
         "nav": make_navigation(pages),
@@ -89,21 +95,21 @@ def make_configuration(pages: list[Page], source: Path, site: Path) -> dict[str,
 
 
 def write_sources(pages: list[Page], folder: Path) -> list[str]:
-    """Write what changed of the pages and what they look like."""
+    """Write the pages and assets that have changed."""
     assets = [Output(path.name, path.read_text(encoding="utf-8")) for path in sorted(ASSETS.iterdir())]
     return publish([*(Output(f"{page.name}.md", page.markdown) for page in pages), *assets], folder)
 
 
 def check_place(site: Path) -> None:
-    """Object to a place that holds anything but a book: it would be replaced as a whole."""
+    """Raise SiteError if a folder contains anything but a book: it would be replaced as a whole."""
     if site.is_dir() and ((site / STYLE).exists() or not any(site.iterdir())):
         return
     if site.exists():
-        raise SiteError(f"error[book]: {site} is there and is no book; give a new or an empty folder")
+        raise SiteError(f"error[book]: {site} exists and is not a book; name a new or an empty folder")
 
 
 def build_site(pages: list[Page], work: Path, site: Path) -> None:
-    """Make the site in the folder `work`, and put it in its place as a whole when it is done and its links hold."""
+    """Make the site in the folder `work`; move it to its place as a whole once it is complete and its links hold."""
     check_place(site)
     with hold(work):
         write_sources(pages, work / "src")
@@ -112,7 +118,7 @@ def build_site(pages: list[Page], work: Path, site: Path) -> None:
         configuration.write_text(text, encoding="utf-8")
         run_mkdocs(configuration)
         if faults := find_faults(fresh):
-            raise SiteError("\n".join(["error[book]: links that do not hold:", *faults]))
+            raise SiteError("\n".join(["error[book]: broken links:", *faults]))
         shutil.rmtree(site, ignore_errors=True)
         site.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(fresh, site)
@@ -120,7 +126,7 @@ def build_site(pages: list[Page], work: Path, site: Path) -> None:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Have a folder to oneself: two runs at once come one after the other."""
+    """Lock a folder, so that two runs at once come one after the other."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -128,7 +134,7 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def run_mkdocs(configuration: Path) -> None:
-    """MkDocs in a process of its own; JSON is YAML too."""
+    """Run MkDocs in a separate process; JSON is YAML too."""
     mkdocs = [sys.executable, "-m", "mkdocs", "build"]
     command: list[str | Path] = [*mkdocs, "--clean", "--quiet", "--config-file", configuration]
     try:
@@ -136,4 +142,95 @@ def run_mkdocs(configuration: Path) -> None:
     except OSError as error:
         raise SiteError(f"cannot start MkDocs: {error}") from None
     if done.returncode:
-        raise SiteError(f"error[book]: MkDocs objects:\n{(done.stderr + done.stdout).strip()}")
+        raise SiteError(f"error[book]: MkDocs failed:\n{(done.stderr + done.stdout).strip()}")
+
+
+# ---- links: every page, anchor and file that one leads to exists, and nothing is fetched from outside
+
+
+ELEMENT = re.compile(r"<(a|link|script|img|iframe|use|form)\b[^>]*?\s(href|src)=(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+ANCHOR = re.compile(r"\sid=(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+FETCHED_STYLE = re.compile(r"url\(\s*[\"']?(https?:)?//|@import\s+[\"']?(https?:)?//")
+OUTSIDE = re.compile(r"^(https?:)?//")
+FREE = ("mailto:", "data:", "javascript:")
+
+
+@dataclass(frozen=True)
+class Link:
+    """The page and element of a link, and its target."""
+
+    page: str
+    element: str
+    target: str
+
+
+def find_faults(site: Path) -> list[str]:
+    """Return a sentence for each broken link, and for each that would fetch from the network."""
+    pages = {path.relative_to(site).as_posix(): path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    anchors = {name: set(list_values(ANCHOR, text)) for name, text in pages.items()}
+    links = [link for name, text in pages.items() for link in list_links(name, text)]
+    faults = [fault for link in links if (fault := check_link(link, anchors, site))]
+    return sorted(set(faults)) + [
+        f"{path.relative_to(site)}: fetches from outside" for path in sorted(site.rglob("*.css"))
+        if FETCHED_STYLE.search(path.read_text(encoding="utf-8"))
+    ]  # fmt: skip
+
+
+def list_values(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    """Return attributes' values, quoted or not."""
+    return (unescape(found[1].strip("\"'")) for found in pattern.finditer(text))
+
+
+def list_links(page: str, text: str) -> Iterator[Link]:
+    for found in ELEMENT.finditer(text):
+        yield Link(page, found[1], unescape(found[3].strip("\"'")))
+
+
+def check_link(link: Link, anchors: dict[str, set[str]], site: Path) -> str:
+    """Return what is wrong with a link, or nothing."""
+    if OUTSIDE.match(link.target):
+        fetched = link.element not in ("a", "form")
+        return f"{link.page}: `{link.target}` is fetched from outside" if fetched else ""
+    file, _, place = link.target.partition("#")
+    if link.target.startswith(FREE):
+        return ""
+    name = posixpath.normpath(posixpath.join(posixpath.dirname(link.page), unquote(file))) if file else link.page
+    name = name.lstrip("/.") or "index.html"
+    if name not in anchors:
+        return "" if (site / name).is_file() else f"{link.page}: `{link.target}` leads to no file"
+    if place and unquote(place) not in anchors[name] and not place.startswith("__"):
+        return f"{link.page}: `{link.target}` leads to no anchor"
+    return ""
+
+
+# ---- the site over HTTP, on this machine only
+
+
+ADDRESS = "127.0.0.1"
+PORT = 8000
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files without logging."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing."""
+
+
+def open_server(site: Path, port: int = PORT) -> ThreadingHTTPServer:
+    """Return a server for a site, on another port if this one is taken."""
+    handler = partial(Quiet, directory=str(site))
+    try:
+        return ThreadingHTTPServer((ADDRESS, port), handler)
+    except OSError:
+        return ThreadingHTTPServer((ADDRESS, 0), handler)
+
+
+def serve(site: Path, say: Callable[[str], None]) -> None:
+    """Serve until interrupted."""
+    with open_server(site) as server:
+        say(f"http://{ADDRESS}:{server.server_port}/  (Ctrl-C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("ended")

@@ -1,32 +1,95 @@
-"""Guest state by neutral names, register layouts, and the manual's sections."""
+"""Pages of VMCS fields, guest state, register layouts, and the manual's sections."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import groupby
 
-from codegen.book.bits import draw_layout
-from codegen.book.fields import list_bits, show_layout
-from codegen.book.markup import code, heading, link, table, text
-from codegen.book.page import Page
-from codegen.book.refs import place, ref, target
-from codegen.book.say import say
+from codegen.book.flow import say
+from codegen.book.markup import Page, block, code, details, heading, hexadecimal, link, table, tag, text
+from codegen.book.refs import place, ref, say_doc, target
 from codegen.book.subject import Subject
+from codegen.book.svg import draw_layout
 from codegen.model.choices import Domain
-from codegen.model.facts import Doc, StateField
+from codegen.model.facts import Doc, Layout, StateField, VmcsField
+
+# ---- VMCS fields by area and group
+
+
+AREAS = {
+    "control": "Control fields",
+    "readonly": "Read-only fields: VM-exit information",
+    "guest": "Guest state",
+    "host": "Host state",
+}
+FIELD_HEAD = ("Encoding", "Field", "Type", "Bits", "Neutral name", "Declared")
+
+
+def make_fields(subject: Subject) -> Page:
+    fields = list(subject.facts.vmcs.values())
+    lead = (
+        f"All {len(fields)} fields of the VMCS that the facts declare. Width and area are part of the encoding, "
+        "and the compiler checks the declaration against it."
+    )
+    parts = [part for area, title in AREAS.items() for part in make_area(area, title, fields, subject)]
+    return Page("fields", "VMCS fields", "Reference", tuple(parts), lead=lead)
+
+
+def make_area(area: str, title: str, fields: list[VmcsField], subject: Subject) -> list[str]:
+    mine = [one for one in fields if one.area == area]
+    parts = [f"## {title} {{ #{area} }}"] if mine else []
+    for group, some in groupby(mine, lambda one: one.group):
+        members = list(some)
+        doc = tag("p", say_doc(members[0].doc, subject))
+        rows = [make_field_row(one, subject) for one in members]
+        title = group.replace("_", " ").capitalize()
+        parts.append(f"### {title} {{ #{area}-{group} }}\n\n{doc}\n{table(FIELD_HEAD, rows)}")
+    return parts
+
+
+def make_field_row(field: VmcsField, subject: Subject) -> tuple[str, ...]:
+    state = next((one.name for one in subject.facts.state.values() if one.field == field.name), "")
+    kind = "natural width" if field.natural else field.type.name
+    drawn = show_layout(field.layout, field.name) if field.layout else ""
+    return (
+        code(hexadecimal(field.encoding, 4)),
+        heading(4, code(field.name), field.name),
+        kind,
+        drawn,
+        ref("state", state, f"guest.{state}") if state else "",
+        place(field.span),
+    )
+
+
+def show_layout(layout: Layout, words: str) -> str:
+    """Return a layout that unfolds: drawn, and its bits listed."""
+    return details(f"{len(layout.bits)} named", block(draw_layout(layout, words), "wide") + list_bits(layout))
+
+
+def list_bits(layout: Layout) -> str:
+    rows = []
+    for bit in layout.bits:
+        where = str(bit.low) if bit.low == bit.high else f"{bit.high}:{bit.low}"
+        values = ", ".join(f"{number} {code(name)}" for name, number in bit.values)
+        rows.append((where, code(bit.name), values))
+    return table(("Bits", "Name", "Values"), rows, "small")
+
+
+# ---- guest state by neutral names, layouts, sections of the manual
 
 
 def make_state(subject: Subject) -> Page:
-    rows = [make_row(one, subject) for one in subject.facts.state.values()]
+    rows = [make_state_row(one, subject) for one in subject.facts.state.values()]
     head = ("Name", "Type", "Where it is", "Bits", *(f"{one.name} after INIT" for one in subject.domains), "Declared")
     lead = (
-        f"{len(rows)} pieces of a guest's state, by the names that handlers use. Where each is kept is a fact of the "
-        "backend; handlers do not see it."
+        f"{len(rows)} elements of guest state, by the names that handlers use. Where each is kept is a fact about "
+        "the processor; handlers do not depend on it."
     )
     return Page("state", "Guest state", "Reference", (table(head, rows),), lead=lead)
 
 
-def make_row(state: StateField, subject: Subject) -> tuple[str, ...]:
+def make_state_row(state: StateField, subject: Subject) -> tuple[str, ...]:
     where = (
         ref("field", state.field) if state.field else "a saved register" if state.register is not None else "software"
     )
@@ -43,7 +106,7 @@ def make_row(state: StateField, subject: Subject) -> tuple[str, ...]:
 
 
 def list_resets(domain: Domain) -> dict[str, str]:
-    """Values after INIT by name."""
+    """Return values after INIT by name."""
     return {state.name: say(value) for state, value in domain.reset}
 
 
@@ -56,7 +119,7 @@ def make_layouts(subject: Subject) -> Page:
 
 
 def make_manual(subject: Subject) -> Page:
-    """Sections of the manual, and what rests on each."""
+    """Make the page of the manual's sections and of the declarations that cite each."""
     cited = defaultdict(list)
     for name, where, doc in list_citations(subject):
         for section in doc.sections:
@@ -75,7 +138,7 @@ def make_manual(subject: Subject) -> Page:
 
 
 def list_citations(subject: Subject) -> Iterator[tuple[str, str, Doc]]:
-    """Declarations with comments: name, where they are in the book, the comment."""
+    """Yield declarations with comments: name, link, comment."""
     facts = subject.facts
     for kind, table_ in (
         ("field", facts.vmcs),

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from codegen.model.facts import Bit, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
 from codegen.model.ir import Expression, Statement
 from codegen.model.types import Scalar, StructType, Type
-from codegen.source import Span
-from codegen.syntax import Name
+from codegen.source import Name, Span
+
+# Who may make a hypercall: any process of dom0, the owner of a domain, who knows its secret, root by the port.
+EVERYONE = ("user", "owner", "secret", "root")
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class IoPolicy:
 
 @dataclass(frozen=True)
 class ExceptionPolicy:
-    """Vectors that always leave the guest; `switched`: the runtime may ask for all of them at times."""
+    """Vectors that always cause VM exits; `switched`: the runtime may ask for all of them at times."""
 
     trapped: tuple[Vector, ...]
     switched: bool
@@ -128,7 +130,7 @@ class ExceptionPolicy:
 
 @dataclass(frozen=True)
 class Switched:
-    """An MSR of which guest and host have each their own; `how`: fields (of the VMCS), list (of MSRs), swap (by us)."""
+    """An MSR with separate values for guest and host; `how`: fields (of the VMCS), list (of MSRs), swap (by us)."""
 
     msr: Msr
     how: str
@@ -136,13 +138,14 @@ class Switched:
 
     @property
     def means(self) -> str:
-        """By what it is switched, in words."""
-        return {"fields": "VMCS fields", "list": "the MSR lists", "swap": "hand, at each way in and out"}[self.how]
+        """Return in words what switches it."""
+        how = {"fields": "VMCS fields", "list": "the MSR areas", "swap": "the runtime at each VM entry and exit"}
+        return how[self.how]
 
 
 @dataclass(frozen=True)
 class CpuidPolicy:
-    """Features that are shown, and leaves that are the hypervisor's own."""
+    """Features that are shown, and leaves that the hypervisor adds."""
 
     shown: tuple[Feature, ...]
     forced: tuple[Feature, ...]
@@ -189,7 +192,7 @@ class Hypercall:
 
     @property
     def signature(self) -> str:
-        """Name, parameters and result as the spec has them."""
+        """Return name, parameters and result as the spec has them."""
         parameters = ", ".join(f"{name} : {type.name}" for name, type in self.parameters)
         return f"{self.name}({parameters})" + (f" -> {self.returns.name}" if self.returns else "")
 

@@ -30,12 +30,12 @@ class Bit:
 
     @property
     def width(self) -> int:
-        """How many bits."""
+        """Return how many bits these are."""
         return self.high - self.low + 1
 
     @property
     def mask(self) -> int:
-        """The bits in place."""
+        """Return the bits in place."""
         return ((1 << self.width) - 1) << self.low
 
 
@@ -47,7 +47,7 @@ class Layout:
     bits: tuple[Bit, ...]
 
     def find(self, name: str) -> Bit | None:
-        """The bit of that name."""
+        """Return the bit of that name."""
         return next((bit for bit in self.bits if bit.name == name), None)
 
 
@@ -79,7 +79,7 @@ class Control:
 
     @property
     def path(self) -> str:
-        """`word.control`."""
+        """Return `word.control`."""
         return f"{self.word}.{self.name}"
 
 
@@ -110,7 +110,7 @@ class CapabilityTable:
 
 @dataclass(frozen=True)
 class Arm:
-    """One event of an exit: its payload, and the condition that tells it from the exit's other events."""
+    """One event of an exit: its payload, and the condition that distinguishes it from others."""
 
     event: str
     payload: tuple[tuple[str, Expression], ...]
@@ -228,7 +228,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Errno:
-    """An error number of hypercalls, or a reason to come back to the VMM."""
+    """An error number of hypercalls, or a reason for exits to the VMM."""
 
     number: int
     name: str

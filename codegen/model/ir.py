@@ -59,7 +59,7 @@ class VmcsRead:
 
 @dataclass(frozen=True)
 class ControlRead:
-    """Whether this processor was given the control."""
+    """Whether this processor granted the control."""
 
     control: str
     type: Type = BOOL
@@ -266,7 +266,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """A call whose value nobody takes."""
+    """A call whose value is not used."""
 
     call: Expression
 

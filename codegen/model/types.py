@@ -21,7 +21,7 @@ class StructType:
     fields: tuple[tuple[str, Scalar], ...]
 
     def find(self, field: str) -> Scalar | None:
-        """The field's type."""
+        """Return the field's type."""
         return dict(self.fields).get(field)
 
 
@@ -43,5 +43,11 @@ VMCS_TYPES = {"u16": U16, "u32": U32, "u64": U64, "natural": U64}
 
 
 def scalar_for(bits: int) -> Scalar:
-    """The smallest scalar that holds so many bits; one bit is a bool."""
+    """Return the smallest scalar that holds so many bits; one bit is a bool."""
     return next(one for one in (BOOL, U8, U16, U32, U64) if bits <= one.bits)
+
+
+def handle_of(parameters: tuple[tuple[str, Type], ...]) -> str:
+    """Return the type of the first parameter if that is a handle, or nothing."""
+    first = parameters[0][1] if parameters else None
+    return first.name if isinstance(first, HandleType) else ""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
 from codegen.model import ir
 from codegen.model.choices import Body
+from codegen.model.cost import cost_of
 from codegen.model.facts import Vector
 from codegen.model.types import BOOL, U32, U64, Scalar
-from codegen.resolve.cost import cost_of
+from codegen.resolve.declarations import check_reserved
 from codegen.resolve.expressions import resolve, resolve_value
-from codegen.resolve.fitting import LITERAL, NOTHING, fit, fit_literal
 from codegen.resolve.names import layout_of
-from codegen.resolve.reserved import check_reserved
-from codegen.resolve.scope import Scope
+from codegen.resolve.scope import LITERAL, NOTHING, Scope, fit, fit_literal
 from codegen.source import Span
 
 LOG_VALUES = 2
@@ -20,7 +20,7 @@ WRITABLE_CONTROLS = {"cr0_read_shadow", "cr4_read_shadow", "tsc_offset"}
 
 
 def resolve_body(block: syntax.Block, what: str, scope: Scope) -> Body:
-    """A typed body; every path of it has ended."""
+    """Return a typed body, every path of which has ended."""
     statements, end = resolve_block(block, scope)
     if end is None:
         wanted = "a result" if scope.hypercall else "an outcome"
@@ -29,7 +29,7 @@ def resolve_body(block: syntax.Block, what: str, scope: Scope) -> Body:
 
 
 def find_open_end(block: syntax.Block) -> Span:
-    """Where a path falls out: the last statement of the branch that goes on, or the empty block."""
+    """Return where a path ends without outcome: the last statement of the open branch, or the empty block."""
     last = block.statements[-1] if block.statements else None
     if isinstance(last, syntax.If) and last.otherwise is not None:
         return find_open_end(last.otherwise if has_end(last.then) else last.then)
@@ -37,7 +37,7 @@ def find_open_end(block: syntax.Block) -> Span:
 
 
 def has_end(block: syntax.Block) -> bool:
-    """Whether no path goes on behind the block."""
+    """Return whether no path continues after the block."""
     last = block.statements[-1] if block.statements else None
     if isinstance(last, syntax.If):
         return last.otherwise is not None and has_end(last.then) and has_end(last.otherwise)
@@ -45,7 +45,7 @@ def has_end(block: syntax.Block) -> bool:
 
 
 def resolve_block(block: syntax.Block, scope: Scope) -> tuple[tuple[ir.Statement, ...], Span | None]:
-    """The statements, and where every path through them has ended (None: some path goes on)."""
+    """Return the statements, and where every path through them has ended (None: some path continues)."""
     made: list[ir.Statement] = []
     end: Span | None = None
     for node in block.statements:
@@ -61,7 +61,7 @@ def resolve_block(block: syntax.Block, scope: Scope) -> tuple[tuple[ir.Statement
 def resolve_statement(
     node: syntax.Statement, scope: Scope
 ) -> tuple[ir.Statement | None, Scope, Span | None]:
-    """The statement, the scope behind it, and where its paths ended."""
+    """Return the statement, the scope after it, and where its paths ended."""
     match node:
         case syntax.Let(name, value):
             return resolve_let(name, value, scope)
@@ -81,7 +81,7 @@ def resolve_statement(
 
 
 def resolve_let(name: syntax.Name, node: syntax.Expr, scope: Scope) -> tuple[ir.Statement | None, Scope, None]:
-    """A local, and the scope that knows it."""
+    """Return a local, and the scope that knows it."""
     value = settle(resolve(node, scope), node, scope)
     check_local(name, scope)
     if value is None:
@@ -90,7 +90,7 @@ def resolve_let(name: syntax.Name, node: syntax.Expr, scope: Scope) -> tuple[ir.
 
 
 def settle(value: ir.Expression | None, node: syntax.Expr, scope: Scope) -> ir.Expression | None:
-    """What a local can hold: a bare number is 64 bits wide, a call without a value is nothing to hold."""
+    """Return what a local can hold: a bare number gets 64 bits; a call without a value is reported."""
     if isinstance(value, ir.Constant) and value.type == LITERAL:
         return fit_literal(value, U64, node.span, scope)
     if value is not None and value.type == NOTHING:
@@ -101,14 +101,14 @@ def settle(value: ir.Expression | None, node: syntax.Expr, scope: Scope) -> ir.E
 
 
 def check_local(name: syntax.Name, scope: Scope) -> None:
-    """A local hides nothing: no other local, not the payload, no word of C."""
+    """Report a local that hides another local or the payload, or is a word of C."""
     if name.text in scope.places:
         errors.duplicate_name(scope.reporter, name, "local", scope.places[name.text])
     check_reserved(name, "local", scope.reporter)
 
 
 def resolve_call_statement(node: syntax.CallStatement, scope: Scope) -> ir.Statement | None:
-    """Only an extern does something when nobody looks at its value."""
+    """Return a call whose value is not used; only an extern does anything then."""
     call = resolve(node.call, scope)
     if call is not None and not isinstance(call, ir.ExternCall):
         message = "this statement does nothing"
@@ -118,7 +118,7 @@ def resolve_call_statement(node: syntax.CallStatement, scope: Scope) -> ir.State
 
 
 def resolve_log(node: syntax.Log, scope: Scope) -> ir.Statement:
-    """A line of the log with at most two numbers."""
+    """Return a line of the log with at most two numbers."""
     values = [resolve_value(value, scope, U64) for value in node.values]
     if len(values) > LOG_VALUES:
         message = f"`log` takes {LOG_VALUES} numbers, {len(values)} are given"
@@ -127,7 +127,7 @@ def resolve_log(node: syntax.Log, scope: Scope) -> ir.Statement:
 
 
 def resolve_if(node: syntax.If, scope: Scope) -> tuple[ir.Statement | None, Span | None]:
-    """Both ways; the path ends where both do."""
+    """Return both branches; the path ends where both do."""
     condition = resolve_value(node.condition, scope, BOOL)
     then, then_end = resolve_block(node.then, scope)
     otherwise, other_end = resolve_block(node.otherwise, scope) if node.otherwise else ((), None)
@@ -136,7 +136,7 @@ def resolve_if(node: syntax.If, scope: Scope) -> tuple[ir.Statement | None, Span
 
 
 def resolve_assign(node: syntax.Assign, scope: Scope) -> ir.Statement | None:
-    """A write to guest state or to the VMCS."""
+    """Return a write to guest state or to the VMCS."""
     target = resolve(node.target, scope)
     if target is None:
         return None
@@ -153,7 +153,7 @@ def resolve_assign(node: syntax.Assign, scope: Scope) -> ir.Statement | None:
 
 
 def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bool:
-    """Whether a body may write there; said if not."""
+    """Return whether a body may write there, after reporting if not."""
     match target:
         case ir.GuestRead(field) if field.name == "rip":
             why = "an outcome moves it: advance, resume or inject"
@@ -176,7 +176,7 @@ def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bo
 
 
 def resolve_return(node: syntax.Return | syntax.Fail, scope: Scope) -> ir.Statement | None:
-    """`return` or `fail`, of hypercalls alone."""
+    """Return `return` or `fail`, which hypercalls alone have."""
     if not scope.hypercall:
         message = "only a hypercall returns; a handler ends with an outcome"
         help = "advance, resume, inject, forward, reset or stop"
@@ -194,7 +194,7 @@ def resolve_return(node: syntax.Return | syntax.Fail, scope: Scope) -> ir.Statem
 
 
 def resolve_result(node: syntax.Expr, scope: Scope) -> ir.Expression | None:
-    """A value; or an extern's answer, which is a value or an error already."""
+    """Return a value; or an extern's answer, which is a value or an error already."""
     value = resolve(node, scope)
     if value is None or value.type == scope.structs.get("answer"):
         return value
@@ -202,7 +202,7 @@ def resolve_result(node: syntax.Expr, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_outcome(node: syntax.Outcome, scope: Scope) -> ir.Statement | None:
-    """An outcome, of handlers alone."""
+    """Return an outcome, which handlers alone have."""
     if scope.hypercall:
         message = "a hypercall ends with return or fail, not with an outcome"
         errors.type_mismatch(scope.reporter, node.span, message, "not here")
@@ -223,7 +223,7 @@ def resolve_outcome(node: syntax.Outcome, scope: Scope) -> ir.Statement | None:
 
 
 def check_length(node: syntax.Outcome, scope: Scope) -> None:
-    """`advance` where the length is a fact; `advance by` where a decoder must give it."""
+    """Report `advance` where the length is no fact, and `advance by` where it is one."""
     span = scope.length_span or node.span
     if scope.length == "none" or (scope.length == "decoder" and node.kind == "advance"):
         if node.kind in ("advance", "advance_by"):
@@ -233,7 +233,7 @@ def check_length(node: syntax.Outcome, scope: Scope) -> None:
 
 
 def check_error_code(node: syntax.Outcome, vector: Vector | None, scope: Scope) -> None:
-    """Some vectors push an error code, the others have none to push. SDM: 6.13"""
+    """Report an error code that the vector does not push, or a missing one. SDM: 6.13"""
     if vector is None or ("error_code" in vector.traits) == (node.value is not None):
         return
     if node.value is None:
@@ -244,7 +244,7 @@ def check_error_code(node: syntax.Outcome, vector: Vector | None, scope: Scope) 
 
 
 def resolve_forward(name: syntax.Name, span: Span, scope: Scope) -> ir.End | None:
-    """Back to the VMM, for a reason that it knows; only a domain that has one can do that."""
+    """Return an exit to the VMM, for a reason that it knows; only a domain under a VMM has that."""
     if not scope.under:
         message = f"{scope.domain} has no VMM to forward to"
         errors.not_valid_here(scope.reporter, span, message, "only a domain `under vmm` forwards its exits")
@@ -257,7 +257,7 @@ def resolve_forward(name: syntax.Name, span: Span, scope: Scope) -> ir.End | Non
 
 
 def check_guest(node: syntax.Outcome, scope: Scope) -> None:
-    """What a VMM runs does not decide about the machine."""
+    """Report `stop` and `reset` in a domain under a VMM, which does not decide about the machine."""
     if scope.under and node.kind in ("stop", "reset"):
         message = f"`{node.kind}` ends the machine, and {scope.domain} is only a guest of it"
         errors.not_valid_here(scope.reporter, node.span, message, "tell its VMM: forward NAME;")

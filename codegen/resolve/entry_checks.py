@@ -6,20 +6,21 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
+from codegen.language.expressions import say_expression
 from codegen.model.entry_checks import EntryGroup, EntryRule, Omission
 from codegen.model.facts import Doc
 from codegen.model.ir import Constant, Expression
 from codegen.model.types import BOOL
-from codegen.resolve.docs import check_doc
+from codegen.resolve.declarations import check_doc, declare
 from codegen.resolve.expressions import resolve_value
-from codegen.resolve.facts import FactResolver, declare
+from codegen.resolve.facts import FactResolver
 from codegen.resolve.scope import Scope
-from codegen.unparse.expressions import say_expression
 
 
 def add_checks(node: syntax.Checks, doc: Doc, resolver: FactResolver) -> None:
-    """A group and its rules."""
+    """Add a group and its rules."""
     scope = Scope(resolver.reporter, resolver.facts, "entry")
     made = [make_rule(one, node, doc, scope) for one in expand_items(node)]
     rules = tuple(one for one in made if one is not None)
@@ -34,7 +35,7 @@ def add_checks(node: syntax.Checks, doc: Doc, resolver: FactResolver) -> None:
 
 
 def expand_items(node: syntax.Checks) -> Iterator[syntax.Rule]:
-    """The rules, those under `each` with its word replaced."""
+    """Yield the rules, those under `each` with its word replaced."""
     for item in node.items:
         if isinstance(item, syntax.Rule):
             yield item
@@ -44,7 +45,7 @@ def expand_items(node: syntax.Checks) -> Iterator[syntax.Rule]:
 
 
 def substitute(node: Any, word: str, value: str) -> Any:
-    """The node with `word` replaced in every name and in its documentation."""
+    """Return the node with `word` replaced in every name and in its documentation."""
     match node:
         case syntax.Name(text, span):
             return syntax.Name(replace_part(text, word, value), span)
@@ -58,12 +59,12 @@ def substitute(node: Any, word: str, value: str) -> Any:
 
 
 def replace_part(text: str, word: str, value: str) -> str:
-    """`word` is replaced where it stands between underscores."""
+    """Replace `word` where it stands between underscores."""
     return "_".join(value if part == word else part for part in text.split("_"))
 
 
 def make_rule(node: syntax.Rule, group: syntax.Checks, doc: Doc, scope: Scope) -> EntryRule | None:
-    """A typed rule; it cites what it says, or what its group says."""
+    """Return a typed rule; it cites its own sections, or those of its group."""
     own = check_doc(node.doc, f"rule `{node.name.text}`", node.name.span, scope.reporter)
     when = resolve_value(node.when, scope, BOOL) if node.when else None
     holds = resolve_value(node.holds, scope, BOOL)
@@ -77,14 +78,14 @@ def make_rule(node: syntax.Rule, group: syntax.Checks, doc: Doc, scope: Scope) -
 
 
 def check_varies(node: syntax.Rule, holds: Expression, scope: Scope) -> None:
-    """A rule that holds or fails whatever the VMCS says is a slip."""
+    """Report a rule that does not depend on the VMCS."""
     if isinstance(holds, Constant):
         message, help = f"rule `{node.name.text}` does not depend on anything", "ask for a field or a control"
         errors.type_mismatch(scope.reporter, node.holds.span, message, "always the same", help)
 
 
 def make_omission(node: syntax.Omitted, doc: Doc) -> Omission:
-    """A check that is left out; it cites what its group cites unless it says more."""
+    """Return a check that is left out; it cites its own sections, or those of its group."""
     lines = " ".join(node.doc.lines) if node.doc else ""
     sections = tuple(one.text for one in node.doc.sections) if node.doc else ()
     return Omission(node.name.text, node.reason.value, lines.split("SDM:")[0].strip(), sections or doc.sections)

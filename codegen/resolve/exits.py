@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
 from codegen.model import facts as model
 from codegen.model import ir
 from codegen.model.types import BOOL, SCALARS, Scalar
-from codegen.resolve.conditions import resolve_condition
-from codegen.resolve.docs import make_doc
+from codegen.resolve.declarations import check_reserved, make_doc
 from codegen.resolve.expressions import resolve, resolve_value
-from codegen.resolve.facts import FactResolver
-from codegen.resolve.fitting import LITERAL
-from codegen.resolve.reserved import check_reserved
-from codegen.resolve.scope import Scope
+from codegen.resolve.facts import FactResolver, resolve_condition
+from codegen.resolve.scope import LITERAL, Scope
 from codegen.source import Span
 
 
 def add_exits(node: syntax.Exits, resolver: FactResolver) -> None:
-    """All exits of a table."""
+    """Add all exits of a table."""
     for exit in node.exits:
         number = exit.number
         if not resolver.check_range(number, number, 0xFFFF, "exit reason"):
@@ -33,7 +31,7 @@ def add_exits(node: syntax.Exits, resolver: FactResolver) -> None:
 
 
 def add_exit(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> None:
-    """One exit and its events."""
+    """Add one exit and its events."""
     facts, reporter = resolver.facts, resolver.reporter
     if name.text in facts.exits:
         errors.duplicate_name(reporter, name, "exit", facts.exits[name.text].span)
@@ -55,7 +53,7 @@ def add_exit(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> No
 
 
 def check_arms(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> None:
-    """Every exit becomes an event: the last arm, and no other, is without condition."""
+    """Report exits whose last event has a condition, and events that come after one without."""
     if not node.arms or node.arms[-1].where:
         span = node.arms[-1].event.span if node.arms else name.span
         errors.no_outcome(resolver.reporter, span, f"exit `{name.text}`", "an event")
@@ -65,7 +63,7 @@ def check_arms(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> 
 
 
 def make_arm(node: syntax.Arm, scope: Scope) -> model.Arm:
-    """An event with its typed payload."""
+    """Return an event with its typed payload."""
     payload = []
     places: dict[str, Span] = {}
     for field in node.payload:
@@ -82,14 +80,14 @@ def make_arm(node: syntax.Arm, scope: Scope) -> model.Arm:
 
 
 def settle(value: ir.Expression) -> ir.Expression:
-    """A bare number in a payload is 64 bits wide."""
+    """Return a value; a bare number in a payload gets 64 bits."""
     if isinstance(value, ir.Constant) and value.type == LITERAL:
         return replace(value, type=SCALARS["u64"])
     return value
 
 
 def add_event(arm: model.Arm, node: syntax.Arm, exit: str, resolver: FactResolver) -> None:
-    """The event by name; exits that share it agree."""
+    """Add the event by name; exits that share it agree on its payload."""
     types = tuple((name, value.type) for name, value in arm.payload if isinstance(value.type, Scalar))
     known = resolver.facts.events.get(arm.event)
     if known is None:
@@ -103,5 +101,5 @@ def add_event(arm: model.Arm, node: syntax.Arm, exit: str, resolver: FactResolve
 
 
 def say_payload(types: tuple[tuple[str, Scalar], ...]) -> str:
-    """A payload's names and types."""
+    """Return a payload's names and types."""
     return "{" + ", ".join(f"{name}: {type.name}" for name, type in types) + "}" if types else "nothing"

@@ -1,15 +1,15 @@
-"""Expressions to typed ones; None means: reported."""
+"""Expressions to typed ones; None means that an error was reported."""
 
 from __future__ import annotations
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
 from codegen.model import ir
 from codegen.model.entry_checks import PREDICATES
 from codegen.model.types import BOOL, SCALARS, U64, Scalar, StructType, Type, scalar_for
-from codegen.resolve.entry_values import make_allowed
-from codegen.resolve.fitting import LITERAL, NOTHING, fit, fit_literal
 from codegen.resolve.names import (
     is_enumerator,
+    make_allowed,
     resolve_enumerator,
     resolve_layout_bit,
     resolve_msr,
@@ -17,18 +17,20 @@ from codegen.resolve.names import (
     resolve_rooted,
     resolve_struct_field,
 )
-from codegen.resolve.operators import combine
-from codegen.resolve.scope import Scope
+from codegen.resolve.scope import LITERAL, NOTHING, Scope, fit, fit_literal
+
+COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
+SHIFTS, DIVISIONS, SUMS = ("<<", ">>"), ("/", "%"), ("+", "-", "*")
 
 
 def resolve_value(expr: syntax.Expr, scope: Scope, wanted: Scalar) -> ir.Expression | None:
-    """An expression that must fit into `wanted`."""
+    """Resolve an expression that must fit into `wanted`."""
     value = resolve(expr, scope)
     return None if value is None else fit(value, wanted, expr.span, scope)
 
 
 def resolve(expr: syntax.Expr, scope: Scope) -> ir.Expression | None:
-    """An expression of whatever type."""
+    """Resolve an expression of any type."""
     match expr:
         case syntax.NumberExpr(number):
             return ir.Constant(number.value, LITERAL)
@@ -49,7 +51,7 @@ def resolve(expr: syntax.Expr, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_member(expr: syntax.Member, scope: Scope) -> ir.Expression | None:
-    """`root.name` first; else a layout's bit or a struct's field of any expression."""
+    """Resolve `root.name` first; else a layout's bit or a struct's field of any expression."""
     if isinstance(expr.base, syntax.NameExpr):
         rooted, known = resolve_rooted(expr.base.name, expr.name, scope)
         if known:
@@ -65,7 +67,7 @@ def resolve_member(expr: syntax.Member, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_bits(expr: syntax.BitSelect, scope: Scope) -> ir.Expression | None:
-    """`value[low..high]`."""
+    """Resolve `value[low..high]`."""
     base = resolve(expr.base, scope)
     if base is None:
         return None
@@ -81,7 +83,7 @@ def resolve_bits(expr: syntax.BitSelect, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_call(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
-    """A cast, a policy, or an extern."""
+    """Resolve a cast, a policy, or an extern."""
     if isinstance(expr.callee, syntax.NameExpr) and expr.callee.name.text in SCALARS:
         return resolve_cast(expr, SCALARS[expr.callee.name.text], scope)
     if is_policy_call(expr):
@@ -95,7 +97,7 @@ def resolve_call(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_cast(expr: syntax.Call, type: Scalar, scope: Scope) -> ir.Expression | None:
-    """`u32(value)`."""
+    """Resolve `u32(value)`."""
     if len(expr.arguments) != 1:
         message = f"a cast to {type.name} takes one value"
         errors.type_mismatch(scope.reporter, expr.span, message, f"{len(expr.arguments)} given")
@@ -113,7 +115,7 @@ def resolve_cast(expr: syntax.Call, type: Scalar, scope: Scope) -> ir.Expression
 
 
 def is_policy_call(expr: syntax.Call) -> bool:
-    """Whether it is `policy.NAME(...)`."""
+    """Return whether it is `policy.NAME(...)`."""
     match expr.callee:
         case syntax.Member(syntax.NameExpr(root), _):
             return root.text == "policy"
@@ -121,7 +123,7 @@ def is_policy_call(expr: syntax.Call) -> bool:
 
 
 def resolve_policy(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
-    """A question to a table of the domain."""
+    """Resolve a question to a table of the domain."""
     assert isinstance(expr.callee, syntax.Member)
     regs = scope.structs.get("regs4")
     if scope.under:
@@ -139,7 +141,7 @@ def resolve_policy(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_predicate(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """A question of entry checks; `allowed` is asked of a control word, the others of an address or a value."""
+    """Resolve a predicate; `allowed` is asked of a control word, the others of an address or a value."""
     if name.text not in PREDICATES:
         errors.unknown_name(scope.reporter, name, "predicate of entry checks", [*PREDICATES, *SCALARS])
         return None
@@ -150,7 +152,7 @@ def resolve_predicate(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.
 
 
 def resolve_allowed(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`allowed(word)`."""
+    """Resolve `allowed(word)`."""
     if name.text not in scope.facts.words:
         errors.unknown_name(scope.reporter, name, "control word", scope.facts.words)
         return None
@@ -158,7 +160,7 @@ def resolve_allowed(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """A call of an extern."""
+    """Resolve a call of an extern."""
     extern = scope.externs.get(name.text)
     if extern is None:
         errors.unknown_name(scope.reporter, name, "extern", [*scope.externs, *SCALARS])
@@ -171,7 +173,7 @@ def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Exp
 def resolve_arguments(
     expr: syntax.Call, wanted: list[Type], name: str, scope: Scope
 ) -> tuple[ir.Expression, ...] | None:
-    """Arguments by number and type, or None after reporting."""
+    """Resolve arguments by number and type, or return None after reporting."""
     if len(expr.arguments) != len(wanted):
         message = f"`{name}` takes {len(wanted)} arguments, {len(expr.arguments)} are given"
         errors.type_mismatch(scope.reporter, expr.span, message, "this call")
@@ -182,7 +184,7 @@ def resolve_arguments(
 
 
 def resolve_argument(expr: syntax.Expr, wanted: Type, scope: Scope) -> ir.Expression | None:
-    """One argument."""
+    """Resolve one argument."""
     if isinstance(wanted, Scalar):
         return resolve_value(expr, scope, wanted)
     value = resolve(expr, scope)
@@ -194,7 +196,7 @@ def resolve_argument(expr: syntax.Expr, wanted: Type, scope: Scope) -> ir.Expres
 
 
 def resolve_unary(expr: syntax.Unary, scope: Scope) -> ir.Expression | None:
-    """`-`, `~` and `not`."""
+    """Resolve `-`, `~` and `not`."""
     if expr.operator == "not":
         operand = resolve_value(expr.operand, scope, BOOL)
         return None if operand is None else ir.UnaryOperation("not", operand, BOOL)
@@ -212,7 +214,7 @@ def resolve_unary(expr: syntax.Unary, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_binary(expr: syntax.Binary, scope: Scope) -> ir.Expression | None:
-    """Two sides under an operator."""
+    """Resolve two sides under an operator."""
     if expr.operator in ("and", "or"):
         sides = resolve_value(expr.left, scope, BOOL), resolve_value(expr.right, scope, BOOL)
         if sides[0] is None or sides[1] is None:
@@ -225,3 +227,61 @@ def resolve_binary(expr: syntax.Binary, scope: Scope) -> ir.Expression | None:
         errors.type_mismatch(scope.reporter, expr.span, f"`{expr.operator}` does not work on structs", "a struct")
         return None
     return combine(expr, left, right, scope)
+
+
+def combine(
+    expr: syntax.Binary, left: ir.Expression, right: ir.Expression, scope: Scope
+) -> ir.Expression | None:
+    """Return both sides in one type: a literal in the other side's, else the wider of the two."""
+    assert isinstance(left.type, Scalar) and isinstance(right.type, Scalar)
+    if not check_right(expr, right, left, scope):
+        return None
+    if left.type == right.type == LITERAL:
+        return fold(expr, left, right, scope)
+    if expr.operator in SHIFTS and left.type != LITERAL:
+        shift = fit(right, left.type, expr.right.span, scope)
+        return ir.Operation(expr.operator, left, shift, left.type) if shift else None
+    if BOOL in (left.type, right.type) and expr.operator in SUMS:
+        errors.type_mismatch(scope.reporter, expr.span, f"`{expr.operator}` works on numbers, not on bool", "a bool")
+        return None
+    type = left.type if left.type.bits >= right.type.bits else right.type
+    sides = fit(left, type, expr.left.span, scope), fit(right, type, expr.right.span, scope)
+    if sides[0] is None or sides[1] is None:
+        return None
+    return ir.Operation(expr.operator, sides[0], sides[1], BOOL if expr.operator in COMPARISONS else type)
+
+
+def check_right(expr: syntax.Binary, right: ir.Expression, left: ir.Expression, scope: Scope) -> bool:
+    """Return whether the right side is allowed: divisors and shift counts are constants, so that no body faults."""
+    if expr.operator not in (*SHIFTS, *DIVISIONS):
+        return True
+    span = expr.right.span
+    assert isinstance(left.type, Scalar)
+    if not isinstance(right, ir.Constant):
+        message = f"the right side of `{expr.operator}` must be a constant"
+        errors.type_mismatch(scope.reporter, span, message, "known only at run time")
+        return False
+    width = left.type.bits or U64.bits
+    if expr.operator in SHIFTS and right.value >= width:
+        message = f"a value of {width} bits cannot be shifted by {right.value}"
+        errors.out_of_range(scope.reporter, span, message, "too far")
+        return False
+    if expr.operator in DIVISIONS and right.value == 0:
+        errors.out_of_range(scope.reporter, span, "a division by zero", "zero")
+        return False
+    return True
+
+
+def fold(expr: syntax.Binary, left: ir.Expression, right: ir.Expression, scope: Scope) -> ir.Expression | None:
+    """Return two numbers as one, exactly."""
+    assert isinstance(left, ir.Constant) and isinstance(right, ir.Constant)
+    a, b, operator = left.value, right.value, expr.operator
+    if operator == "-" and a < b:
+        errors.out_of_range(scope.reporter, expr.span, f"{a} - {b} is below zero", "no negative numbers")
+        return None
+    values = {
+        "+": a + b, "-": a - b, "*": a * b, "&": a & b, "|": a | b, "^": a ^ b,
+        "<<": a << min(b, 64), ">>": a >> min(b, 64), "/": a // (b or 1), "%": a % (b or 1),
+        "==": int(a == b), "!=": int(a != b), "<": int(a < b), "<=": int(a <= b), ">": int(a > b), ">=": int(a >= b),
+    }
+    return ir.Constant(values[operator], BOOL if operator in COMPARISONS else LITERAL)

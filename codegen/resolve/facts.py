@@ -1,42 +1,31 @@
-"""Facts: from declarations to tables by name. Names first, then what refers to them."""
+"""Layouts, the VMCS, control words and capabilities: names first, then the conditions that refer to them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from codegen import errors, syntax
+from codegen import errors
 from codegen.diagnostics import Reporter
+from codegen.language import syntax
 from codegen.model import facts as model
+from codegen.model import ir
+from codegen.model.facts import Facts
 from codegen.model.ir import AndCondition
-from codegen.model.types import SCALARS, VMCS_TYPES
-from codegen.resolve.conditions import resolve_condition
-from codegen.resolve.docs import make_doc
+from codegen.model.types import VMCS_TYPES
+from codegen.resolve.declarations import check_number, declare, make_doc
 from codegen.source import Span
 
 WIDTHS = ("u16", "u64", "u32", "natural")
 AREAS = ("control", "readonly", "guest", "host")
-REGISTERS = ("eax", "ebx", "ecx", "edx")
-MOST_FORWARDS = 31  # each is counted
 
-
-def declare(table: dict[str, Any], name: syntax.Name, kind: str, value: Any, reporter: Reporter) -> None:
-    """Enter a name, or say where it was taken."""
-    if name.text in table:
-        errors.duplicate_name(reporter, name, kind, table[name.text].span)
-    else:
-        table[name.text] = value
-
-
-def check_number(taken: dict[int, Span], number: int, span: Span, what: str, reporter: Reporter) -> None:
-    """Enter a number, or say where it was taken."""
-    if number in taken:
-        errors.duplicate_number(reporter, span, f"{what} is taken", taken[number])
-    taken.setdefault(number, span)
+TABLES = (
+    "exceptions.traps", "io.traps", "msr.read_traps", "msr.write_traps", "cr0.owned", "cr4.owned",
+)
 
 
 def make_bits(bits: Iterable[syntax.Bit], width: int, what: str, reporter: Reporter) -> tuple[model.Bit, ...]:
-    """Named bits: inside the width, each bit once, each name once."""
+    """Return named bits: inside the width, each bit once, each name once."""
     taken: dict[int, Span] = {}
     names: dict[str, model.Bit] = {}
     for bit in bits:
@@ -54,7 +43,7 @@ def make_bits(bits: Iterable[syntax.Bit], width: int, what: str, reporter: Repor
 
 
 def make_enumerators(bit: syntax.Bit, reporter: Reporter) -> tuple[tuple[str, int], ...]:
-    """Named values of a range of bits: each name once, each value within the range."""
+    """Return named values of a range of bits: each name once, each value within the range."""
     width = bit.high.value - bit.low.value + 1
     names: dict[str, syntax.Enumerator] = {}
     for one in bit.enumerators:
@@ -68,7 +57,7 @@ def make_enumerators(bit: syntax.Bit, reporter: Reporter) -> tuple[tuple[str, in
 
 
 class FactResolver:
-    """Collects declarations of facts into `facts`."""
+    """Collect declarations of facts into `facts`."""
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
@@ -81,13 +70,13 @@ class FactResolver:
         check_number(self.numbers.setdefault(kind, {}), number, span, what, self.reporter)
 
     def take_name(self, kind: str, name: syntax.Name) -> None:
-        """Say where a name was taken, for tables whose entries have no span."""
+        """Report a name that is taken, for tables whose entries have no span."""
         first = self.places.setdefault((kind, name.text), name.span)
         if first != name.span:
             errors.duplicate_name(self.reporter, name, kind, first)
 
     def check_range(self, first: syntax.Number, last: syntax.Number, end: int, what: str) -> bool:
-        """Whether first..last is a range within 0..end; said if not."""
+        """Return whether first..last is a range within 0..end, after reporting if not."""
         if first.value <= last.value <= end:
             return True
         shown = f"{first.text}..{last.text}" if last != first else first.text
@@ -96,7 +85,7 @@ class FactResolver:
         return False
 
     def find(self, table: Mapping[str, Any], name: syntax.Name | None, kind: str) -> Any:
-        """What a name means, or None after reporting."""
+        """Return what a name means, or None after reporting."""
         if name is None:
             return None
         if name.text not in table:
@@ -104,13 +93,13 @@ class FactResolver:
         return table.get(name.text)
 
     def add_layout(self, node: syntax.Layout) -> None:
-        """A layout of its own."""
+        """Add a layout with a name."""
         bits = make_bits(node.bits, 64, f"layout `{node.name.text}`", self.reporter)
         self.take_name("layout", node.name)
         self.facts.layouts[node.name.text] = model.Layout(node.name.text, bits)
 
     def add_vmcs(self, node: syntax.Vmcs, doc: model.Doc) -> None:
-        """A group of fields."""
+        """Add a group of fields."""
         if node.area.text not in AREAS:
             errors.unknown_name(self.reporter, node.area, "VMCS area", AREAS)
             return
@@ -118,7 +107,7 @@ class FactResolver:
             self.add_vmcs_field(field, node.area.text, node.name.text, doc)
 
     def add_vmcs_field(self, node: syntax.VmcsField, area: str, group: str, doc: model.Doc) -> None:
-        """A field, held against its encoding."""
+        """Add a field, checked against its encoding."""
         if node.type.text not in VMCS_TYPES:
             errors.unknown_name(self.reporter, node.type, "type of a VMCS field", VMCS_TYPES)
             return
@@ -135,7 +124,7 @@ class FactResolver:
         declare(self.facts.vmcs, node.name, "VMCS field", made, self.reporter)
 
     def check_encoding(self, node: syntax.VmcsField, area: str) -> None:
-        """SDM B: bits 14:13 are the width, 11:10 the area, 0 the high half."""
+        """Report an encoding that contradicts type or area. SDM B: 14:13 are the width, 11:10 the area, 0 is high."""
         encoding = node.encoding.value
         self.take_number("encoding", encoding, node.encoding.span, f"encoding {encoding:#06x}")
         width, encoded_area = WIDTHS[encoding >> 13 & 3], AREAS[encoding >> 10 & 3]
@@ -148,14 +137,14 @@ class FactResolver:
             errors.encoding_area(self.reporter, node.name, encoding, area, encoded_area)
 
     def link_vmcs(self, node: syntax.Vmcs) -> None:
-        """What must be on for a field to exist: known when controls are."""
+        """Resolve what must be on for a field to exist, once controls are known."""
         for field in node.fields:
             if field.needs:
                 self.facts.field_needs[field.name.text] = resolve_condition(field.needs, self.facts, self.reporter)
                 self.facts.field_needs_spans[field.name.text] = field.needs.span
 
     def add_controls(self, node: syntax.Controls, doc: model.Doc) -> None:
-        """A control word and its controls."""
+        """Add a control word and its controls."""
         width = 64 if node.allowed1_only else 32
         bits = make_bits(node.bits, width, f"`{node.name.text}`", self.reporter)
         nodes = {bit.name.text: bit for bit in node.bits}
@@ -170,12 +159,12 @@ class FactResolver:
         self.facts.controls.update({control.path: control for control in controls})
 
     def make_control(self, word: syntax.Controls, node: syntax.Bit, bit: model.Bit) -> model.Control:
-        """A control; its needs come later."""
+        """Return a control; its needs come later."""
         needs_span = node.needs.span if node.needs else word.needs.span if word.needs else node.name.span
         return model.Control(word.name.text, bit.name, bit.low, bit.span, needs_span, make_doc(node.doc))
 
     def link_controls(self, node: syntax.Controls) -> None:
-        """Needs refer to controls of other words, so they come when all are known."""
+        """Resolve needs, which refer to controls of other words, once all are known."""
         self.find(self.facts.vmcs, node.field, "VMCS field")
         self.find(self.facts.msrs, node.msr, "MSR")
         self.find(self.facts.msrs, node.true_msr, "MSR")
@@ -186,160 +175,57 @@ class FactResolver:
             self.facts.control_needs[f"{node.name.text}.{bit.name.text}"] = AndCondition((word, own))
 
     def add_capabilities(self, node: syntax.Capabilities, doc: model.Doc) -> None:
-        """A capability MSR."""
+        """Add a capability MSR."""
         bits = make_bits(node.bits, 64, f"`{node.name.text}`", self.reporter)
         self.take_name("table of capabilities", node.name)
         self.find(self.facts.msrs, node.msr, "MSR")
         self.facts.capabilities[node.name.text] = model.CapabilityTable(node.name.text, node.msr.text, bits, doc)
 
-    def add_msrs(self, node: syntax.Msrs) -> None:
-        """Classes first."""
-        for group in node.classes:
-            self.take_name("MSR class", group.name)
-            self.facts.msr_classes[group.name.text] = group.title.value
 
-    def link_msrs(self, node: syntax.Msrs) -> None:
-        """The MSRs of those classes."""
-        for msr in node.msrs:
-            self.add_msr(msr)
-
-    def add_msr(self, node: syntax.Msr) -> None:
-        """An MSR or a bank."""
-        self.find(self.facts.msr_classes, node.group, "MSR class")
-        if not self.check_range(node.first, node.last, 0xFFFFFFFF, "MSR"):
-            return
-        for number in range(node.first.value, min(node.last.value, node.first.value + 4096) + 1):
-            self.take_number("msr", number, node.name.span, f"MSR {number:#x}")
-        made = model.Msr(
-            node.name.text, node.first.value, node.last.value, node.group.text,
-            node.guarded.value if node.guarded else "", self.make_switch(node.switched), make_doc(node.doc),
-            node.name.span,
-        )
-        declare(self.facts.msrs, node.name, "MSR", made, self.reporter)
-
-    def make_switch(self, node: syntax.Switched | None) -> model.SwitchFields | None:
-        """How VMX switches it."""
-        if node is None:
-            return None
-        self.find(self.facts.vmcs, node.guest, "VMCS field")
-        self.find(self.facts.vmcs, node.host, "VMCS field")
-        controls = []
-        for how, reference in node.parts:
-            path = ".".join(name.text for name in reference.names)
-            if path not in self.facts.controls:
-                errors.unknown_name(self.reporter, reference.names[-1], "control", self.facts.controls)
-            controls.append((how, path))
-        return model.SwitchFields(node.guest.text, node.host.text if node.host else None, tuple(controls))
-
-    def add_vectors(self, node: syntax.Vectors) -> None:
-        """Exceptions."""
-        for vector in node.vectors:
-            self.check_range(vector.number, vector.number, 31, "exception")
-            self.take_number("vector", vector.number.value, vector.number.span, f"vector {vector.number.value}")
-            traits = tuple(trait.text for trait in vector.traits)
-            made = model.Vector(vector.number.value, vector.name.text, traits, vector.name.span)
-            declare(self.facts.vectors, vector.name, "vector", made, self.reporter)
-
-    def add_ports(self, node: syntax.Ports) -> None:
-        """Ports."""
-        for port in node.ports:
-            if not self.check_range(port.first, port.last, 0xFFFF, "port"):
-                continue
-            made = model.Port(port.name.text, port.first.value, port.last.value, port.name.span)
-            declare(self.facts.ports, port.name, "port", made, self.reporter)
-
-    def add_errnos(self, node: syntax.Errnos) -> None:
-        """Error numbers."""
-        for one in node.errnos:
-            self.take_number("errno", one.number.value, one.number.span, f"errno {one.number.value}")
-            self.take_name("error number", one.name)
-            self.facts.errnos[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
-
-    def add_forwards(self, node: syntax.Forwards) -> None:
-        """Reasons to come back to a VMM."""
-        for one in node.forwards:
-            if not self.check_range(one.number, one.number, MOST_FORWARDS, "reason to come back"):
-                continue
-            self.take_number("forward", one.number.value, one.number.span, f"reason {one.number.value}")
-            self.take_name("reason to come back", one.name)
-            self.facts.forwards[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
-
-    def add_state(self, node: syntax.State) -> None:
-        """Guest state."""
-        for field in node.fields:
-            self.add_state_field(field)
-
-    def add_state_field(self, node: syntax.StateField) -> None:
-        """One name and where its value lives."""
-        vmcs = self.find(self.facts.vmcs, node.field, "VMCS field")
-        type = SCALARS.get(node.type.text) if node.type else vmcs.type if vmcs else None
-        if type is None:
-            if node.type:
-                errors.unknown_name(self.reporter, node.type, "type", SCALARS)
-            return
-        layout = self.find(self.facts.layouts, node.layout, "layout")
-        number = node.register or node.index
-        if number:
-            self.check_range(number, number, 15, "general register")
-        made = model.StateField(
-            node.name.text, type, number.value if number else None, node.field.text if node.field else None,
-            layout, node.name.span,
-        )
-        declare(self.facts.state, node.name, "guest state", made, self.reporter)
-
-    def link_cpuid(self, node: syntax.Cpuid, doc: model.Doc) -> None:
-        """A leaf and its features."""
-        for register in node.registers:
-            if register.name.text not in REGISTERS:
-                errors.unknown_name(self.reporter, register.name, "CPUID register", REGISTERS)
-        if not self.check_range(node.first, node.last, 0xFFFFFFFF, "CPUID leaf"):
-            return
-        kinds = tuple((one.name.text, "value" if one.bits is None else "features") for one in node.registers)
-        leaf = model.CpuidLeaf(node.first.value, node.last.value, node.subleaves, kinds, doc, node.first.span)
-        for other in self.facts.leaves:
-            if leaves_overlap(leaf, other):
-                message = f"CPUID leaf {node.first.value:#x} is taken"
-                errors.duplicate_number(self.reporter, node.first.span, message, other.span)
-        self.facts.leaves.append(leaf)
-        for register in node.registers:
-            self.add_features(leaf, register)
-
-    def add_features(self, leaf: model.CpuidLeaf, register: syntax.CpuidRegister) -> None:
-        """The features of one register."""
-        bits = make_bits(register.bits or (), 32, f"`{register.name.text}` of leaf {leaf.first:#x}", self.reporter)
-        nodes = {bit.name.text: bit for bit in register.bits or ()}
-        for bit in bits:
-            node = nodes[bit.name]
-            needs = resolve_condition(node.needs, self.facts, self.reporter)
-            feature = model.Feature(
-                bit.name, leaf, register.name.text, bit.low, bit.high, needs, self.find_mirror(node.mirrors),
-                bit.span, node.needs.span if node.needs else bit.span, make_doc(node.doc),
-            )
-            declare(self.facts.features, node.name, "CPUID feature", feature, self.reporter)
-
-    def find_mirror(self, expr: syntax.Expr | None) -> tuple[str, model.Bit] | None:
-        """`cr4.osxsave`: a bit of guest state that the feature follows."""
-        if expr is None:
-            return None
-        match expr:
-            case syntax.Member(syntax.NameExpr(root), name):
-                state = self.find(self.facts.state, root, "guest state")
-                bit = state.layout.find(name.text) if state and state.layout else None
-                if bit:
-                    return (root.text, bit)
-                if state:
-                    known = [one.name for one in state.layout.bits] if state.layout else []
-                    errors.unknown_name(self.reporter, name, f"bit of `{root.text}`", known)
-            case _:
-                message = "a mirror is a bit of guest state"
-                errors.type_mismatch(self.reporter, expr.span, message, "no such bit", "write it as cr4.osxsave")
-        return None
+def resolve_condition(expr: syntax.Expr | str | None, facts: Facts, reporter: Reporter) -> ir.Condition:
+    """Resolve a condition: None and "always" hold, and so does what was reported, so as not to report it again."""
+    match expr:
+        case None | "always":
+            return ir.Always(True)
+        case "never":
+            return ir.Always(False)
+        case syntax.Unary("not", operand):
+            return ir.NotCondition(resolve_condition(operand, facts, reporter))
+        case syntax.Binary("and", left, right):
+            return ir.AndCondition(both(left, right, facts, reporter))
+        case syntax.Binary("or", left, right):
+            return ir.OrCondition(both(left, right, facts, reporter))
+        case syntax.Member(syntax.NameExpr(root), name):
+            return resolve_atom(root, name, facts, reporter)
+        case syntax.MsrExpr(name) if name.text in facts.msrs:
+            return ir.MsrAtom(name.text, name.span)
+        case syntax.MsrExpr(name):
+            errors.unknown_name(reporter, name, "MSR", facts.msrs)
+        case _ if not isinstance(expr, str):
+            message = "a condition is made of controls, tables, MSRs, and, or, not"
+            help = "write a control as primary.hlt_exiting, a table as io.traps, an MSR as msr IA32_PAT"
+            errors.type_mismatch(reporter, expr.span, message, "no condition", help)
+    return ir.Always(True)
 
 
-def leaves_overlap(a: model.CpuidLeaf, b: model.CpuidLeaf) -> bool:
-    """Whether two leaves share a leaf and a subleaf."""
-    if a.last < b.first or b.last < a.first:
-        return False
-    if a.subleaves is None or b.subleaves is None:
-        return True
-    return a.subleaves[0] <= b.subleaves[1] and b.subleaves[0] <= a.subleaves[1]
+def both(
+    left: syntax.Expr, right: syntax.Expr, facts: Facts, reporter: Reporter
+) -> tuple[ir.Condition, ...]:
+    """Resolve both sides of an operator."""
+    return (resolve_condition(left, facts, reporter), resolve_condition(right, facts, reporter))
+
+
+def resolve_atom(root: syntax.Name, name: syntax.Name, facts: Facts, reporter: Reporter) -> ir.Condition:
+    """Resolve `word.control` or `table.property`."""
+    path = f"{root.text}.{name.text}"
+    if path in facts.controls:
+        return ir.ControlAtom(path, root.span)
+    if path in TABLES:
+        return ir.TableAtom(path, root.span)
+    if root.text in facts.words:
+        known = [control.name for control in facts.words[root.text].controls]
+        errors.unknown_name(reporter, name, f"control in `{root.text}`", known)
+    else:
+        roots = [*facts.words, *(table.split(".")[0] for table in TABLES)]
+        errors.unknown_name(reporter, root, "control word or table", roots)
+    return ir.Always(True)

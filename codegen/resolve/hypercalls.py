@@ -1,4 +1,4 @@
-"""Hypercalls: signatures, who may call, what may go wrong, and bodies."""
+"""Hypercalls: signatures, who may call, which errors they return, and bodies."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
 from codegen.model import choices
+from codegen.model.choices import EVERYONE
 from codegen.model.facts import Doc
-from codegen.model.types import SCALARS, HandleType, Scalar, Type
+from codegen.model.types import SCALARS, HandleType, Scalar, Type, handle_of
 from codegen.resolve.bodies import resolve_body
-from codegen.resolve.facts import declare
-from codegen.resolve.items import of_kind
+from codegen.resolve.declarations import declare, of_kind
 from codegen.resolve.scope import Scope
 
-MOST_ARGUMENTS = 4
-MOST_BY_PORT = 2  # RDX is the port
+MAX_ARGUMENTS = 4
+MAX_BY_PORT = 2  # RDX is the port
 # Who may call, by the kind of the first parameter: a handle is held against who has it.
 CALLERS = {"": ("user", "root"), "domain": ("owner", "secret", "root"), "vcpu": ("owner",)}
-EVERYONE = ("user", "owner", "secret", "root")
 # What the dispatcher itself answers.
 IMPLIED = {"": (), "domain": ("ENOENT",), "vcpu": ("ENOENT", "EBUSY")}
 TOO_WIDE = "EINVAL"
@@ -34,7 +34,7 @@ class HypercallResolver:
         self.reporter, self.facts = scope.reporter, scope.facts
 
     def resolve(self) -> dict[str, choices.Hypercall]:
-        """Hypercalls by name, their numbers apart."""
+        """Return hypercalls by name, their numbers distinct."""
         made: dict[str, choices.Hypercall] = {}
         numbers: dict[int, Any] = {}
         for node, doc in of_kind(self.items, syntax.Hypercall):
@@ -44,7 +44,7 @@ class HypercallResolver:
         return made
 
     def check_number(self, number: syntax.Number, numbers: dict[int, Any]) -> None:
-        """A number that is free, and that half a register holds."""
+        """Report a number that is taken, or that half a register does not hold."""
         if number.value in numbers:
             message = f"hypercall {number.value} is taken"
             errors.duplicate_number(self.reporter, number.span, message, numbers[number.value])
@@ -53,7 +53,7 @@ class HypercallResolver:
             errors.out_of_range(self.reporter, number.span, message, "numbers have 32 bits")
 
     def make(self, node: syntax.Hypercall, doc: Doc) -> choices.Hypercall:
-        """A hypercall and its typed body."""
+        """Return a hypercall and its typed body."""
         parameters = self.parameters(node.parameters)
         self.check_handles(node, parameters)
         self.check_callers(node, handle_of(parameters))
@@ -72,13 +72,13 @@ class HypercallResolver:
         )
 
     def returns(self, name: syntax.Name) -> Scalar:
-        """A number: RDX holds no more."""
+        """Return the type of the result: a number, since RDX holds no more."""
         if name.text not in SCALARS:
             errors.unknown_name(self.reporter, name, "type", SCALARS)
         return SCALARS.get(name.text, SCALARS["u64"])
 
     def check_handles(self, node: syntax.Hypercall, parameters: tuple[tuple[str, Type], ...]) -> None:
-        """The dispatcher looks at the first parameter alone."""
+        """Report handles after the first parameter: the dispatcher looks up that one alone."""
         for one, (_, type) in list(zip(node.parameters, parameters, strict=True))[1:]:
             if isinstance(type, HandleType):
                 message = f"`{one.name.text}` is a handle behind the first parameter"
@@ -86,7 +86,7 @@ class HypercallResolver:
                 errors.not_valid_here(self.reporter, one.type.span, message, help)
 
     def check_callers(self, node: syntax.Hypercall, handle: str) -> None:
-        """Known, each once, and such as the handle can be held against."""
+        """Report callers that are unknown, listed twice, or that the handle cannot be checked against."""
         seen: dict[str, syntax.Name] = {}
         for name in node.callers:
             if name.text not in EVERYONE:
@@ -100,16 +100,16 @@ class HypercallResolver:
             seen.setdefault(name.text, name)
 
     def check_count(self, node: syntax.Hypercall) -> None:
-        """As many arguments as there are registers for."""
+        """Report more arguments than there are registers for."""
         by_port = any(one.text == "root" for one in node.callers)
-        most = MOST_BY_PORT if by_port else MOST_ARGUMENTS
+        most = MAX_BY_PORT if by_port else MAX_ARGUMENTS
         if len(node.parameters) > most:
             what = "a hypercall from root" if by_port else "a hypercall"
             message = f"{what} has at most {most} arguments, this one {len(node.parameters)}"
             errors.out_of_range(self.reporter, node.name.span, message, "more than there are registers for")
 
     def failures(self, node: syntax.Hypercall, parameters: tuple[tuple[str, Type], ...]) -> tuple[str, ...]:
-        """Declared errors, and those of the dispatcher, by number."""
+        """Return declared errors, and those of the dispatcher, by number."""
         known = self.facts.errnos
         seen: dict[str, syntax.Name] = {}
         for name in node.errors:
@@ -121,9 +121,3 @@ class HypercallResolver:
         narrow = any(isinstance(type, Scalar) and type.bits < 64 for _, type in parameters)
         found = {*seen, *IMPLIED[handle_of(parameters)], *([TOO_WIDE] if narrow else [])}
         return tuple(sorted(found & known.keys(), key=lambda one: known[one].number))
-
-
-def handle_of(parameters: tuple[tuple[str, Type], ...]) -> str:
-    """The type of the first parameter if that is a handle, or nothing."""
-    first = parameters[0][1] if parameters else None
-    return first.name if isinstance(first, HandleType) else ""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from codegen import errors, syntax
+from codegen import errors
+from codegen.language import syntax
 from codegen.model import ir
-from codegen.model.facts import Bit, Layout
-from codegen.model.types import SCALARS, StructType, scalar_for
-from codegen.resolve.entry_values import ROOTS, resolve_entry_member
+from codegen.model.entry_checks import PREDICATES
+from codegen.model.facts import Bit, CapabilityTable, ControlWord, Facts, Layout
+from codegen.model.types import BOOL, SCALARS, U64, StructType, scalar_for
 from codegen.resolve.scope import Scope
+
+ENTRY_ROOTS = ("cpuid", *PREDICATES)
 
 
 def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """A local, a constant, an MSR; in facts a VMCS field."""
+    """Resolve a local, a constant, an MSR; in facts a VMCS field."""
     if name.text in scope.locals:
         return ir.Local(name.text, scope.locals[name.text])
     if name.text in scope.constants:
@@ -28,7 +31,7 @@ def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """An MSR's number, by its name; in an entry check what it holds."""
+    """Return an MSR's number, by its name; in an entry check what it holds."""
     msr = scope.facts.msrs.get(name.text)
     if msr is None:
         errors.unknown_name(scope.reporter, name, "MSR", scope.facts.msrs)
@@ -39,16 +42,16 @@ def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def known_roots(scope: Scope) -> list[str]:
-    """What a name could have meant."""
+    """Return what a name could have meant."""
     if scope.mode == "fact":
         return ["qualification", "information", "guest", *scope.facts.vmcs]
     if scope.mode == "entry":
-        return [*ROOTS, *scope.facts.vmcs, *scope.facts.words, *scope.facts.capabilities]
+        return [*ENTRY_ROOTS, *scope.facts.vmcs, *scope.facts.words, *scope.facts.capabilities]
     return ["guest", "vmcs", "policy", scope.binder, *scope.externs, *scope.facts.words]
 
 
 def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[ir.Expression | None, bool]:
-    """The value, and whether `root` is a root at all; locals hide roots."""
+    """Return the value, and whether `root` is a root at all; locals hide roots."""
     if root.text in scope.locals:
         return None, False
     if scope.mode == "entry":
@@ -67,7 +70,7 @@ def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[
 
 
 def resolve_guest(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`guest.NAME`."""
+    """Resolve `guest.NAME`."""
     field = scope.facts.state.get(name.text)
     if field is None:
         errors.unknown_name(scope.reporter, name, "guest state", scope.facts.state)
@@ -76,7 +79,7 @@ def resolve_guest(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_vmcs(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`vmcs.NAME`, if it is valid in every exit."""
+    """Resolve `vmcs.NAME`, if it is valid in every exit."""
     field = scope.facts.vmcs.get(name.text)
     if field is None:
         errors.unknown_name(scope.reporter, name, "VMCS field", scope.facts.vmcs)
@@ -90,7 +93,7 @@ def resolve_vmcs(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_payload(name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`e.NAME`."""
+    """Resolve `e.NAME`."""
     type = scope.payload.get(name.text)
     if type is None:
         errors.unknown_name(scope.reporter, name, f"field of event `{scope.event}`", scope.payload)
@@ -99,7 +102,7 @@ def resolve_payload(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 
 def resolve_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`word.NAME`: whether this processor granted it."""
+    """Resolve `word.NAME`: whether this processor granted the control."""
     path = f"{word.text}.{name.text}"
     if path not in scope.facts.controls:
         known = [control.name for control in scope.facts.words[word.text].controls]
@@ -109,7 +112,7 @@ def resolve_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Ex
 
 
 def resolve_exit_layout(root: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """`qualification.NAME` or `information.NAME`."""
+    """Resolve `qualification.NAME` or `information.NAME`."""
     layout = scope.qualification if root.text == "qualification" else scope.information
     source = "exit_qualification" if root.text == "qualification" else "exit_instruction_info"
     if layout is None:
@@ -125,7 +128,7 @@ def resolve_exit_layout(root: syntax.Name, name: syntax.Name, scope: Scope) -> i
 
 
 def is_enumerator(expr: syntax.Member, scope: Scope) -> bool:
-    """Whether it is `layout.bit.value`."""
+    """Return whether it is `layout.bit.value`."""
     base = expr.base
     return (
         isinstance(base, syntax.Member)
@@ -136,7 +139,7 @@ def is_enumerator(expr: syntax.Member, scope: Scope) -> bool:
 
 
 def resolve_enumerator(expr: syntax.Member, scope: Scope) -> ir.Expression | None:
-    """`layout.bit.value`: a number by its name."""
+    """Resolve `layout.bit.value`: a number by its name."""
     assert isinstance(expr.base, syntax.Member) and isinstance(expr.base.base, syntax.NameExpr)
     layout = scope.facts.layouts[expr.base.base.name.text]
     bit = layout.find(expr.base.name.text)
@@ -153,18 +156,18 @@ def resolve_enumerator(expr: syntax.Member, scope: Scope) -> ir.Expression | Non
 
 
 def named_bits(base: ir.Expression, layout: Layout, bit: Bit) -> ir.Expression:
-    """A layout's bit, with the name that its constant has."""
+    """Return a layout's bit, with the name that its constant has."""
     name = f"{layout.name}_{bit.name}".upper().rstrip("_")
     return ir.Bits(base, bit.low, bit.high, scalar_for(bit.width), name)
 
 
 def layout_of(value: ir.Expression) -> Layout | None:
-    """The layout of a field or of guest state."""
+    """Return the layout of a field or of guest state."""
     return value.field.layout if isinstance(value, ir.GuestRead | ir.VmcsRead) else None
 
 
 def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """A named bit of a value."""
+    """Resolve a named bit of a value."""
     layout = layout_of(base)
     bit = layout.find(name.text) if layout else None
     if bit is None or layout is None:
@@ -178,9 +181,94 @@ def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> 
 def resolve_struct_field(
     base: ir.Expression, type: StructType, name: syntax.Name, scope: Scope
 ) -> ir.Expression | None:
-    """A field of a struct."""
+    """Resolve a field of a struct."""
     field = type.find(name.text)
     if field is None:
         errors.unknown_name(scope.reporter, name, f"field of struct `{type.name}`", [one for one, _ in type.fields])
         return None
     return ir.Field(base, name.text, field)
+
+
+def resolve_entry_member(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[ir.Expression | None, bool]:
+    """Return the value of `word.control`, `table.bit`, `cpuid.feature`, and whether `root` is one of these at all."""
+    facts = scope.facts
+    if root.text in facts.words:
+        return read_control(root, name, scope), True
+    if root.text in facts.capabilities:
+        return read_capability(facts.capabilities[root.text], name, scope), True
+    if root.text == "cpuid":
+        return read_feature(name, scope), True
+    return None, False
+
+
+def read_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """Return a control's bit, and 0 where its word is not active."""
+    path = f"{word.text}.{name.text}"
+    if path not in scope.facts.controls:
+        known = [control.name for control in scope.facts.words[word.text].controls]
+        errors.unknown_name(scope.reporter, name, f"control in `{word.text}`", known)
+        return None
+    return control_value(path, scope.facts)
+
+
+def control_value(path: str, facts: Facts) -> ir.Expression:
+    """Return the bit, and what activates its word."""
+    control = facts.controls[path]
+    bit: ir.Expression = ir.Bits(word_value(facts.words[control.word], facts), control.bit, control.bit, BOOL)
+    for atom in needed_controls(facts.word_needs[control.word]):
+        bit = ir.Operation("and", control_value(atom, facts), bit, BOOL)
+    return bit
+
+
+def needed_controls(condition: ir.Condition) -> list[str]:
+    """Return the controls of a conjunction."""
+    match condition:
+        case ir.ControlAtom(control):
+            return [control]
+        case ir.AndCondition(operands):
+            return [one for operand in operands for one in needed_controls(operand)]
+    return []
+
+
+def word_value(word: ControlWord, facts: Facts) -> ir.Expression:
+    """Return a control word, as the VMCS has it; one whose field is unknown has been reported."""
+    field = facts.vmcs.get(word.field)
+    return ir.VmcsRead(field, field.type) if field else ir.Constant(0, U64)
+
+
+def read_capability(table: CapabilityTable, name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """Return bits of a capability MSR."""
+    bit = next((one for one in table.bits if one.name == name.text), None)
+    if bit is None:
+        errors.unknown_name(scope.reporter, name, f"bit of `{table.name}`", [one.name for one in table.bits])
+        return None
+    return ir.Bits(ir.MsrRead(table.msr), bit.low, bit.high, scalar_for(bit.width))
+
+
+def read_feature(name: syntax.Name, scope: Scope) -> ir.Expression | None:
+    """Return whether the processor has a feature."""
+    feature = scope.facts.features.get(name.text)
+    if feature is None:
+        errors.unknown_name(scope.reporter, name, "CPUID feature", scope.facts.features)
+        return None
+    return ir.FeatureRead(feature)
+
+
+def make_allowed(word: ControlWord, facts: Facts) -> ir.Expression:
+    """Check a word against the TRUE capability MSR where the processor has it. SDM: A.2"""
+    value = word_value(word, facts)
+    plain = ask_allowed(value, word.msr, word.allowed1_only)
+    basic = facts.capabilities.get("basic")
+    bit = next((one for one in basic.bits if one.name == "true_controls"), None) if basic else None
+    if word.true_msr is None or basic is None or bit is None:
+        return plain
+    has_true = ir.Bits(ir.MsrRead(basic.msr), bit.low, bit.high, BOOL)
+    lacks_true = ir.UnaryOperation("not", has_true, BOOL)
+    exact = ir.Operation("and", has_true, ask_allowed(value, word.true_msr, False), BOOL)
+    return ir.Operation("or", exact, ir.Operation("and", lacks_true, plain, BOOL), BOOL)
+
+
+def ask_allowed(value: ir.Expression, msr: str, only_ones: bool) -> ir.Expression:
+    """Ask `allowed`: ones and zeros by the halves of the MSR; or `allowed_ones`: a 64-bit word by the whole."""
+    name = "allowed_ones" if only_ones else "allowed"
+    return ir.Predicate(name, (ir.Cast(value, U64), ir.MsrRead(msr)))

@@ -1,16 +1,20 @@
-"""What names mean at a place: facts, constants, payload and locals."""
+"""What names mean at a place, and whether a value fits there. A literal takes the type of what it meets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from codegen import errors
 from codegen.diagnostics import Reporter
+from codegen.model import ir
 from codegen.model.choices import Extern, Region
 from codegen.model.facts import Doc, Facts, Layout
-from codegen.model.types import Scalar, StructType, Type
-from codegen.source import Span
-from codegen.syntax import Name
+from codegen.model.types import BOOL, Scalar, StructType, Type
+from codegen.source import Name, Span
+
+LITERAL = Scalar("a number", 0)
+NOTHING = Scalar("nothing", 0)
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,37 @@ class Scope:
     failures: tuple[str, ...] = ()
 
     def with_local(self, name: Name, type: Type) -> Scope:
-        """The scope behind `let name = ...`."""
+        """Return the scope after `let name = ...`."""
         places = {**self.places, name.text: name.span}
         return replace(self, locals={**self.locals, name.text: type}, places=places)
+
+
+def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Expression | None:
+    """Return the value in the wanted type, or None after reporting."""
+    found = value.type
+    if isinstance(found, StructType):
+        message = f"a struct {found.name} is no {wanted.name}"
+        errors.type_mismatch(scope.reporter, span, message, f"this is {found.name}")
+        return None
+    if isinstance(value, ir.Constant) and found == LITERAL:
+        return fit_literal(value, wanted, span, scope)
+    if found == NOTHING:
+        errors.type_mismatch(scope.reporter, span, "the call returns nothing", "no value")
+        return None
+    if (found == BOOL) != (wanted == BOOL):
+        help = "compare it: ... != 0" if wanted == BOOL else f"cast it: {wanted.name}(...)"
+        message = f"a value of type {found.name} is no {wanted.name}"
+        errors.type_mismatch(scope.reporter, span, message, f"this is {found.name}", help)
+        return None
+    if found.bits > wanted.bits:
+        errors.too_wide(scope.reporter, span, found.name, wanted.name)
+        return None
+    return value
+
+
+def fit_literal(value: ir.Constant, wanted: Scalar, span: Span, scope: Scope) -> ir.Expression | None:
+    """Return a bare number in the wanted type."""
+    if value.value >> wanted.bits:
+        errors.too_wide(scope.reporter, span, f"{value.value:#x}", wanted.name, number=True)
+        return None
+    return ir.Constant(value.value, wanted, value.name)

@@ -1,4 +1,4 @@
-"""The whole spec: facts first, then choices that refer to them, then the checks."""
+"""The whole spec: facts first, then the choices that refer to them."""
 
 from __future__ import annotations
 
@@ -6,35 +6,24 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from codegen import errors, syntax
 from codegen.diagnostics import Reporter
-from codegen.model import choices, ir
-from codegen.model.facts import Doc, Facts
-from codegen.model.types import HANDLES, SCALARS, Scalar, StructType, Type
-from codegen.resolve.docs import check_citations, check_doc
-from codegen.resolve.domain import DomainResolver
+from codegen.language import syntax
+from codegen.model import choices
+from codegen.model.facts import Facts
+from codegen.resolve.choices import ChoiceResolver
+from codegen.resolve.declarations import check_docs, of_kind
 from codegen.resolve.entry_checks import add_checks
 from codegen.resolve.exits import add_exits
-from codegen.resolve.expressions import resolve_value
-from codegen.resolve.facts import FactResolver, declare
-from codegen.resolve.hypercalls import HypercallResolver
-from codegen.resolve.items import of_kind
-from codegen.resolve.reserved import check_reserved
-from codegen.resolve.scope import Scope
-
-EXTERN_COST = 20
-PAGE = 4096
-ADDRESS_END = 1 << 52
-ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules", "items")
+from codegen.resolve.tables import TableResolver
 
 
 def collect(files: Iterable[syntax.File]) -> list[syntax.Item]:
-    """All declarations."""
+    """Return all declarations."""
     return [item for file in files for item in file.items]
 
 
 def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Model:
-    """The model of all files."""
+    """Return the model of all files."""
     items = collect(files)
     facts = resolve_facts(items, reporter)
     check_docs(items, facts, reporter)
@@ -42,8 +31,8 @@ def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Mo
 
 
 def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
-    """In the order in which facts refer to each other."""
-    resolver = FactResolver(reporter)
+    """Return the facts, resolved in the order in which they refer to each other."""
+    resolver = TableResolver(reporter)
     steps: list[tuple[type, Any]] = [
         (syntax.Layout, lambda node, doc: resolver.add_layout(node)),
         (syntax.Vmcs, resolver.add_vmcs),
@@ -69,171 +58,8 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
 
 
 def with_manual(items: list[syntax.Item], facts: Facts) -> Facts:
-    """The edition and its sections."""
+    """Add the edition and its sections."""
     manuals = of_kind(items, syntax.Manual)
     edition = manuals[0][0].edition.value if manuals else ""
     sections = {one.number.text: one.title.value for node, _ in manuals for one in node.sections}
     return replace(facts, edition=edition, sections=sections)
-
-
-def check_docs(items: list[syntax.Item], facts: Facts, reporter: Reporter) -> None:
-    """Every declaration is documented; every citation is in the manual's table."""
-    for item in items:
-        name, span = describe(item.declaration)
-        check_doc(item.doc, name, span, reporter)
-        check_citations(item.doc, facts.edition, facts.sections, reporter)
-        for doc in find_docs(item.declaration):
-            check_citations(doc, facts.edition, facts.sections, reporter)
-
-
-def describe(node: Any) -> tuple[str, Any]:
-    """What a declaration is called in messages, and where."""
-    kind = type(node).__name__.lower()
-    if hasattr(node, "name"):
-        return f"{kind} `{node.name.text}`", node.name.span
-    return f"`{kind}`", node.span
-
-
-def find_docs(node: Any) -> list[syntax.Doc]:
-    """The docs of a declaration's entries."""
-    entries = [entry for name in ENTRIES for entry in getattr(node, name, None) or ()]
-    found = [entry.doc for entry in entries if getattr(entry, "doc", None)]
-    return found + [doc for entry in entries for doc in find_docs(entry)]
-
-
-class ChoiceResolver:
-    """Constants, structs, externs, regions, hypercalls and domains."""
-
-    def __init__(self, items: list[syntax.Item], facts: Facts, reporter: Reporter) -> None:
-        self.items, self.facts, self.reporter = items, facts, reporter
-        self.scope = Scope(reporter, facts)
-        self.places: dict[tuple[str, str], Any] = {}
-
-    def resolve(self) -> choices.Model:
-        """All choices, in the order in which they refer to each other."""
-        structs = self.structs()
-        self.scope = replace(self.scope, structs=structs)
-        constants = self.constants()
-        self.scope = replace(self.scope, constants=constants)
-        externs = self.externs()
-        self.scope = replace(self.scope, externs=externs)
-        regions = self.regions()
-        self.scope = replace(self.scope, regions=regions)
-        domains, hypercalls = self.domains(), HypercallResolver(self.items, self.scope, self.parameters).resolve()
-        return choices.Model(
-            self.facts, constants, structs, externs, regions, hypercalls, self.facts.errnos, domains
-        )
-
-    def structs(self) -> dict[str, StructType]:
-        """Structs by name."""
-        made: dict[str, StructType] = {}
-        for node, _ in of_kind(self.items, syntax.Struct):
-            self.take_name(node.name, "struct")
-            if node.name.text in HANDLES:
-                errors.reserved_name(self.reporter, node.name, "struct")
-            made[node.name.text] = StructType(node.name.text, self.fields(node.fields))
-        return made
-
-    def take_name(self, name: syntax.Name, kind: str) -> None:
-        """A name that goes to C: given once, and not one of C's own."""
-        first = self.places.setdefault((kind, name.text), name.span)
-        if first != name.span:
-            errors.duplicate_name(self.reporter, name, kind, first)
-        check_reserved(name, kind, self.reporter)
-
-    def fields(self, nodes: Iterable[syntax.Parameter]) -> tuple[tuple[str, Scalar], ...]:
-        """Names and types of a struct's fields."""
-        self.check_names(nodes, "field")
-        return tuple((one.name.text, self.scalar(one.type)) for one in nodes)
-
-    def parameters(self, nodes: Iterable[syntax.Parameter]) -> tuple[tuple[str, Type], ...]:
-        """Names and types of parameters; only these can be handles."""
-        self.check_names(nodes, "parameter")
-        return tuple((one.name.text, HANDLES.get(one.type.text) or self.scalar(one.type)) for one in nodes)
-
-    def check_names(self, nodes: Iterable[syntax.Parameter], kind: str) -> None:
-        """Each name once, none that C has."""
-        names: dict[str, syntax.Name] = {}
-        for one in nodes:
-            if one.name.text in names:
-                errors.duplicate_name(self.reporter, one.name, kind, names[one.name.text].span)
-            names.setdefault(one.name.text, one.name)
-            check_reserved(one.name, kind, self.reporter)
-
-    def scalar(self, name: syntax.Name) -> Scalar:
-        """A type that is no struct."""
-        if name.text in HANDLES:
-            message = f"`{name.text}` is a handle, and only a parameter can be one"
-            errors.not_valid_here(self.reporter, name.span, message, "keep the number as u64")
-        elif name.text not in SCALARS:
-            errors.unknown_name(self.reporter, name, "type", SCALARS)
-        return SCALARS.get(name.text, SCALARS["u64"])
-
-    def constants(self) -> dict[str, tuple[int, Scalar, Doc]]:
-        """Constants by name; one may use those before it."""
-        made: dict[str, tuple[int, Scalar, Doc]] = {}
-        for node, doc in of_kind(self.items, syntax.Const):
-            self.take_name(node.name, "constant")
-            type = self.scalar(node.type)
-            value = resolve_value(node.value, replace(self.scope, constants=made), type)
-            if isinstance(value, ir.Constant):
-                made[node.name.text] = (value.value, type, doc)
-        return made
-
-    def externs(self) -> dict[str, choices.Extern]:
-        """Externs by name."""
-        made: dict[str, choices.Extern] = {}
-        for node, doc in of_kind(self.items, syntax.Extern):
-            self.take_name(node.name, "extern")
-            made[node.name.text] = self.make_extern(node, doc)
-        return made
-
-    def make_extern(self, node: syntax.Extern, doc: Doc) -> choices.Extern:
-        """An extern; a first parameter of type `cpu` is passed by itself."""
-        takes_cpu = bool(node.parameters) and node.parameters[0].type.text == "cpu"
-        plain = node.parameters[1:] if takes_cpu else node.parameters
-        parameters = self.parameters(plain)
-        returns = self.type(node.returns) if node.returns else None
-        cost = node.cost.value if node.cost else EXTERN_COST
-        return choices.Extern(node.name.text, parameters, returns, takes_cpu, cost, doc, node.name.span)
-
-    def type(self, name: syntax.Name) -> Type:
-        """Any type."""
-        known: dict[str, Type] = {**SCALARS, **self.scope.structs}
-        if name.text in HANDLES:
-            return self.scalar(name)
-        if name.text not in known:
-            errors.unknown_name(self.reporter, name, "type", known)
-        return known.get(name.text, SCALARS["u64"])
-
-    def regions(self) -> dict[str, choices.Region]:
-        """Regions by name."""
-        made: dict[str, choices.Region] = {}
-        for node, doc in of_kind(self.items, syntax.Region):
-            base, size = self.number(node.base), self.number(node.size)
-            region = choices.Region(node.name.text, node.kind, base, size, doc, node.name.span)
-            self.check_region(region)
-            declare(made, node.name, "region", region, self.reporter)
-        return made
-
-    def check_region(self, region: choices.Region) -> None:
-        """Whole pages, at least one, all of them at addresses that there are."""
-        if (region.base | region.size) % PAGE:
-            errors.memory_align(self.reporter, region.span, f"region `{region.name}` is not made of whole pages")
-        elif region.kind == "at" and not region.size:
-            errors.out_of_range(self.reporter, region.span, f"region `{region.name}` is empty", "no bytes")
-        elif region.base + region.size > ADDRESS_END:
-            message = f"region `{region.name}` ends at {region.base + region.size:#x}"
-            errors.out_of_range(self.reporter, region.span, message, f"addresses end at {ADDRESS_END:#x}")
-
-    def number(self, expr: syntax.Expr | None) -> int:
-        """A constant's value."""
-        value = resolve_value(expr, self.scope, SCALARS["u64"]) if expr else None
-        return value.value if isinstance(value, ir.Constant) else 0
-
-    def domains(self) -> dict[str, choices.Domain]:
-        """Domains by name."""
-        made: dict[str, choices.Domain] = {}
-        for node, doc in of_kind(self.items, syntax.Domain):
-            declare(made, node.name, "domain", DomainResolver(node, doc, self.scope).resolve(), self.reporter)
-        return made

@@ -1,4 +1,4 @@
-/* The run page: what the hypervisor and the library tell each other about one vCPU. */
+/* The run page: what the hypervisor and the library exchange about one vCPU. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -15,7 +15,7 @@
 #define PATIENCE 5 /* seconds */
 #define FIRST_HANDLE 0x10000 /* all handles are above the numbers of places */
 
-bool is_beneath(void)
+bool is_luvalley_present(void)
 {
     uint32_t eax, ebx, ecx, edx;
     char signature[13] = "";
@@ -101,12 +101,12 @@ uint64_t find_domain(const char *name)
     return 0;
 }
 
-bool is_ready(const char *command, int count, int most, bool root)
+bool is_ready(const char *command, int count, int max, bool root)
 {
-    if (count > most)
-        complain(most ? "%s takes one argument." : "%s takes no arguments.", command);
-    else if (!is_beneath())
-        complain("Luvalley is not beneath: this machine is bare, or another hypervisor's.");
+    if (count > max)
+        complain(max ? "%s takes one argument." : "%s takes no arguments.", command);
+    else if (!is_luvalley_present())
+        complain("Luvalley does not run this machine, which is bare or another hypervisor's.");
     else if (root && !become_root())
         complain("%s is for root: it shows and ends other users' guests.", command);
     else

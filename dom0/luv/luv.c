@@ -2,7 +2,7 @@
  * luv: Luvalley as dom0's users see it.
  *
  *   luv run -- COMMAND ...   run a QEMU (or any user of /dev/kvm) on Luvalley; its exit status is the command's
- *   luv info                 what is beneath
+ *   luv info                 the hypervisor and its pools
  *   luv list                 the domains: whose memory, how many processors
  *   luv stat [DOMAIN]        how often guests came back to their VMM, by reason
  *   luv log                  what Luvalley has written
@@ -20,7 +20,7 @@ static const struct command {
     const char *usage;
 } commands[] = {
     {"run", run_command, "run -- COMMAND ...   run a user of /dev/kvm on Luvalley"},
-    {"info", print_info, "info                 say what is beneath"},
+    {"info", print_info, "info                 describe the hypervisor and its pools"},
     {"list", print_list, "list                 show the domains (root)"},
     {"stat", print_stat, "stat [DOMAIN]        count the exits of guests by kind (root)"},
     {"log", print_log, "log                  print Luvalley's log"},

@@ -6,13 +6,13 @@
 /* Exit statuses: the command's own, or as a shell has them. */
 enum { LUV_FAILED = 1, LUV_USAGE = 2, LUV_NOT_FOUND = 127, LUV_SIGNALLED = 128 };
 
-/* Is Luvalley beneath this CPU? */
-bool is_beneath(void);
+/* Does Luvalley run this CPU? */
+bool is_luvalley_present(void);
 
 /* One VMCALL; returns 0 or -errno. Without Luvalley it is an invalid instruction. */
 int64_t call_luvalley(uint32_t number, uint64_t first, uint64_t second, uint64_t *value);
 
-/* One call as root, by the port that only root may write; become_root once before. Needs Luvalley beneath. */
+/* One call as root, by the port that only root may write; become_root once before. Needs Luvalley. */
 int64_t call_as_root(uint32_t number, uint64_t first, uint64_t second, uint64_t *value);
 bool become_root(void);
 
@@ -22,8 +22,8 @@ int64_t destroy_domain(const uint64_t secret[2], uint64_t handle);
 /* The domain that an argument names: its handle, or its number in `luv list`; 0 and a complaint if there is none. */
 uint64_t find_domain(const char *name);
 
-/* Luvalley is beneath, there are no arguments more than `most`, and this is root: else a complaint and false. */
-bool is_ready(const char *command, int count, int most, bool root);
+/* Luvalley is present, there are no more arguments than `max`, and this is root: else a complaint and false. */
+bool is_ready(const char *command, int count, int max, bool root);
 
 /* Print one sentence on what is wrong; returns LUV_FAILED. */
 __attribute__((format(printf, 1, 2))) int complain(const char *format, ...);

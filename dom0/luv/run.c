@@ -1,4 +1,4 @@
-/* luv run: the library before a command, and what it leaves taken away behind it. */
+/* luv run: preload the library into a command, and clean up after it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <libgen.h>
@@ -62,7 +62,7 @@ static bool set_secret(void)
     return !setenv("LUVKVM_SECRET", text, 1);
 }
 
-/* --- What QEMU must be told: its PIC and IOAPIC stay its own --- */
+/* --- Options that QEMU needs: PIC and IOAPIC are emulated by QEMU --- */
 
 static bool is_qemu(const char *program)
 {
@@ -93,8 +93,8 @@ static char **add_split(int count, char **command)
 
 /* --- The command's life --- */
 
-/* Has it left others behind, one that went into the background? They are our children then: see start. */
-static bool has_left_others(void)
+/* Does a process that it started still run in the background? Those are our children: see start. */
+static bool has_children(void)
 {
     pid_t other;
 
@@ -104,13 +104,13 @@ static bool has_left_others(void)
     return !other;
 }
 
-/* What it leaves: frames are free as soon as it is gone, not only when the next one wants them. */
+/* Destroy its domain: its superpages are free at once, not only when another domain needs them. */
 static void clean_up(void)
 {
-    int64_t status = is_beneath() && !has_left_others() ? destroy_domain(secret, 0) : -ENOENT;
+    int64_t status = is_luvalley_present() && !has_children() ? destroy_domain(secret, 0) : -ENOENT;
 
     if (status && status != -ENOENT)
-        complain("the guest's memory is not free yet (error %d): it will be when another one wants it.", (int)-status);
+        complain("the guest's memory is not free yet (error %d): it will be when another one needs it.", (int)-status);
 }
 
 static int wait_for(pid_t child)
@@ -168,8 +168,8 @@ int run_command(int count, char **arguments)
         complain("run needs a command: luv run -- qemu-system-x86_64 -accel kvm ...");
         return LUV_USAGE;
     }
-    if (!is_beneath() && !getenv("LUVKVM_BACKEND"))
-        return complain("Luvalley is not beneath: this machine is bare, or another hypervisor's.");
+    if (!is_luvalley_present() && !getenv("LUVKVM_BACKEND"))
+        return complain("Luvalley does not run this machine, which is bare or another hypervisor's.");
     if (!find_library(library))
         return complain("%s is neither beside this program nor in ../lib; LUVKVM_LIBRARY may name it.", LIBRARY);
     if (!set_secret())

@@ -3,21 +3,15 @@
 #include "core/layout.h"
 #include "core/string.h"
 
-#define BDA_EBDA 0x40E                  /* segment of the extended BIOS data area */
-#define EBDA_SEARCHED KIB(1)
-#define BIOS_START 0xE0000
-#define BIOS_END 0x100000
-#define ROOT_ALIGN 16
-
-#define TABLE_MOST MIB(1)               /* a longer table is not believed */
+#define TABLE_SIZE_MAX MIB(1)           /* a longer table is taken for garbage */
 #define MADT_ENTRIES 44
 #define MADT_LOCAL_APIC 0
 #define MADT_LOCAL_X2APIC 9
 #define MADT_ENABLED 1u
 
 /* ACPI: 5.2.5.3 */
-struct root_pointer {
-    char signature[8];
+struct rsdp {
+    u64 signature;
     u8 checksum;
     char oem[6];
     u8 revision;
@@ -26,7 +20,9 @@ struct root_pointer {
     u64 xsdt;
 } __attribute__((packed));
 
-#define ROOT_LENGTH_1 20                /* what the checksum of the first revision covers */
+_Static_assert(sizeof(struct rsdp) == RSDP_SIZE, "the search needs its size");
+
+#define RSDP_LENGTH_1 20                /* what the checksum of the first revision covers */
 
 /* ACPI: 5.2.6 */
 struct table {
@@ -59,35 +55,23 @@ static bool sums_to_zero(const void *bytes, u32 count)
     return !sum;
 }
 
-static const struct root_pointer *root_search(u64 start, u64 end)
+bool acpi_is_rsdp(u64 address)
 {
-    for (u64 at = round_up(start, ROOT_ALIGN); at + sizeof(struct root_pointer) <= end; at += ROOT_ALIGN) {
-        const struct root_pointer *root = phys(at);
-        if (!memcmp(root->signature, "RSD PTR ", 8) && sums_to_zero(root, ROOT_LENGTH_1))
-            return root;
-    }
-    return 0;
+    return sums_to_zero(phys(address), RSDP_LENGTH_1);
 }
 
-static const struct root_pointer *root_find(void)
-{
-    u64 ebda = (u64) * (u16 *)phys(BDA_EBDA) << 4;
-    const struct root_pointer *root = ebda ? root_search(ebda, ebda + EBDA_SEARCHED) : 0;
-    return root ? root : root_search(BIOS_START, BIOS_END);
-}
-
-/* A table that lies whole in what is mapped here, or nothing. */
+/* A table that lies whole in mapped memory, or 0. */
 static const struct table *table_at(u64 address, const char *signature)
 {
     if (!address || address > GIB(4) - sizeof(struct table))
         return 0;
     const struct table *table = phys(address);
-    bool good = table->length >= sizeof(*table) && table->length <= TABLE_MOST && address + table->length <= GIB(4);
+    bool good = table->length >= sizeof(*table) && table->length <= TABLE_SIZE_MAX && address + table->length <= GIB(4);
     return good && !memcmp(table->signature, signature, 4) ? table : 0;
 }
 
-/* Looks through a list of addresses, each `width` bytes. */
-static const struct table *listed(const struct table *list, u32 width, const char *signature)
+/* The table of that signature in a list of addresses, each `width` bytes, or 0. */
+static const struct table *find_listed(const struct table *list, u32 width, const char *signature)
 {
     const u8 *end = (const u8 *)list + list->length;
     for (const u8 *at = (const u8 *)(list + 1); at + width <= end; at += width) {
@@ -98,20 +82,17 @@ static const struct table *listed(const struct table *list, u32 width, const cha
     return 0;
 }
 
-static const struct table *madt_find(void)
+static const struct table *find_madt(const struct rsdp *rsdp)
 {
-    const struct root_pointer *root = root_find();
-    if (!root)
-        return 0;
-    const struct table *list = root->revision >= 2 ? table_at(root->xsdt, "XSDT") : 0;
-    const struct table *madt = list ? listed(list, 8, "APIC") : 0;
+    const struct table *list = rsdp->revision >= 2 ? table_at(rsdp->xsdt, "XSDT") : 0;
+    const struct table *madt = list ? find_listed(list, 8, "APIC") : 0;
     if (madt)
         return madt;
-    list = table_at(root->rsdt, "RSDT");
-    return list ? listed(list, 4, "APIC") : 0;
+    list = table_at(rsdp->rsdt, "RSDT");
+    return list ? find_listed(list, 4, "APIC") : 0;
 }
 
-static void entry_read(const union madt_entry *entry, void (*found)(u32 apic_id))
+static void read_entry(const union madt_entry *entry, void (*found)(u32 apic_id))
 {
     if (entry->type == MADT_LOCAL_APIC && entry->length >= sizeof(entry->apic) && entry->apic.flags & MADT_ENABLED)
         found(entry->apic.id);
@@ -119,9 +100,9 @@ static void entry_read(const union madt_entry *entry, void (*found)(u32 apic_id)
         found(entry->x2apic.id);
 }
 
-void acpi_cpus(void (*found)(u32 apic_id))
+void acpi_cpus(u64 rsdp, void (*found)(u32 apic_id))
 {
-    const struct table *madt = madt_find();
+    const struct table *madt = rsdp ? find_madt(phys(rsdp)) : 0;
     if (!madt)
         return;
     const u8 *at = (const u8 *)madt + MADT_ENTRIES, *end = (const u8 *)madt + madt->length;
@@ -129,7 +110,7 @@ void acpi_cpus(void (*found)(u32 apic_id))
         const union madt_entry *entry = (const void *)at;
         if (entry->length < 2 || at + entry->length > end)
             return;
-        entry_read(entry, found);
+        read_entry(entry, found);
         at += entry->length;
     }
 }

@@ -8,13 +8,12 @@
 #include "core/host.h"
 #include "core/layout.h"
 #include "boot/bios/linux.h"
-#include "core/log.h"
 #include "boot/bios/low.h"
 #include "dom0/memory.h"
-#include "boot/multiboot/multiboot.h"
 #include "core/paging.h"
 #include "boot/region.h"
 #include "boot/smp.h"
+#include "boot/start.h"
 #include "core/string.h"
 #include "core/traps.h"
 #include "dom0/cpus.h"
@@ -22,12 +21,11 @@
 
 extern char boot_stack_top[];
 
-static struct boot_request request;
+_Static_assert(SIZES_MAX == POOLS_MAX, "an option's sizes are the pools");
 
 static __attribute__((noreturn)) void boot_final(u64 ram_end);
-__attribute__((noreturn)) void boot(const struct boot_request *from);
 
-/* Tables map the region too: the more there is of it, the more of them. */
+/* Page tables map the region too: a larger region needs more of them. */
 static u64 bytes_needed(u64 ram_end)
 {
     u64 pages = smp_pages(ram_end) + pools_pages() + 1, bytes = (u64)image_size + pages * PAGE_SIZE, size = PAGE_2M;
@@ -36,21 +34,25 @@ static u64 bytes_needed(u64 ram_end)
     return size;
 }
 
-/* In the boot world: identity below 4 GiB, the image where the loader put it. */
-void boot(const struct boot_request *from)
+void boot(void)
 {
-    request = *from;
-    log_serial = request.log_serial;
-    multiboot_read(request.magic, request.info);
-    smp_count();
+    cpu_count = start.cpu_count;
     u64 ram_end = region_ram_end();
-    pools_size(request.pool_frames, request.pool_count);
+    pools_size(start.options.pools.superpages, start.options.pools.count);
     region_choose(bytes_needed(ram_end));
     pools_place();
     u64 tables = region_skip(paging_pages(ram_end, hv_size));
     paging_build(tables, ram_end);
-    memcpy(phys(hv_base), phys((u64)image_start), (u64)image_size);     /* last: variables go with it */
+    memcpy(phys(hv_base), phys((u64)image_start), (u64)image_size);     /* last: it has the variables */
     switch_page_tables(tables, boot_stack_top, boot_final, ram_end);
+}
+
+static __attribute__((noreturn)) void start_first(struct cpu *cpu)
+{
+    switch (start.state) {
+    case FIRST_REAL_MODE: cpu_start_disk(cpu);
+    }
+    __builtin_unreachable();
 }
 
 void boot_final(u64 ram_end)
@@ -66,10 +68,10 @@ void boot_final(u64 ram_end)
     dom0_features_init();
     if (pool_count)
         domains_init();
-    low_install(request.drive, request.partition);
-    smp_start(request.apic_watch);
-    if (machine.module_count)
+    low_install();
+    smp_start(start.options.apic_watch);
+    if (start.program == FIRST_LINUX)
         linux_load();
     vmx_start(cpus[0]);
-    cpu_start_disk(cpus[0]);
+    start_first(cpus[0]);
 }

@@ -1,7 +1,7 @@
 #include "boot/region.h"
 
 #include "core/layout.h"
-#include "boot/multiboot/multiboot.h"
+#include "boot/start.h"
 #include "core/panic.h"
 #include "core/string.h"
 
@@ -25,8 +25,8 @@ static bool in_use(u64 lo, u64 hi)
 {
     if (overlaps(lo, hi, MIB(1), (u64)image_start + (u64)image_size))
         return true;
-    for (u32 i = 0; i < machine.module_count; i++)
-        if (overlaps(lo, hi, machine.modules[i].start, machine.modules[i].end))
+    for (u32 i = 0; i < start.module_count; i++)
+        if (overlaps(lo, hi, start.modules[i].start, start.modules[i].end))
             return true;
     return false;
 }
@@ -35,8 +35,8 @@ static bool in_use(u64 lo, u64 hi)
 bool region_is_ram(u64 lo, u64 hi)
 {
     bool inside = false;
-    for (u32 i = 0; i < machine.range_count; i++) {
-        const struct range *r = &machine.ranges[i];
+    for (u32 i = 0; i < start.range_count; i++) {
+        const struct range *r = &start.ranges[i];
         if (r->type == RANGE_USABLE)
             inside |= lo >= r->base && hi <= range_end(r);
         else if (overlaps(lo, hi, r->base, range_end(r)))
@@ -70,40 +70,40 @@ static void range_insert(u32 at, u64 lo, u64 hi, u32 type)
 {
     if (lo >= hi)
         return;
-    if (machine.range_count == RANGES_MAX)
+    if (start.range_count == RANGES_MAX)
         boot_stop("memory-map", "the memory map has too many ranges");
-    memmove(&machine.ranges[at + 1], &machine.ranges[at], (machine.range_count - at) * sizeof(struct range));
-    machine.ranges[at] = (struct range){lo, hi - lo, type};
-    machine.range_count++;
+    memmove(&start.ranges[at + 1], &start.ranges[at], (start.range_count - at) * sizeof(struct range));
+    start.ranges[at] = (struct range){lo, hi - lo, type};
+    start.range_count++;
 }
 
 /* Splits each usable range that [lo, hi) cuts. */
 void region_reserve(u64 lo, u64 hi, u32 type)
 {
-    for (u32 i = 0; i < machine.range_count; i++) {
-        struct range *r = &machine.ranges[i];
-        u64 start = r->base, end = range_end(r), cut = max(lo, start), cut_end = min(hi, end);
+    for (u32 i = 0; i < start.range_count; i++) {
+        struct range *r = &start.ranges[i];
+        u64 base = r->base, end = range_end(r), cut = max(lo, base), cut_end = min(hi, end);
         if (r->type != RANGE_USABLE || cut >= cut_end)
             continue;
         *r = (struct range){cut, cut_end - cut, type};
         range_insert(i + 1, cut_end, end, RANGE_USABLE);
-        range_insert(i, start, cut, RANGE_USABLE);
+        range_insert(i, base, cut, RANGE_USABLE);
     }
 }
 
 u64 region_ram_end(void)
 {
     u64 end = 0;
-    for (u32 i = 0; i < machine.range_count; i++)
-        if (machine.ranges[i].type == RANGE_USABLE)
-            end = max(end, range_end(&machine.ranges[i]));
+    for (u32 i = 0; i < start.range_count; i++)
+        if (start.ranges[i].type == RANGE_USABLE)
+            end = max(end, range_end(&start.ranges[i]));
     return end;
 }
 
 u64 region_contiguous_end(void)
 {
-    for (u32 i = 0; i < machine.range_count; i++) {
-        const struct range *r = &machine.ranges[i];
+    for (u32 i = 0; i < start.range_count; i++) {
+        const struct range *r = &start.ranges[i];
         if (r->type == RANGE_USABLE && r->base <= MIB(1) && range_end(r) > MIB(1))
             return range_end(r);
     }

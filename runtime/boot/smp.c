@@ -1,6 +1,6 @@
 #include "boot/smp.h"
 
-#include "boot/acpi.h"
+#include "boot/start.h"
 #include "core/apic.h"
 #include "core/cpu.h"
 #include "core/host.h"
@@ -15,7 +15,6 @@
 #include "dom0/apic_watch.h"
 
 #define BLOCK_PAGES (sizeof(struct cpu_block) / PAGE_SIZE)
-#define CPUS_MAX 64
 
 /*
  * In cycles, for which 5 GHz is taken: after INIT, after the first start-up IPI, and until a CPU is given up. Processors
@@ -29,29 +28,7 @@
 extern char ap_entry[];
 extern struct cpu *ap_stack;
 
-static u32 apic_ids[CPUS_MAX];
-static u32 left_out;
-
 __attribute__((noreturn)) void cpu_main_ap(struct cpu *cpu);
-
-static void id_add(u32 id)
-{
-    for (u32 i = 0; i < cpu_count; i++)
-        if (apic_ids[i] == id)
-            return;
-    if (cpu_count < CPUS_MAX) {
-        apic_ids[cpu_count++] = id;
-        return;
-    }
-    left_out++;
-    log_line("luvalley: no room for the CPU with APIC id %; dom0 cannot start it", id, 0);
-}
-
-void smp_count(void)
-{
-    apic_ids[0] = apic_own_id();
-    acpi_cpus(id_add);
-}
 
 u32 smp_pages(u64 ram_end)
 {
@@ -71,7 +48,7 @@ static struct cpu *cpu_make(u32 index, u32 pool_pages)
     struct cpu_block *block = hv_virt(region_take(BLOCK_PAGES));
     guards_set(block);
     block->cpu.index = index;
-    block->cpu.apic_id = apic_ids[index];
+    block->cpu.apic_id = start.apic_ids[index];
     block->cpu.start = index ? START_ABSENT : START_RUNNING;
     memory_init(&block->cpu, region_take(pool_pages), pool_pages);
     return &block->cpu;
@@ -101,8 +78,8 @@ static bool is_absent(const struct cpu *cpu)
 /* Waits for so long, or until the CPU has come. Whether it has. */
 static bool comes(const struct cpu *cpu, u64 cycles)
 {
-    u64 start = host_rdtsc();
-    while (is_absent(cpu) && host_rdtsc() - start < cycles)
+    u64 begin = host_rdtsc();
+    while (is_absent(cpu) && host_rdtsc() - begin < cycles)
         host_pause();
     return !is_absent(cpu);
 }
@@ -123,7 +100,7 @@ static void give_up(struct cpu *cpu)
 /* SDM: 10.4.4.1. A CPU that has come waits in root mode, which takes no notice of a second IPI. */
 static void cpu_start(struct cpu *cpu)
 {
-    u32 start_up = APIC_SEND(STARTUP) | (u32)(low_address / PAGE_SIZE);
+    u32 start_up = APIC_SEND(STARTUP) | (u32)(start.low_page / PAGE_SIZE);
     __atomic_store_n(&ap_stack, cpu, __ATOMIC_SEQ_CST);
     apic_send(cpu->apic_id, APIC_SEND(INIT));
     comes(cpu, CYCLES_INIT);
@@ -137,11 +114,11 @@ static void cpu_start(struct cpu *cpu)
 
 void smp_start(bool watch_always)
 {
-    watch_begin(cpu_count - 1 + left_out, watch_always);
+    watch_begin(cpu_count - 1 + start.cpus_left_out, watch_always);
     if (cpu_count == 1)
         return;
-    paging_identity(low_address);
-    low_aim(host_read_cr3(), ap_entry);
+    paging_identity(start.low_page);
+    low_set_entry(host_read_cr3(), ap_entry);
     for (u32 i = 1; i < cpu_count; i++)
         cpu_start(cpus[i]);
     paging_identity_end();

@@ -3,8 +3,6 @@
 
 #include "core/types.h"
 
-/* Counts them, in the boot world. */
-void smp_count(void);
 /* Pages of the hidden region that all CPUs want, and their allocation. */
 u32 smp_pages(u64 ram_end);
 void smp_allocate(u64 ram_end);

@@ -9,7 +9,7 @@ FRAME_VECTOR    equ 9 * 8               ; struct trap_frame
 FRAME_RIP       equ 11 * 8
 FRAME_RFLAGS    equ 13 * 8
 FRAME_RSP       equ 14 * 8
-ERROR_CODES     equ 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21  ; SDM: 6.15
+%assign ERROR_CODES 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21  ; SDM: 6.15
 
 bits 64
 section .text

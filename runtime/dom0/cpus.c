@@ -4,6 +4,7 @@
 #include "vmx/events.h"
 #include "core/host.h"
 #include "boot/bios/low.h"
+#include "boot/start.h"
 #include "dom0/memory.h"
 #include "vmx/nmi.h"
 #include "vmx/state.h"
@@ -49,7 +50,7 @@ static __attribute__((noreturn)) void enter(struct cpu *cpu)
 void cpu_start_disk(struct cpu *cpu)
 {
     state_after_init(cpu);
-    code_set((u16)(low_address >> 4), (u16)(u64)low_boot);
+    code_set((u16)(start.low_page >> 4), (u16)(u64)low_boot);
     enter(cpu);
 }
 

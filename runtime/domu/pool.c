@@ -2,7 +2,7 @@
 
 #include "core/cpu.h"
 #include "core/layout.h"
-#include "boot/multiboot/multiboot.h"
+#include "boot/start.h"
 #include "core/pages.h"
 #include "boot/region.h"
 #include "core/panic.h"

@@ -3,11 +3,11 @@
 import pytest
 
 from codegen.book.command import read_subject
-from codegen.book.page import Page
+from codegen.book.markup import Page
 from codegen.book.pages import make_pages
 from codegen.book.subject import Subject
-from codegen.tree import Tree
-from tests.support import ROOT
+from codegen.image.tree import Tree
+from tests.lib.support import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from codegen.book.page import Page
+from codegen.book.markup import Page
 from codegen.book.pages import make_navigation, make_pages
 from codegen.book.refs import PAGES, anchor
 from codegen.book.subject import Subject
-from codegen.generate import generate
-from codegen.insight.ledger import STATUSES, make_ledger
+from codegen.emit import generate
+from codegen.query.coverage import STATUSES, make_coverage
 from codegen.source import load_file
-from tests.support import ROOT, TESTS, compile_small, find_cases, load_facts
+from tests.lib.support import ROOT, TESTS, compile_small, find_cases, load_facts
 
 ANCHOR = re.compile(r"""id="([^"]+)"|\{ #([^ ]+) \}""")
 DECLARED = {
@@ -58,11 +58,11 @@ def test_every_section_of_the_manual_is_there(subject: Subject, pages: dict[str,
     assert set(subject.facts.sections) <= {one.removeprefix("s") for one in find_anchors(pages["manual"])}
 
 
-def test_the_ledger_has_every_number(subject: Subject, pages: dict[str, Page]) -> None:
-    for ledger in subject.ledgers:
-        counted = [f"{ledger.count(status)} {status}" for status in STATUSES if ledger.count(status)]
-        assert f"{len(ledger.rows)} numbers: {', '.join(counted)}." in pages["ledger"].markdown
-        assert set(find_anchors(pages["ledger"])) >= {f"{ledger.domain}-{row.number}" for row in ledger.rows}
+def test_the_exit_coverage_has_every_number(subject: Subject, pages: dict[str, Page]) -> None:
+    for coverage in subject.coverages:
+        counted = [f"{coverage.count(status)} {status}" for status in STATUSES if coverage.count(status)]
+        assert f"{len(coverage.rows)} numbers: {', '.join(counted)}." in pages["coverage"].markdown
+        assert set(find_anchors(pages["coverage"])) >= {f"{coverage.domain}-{row.number}" for row in coverage.rows}
 
 
 def test_every_handler_stands_beside_its_c(subject: Subject, pages: dict[str, Page]) -> None:
@@ -73,6 +73,11 @@ def test_every_handler_stands_beside_its_c(subject: Subject, pages: dict[str, Pa
             assert 'class="picture flow"' in section
             assert "language-luv" in section
             assert "language-c" in section
+
+
+def test_every_page_has_its_own_name(subject: Subject) -> None:
+    names = [page.name for page in make_pages(subject)]
+    assert len(names) == len(set(names))
 
 
 def test_every_line_of_the_spec_is_shown(subject: Subject, pages: dict[str, Page]) -> None:
@@ -105,9 +110,9 @@ def test_a_book_without_records_and_documents(subject: Subject) -> None:
 
 @pytest.mark.parametrize("case", find_cases("accept"))
 def test_any_accepted_spec_has_a_book(case: str) -> None:
-    source = load_file(TESTS / "accept" / f"{case}.luv", f"tests/accept/{case}.luv")
+    source = load_file(TESTS / "compiler" / "accept" / f"{case}.luv", f"tests/compiler/accept/{case}.luv")
     model = compile_small(source)
     generated = {one.name: one.text for one in generate(model)}
-    ledgers = tuple(make_ledger(model, domain) for domain in model.domains.values())
-    names = {page.name for page in make_pages(Subject(model, (load_facts()[0], source), generated, ledgers))}
+    coverages = tuple(make_coverage(model, domain) for domain in model.domains.values())
+    names = {page.name for page in make_pages(Subject(model, (load_facts()[0], source), generated, coverages))}
     assert names >= {"index", "exits", *(f"{domain}-handlers" for domain in model.domains)}

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from codegen.book.documents import make_documents, turn_links
-from codegen.book.links import find_faults
-from codegen.book.memory_map import find_slices
-from codegen.book.page import Page
-from codegen.book.records import BadRecord, MapRange, Records, read_records
-from codegen.book.serve import open_server
-from codegen.book.site import SiteError, check_place
-from codegen.book.sources import excerpt, find_sections
-from codegen.book.subject import Subject
+from codegen.book.markup import Page
+from codegen.book.memory import find_slices
+from codegen.book.pages import make_documents, turn_links
+from codegen.book.refs import excerpt, find_sections
+from codegen.book.site import SiteError, check_place, find_faults, open_server
+from codegen.book.subject import BadRecord, MapRange, Records, Subject, read_records
 
 BOOK = {"exits", "source-dom0"}
 
@@ -47,6 +44,13 @@ def test_code_is_left_alone(subject: Subject) -> None:
 def test_documents_come_in_reading_order(subject: Subject) -> None:
     some = replace(subject, documents={f"docs/{name}.md": "# T" for name in ("zebra", "errors", "architecture")})
     assert [page.name for page in make_documents(some, BOOK)] == ["architecture", "errors", "zebra"]
+
+
+def test_a_document_does_not_replace_a_page_of_its_name(subject: Subject) -> None:
+    some = replace(subject, documents={"docs/exits.md": "# T", "docs/errors.md": "# E\n[a](exits.md#b)"})
+    errors, exits = make_documents(some, BOOK)
+    assert exits.name == "guide-exits"
+    assert "[a](guide-exits.md#b)" in errors.markdown
 
 
 def test_records_are_put_together() -> None:
@@ -112,7 +116,7 @@ def test_a_taken_port_is_no_obstacle(tmp_path: Path) -> None:
 def test_a_place_that_is_no_book_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     for place in (tmp_path, tmp_path / "mine"):
-        with pytest.raises(SiteError, match="is there and is no book"):
+        with pytest.raises(SiteError, match="exists and is not a book"):
             check_place(place)
     check_place(tmp_path / "new")
     (tmp_path / "book.css").write_text("")

@@ -3,16 +3,14 @@
 import re
 from collections import Counter
 
-from codegen.book.bits import CELL, draw_layout
-from codegen.book.flow import draw_flow, find_bound, find_ends
-from codegen.book.msr_picture import DOT, QUARTERS, draw_msr_bitmap
-from codegen.book.port_picture import leaves
-from codegen.book.runtime import list_bodies
-from codegen.book.say import say_end
+from codegen.book.bitmaps import MSR_DOT, QUARTERS, causes_exit, draw_msr_bitmap
+from codegen.book.flow import draw_flow, find_bound, find_ends, say_end
+from codegen.book.hypercalls import list_bodies
 from codegen.book.subject import Subject
-from codegen.generate.bitmaps import make_io_bitmap, make_msr_bitmap
-from codegen.insight.words import walk
+from codegen.book.svg import CELL, draw_layout
+from codegen.emit.bitmaps import make_io_bitmap, make_msr_bitmap
 from codegen.model import ir
+from codegen.query.words import walk
 
 RECT = re.compile(r'<rect x="[\d.]+" y="([\d.]+)" width="([\d.]+)"[^>]* class="(\w+)"')
 
@@ -44,7 +42,7 @@ def test_bright_dots_are_the_clear_bits(subject: Subject) -> None:
         drawn = draw_msr_bitmap(domain, data, subject)
         kinds: Counter[str] = Counter()
         for _, width, kind in RECT.findall(drawn):
-            kinds[kind] += round(float(width) / DOT)
+            kinds[kind] += round(float(width) / MSR_DOT)
         assert kinds["good"] == 8 * len(data) - sum(byte.bit_count() for byte in data)
         assert kinds["exits"] == len(QUARTERS) * 128
         assert kinds["bad"] == 0
@@ -53,7 +51,7 @@ def test_bright_dots_are_the_clear_bits(subject: Subject) -> None:
 def test_ports_that_leave_are_those_of_the_policy(subject: Subject) -> None:
     for domain in subject.hosts:
         data = make_io_bitmap(domain)
-        leaving = {port.name for port in subject.facts.ports.values() if leaves(port, data)}
+        leaving = {port.name for port in subject.facts.ports.values() if causes_exit(port, data)}
         rules = {rule.port.name for rule in domain.io.rules if rule.read.kind != "pass" or rule.write.kind != "pass"}
         assert leaving == rules
 

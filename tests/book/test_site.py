@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from codegen.book.page import Page
-from codegen.book.serve import open_server
-from codegen.book.site import build_site
+from codegen.book.markup import Page
+from codegen.book.site import build_site, open_server
 
 if TYPE_CHECKING:
     from tests.book.browser import Browser

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from codegen.insight.reading import Reading, read_folder
+from codegen.query.reading import Reading, read_folder
 from machine.paths import BUILD, IMAGE, INSTRUMENTED, ROOT, make_folder
 from machine.record import Recorder, make_recorder
 from tests.boots.kit import build_guest
@@ -39,14 +39,14 @@ def luvalley() -> Path:
 
 @pytest.fixture(scope="session")
 def instrumented() -> Recorder:
-    """Bring the build that counts arms up to date; return what records its runs, for the spec as it was then."""
+    """Bring the build that counts branches up to date; return what records its runs, for the spec as it was then."""
     build_luvalley(["--instrument"])
     return make_recorder(RECORDS, "", INSTRUMENTED / "arms.json")
 
 
 @pytest.fixture
 def recorder(instrumented: Recorder, request: pytest.FixtureRequest) -> Recorder:
-    """Return what records a run of this test under the build that counts arms, in a file of the test's name."""
+    """Return what records a run of this test under the build that counts branches, in a file of the test's name."""
     path = RECORDS / f"{re.sub('[^a-z0-9]+', '-', request.node.name).strip('-')}.json"
     path.unlink(missing_ok=True)
     return replace(instrumented, path=path, by=request.node.nodeid)
@@ -60,5 +60,5 @@ def guest_image(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
 @pytest.fixture(scope="session")
 def built_spec(instrumented: Recorder) -> Reading:
-    """Return the spec that the build which counts arms was just made from; that build comes first."""
+    """Return the spec that the build which counts branches was just made from; that build comes first."""
     return read_folder(ROOT / "spec", BUILD / "syntax")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from machine.bochs import DEFAULT_MODEL, Machine, Result, Run, run_machine
+from machine.bochs import DEFAULT_MODEL, IPS, Machine, Result, Run, find_wall_clock_limit, run_machine
 from machine.command import run_command
 from machine.paths import GENERATED
 from machine.prepare import prepare_machine
@@ -81,10 +81,12 @@ def prepare_image(image: Path, folder: Path, request: Request, extra: Sequence[s
 def run_through_resets(machine: Machine, timeout: float) -> Result:
     """Run a machine to its end; the debugger in Bochs stops at each reset and is told to go on."""
     prompts = 0
-    with Run(replace(machine, debugger=("c",))) as run:
+    with Run(replace(machine, debugger=("c",), ticks=int(timeout * IPS))) as run:
         while run.step():
-            if run.seconds > timeout:
+            if run.is_out_of_time:
                 return run.finish("timeout")
+            if run.seconds > find_wall_clock_limit(timeout):
+                return run.finish("too-slow")
             if run.console.output.count(b"<bochs:") > prompts:
                 prompts += 1
                 os.write(run.console.ours, b"c\n")
@@ -158,7 +160,7 @@ def run_guest(image: Path, folder: Path, *, bare: bool = False, cpus: int = 1, o
               timeout: float = 90, model: str = DEFAULT_MODEL, recorder: Recorder | None = None) -> Report:
     """Boot a guest and read its report; it must have run to its end, where it should, without a failed check.
 
-    With a recorder it runs under the build that counts arms, and leaves the record of its run.
+    With a recorder it runs under the build that counts branches, and leaves the record of its run.
     """
     request = Request(cpus=cpus, model=model, bare=bare, options=options, instrument=recorder is not None)
     result = run_machine(prepare_image(image, folder, request), timeout)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from machine.bochs import DEFAULT_MODEL, Machine, Result, Run, run_machine
+from machine.bochs import DEFAULT_MODEL, Machine, Result, Run, find_wall_clock_limit, run_machine
 from machine.command import run_command
 from machine.disk import CYLINDER, Boot, make_disk, write_chain_config
 from machine.grub import make_loader_cd
@@ -76,7 +76,7 @@ def test_kernel_as_a_module(tmp_path: Path) -> None:
 def run_to_reset(machine: Machine) -> tuple[Result, bool]:
     """Run a machine until it is reset, where the debugger in Bochs stops."""
     with Run(machine) as run:
-        while run.step() and run.seconds < TIMEOUT:
+        while run.step() and run.seconds < find_wall_clock_limit(TIMEOUT):
             if b"<bochs:" in run.console.output:
                 return run.finish("stopped"), True
         return run.finish("ended"), False

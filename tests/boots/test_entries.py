@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from codegen.entry.evaluate import say_outcome
 from codegen.model.facts import Facts
 from machine.bochs import run_machine
 from machine.request import Request
 from tests.boots.kit import GUESTS, build_guest, describe_end, prepare_image
-from tests.entry.bochs import OWN, SKYLAKE, find_omitted, injects_other
-from tests.entry.table import Entry, is_safe, make_entries, make_entry_bases, write_table
-from tests.support import compile_spec
+from tests.host.entry.bochs import OWN, SKYLAKE, find_omitted, injects_other
+from tests.host.entry.table import Entry, is_safe, make_entries, make_entry_bases, write_table
+from tests.lib.entry_rules import say_outcome
+from tests.lib.support import compile_spec
 
 LINE = re.compile(r"entry (\d+) (error|exit) (\w+)")
 FAILED = 1 << 31
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.boot
 
 
 def read_outcomes(serial: str) -> dict[int, str]:
-    """How each entry ended, by its number."""
+    """Return how each entry ended, by its number."""
     return {int(number): say(kind, value) for number, kind, value in LINE.findall(serial)}
 
 
@@ -44,7 +44,7 @@ def list_states(entries: list[Entry]) -> list[dict[str, int]]:
 
 
 def predict_bochs(facts: Facts, entry: Entry) -> str:
-    """The prediction, without the rules that Bochs has in its own way."""
+    """Return the prediction, without the rules that Bochs implements differently."""
     checked = sorted(say_outcome(facts, rule) for rule in entry.broken if rule not in OWN)
     own = sorted(OWN[rule][0] for rule in entry.broken if rule in OWN)
     return next(iter([*checked, *own]), "enters")
@@ -73,7 +73,7 @@ def test_every_rule_on_bochs(tmp_path: Path) -> None:
 
 
 def compare(facts: Facts, entries: list[Entry], outcomes: dict[int, str]) -> None:
-    """All as predicted, but for what is listed as Bochs's own, all of which shows."""
+    """Compare with the predictions, except for what is listed as Bochs's own, all of which must show."""
     wrong, shown = [], set()
     for index, (entry, state) in enumerate(zip(entries, list_states(entries), strict=True)):
         wanted, found = predict_bochs(facts, entry), outcomes[index]

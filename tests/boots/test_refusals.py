@@ -61,7 +61,7 @@ def unfold(screen: str) -> str:
 
 
 def check_error(result: Result, name: str, words: str = "") -> None:
-    """One error, said once, on both; the machine did not go on."""
+    """Check for one error, printed once, on both; the machine did not continue."""
     text = f"luvalley: error[{name}]: {words}"
     assert result.serial.count("error[") == 1, describe_end(result)
     assert text in result.serial, describe_end(result)

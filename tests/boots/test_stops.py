@@ -25,12 +25,12 @@ INVD = bytes.fromhex("0f 08")
 
 
 def make_record(code: bytes) -> bytes:
-    """A boot record with this code."""
+    """Return a boot record with this code."""
     return (code + HALT).ljust(SECTOR - 2, b"\0") + b"\x55\xaa"
 
 
 def make_disk(folder: Path, sectors: Mapping[int, bytes]) -> Path:
-    """A disk with contents at some sectors."""
+    """Return a disk with contents at some sectors."""
     image = bytearray(CYLINDER)
     for sector, content in sectors.items():
         image[sector * SECTOR:sector * SECTOR + len(content)] = content
@@ -40,7 +40,7 @@ def make_disk(folder: Path, sectors: Mapping[int, bytes]) -> Path:
 
 def make_kernel(version: int = 0x20F, init_size: int = 1 << 20, ramdisk_last: int = 0x7FFF_FFFF,
                 line_size: int = 2047) -> bytes:
-    """A kernel's setup header that would do nothing; one sector of setup code, one of kernel."""
+    """Return a kernel's setup header that would do nothing; one sector of setup code, one of kernel."""
     image = bytearray(3 * SECTOR)
     image[0x1F1] = 1
     struct.pack_into("<H", image, 0x1FE, 0xAA55)
@@ -68,7 +68,7 @@ def start(folder: Path, disk: Path, image: Path = IMAGE, modules: Sequence[str] 
 
 
 def expect(result: Result, name: str, sentence: str) -> None:
-    """One error of that name, on serial and screen alike."""
+    """Check for one error of that name, on serial and screen alike."""
     line = f"luvalley: error[{name}]: {sentence}"
     assert line in result.serial.replace("\r", "").splitlines(), describe_end(result)
     assert result.serial.count("error[") == 1, describe_end(result)
@@ -104,7 +104,7 @@ def test_bad_modules(kernel: bytes, modules: tuple[str, ...], name: str, sentenc
 
 
 def build_changed(folder: Path, old: str, new: str) -> Path:
-    """The image of a spec in which a text is another."""
+    """Build the image of a spec in which a text is replaced."""
     tree = folder / "tree"
     run_command(["mkdir", "-p", tree / "dom0" / "libluvkvm"])
     run_command(["cp", "-r", *(ROOT / name for name in ("spec", "runtime", "generated")), tree])

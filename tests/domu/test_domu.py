@@ -11,8 +11,8 @@ import pytest
 
 from machine.paths import BUILD, make_folder
 from machine.run import build_image
-from tests.domu.boot import run_dom0
-from tests.machine.terminal import expect, run_on_terminal
+from tests.lib.dom0 import run_dom0
+from tests.lib.terminal import WALL_CLOCK, expect, run_on_terminal
 
 pytestmark = pytest.mark.boot
 
@@ -47,10 +47,10 @@ def test_qemu_of_debian_13() -> None:
 
 
 def test_shell_of_a_guest() -> None:
-    command = [sys.executable, "build.py", "run", "--domu", "--shell", "--timeout", "400"]
+    command = [sys.executable, "build.py", "run", "--domu", "--shell", "--timeout", str(WALL_CLOCK)]
     with run_on_terminal(command) as (process, terminal):
-        expect(terminal, b"/ # ", 400)
+        expect(terminal, b"/ # ")
         os.write(terminal, b"echo $((6 * 7)) $(md5sum </dev/vda); exit\r")
-        expect(terminal, b"42 f", 60)
-        expect(terminal, b"Power down", 100)
+        expect(terminal, b"42 f")
+        expect(terminal, b"Power down")
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0

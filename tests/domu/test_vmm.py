@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from machine.compile import build_program, build_tool
-from machine.paths import BUILD, DOM0, make_folder
+from machine.compile import TEST_VMM, build_fuzzer, build_luv, build_test_vmm
+from machine.paths import BUILD, make_folder
 from machine.run import build_image
-from tests.domu.boot import run_dom0
+from tests.lib.dom0 import run_dom0
 
 pytestmark = pytest.mark.boot
 
-CASES = re.findall(r"X\((\w+)\)", (DOM0 / "testvmm" / "test.h").read_text().partition("#define CASES")[2])
+CASES = re.findall(r"X\((\w+)\)", (TEST_VMM / "test.h").read_text().partition("#define CASES")[2])
 CASE = re.compile(r"^case (\w+):.* (\S+)$", re.MULTILINE)
 COMMAND = "./testvmm; ./fuzzcalls 8; selfcheck"  # the last: dom0 is still well
 
@@ -21,7 +21,7 @@ COMMAND = "./testvmm; ./fuzzcalls 8; selfcheck"  # the last: dom0 is still well
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_cases(cpus: int) -> None:
     assert build_image() == 0
-    programs = [build_program("testvmm"), build_tool("fuzzcalls")]
+    programs = [build_test_vmm(), build_fuzzer()]
     output = run_dom0(make_folder(BUILD / f"testvmm-{cpus}"), COMMAND, cpus=cpus, programs=programs)
     said = dict(CASE.findall(output))
     assert {name: said.get(name, "silent") for name in CASES if said.get(name) != "ok"} == {}
@@ -30,10 +30,10 @@ def test_cases(cpus: int) -> None:
 
 
 def test_two_pools() -> None:
-    """Two devices, in the order of the command line: who may open one has nothing of the other."""
+    """Two devices, in the order of the command line: who can open one has no access to the other."""
     assert build_image() == 0
     command = "cd /sys/bus/dax/devices; echo *; cat dax*/size; cd /root; ./testvmm frames; ./luv info"
-    programs = [build_program("testvmm"), build_program("luv")]
+    programs = [build_test_vmm(), build_luv()]
     output = run_dom0(make_folder(BUILD / "two-pools"), command, pool="pool=64M,128M", programs=programs)
     assert output.startswith(f"dax0.0 dax1.0\n{64 << 20}\n{128 << 20}\n")
     assert "cases: 1, failed: 0" in output
@@ -43,7 +43,7 @@ def test_two_pools() -> None:
 def test_pool_above_4_gib() -> None:
     assert build_image() == 0
     command = "./luv info; ./testvmm reset_state first_touch frames written_pages exhaustion"
-    programs = [build_program("testvmm"), build_program("luv")]
+    programs = [build_test_vmm(), build_luv()]
     folder = make_folder(BUILD / "high-pool")
     output = run_dom0(folder, command, programs=programs, memory=5120)
     assert re.search(r"^pool 0: at 0x1[0-9a-f]{8}, 512 MiB", output, re.MULTILINE)
@@ -52,8 +52,8 @@ def test_pool_above_4_gib() -> None:
 
 def test_without_a_pool() -> None:
     assert build_image() == 0
-    programs = [build_program("testvmm"), build_program("luv")]
+    programs = [build_test_vmm(), build_luv()]
     folder = make_folder(BUILD / "no-pool")
     output = run_dom0(folder, "./luv info; ./testvmm out", pool="", programs=programs, memory=512)
     assert "pool: none; pool=512M on Luvalley's command line keeps memory for guests" in output
-    assert "Luvalley wants pool=... on its command line" in output
+    assert "Luvalley needs pool=... on its command line" in output

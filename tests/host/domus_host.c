@@ -2,7 +2,7 @@
  * Domains, their memory and tables on the host: physical memory and the hidden pages are arrays, a process's memory is a list of
  * page frames, and the test makes all calls on one processor.
  */
-#include "boot/multiboot/multiboot.h"
+#include "boot/start.h"
 #include "boot/region.h"
 #include "core/pages.h"
 #include "domu/memory.h"
@@ -25,7 +25,7 @@ u64 hv_base, hv_size, direct_map;
 struct cpu **cpus;
 u32 cpu_count = 1;
 volatile bool panicking;
-struct machine machine;
+struct start start;
 
 static struct cpu cpu;
 static u64 process;                     /* the caller: its CR3 is its number in pages */

@@ -3,11 +3,11 @@
 
 #include "core/pages.h"
 #include "domu/pool.h"
-#include "boot/multiboot/multiboot.h"
+#include "boot/start.h"
 #include "boot/region.h"
 #include "core/panic.h"
 
-struct machine machine;
+struct start start;
 u32 cpu_count = 1;
 volatile bool panicking;
 
@@ -45,17 +45,17 @@ void page_free(u64 physical, u32 count)
 
 void host_clear(void)
 {
-    machine = (struct machine){0};
+    start = (struct start){0};
 }
 
 void host_range(u64 base, u64 length, u32 type)
 {
-    machine.ranges[machine.range_count++] = (struct range){base, length, type};
+    start.ranges[start.range_count++] = (struct range){base, length, type};
 }
 
-void host_module(u64 start, u64 end)
+void host_module(u64 begin, u64 end)
 {
-    machine.modules[machine.module_count++] = (struct module){.start = start, .end = end};
+    start.modules[start.module_count++] = (struct module){.start = begin, .end = end};
 }
 
 /* What boot() does with the map. The error's name, or nothing; `hidden` is where the hypervisor is. */
@@ -78,12 +78,12 @@ u64 host_pool(u32 pool)
 
 u32 host_ranges(u64 *list)
 {
-    for (u32 i = 0; i < machine.range_count; i++) {
-        list[3 * i] = machine.ranges[i].base;
-        list[3 * i + 1] = machine.ranges[i].length;
-        list[3 * i + 2] = machine.ranges[i].type;
+    for (u32 i = 0; i < start.range_count; i++) {
+        list[3 * i] = start.ranges[i].base;
+        list[3 * i + 1] = start.ranges[i].length;
+        list[3 * i + 2] = start.ranges[i].type;
     }
-    return machine.range_count;
+    return start.range_count;
 }
 
 /* The older calls' word: the end of memory in one piece from 1 MiB on. */

@@ -43,19 +43,19 @@ def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_usage_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert build.main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(f"  {name}" in text for name in (build.MACHINE | build.SUITES | build.CODEGEN))
+    assert all(f"  {name}" in text for name in build.COMMANDS)
 
 
 def test_not_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(build.EnvironmentFault, match="^not-debian: "):
+    with pytest.raises(build.SetupError, match="^not-debian: "):
         build.install_packages({"nasm": "assembles"})
 
 
 def test_apt_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(build, "find_missing", lambda packages: list(packages))
     monkeypatch.setattr(build, "run_apt", lambda arguments: False)
-    with pytest.raises(build.EnvironmentFault, match="^apt-failed: apt-get could not install nasm$"):
+    with pytest.raises(build.SetupError, match="^apt-failed: apt-get could not install nasm$"):
         build.install_packages({"nasm": "assembles"})
     assert "  nasm: assembles\n" in capsys.readouterr().err
 

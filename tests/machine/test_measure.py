@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from machine.costs import Cost, assemble_guest, read_costs
+from bench.costs import Cost, assemble_guest, read_costs
+from bench.measure import EXITS, find_hidden, find_ranges
 from machine.grub import SECTOR
-from machine.measure import EXITS, find_hidden, find_ranges
 from machine.paths import MachineFault
 
 OUTPUT = """memory hidden: 0x1fc00000-0x1fdfffff (2048 KiB)

@@ -7,23 +7,22 @@ import sys
 
 import pytest
 
-from codegen.insight.audit import make_page
-from codegen.insight.ledger_text import count_arm
-from codegen.insight.reading import read_folder
+from codegen.query.audit import count_taken, make_audit
+from codegen.query.reading import read_folder
 from machine.paths import BUILD, ROOT
 
 pytestmark = pytest.mark.boot
 RECORD = BUILD / "records" / "instrumented.json"
 
 
-def test_a_run_says_which_arms_it_took(request: pytest.FixtureRequest) -> None:
+def test_a_run_says_which_branches_it_took(request: pytest.FixtureRequest) -> None:
     RECORD.unlink(missing_ok=True)
     options = ["--cpus", "1", "--instrument", "--record", RECORD, "--record-as", request.node.nodeid]
     command = [sys.executable, "build.py", "run", *options]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    page = make_page(read_folder(ROOT / "spec", BUILD / "syntax"), [RECORD])
-    taken = {arm.key: sum(count_arm(arm, page.records).values()) for arm in page.arms}
+    page = make_audit(read_folder(ROOT / "spec", BUILD / "syntax"), [RECORD])
+    taken = {branch.key: sum(count_taken(branch, page.records).values()) for branch in page.branches}
     assert page.records[0].by == request.node.nodeid
     assert taken["dom0 on cpuid"] == page.records[0].exit_total("dom0", 10) > 0
     assert taken["dom0 msr read default: try"] > 0

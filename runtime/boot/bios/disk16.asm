@@ -115,7 +115,7 @@ fail:   call serial_setup
 .halt:  hlt
         jmp .halt
 
-%include "boot/multiboot/serial.inc"
+%include "boot/bios/serial.inc"
 
 align 4
 packet: dw 16, 1, SECTOR, 0

@@ -3,7 +3,7 @@
 
 #include "core/layout.h"
 #include "boot/bios/low.h"
-#include "boot/multiboot/multiboot.h"
+#include "boot/start.h"
 #include "boot/region.h"
 #include "core/panic.h"
 #include "core/string.h"
@@ -67,8 +67,8 @@ static u64 setup_size(const struct setup_header *header)
 
 static void places_check(void)
 {
-    for (u32 i = 0; i < machine.module_count; i++)
-        if (machine.modules[i].start < MIB(1))
+    for (u32 i = 0; i < start.module_count; i++)
+        if (start.modules[i].start < MIB(1))
             boot_stop("module-place", "the loader put a module below 1 MiB");
 }
 
@@ -130,8 +130,8 @@ static void initrd_move(const struct module *initrd, struct setup_header *header
 
 void linux_load(void)
 {
-    const struct module *kernel = &machine.modules[0];
-    u64 setup = low_address - SETUP_ROOM;
+    const struct module *kernel = &start.modules[0];
+    u64 setup = start.low_page - SETUP_ROOM;
     struct setup_header *header = phys(kernel->start + HEADER);
     places_check();
     kernel_check(kernel, header);
@@ -141,11 +141,11 @@ void linux_load(void)
     header->load_flags |= CAN_USE_HEAP;
     header->heap_end = HEAP_END - HEAP_END_BIAS;
     header->line = (u32)(setup + HEAP_END);
-    if (machine.module_count > 1)
-        initrd_move(&machine.modules[1], header, lowest);
+    if (start.module_count > 1)
+        initrd_move(&start.modules[1], header, lowest);
     /* Last, and in this order: the kernel may move onto itself, and onto where the initrd was. */
     u64 code = kernel->start + setup_size(header), code_size = kernel->end - code;
     memcpy(phys(setup), phys(kernel->start), setup_size(header));
     memmove(phys(MIB(1)), phys(code), code_size);
-    *(u16 *)phys(low_address + (u64)low_linux) = (u16)(setup >> 4);
+    *(u16 *)phys(start.low_page + (u64)low_linux) = (u16)(setup >> 4);
 }

@@ -1,7 +1,7 @@
 #include "boot/bios/low.h"
 
 #include "core/layout.h"
-#include "boot/multiboot/multiboot.h"
+#include "boot/start.h"
 #include "boot/region.h"
 #include "core/string.h"
 
@@ -9,11 +9,9 @@
 #define VECTOR_15 (0x15 * 4)
 #define CONVENTIONAL_END KIB(640)
 
-u64 low_address;
-
 static void *field(const char *offset)
 {
-    return phys(low_address + (u64)offset);
+    return phys(start.low_page + (u64)offset);
 }
 
 static u16 capped(u64 value, u64 most)
@@ -22,7 +20,7 @@ static u16 capped(u64 value, u64 most)
 }
 
 /* The older calls, from the same map: KiB up to 16 MiB, 64 KiB blocks above, KiB in one word. */
-static void sizes_write(void)
+static void write_sizes(void)
 {
     u64 end = region_contiguous_end();
     *(u16 *)field(int15_ax) = capped((min(end, MIB(16)) - MIB(1)) / KIB(1), 0x3C00);
@@ -30,38 +28,36 @@ static void sizes_write(void)
     *(u16 *)field(int15_88) = capped((end - MIB(1)) / KIB(1), 0xFC00);
 }
 
-static void vector_hook(void)
+static void hook_vector(void)
 {
     u32 *vector = phys(VECTOR_15);
     *(u32 *)field(int15_old) = *vector;
-    *vector = (u32)(low_address >> 4) << 16 | (u32)(u64)int15;
+    *vector = (u32)(start.low_page >> 4) << 16 | (u32)(u64)int15;
 }
 
-/* The BIOS's own word and the map say the same. */
-static void room_make(void)
+/* In the BIOS's own count and in the map. */
+static void reserve_page(void)
 {
-    u16 *memory = phys(BDA_MEMORY);
-    low_address = round_down(KIB(*memory) - PAGE_SIZE, PAGE_SIZE);
-    *memory = (u16)(low_address / KIB(1));
-    region_reserve(low_address, CONVENTIONAL_END, RANGE_RESERVED);
+    *(u16 *)phys(BDA_MEMORY) = (u16)(start.low_page / KIB(1));
+    region_reserve(start.low_page, CONVENTIONAL_END, RANGE_RESERVED);
 }
 
-void low_aim(u64 cr3, const void *entry)
+void low_set_entry(u64 cr3, const void *entry)
 {
     *(u32 *)field(low_cr3) = (u32)cr3;
     *(u64 *)field(low_entry) = (u64)entry;
 }
 
-void low_install(u8 drive, u8 partition)
+void low_install(void)
 {
-    room_make();
-    memcpy(phys(low_address), phys((u64)low_load), (u64)low_size);
-    *(u8 *)field(low_drive) = drive;
-    *(u8 *)field(low_partition) = partition;
-    *(u32 *)field(low_gdt_base) += low_address;
-    *(u32 *)field(low_far) += low_address;
-    *(u32 *)field(int15_count) = machine.range_count;
-    memcpy(field(int15_table), machine.ranges, machine.range_count * sizeof(struct range));
-    sizes_write();
-    vector_hook();
+    reserve_page();
+    memcpy(phys(start.low_page), phys((u64)low_load), (u64)low_size);
+    *(u8 *)field(low_drive) = start.options.disk.drive;
+    *(u8 *)field(low_partition) = start.options.disk.partition;
+    *(u32 *)field(low_gdt_base) += start.low_page;
+    *(u32 *)field(low_far) += start.low_page;
+    *(u32 *)field(int15_count) = start.range_count;
+    memcpy(field(int15_table), start.ranges, start.range_count * sizeof(struct range));
+    write_sizes();
+    hook_vector();
 }

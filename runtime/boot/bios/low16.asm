@@ -2,7 +2,7 @@
 ; then reserves. Linked at 0, so a label is an offset in the page.
 %include "generated/constants.inc"
 
-global low_page, low_gdt_base, low_cr3, low_entry, low_far, low_boot, low_leave, low_drive, low_partition, low_linux
+global low_page, low_gdt_base, low_cr3, low_entry, low_far, low_boot, low_real_mode, low_drive, low_partition, low_linux
 extern disk_start, linux_start
 
 ; SDM: 10.4.4.1: a SIPI with vector VV starts at VV00:0000, so this comes first.
@@ -58,7 +58,7 @@ low_linux:
 
 ; From 16-bit protected mode, CS at this page, BX its segment, to the boot stub in real mode. SDM: 10.9.2
 bits 16
-low_leave:
+low_real_mode:
         mov eax, cr0
         and eax, ~CR0_PE
         mov cr0, eax

@@ -1,64 +1,13 @@
+/* The 64-bit part of the front: copies what the loader says into `start`. */
 #include "boot/multiboot/multiboot.h"
 
+#include "boot/acpi.h"
+#include "boot/bios/find.h"
+#include "boot/boot.h"
+#include "boot/start.h"
+#include "core/apic.h"
 #include "core/layout.h"
-#include "core/panic.h"
-#include "core/string.h"
-
-#define MB1_LOADER 0x2BADB002u
-#define MB1_MODULES (1u << 3)
-#define MB1_MAP (1u << 6)
-
-/* Multiboot 1: 3.3 */
-struct mb1_info {
-    u32 flags, lower, upper, boot_device, line, module_count, modules, symbols[4], map_length, map;
-};
-
-struct mb1_module {
-    u32 start, end, line, reserved;
-};
-
-/* Multiboot 2: 3.6 */
-enum { MB2_END = 0, MB2_MODULE = 3, MB2_MAP = 6 };
-
-struct mb2_tag {
-    u32 type, size;
-};
-
-struct mb2_module {
-    struct mb2_tag tag;
-    u32 start, end;
-    char line[];
-};
-
-struct mb2_map {
-    struct mb2_tag tag;
-    u32 entry_size, version;
-};
-
-struct machine machine;
-
-static void range_add(const struct range *range)
-{
-    if (!range->length)
-        return;
-    if (machine.range_count == RANGES_MAX)
-        boot_stop("memory-map", "the memory map has too many ranges");
-    machine.ranges[machine.range_count++] = *range;
-}
-
-static void module_add(u32 start, u32 end, const char *line)
-{
-    if (machine.module_count == MODULES_MAX)
-        boot_stop("module-count", "a kernel and its initrd are all the modules there may be");
-    struct module *module = &machine.modules[machine.module_count++];
-    module->start = start;
-    module->end = end;
-    for (u32 i = 0; line[i]; i++) {
-        if (i == LINE_MAX - 1)
-            boot_stop("module-line", "the kernel's command line is too long");
-        module->line[i] = line[i];
-    }
-}
+#include "core/log.h"
 
 /* Each entry is preceded by its size, which does not count itself. */
 static void mb1_read(const struct mb1_info *info)
@@ -66,35 +15,61 @@ static void mb1_read(const struct mb1_info *info)
     const struct mb1_module *modules = phys(info->modules);
     u32 count = info->flags & MB1_MODULES ? info->module_count : 0;
     for (u32 i = 0; i < count; i++)
-        module_add(modules[i].start, modules[i].end, modules[i].line ? phys(modules[i].line) : "");
-    u32 end = info->flags & MB1_MAP ? info->map + info->map_length : 0;
-    for (u32 at = info->map; at < end; at += *(u32 *)phys(at) + 4)
-        range_add(phys(at + 4));
+        start_add_module(modules[i].start, modules[i].end, modules[i].line ? phys(modules[i].line) : "");
+    u64 end = info->flags & MB1_MAP ? (u64)info->map + info->map_length : 0;
+    for (u64 at = info->map; at < end; at += (u64) * (u32 *)phys(at) + 4)
+        start_add_range(phys(at + 4));
 }
 
-static void mb2_map_read(const struct mb2_map *map)
+static void mb2_read_map(const struct mb2_map *map)
 {
     const u8 *entry = (const u8 *)(map + 1), *end = (const u8 *)map + map->tag.size;
     for (; entry < end && map->entry_size; entry += map->entry_size)
-        range_add((const struct range *)entry);
+        start_add_range((const struct range *)entry);
 }
 
-static void mb2_read(u32 info)
+static void mb2_read_tag(const struct mb2_tag *tag)
 {
-    const struct mb2_tag *tag = phys(info + 8);
-    for (; tag->type != MB2_END; tag = (const void *)((const u8 *)tag + round_up(tag->size, 8))) {
-        const struct mb2_module *module = (const void *)tag;
-        if (tag->type == MB2_MODULE)
-            module_add(module->start, module->end, module->line);
-        else if (tag->type == MB2_MAP)
-            mb2_map_read((const void *)tag);
+    const struct mb2_module *module = (const void *)tag;
+    if (tag->type == MB2_MODULE)
+        start_add_module(module->start, module->end, module->line);
+    else if (tag->type == MB2_MAP)
+        mb2_read_map((const void *)tag);
+}
+
+static void mb2_read(const struct mb2_info *info)
+{
+    u32 at = sizeof(*info);
+    while (at < info->size) {
+        const struct mb2_tag *tag = (const void *)((const u8 *)info + at);
+        if (tag->type == MB2_END || tag->size < sizeof(*tag) || tag->size > info->size - at)
+            return;
+        mb2_read_tag(tag);
+        at = mb2_next(at, tag->size);
     }
 }
 
-void multiboot_read(u32 magic, u32 info)
+static void find_cpus(void)
 {
-    if (magic == MB1_LOADER)
-        mb1_read(phys(info));
+    start_add_cpu(apic_own_id());
+    acpi_cpus(start.rsdp, start_add_cpu);
+}
+
+/* From start.asm, in its page tables. */
+__attribute__((noreturn)) void multiboot_boot(const struct handoff *handoff);
+
+void multiboot_boot(const struct handoff *handoff)
+{
+    start.options = handoff->options;
+    log_serial = start.options.log_serial;
+    if (handoff->magic == MB1_LOADER)
+        mb1_read(phys(handoff->info));
     else
-        mb2_read(info);
+        mb2_read(phys(handoff->info));
+    start.state = FIRST_REAL_MODE;
+    start.program = start.module_count ? FIRST_LINUX : FIRST_BOOT_RECORD;
+    start.rsdp = bios_find_rsdp();
+    start.low_page = bios_find_low_page();
+    find_cpus();
+    boot();
 }

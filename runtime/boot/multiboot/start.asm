@@ -1,12 +1,11 @@
-; Where the loader jumps to: 32-bit protected mode, no paging, interrupts off (Multiboot 1, 3.2; Multiboot 2, 3.3).
-; Everything in `.boot` runs at the address it was loaded at and is given to dom0 afterwards.
+; The entry point: 32-bit protected mode, no paging, interrupts off (Multiboot 1, 3.2; Multiboot 2, 3.3). The code in
+; `.boot` runs at the address where it was loaded; its memory becomes dom0's afterwards.
 %include "generated/constants.inc"
 
-extern boot_magic, boot_info, boot_request, options_read, running_check, requirements_check, bare_start
-extern boot, boot_stack_top, image_start, image_pages
+extern start32, handoff, multiboot_boot, boot_stack_top, image_start, image_pages
 
 MB1_MAGIC       equ 0x1BADB002
-MB1_MEMORY      equ 1 << 1              ; the memory map, please
+MB1_MEMORY      equ 1 << 1              ; the loader shall pass a memory map
 MB2_MAGIC       equ 0xE85250D6
 HV_PDPT_INDEX   equ 510                 ; bits 38:30 of HV_VA
 
@@ -27,23 +26,19 @@ mb2_header:
 mb2_end:
 
 section .boot progbits alloc exec nowrite align=16
-global start
-start:
+global multiboot_entry
+multiboot_entry:
         cli
         cld
         mov esp, boot32_stack_top
-        mov [boot_magic], eax
-        mov [boot_info], ebx
-        call options_read
-        call running_check
-        call requirements_check
-        test eax, eax
-        jnz bare_start
-        call tables_make
-        jmp long_mode_enter
+        push ebx                        ; the loader's information
+        push eax                        ; and its magic number
+        call start32
+        call make_page_tables
+        jmp switch_to_long_mode
 
-; Identity for the first 4 GiB, and HV_VA to where the image was loaded. SDM: 4.5
-tables_make:
+; The first 4 GiB are mapped to themselves, HV_VA to where the image was loaded. SDM: 4.5
+make_page_tables:
         mov eax, pdpt_low + PTE_PRESENT + PTE_WRITE
         mov [pml4], eax
         mov eax, pdpt_high + PTE_PRESENT + PTE_WRITE
@@ -56,27 +51,27 @@ tables_make:
         mov eax, pd_low + PTE_PRESENT + PTE_WRITE
         mov ecx, 4
         mov edx, 4096
-        call table_fill
+        call fill_table
         mov edi, pd_low
         mov eax, PTE_PRESENT + PTE_WRITE + PTE_LARGE
         mov ecx, 4 * 512
         mov edx, 2 << 20
-        call table_fill
+        call fill_table
         mov edi, pt_high
         mov eax, image_start + PTE_PRESENT + PTE_WRITE
         mov ecx, image_pages
         mov edx, 4096
-; ECX entries from EDI on: EAX, EAX + EDX, ...
-table_fill:
+; Writes ECX entries at EDI: EAX, EAX + EDX, ...
+fill_table:
         mov [edi], eax
         mov dword [edi + 4], 0
         add edi, 8
         add eax, edx
-        loop table_fill
+        loop fill_table
         ret
 
 ; SDM: 10.8.5
-long_mode_enter:
+switch_to_long_mode:
         mov eax, cr4
         or eax, CR4_PAE
         mov cr4, eax
@@ -102,8 +97,8 @@ long_mode:
         mov fs, eax
         mov gs, eax
         mov rsp, boot_stack_top
-        mov edi, boot_request
-        mov rax, boot
+        mov edi, handoff
+        mov rax, multiboot_boot
         call rax                        ; never returns
 
 section .boot.data progbits alloc noexec write align=8
@@ -123,5 +118,5 @@ pdpt_high: resb 4096
 pd_high:   resb 4096
 pt_high:   resb 4096
 pd_low:    resb 4 * 4096
-boot32_stack: resb 2048
+boot32_stack: resb 4096
 boot32_stack_top:

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "gate.h"
+#include "luvalley/hypercall.h"
 
 #define FRAME (2ull << 20)
 #define RIGHTS 7u
@@ -63,7 +63,7 @@ static int64_t release(uint64_t frame)
 }
 
 /* At most 2 MiB in a call, as there. */
-static int64_t map(const struct gate_call *call, uint64_t *done)
+static int64_t map(const struct hypercall *call, uint64_t *done)
 {
     uint64_t rights = call->r10 & RIGHTS, size = call->r10 & ~0xFFFull;
 
@@ -82,7 +82,7 @@ static int64_t map(const struct gate_call *call, uint64_t *done)
     return 0;
 }
 
-static int64_t unmap(const struct gate_call *call, uint64_t *done)
+static int64_t unmap(const struct hypercall *call, uint64_t *done)
 {
     for (*done = 0; *done < call->rdx; *done += 4096) {
         if (*done == FRAME)
@@ -109,7 +109,7 @@ static int64_t tell_dirty(uint64_t first, uint64_t pages, uint64_t *bits)
     return 0;
 }
 
-static int64_t create_vcpu(const struct gate_call *call, uint64_t *value)
+static int64_t create_vcpu(const struct hypercall *call, uint64_t *value)
 {
     if (call->rdx % LUV_BLOCK_SIZE || find_in_pool(call->rdx) < 0)
         return -EINVAL;
@@ -137,7 +137,7 @@ void *fake_state(uint32_t what)
     return states[what];
 }
 
-static int64_t carry(uint32_t vcpu, const struct gate_call *call)
+static int64_t carry(uint32_t vcpu, const struct hypercall *call)
 {
     uint8_t *area = fake.blocks[vcpu] + LUV_STATE_OFFSET, *state = states[call->rsi];
     bool set = (uint32_t)call->rax == LUV_HYPERCALL_vcpu_set;
@@ -148,7 +148,7 @@ static int64_t carry(uint32_t vcpu, const struct gate_call *call)
     return 0;
 }
 
-static int64_t answer(const struct gate_call *call, uint64_t *value)
+static int64_t answer(const struct hypercall *call, uint64_t *value)
 {
     uint32_t number = (uint32_t)call->rax, vcpu = (uint32_t)(call->rdi >> 48) - 1;
 
@@ -179,7 +179,7 @@ void start_fake(void)
     pool_fd = open(pool_path, O_RDWR | O_CREAT | O_TRUNC, 0600);
     CHECK(pool_fd >= 0 && !ftruncate(pool_fd, FAKE_FRAMES * FRAME));
     setenv("LUVKVM_POOL", pool_path, 1);
-    luv_gate = answer;
+    luv_hypercall = answer;
 }
 
 int64_t get_offset(uint64_t guest)

@@ -9,7 +9,7 @@
 
 #include "fake.h"
 #include "tests.h"
-#include "vm.h"
+#include "api/vm.h"
 
 #define PAGE_BYTES 4096ull
 #define MIB (1ull << 20)
@@ -17,7 +17,7 @@
 
 static int vm;
 
-static uint8_t *make_block(uint64_t size)
+static uint8_t *make_shared_area(uint64_t size)
 {
     uint8_t *room = mmap(NULL, size + 2 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -44,7 +44,7 @@ static unsigned count_claimed(void)
 /* What was written before is there, for the VMM and for the guest; what either writes the other sees. */
 static void test_contents(void)
 {
-    uint8_t *block = make_block(8 * MIB);
+    uint8_t *block = make_shared_area(8 * MIB);
     unsigned before = count_claimed();
 
     block[0] = 1;
@@ -60,10 +60,10 @@ static void test_contents(void)
     CHECK(!set(0, 0, 0, block, 0) && get_offset(0) < 0);
 }
 
-/* Several slots of one block, again and again: the same frames. */
+/* Several slots of one allocation, again and again: the same superpages. */
 static void test_aliases(void)
 {
-    uint8_t *block = make_block(4 * MIB);
+    uint8_t *block = make_shared_area(4 * MIB);
     unsigned before = count_claimed();
 
     block[0xC0000] = 9;
@@ -82,10 +82,10 @@ static void test_aliases(void)
     CHECK(!set(0, 0, 0, NULL, 0) && !set(1, 0, 0, NULL, 0));
 }
 
-/* Blocks of less than a frame that lie in one window share its frame. */
+/* Allocations smaller than a superpage in one window share its superpage. */
 static void test_small(void)
 {
-    uint8_t *window = make_block(2 * MIB);
+    uint8_t *window = make_shared_area(2 * MIB);
     unsigned before = count_claimed();
 
     memset(window + 0x1000, 7, 0x2000);
@@ -96,10 +96,10 @@ static void test_small(void)
     CHECK(!set(0, 0, 0, NULL, 0) && !set(1, 0, 0, NULL, 0));
 }
 
-/* Memory that the VMM gives up: its frame goes with its last slot. At the same place something new begins. */
+/* Memory that the VMM unmaps: its superpage is released with its last slot. New memory at the same address starts anew. */
 static void test_given_up(void)
 {
-    uint8_t *block = make_block(2 * MIB);
+    uint8_t *block = make_shared_area(2 * MIB);
     unsigned before = count_claimed();
 
     block[0] = 5;
@@ -121,7 +121,7 @@ static void test_given_up(void)
 static void test_refusals(void)
 {
     void *shared = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    uint8_t *block = make_block(256 * MIB);
+    uint8_t *block = make_shared_area(256 * MIB);
     unsigned before = count_claimed();
 
     CHECK(set(0, 0, MIB, shared, 0) == -EINVAL && get_offset(0) < 0);
@@ -130,13 +130,13 @@ static void test_refusals(void)
     CHECK(set(0, 0, 200 * MIB, block + 4 * MIB, 0) == -ENOMEM && get_offset(0) < 0);
     CHECK(count_claimed() > before);
     munmap(block, 256 * MIB);
-    CHECK(!set(0, 0, MIB, make_block(MIB), 0) && !set(0, 0, 0, NULL, 0));
+    CHECK(!set(0, 0, MIB, make_shared_area(MIB), 0) && !set(0, 0, 0, NULL, 0));
 }
 
 /* A CPU that is still in the guest is waited for. */
 static void test_busy(void)
 {
-    uint8_t *block = make_block(4 * MIB);
+    uint8_t *block = make_shared_area(4 * MIB);
 
     CHECK(!set(0, 0, 4 * MIB, block, 0));
     fake.unmaps_to_refuse = 3;
@@ -152,7 +152,7 @@ static void expect_log(uint32_t slot, const unsigned *pages, unsigned count)
     struct kvm_dirty_log log = {.slot = slot, .dirty_bitmap = bits};
 
     memset(bits, 0xEE, sizeof bits);
-    wanted[(LOG_PAGES + 63) / 64] = 0xEEEEEEEEEEEEEEEE; /* nobody writes behind the end */
+    wanted[(LOG_PAGES + 63) / 64] = 0xEEEEEEEEEEEEEEEE; /* nobody writes after the end */
     for (unsigned i = 0; i < count; i++)
         wanted[pages[i] / 64] |= 1ull << pages[i] % 64;
     CHECK(!ioctl(vm, KVM_GET_DIRTY_LOG, &log) && !memcmp(bits, wanted, sizeof bits));
@@ -162,7 +162,7 @@ static void expect_log(uint32_t slot, const unsigned *pages, unsigned count)
 static void test_log(void)
 {
     static const unsigned pages[] = {0, 1, 63, 64, 351, 352, 353, 699};
-    uint8_t *block = make_block(4 * MIB);
+    uint8_t *block = make_shared_area(4 * MIB);
     struct kvm_dirty_log log = {.slot = 1};
 
     CHECK(!set(1, LOG_FIRST * PAGE_BYTES, LOG_PAGES * PAGE_BYTES, block, 0));
@@ -186,17 +186,17 @@ static void test_log_without_marks(void)
     uint64_t bits = 0;
     struct kvm_dirty_log log = {.slot = 1, .dirty_bitmap = &bits};
 
-    CHECK(!set(1, 0, 64 * PAGE_BYTES, make_block(2 * MIB), KVM_MEM_LOG_DIRTY_PAGES));
+    CHECK(!set(1, 0, 64 * PAGE_BYTES, make_shared_area(2 * MIB), KVM_MEM_LOG_DIRTY_PAGES));
     fake.has_no_marks = true;
     CHECK(!ioctl(vm, KVM_GET_DIRTY_LOG, &log) && bits == UINT64_MAX);
     fake.has_no_marks = false;
     CHECK(!set(1, 0, 0, NULL, 0));
 }
 
-/* The process goes on without the domain: its memory is its own again. */
+/* The process continues without the domain: its memory is anonymous again. */
 static void test_end(void)
 {
-    uint8_t *block = make_block(2 * MIB);
+    uint8_t *block = make_shared_area(2 * MIB);
 
     block[17] = 4;
     CHECK(!set(0, 0, 2 * MIB, block, 0));

@@ -1,4 +1,4 @@
-/* Exits: what the VMM sees of them, and what the guest finds behind them. */
+/* Exits: what the VMM sees of them, and what the guest finds after them. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/kvm.h>
@@ -8,7 +8,7 @@
 
 #include "fake.h"
 #include "tests.h"
-#include "vm.h"
+#include "api/vm.h"
 
 #define MEMORY 0x200000u
 #define DEVICE 0xD0000000u
@@ -42,7 +42,7 @@ static void set_regs(uint64_t rax, uint64_t rip, uint64_t rflags)
     CHECK(!ioctl(vcpu, KVM_SET_REGS, &regs));
 }
 
-/* Run from START until the script's exit. What the last one asked is finished first, as KVM wants it. */
+/* Run from START until the script's exit. What the last one asked is completed first, as KVM requires. */
 void start(uint32_t (*what)(struct luv_run *), uint64_t rax, uint64_t rflags)
 {
     run->immediate_exit = 1;
@@ -150,7 +150,7 @@ static void test_reset(void)
     CHECK(seen.rip == 0xFFF0 && seen.rax == 0x55);
 }
 
-/* The VMM leaves at once, and reads registers: those behind the instruction. */
+/* KVM_RUN returns at once, and the VMM reads registers: those after the instruction. */
 static void test_settled(void)
 {
     struct kvm_regs regs;
@@ -334,7 +334,7 @@ static void test_step(void)
     CHECK(seen.rip == START + 1);
 }
 
-/* --- What the guest's CPUID does not have is told to the hypervisor --- */
+/* --- What the guest's CPUID does not have is set in the vCPU's controls --- */
 
 static uint32_t get_hidden(uint32_t features, uint32_t extended, uint32_t xsave, uint32_t speculation)
 {
@@ -397,7 +397,7 @@ static void test_vectors(void)
     CHECK(!memcmp(xmm2, "1234567890abcdef", 16));
 }
 
-/* The PIC's vector waits for the guest's flag: a window is asked for, then it is given. */
+/* The PIC's vector waits for the guest's IF: a window is requested, then it is injected. */
 static void test_interrupt(void)
 {
     struct kvm_interrupt interrupt = {.irq = 0x21};

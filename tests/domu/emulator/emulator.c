@@ -11,10 +11,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "emulate.h"
-#include "slots.h"
+#include "emulator/emulate.h"
+#include "memory/slots.h"
 #include "tests.h"
-#include "written.h"
+#include "memory/written.h"
 
 #define ROUNDS 300
 #define PAGES 3
@@ -27,7 +27,7 @@
 #define EXTENDED_PARTS 7u /* x87, SSE, AVX */
 #define EXTENDED_BYTES 832u
 
-/* Flags that are undefined behind it; what it needs of the processor. */
+/* Flags that are undefined after it; what it needs of the processor. */
 enum { NO_AF = 1, ONLY_CF = 2, NO_OF = 4, NO_FLAGS = 8, ONLY_CF_OF = 16, NEEDS_AVX = 32, ONLY_ZF = 64 };
 
 struct encoding {
@@ -141,12 +141,12 @@ static bool run_native(const struct encoding *encoding, struct kvm_regs *registe
 
 const struct luv_mode mode = {.cr0 = 1, .efer = 1 << 10, .cs_rights = 1 << 13};
 
-static uint8_t *get_extended(void *owner)
+static uint8_t *get_xsave(void *owner)
 {
     return owner;
 }
 
-static void set_extended(void *owner)
+static void set_xsave(void *owner)
 {
     (void)owner;
 }
@@ -169,13 +169,13 @@ enum emulated play(struct emulation *emulation)
 
 static bool run_emulated(const struct encoding *encoding, struct kvm_regs *registers, bool divides)
 {
-    static const struct beyond beyond = {.get_extended = get_extended, .set_extended = set_extended};
+    static const struct owner_state owner_state = {.get_xsave = get_xsave, .set_xsave = set_xsave};
     struct emulation emulation;
     enum emulated outcome;
 
     registers->rip = (uint64_t)encoding->code;
     begin_emulation(&emulation, NULL, registers, &mode);
-    emulation.beyond = &beyond;
+    emulation.owner_state = &owner_state;
     emulation.owner = extended;
     outcome = play(&emulation);
     if (!divides)

@@ -48,13 +48,13 @@ static bool set_sregs(void *owner, struct kvm_sregs *given)
 
 static enum emulated run(const char *code, size_t size)
 {
-    static const struct beyond beyond = {.get_sregs = get_sregs, .set_sregs = set_sregs};
+    static const struct owner_state owner_state = {.get_sregs = get_sregs, .set_sregs = set_sregs};
 
     memcpy(CODE, code, size);
     registers.rip = (uint64_t)CODE;
     registers.rdi = (uint64_t)device;
     begin_emulation(&emulation, NULL, &registers, &mode);
-    emulation.beyond = &beyond;
+    emulation.owner_state = &owner_state;
     return play(&emulation);
 }
 

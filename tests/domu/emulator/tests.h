@@ -1,6 +1,6 @@
 /* What the processor cannot be asked in a process: jumps and segments. Each ends the program where something is wrong. */
 #pragma once
-#include "emulate.h"
+#include "emulator/emulate.h"
 
 extern uint8_t *device, *ram;
 extern const struct luv_mode mode; /* of 64-bit code in the kernel */

@@ -1,12 +1,12 @@
 /*
- * What has left this guest, and which arms were taken: the lines of dom0/counts.c, for the record of a run.
- * Only a guest that is built with the instrumented build's header says it, and only to that build.
+ * Print how often each VM exit and each branch was taken: the lines of tests/userspace/counts.c, for the record of a run.
+ * Only a guest that is built with the instrumented build's header prints them, and only under that build.
  */
 #include "kit.h"
 
 #include "luvalley_abi.h"
 
-#ifdef LUV_HYPERCALL_arm_count
+#ifdef LUV_HYPERCALL_branch_count
 enum { INFO_CPUS = 1 };
 
 static void print_exits(u64 cpu)
@@ -18,23 +18,23 @@ static void print_exits(u64 cpu)
             print("@luv exits %u %u %u\n", cpu, reason, exits.value);
 }
 
-static void print_arms(void)
+static void print_branches(void)
 {
-    struct hypercall_result arms;
+    struct hypercall_result branches;
 
-    for (u64 arm = 0; !(arms = hypercall(LUV_HYPERCALL_arm_count, arm, 0, 0)).status; arm++)
-        if (arms.value)
-            print("@luv arm %u %u\n", arm, arms.value);
+    for (u64 branch = 0; !(branches = hypercall(LUV_HYPERCALL_branch_count, branch, 0, 0)).status; branch++)
+        if (branches.value)
+            print("@luv branch %u %u\n", branch, branches.value);
 }
 
 void print_counts(void)
 {
-    if (!is_hypervised() || hypercall(LUV_HYPERCALL_arm_count, 0, 0, 0).status)
+    if (!is_hypervised() || hypercall(LUV_HYPERCALL_branch_count, 0, 0, 0).status)
         return;
     u64 cpus = hypervisor_info(INFO_CPUS);
     for (u64 cpu = 0; cpu < cpus; cpu++)
         print_exits(cpu);
-    print_arms();
+    print_branches();
     print("@luv counted\n");
 }
 #else

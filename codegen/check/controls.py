@@ -1,0 +1,75 @@
+"""Controls and CPUID features have what they need."""
+
+from __future__ import annotations
+
+from codegen import errors
+from codegen.check.evaluate import evaluate, explain, setting_of, split
+from codegen.diagnostics import Reporter
+from codegen.model import ir
+from codegen.model.choices import Domain, Model, Setting, Switched
+
+
+def check_control_needs(model: Model, domain: Domain, reporter: Reporter) -> None:
+    """Report controls without what they need; a `prefer` may rest on a `prefer`, granted with it. SDM: 27.2.1"""
+    for setting in domain.settings.values():
+        if setting.value != "off":
+            for need in split(model.facts.control_needs[setting.control]):
+                check_need(setting, need, model, domain, reporter)
+
+
+def check_need(setting: Setting, need: ir.Condition, model: Model, domain: Domain, reporter: Reporter) -> None:
+    """Report one need of one control, at the setting."""
+    truth = evaluate(need, domain)
+    lenient = setting.value in ("prefer", "switched")
+    if truth.can_hold and (lenient or not truth.can_fail):
+        return
+    control = model.facts.controls[setting.control]
+    message = f"`{setting.control}` is {setting.value} but {explain(need, domain, model.facts)}"
+    help = suggest(setting, need, domain)
+    errors.control_needs(reporter, setting.span, message, control.needs_span, help)
+
+
+def suggest(setting: Setting, need: ir.Condition, domain: Domain) -> str:
+    """Return what would make the need hold."""
+    if isinstance(need, ir.ControlAtom):
+        return f"turn `{need.control}` on, or `{setting.control}` off"
+    if isinstance(need, ir.NotCondition) and isinstance(need.operand, ir.ControlAtom):
+        return f"turn `{need.operand.control}` off, or `{setting.control}` off"
+    return f"turn `{setting.control}` off"
+
+
+def check_switched_msrs(model: Model, domain: Domain, reporter: Reporter) -> None:
+    """Report MSRs that VMCS fields switch while a control for saving or loading them is off."""
+    for one in domain.switched:
+        for how, control in one.msr.switched.controls if one.msr.switched and one.how == "fields" else ():
+            if setting_of(domain, control) != "on":
+                report_switch(one, how, control, model, domain, reporter)
+
+
+def check_ports(model: Model, domain: Domain, reporter: Reporter) -> None:
+    """Report a domain that forwards every port without the control that makes every port cause a VM exit."""
+    if domain.io.default_read.kind != "forward":
+        return
+    for control, wanted in (("primary.unconditional_io_exiting", "on"), ("primary.use_io_bitmaps", "off")):
+        found = setting_of(domain, control)
+        if found != wanted:
+            message = f"{domain.name} forwards every port but `{control}` is {found}"
+            fact = model.facts.controls[control].span if control in model.facts.controls else domain.span
+            errors.control_needs(reporter, domain.io.span, message, fact, f"turn `{control}` {wanted}")
+
+
+def report_switch(one: Switched, how: str, control: str, model: Model, domain: Domain, reporter: Reporter) -> None:
+    """Report the control that is missing, and which part of switching the MSR it does."""
+    message = f"{one.msr.name} is switched but {explain(ir.ControlAtom(control, one.span), domain, model.facts)}"
+    help = f"turn `{control}` on: it is how the processor does the {how} part; or write `list {one.msr.name};`"
+    errors.control_needs(reporter, one.span, message, one.msr.span, help)
+
+
+def check_features(model: Model, domain: Domain, reporter: Reporter) -> None:
+    """Report features without what they need; one that rests on a `prefer` is shown where the processor has it."""
+    for feature in domain.cpuid.shown:
+        for need in split(feature.needs):
+            if not evaluate(need, domain).can_hold:
+                missing = explain(need, domain, model.facts)
+                help = f"hide {feature.name}; or give it what it needs"
+                errors.feature_needs(reporter, domain.cpuid.span, feature.name, missing, feature.needs_span, help)

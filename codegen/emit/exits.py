@@ -1,0 +1,216 @@
+"""A domain's exits: from the NASM stub to the exit, from the exit to its event, from the event to its handler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from codegen.check.evaluate import evaluate
+from codegen.emit.c import c_declare, expression
+from codegen.emit.cpuid import make_views
+from codegen.emit.files import Output, fold_c, header_comment, render
+from codegen.emit.headers import exit_count
+from codegen.emit.hypercalls import find_port, hypercall_views
+from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
+from codegen.emit.statements import payload_used, statements
+from codegen.model.choices import Body, Domain, Handler, Model
+from codegen.model.facts import Arm, Exit
+from codegen.model.ir import Constant, End, Statement
+
+# Events that tables of the domain answer, and the payload that their generated function always takes.
+POLICY_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr", "value"), "io": ("port", "size", "input", "string")}
+GUEST_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr",), "io": ("input",)}
+
+LEAN = ("rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11")
+REST = ("rbp", "r12", "r13", "r14", "r15")
+SLOT = 8
+RING = 256  # exits that a CPU remembers
+
+
+@dataclass(frozen=True)
+class ArmView:
+    """`test` is empty for the last arm; `lines` make the payload that its handler reads, and call it."""
+
+    test: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ExitView:
+    """An exit and the events that it becomes."""
+
+    number: int
+    name: str
+    doc: str
+    arms: tuple[ArmView, ...]
+
+
+@dataclass(frozen=True)
+class HandlerView:
+    """A handler as a C function."""
+
+    event: str
+    doc: str
+    parameters: str
+    lines: tuple[str, ...]
+
+
+def possible_exits(model: Model, domain: Domain) -> list[Exit]:
+    """Return the exits that can happen in the domain."""
+    return [one for one in model.facts.exits.values() if one.arms and evaluate(one.condition, domain).can_hold]
+
+
+def make_handlers(model: Model, domain: Domain) -> Output:
+    """Generate the domain's handlers, tables and exits."""
+    view = {"name": domain.name, **view_policies(model, domain)}
+    view["first"] = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
+    view["handlers"] = [make_handler(one, model) for one in domain.handlers.values()]
+    exits = possible_exits(model, domain)
+    reflected = {one.number: find_reflected(one, domain) for one in exits} if domain.under else {}
+    view["exits"] = [make_exit(one, model, domain) for one in exits if not reflected.get(one.number)]
+    if domain.under:
+        view["told"] = reflected
+        return Output(f"{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
+    leaves, _ = make_views(domain)
+    calls = hypercall_views(model, domain)
+    view |= {"leaves": leaves, "own": domain.cpuid.own, "io_cases": io_lines(domain.io), "hypercalls": calls}
+    view |= {"handles": any(one.handle for one in calls), "root_port": find_port(domain)}
+    view["port_before"] = port_lines(domain.io)
+    return Output(f"{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
+
+
+def find_reflected(exit: Exit, domain: Domain) -> str:
+    """Return the reason that the VMM gets, where an exit's one event does nothing else; empty where more happens."""
+    if len(exit.arms) > 1 or domain.before_arms.get((exit.name, 0)):
+        return ""
+    event = exit.arms[0].event
+    bodies = [domain.handlers[event].body] if event in domain.handlers else policy_bodies(event, domain)
+    ends = {find_forward(body) for body in bodies}
+    return ends.pop() if len(ends) == 1 else ""
+
+
+def find_forward(body: Body) -> str:
+    """Return the reason under which a body forwards, if that is all it does."""
+    match body.statements:
+        case (End("forward", Constant(name=name)),):
+            return name.upper()
+    return ""
+
+
+def view_policies(model: Model, domain: Domain) -> dict[str, Any]:
+    """Return what the templates need of the policies, and the table of exits."""
+    possible = {one.number: one.name for one in possible_exits(model, domain)}
+    return {
+        "parameters": {event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
+        "read_cases": case_lines(domain.msr.read, "read"), "write_cases": case_lines(domain.msr.write, "write"),
+        "read_default": unwrap(action_lines(domain.msr.default_read, "read")),
+        "write_default": unwrap(action_lines(domain.msr.default_write, "write")),
+        "io_default": default_lines(domain.io),
+        "table": [possible.get(number, "") for number in range(exit_count(model.facts))],
+    }
+
+
+def make_handler(handler: Handler, model: Model) -> HandlerView:
+    """Return a handler's function; its parameters are what it reads."""
+    used = payload_used(handler.body)
+    payload = model.facts.events[handler.event].payload
+    parameters = [c_declare(type, name) for name, type in payload if name in used]
+    lines = statements(handler.body.statements)
+    if not any("cpu" in line for line in lines):
+        lines = ["    (void)cpu;", *lines]
+    return HandlerView(handler.event, handler.doc.summary, ", ".join(["struct cpu *cpu", *parameters]), tuple(lines))
+
+
+def make_exit(exit: Exit, model: Model, domain: Domain) -> ExitView:
+    """Return an exit's function."""
+    return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_arms(exit, domain)))
+
+
+def wanted_payload(event: str, domain: Domain) -> set[str]:
+    """Return the payload that the handler takes: what it reads; for a table, what every rule may need."""
+    if event in domain.handlers:
+        return payload_used(domain.handlers[event].body)
+    always = GUEST_EVENTS if domain.under else POLICY_EVENTS
+    return set(always[event]) | {name for body in policy_bodies(event, domain) for name in payload_used(body)}
+
+
+def policy_bodies(event: str, domain: Domain) -> list[Body]:
+    """Return the bodies of a policy's rules, and of its defaults."""
+    if event == "io":
+        actions = [action for rule in domain.io.rules for action in (rule.read, rule.write)]
+        actions += [domain.io.default_read, domain.io.default_write]
+    else:
+        rules = domain.msr.read if event == "msr_read" else domain.msr.write
+        default = domain.msr.default_read if event == "msr_read" else domain.msr.default_write
+        actions = [*(rule.action for rule in rules), default]
+    return [action.body for action in actions if action.body is not None]
+
+
+def policy_parameters(event: str, model: Model, domain: Domain) -> str:
+    """Return the parameters of a policy's function."""
+    wanted = wanted_payload(event, domain)
+    known = model.facts.events[event].payload if event in model.facts.events else ()
+    return ", ".join(["struct cpu *cpu", *(c_declare(type, name) for name, type in known if name in wanted)])
+
+
+def make_arms(exit: Exit, domain: Domain) -> list[ArmView]:
+    """Return the events of an exit."""
+    before = [domain.before_arms.get((exit.name, index), ()) for index in range(len(exit.arms))]
+    return [make_arm(arm, domain, first) for arm, first in zip(exit.arms, before, strict=True)]
+
+
+def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView:
+    """Return one event: its test and its call."""
+    test = expression(arm.where) if arm.where is not None else ""
+    wanted = wanted_payload(arm.event, domain)
+    payload = [(name, value) for name, value in arm.payload if name in wanted]
+    made = [f"{c_declare(value.type, name)} = {expression(value)};" for name, value in payload]
+    call = f"on_{arm.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
+    return ArmView(test, (*statements(before, 0), *made, call))
+
+
+def make_exit_path(model: Model, domain: Domain) -> Output:
+    """Generate the stub. C keeps rbx, rbp and r12-r15; rbx is saved all the same since CPUID returns in it."""
+    sources = f"spec/{domain.name}.luv, spec/facts/vmx/exits.luv"
+    first = header_comment(sources, f"The way out of {domain.name} and back in.")
+    count = exit_count(model.facts)
+    possible = {one.number: one.name for one in possible_exits(model, domain)}
+    table = [possible.get(number, "") for number in range(count)]
+    offsets = {register: index * SLOT for index, register in enumerate((*LEAN, *REST))}
+    lean = lean_exits(model, domain)
+    counts = len(offsets) * SLOT
+    ring = counts + count * SLOT
+    text = render(
+        "exit.asm.j2", first=first, name=domain.name, lean=LEAN, rest=REST, offsets=offsets, table=table,
+        counts=counts, ring=ring, index=ring + RING,
+        full=[one for one in possible.values() if one not in lean],
+    )
+    return Output(f"{domain.name}_exit.asm", text)
+
+
+def lean_exits(model: Model, domain: Domain) -> set[str]:
+    """Return the exits whose handlers need neither rbp and r12-r15 nor a dump that would show them."""
+    return {one.name for one in possible_exits(model, domain) if all(is_lean(arm.event, domain) for arm in one.arms)}
+
+
+def is_lean(event: str, domain: Domain) -> bool:
+    """Return whether an event needs no preserved registers; I/O may panic at a string instruction, so it does."""
+    if event in domain.handlers:
+        return not touches_rest(domain.handlers[event].body.statements)
+    bodies = policy_bodies(event, domain)
+    return event != "io" and not any(touches_rest(body.statements) for body in bodies)
+
+
+def touches_rest(node: object) -> bool:
+    """Return whether anything below uses registers that C preserves: by name, in an extern with the CPU, in a dump."""
+    name = type(node).__name__
+    if name == "End" and getattr(node, "kind", "") == "stop":
+        return True
+    if name == "StateField":
+        return getattr(node, "name", "") in REST
+    if name == "Extern":
+        return bool(getattr(node, "takes_cpu", False))
+    if isinstance(node, tuple):
+        return any(touches_rest(one) for one in node)
+    fields = getattr(node, "__dataclass_fields__", {})
+    return any(touches_rest(getattr(node, field)) for field in fields if field not in ("span", "doc", "type"))

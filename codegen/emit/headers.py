@@ -1,0 +1,162 @@
+"""Headers: constants for C and NASM from one list, names for dumps, memory regions, structs and externs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.emit.c import c_declare, c_type
+from codegen.emit.files import Output, header_comment, render
+from codegen.model.choices import Extern, Model
+from codegen.model.facts import Bit, Facts
+from codegen.model.types import HandleType
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A named number for C and NASM."""
+
+    name: str
+    value: int
+    comment: str = ""
+
+    @property
+    def c(self) -> str:
+        """Return the value as its `#define` has it."""
+        return f"{self.value:#x}{'ull' if self.value >> 32 else 'u'}"
+
+    @property
+    def nasm(self) -> str:
+        """Return the value as its `%define` has it."""
+        return f"{self.value:#x}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Constants under one comment."""
+
+    title: str
+    constants: tuple[Constant, ...]
+
+
+def make_constants(model: Model) -> list[Output]:
+    """Generate the headers, and all of them once more for NASM."""
+    facts = model.facts
+    headers = {
+        "vmcs.h": ("VMCS fields and exit reasons.", "spec/facts/vmx/", [*vmcs_groups(facts), exit_group(facts)]),
+        "controls.h": ("VMX controls and capabilities.", "spec/facts/vmx/", control_groups(facts)),
+        "x86.h": ("Registers, MSRs, vectors and ports.", "spec/facts/x86/, spec/runtime.luv", x86_groups(model)),
+    }
+    outputs = [render_header(name, *parts) for name, parts in headers.items()]
+    groups = [group for _, _, some in headers.values() for group in some]
+    first = header_comment("spec/", "The constants of the C headers, for NASM.")
+    return [*outputs, Output("constants.inc", render("constants.inc.j2", first=first, groups=groups))]
+
+
+def render_header(name: str, what: str, sources: str, groups: list[Group]) -> Output:
+    """Render one header."""
+    first = header_comment(sources, what)
+    return Output(name, render("constants.h.j2", first=first, groups=groups))
+
+
+def vmcs_groups(facts: Facts) -> list[Group]:
+    """Return encodings by area and group, and the bits of fields that declare them."""
+    groups: dict[str, list[Constant]] = {}
+    for field in facts.vmcs.values():
+        made = Constant(f"VMCS_{field.name.upper()}", field.encoding)
+        groups.setdefault(f"{field.area}: {field.group.replace('_', ' ')}", []).append(made)
+    own = [field.layout for field in facts.vmcs.values() if field.layout and field.layout.name == field.name]
+    layouts = [bits_group(layout.name, layout.bits) for layout in own]
+    return [*(Group(title, tuple(some)) for title, some in groups.items()), *layouts]
+
+
+def exit_group(facts: Facts) -> Group:
+    """Return exit reasons and their count."""
+    exits = [Constant(f"EXIT_REASON_{one.name.upper()}", one.number) for one in facts.exits.values()]
+    return Group("Basic exit reasons", (*exits, Constant("EXIT_COUNT", exit_count(facts))))
+
+
+def exit_count(facts: Facts) -> int:
+    """Return one more than the highest exit reason."""
+    return max((one.number for one in facts.exits.values()), default=-1) + 1
+
+
+def bits_group(name: str, bits: tuple[Bit, ...]) -> Group:
+    """Return the bits of a layout."""
+    return Group(f"Bits of {name}", tuple(one for bit in bits for one in bit_constants(name, bit)))
+
+
+def bit_constants(prefix: str, bit: Bit) -> list[Constant]:
+    """Return the mask of one bit; of more mask, shift, and their enumerators in place."""
+    name = f"{prefix}_{bit.name}".upper().rstrip("_")
+    if bit.width == 1:
+        return [Constant(name, bit.mask)]
+    values = [Constant(f"{name}_{value_name}".upper(), value) for value_name, value in bit.values]
+    return [Constant(f"{name}_MASK", bit.mask), Constant(f"{name}_SHIFT", bit.low), *values]
+
+
+def control_groups(facts: Facts) -> list[Group]:
+    """Return the bits of each control word."""
+    groups = []
+    for word in facts.words.values():
+        bits = tuple(Constant(f"{word.name}_{one.name}".upper(), 1 << one.bit) for one in word.controls)
+        groups.append(Group(f"{word.name} controls", bits))
+    return [*groups, *(bits_group(table.name, table.bits) for table in facts.capabilities.values())]
+
+
+def x86_groups(model: Model) -> list[Group]:
+    """Return registers, MSRs, vectors, ports and the spec's constants."""
+    facts = model.facts
+    msrs = Group("MSRs", tuple(Constant(one.name, one.first) for one in facts.msrs.values()))
+    numbers = {f"VECTOR_{one.name.upper()}": one.number for one in facts.vectors.values()}
+    vectors = Group("Vectors", tuple(Constant(name, number) for name, number in numbers.items()))
+    traits = Group("Vectors by trait, as masks", tuple(trait_masks(facts)))
+    ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
+    constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
+    used = {id(field.layout) for field in facts.vmcs.values() if field.layout and field.layout.name == field.name}
+    layouts = [bits_group(one.name, one.bits) for one in facts.layouts.values() if id(one) not in used]
+    return [msrs, vectors, traits, ports, *layouts, Group("Choices", constants)]
+
+
+def trait_masks(facts: Facts) -> list[Constant]:
+    """Return for each trait of vectors the mask of those that have it: VECTORS_FAULT, VECTORS_ERROR_CODE ..."""
+    masks: dict[str, int] = {}
+    for vector in facts.vectors.values():
+        for trait in vector.traits:
+            masks[trait] = masks.get(trait, 0) | 1 << vector.number
+    return [Constant(f"VECTORS_{trait.upper()}", mask) for trait, mask in sorted(masks.items())]
+
+
+def make_names(model: Model) -> list[Output]:
+    """Generate names for logs and dumps."""
+    first = header_comment("spec/facts/vmx/", "Names for messages and dumps.")
+    exits = [(f"EXIT_REASON_{one.name.upper()}", one.name) for one in model.facts.exits.values()]
+    fields = [(f"VMCS_{one.name.upper()}", one.name) for one in model.facts.vmcs.values()]
+    view = {"first": first, "exits": exits, "fields": fields}
+    return [Output(f"names.{kind}", render(f"names.{kind}.j2", **view)) for kind in ("c", "h")]
+
+
+def make_regions(model: Model) -> Output:
+    """Generate the numbers of regions, and base and size in bytes of those with a fixed place."""
+    first = header_comment("spec/memory.luv", "Regions of physical memory.")
+    return Output("regions.h", render("regions.h.j2", first=first, regions=list(model.regions.values())))
+
+
+def make_externs(model: Model) -> list[Output]:
+    """Generate structs.h, which depends on nothing, and externs.h with those functions that take the CPU."""
+    first = header_comment("spec/runtime.luv", "Structs that bodies share with the runtime.")
+    structs = [(one.name, [(field, c_type(type)) for field, type in one.fields]) for one in model.structs.values()]
+    calls = [(one.doc.summary, prototype(one)) for one in model.externs.values() if one.takes_cpu]
+    types = {type for one in model.externs.values() for _, type in one.parameters if isinstance(type, HandleType)}
+    handles = sorted(one.name for one in types)
+    second = header_comment("spec/runtime.luv", "Functions of the runtime that bodies call.")
+    return [
+        Output("structs.h", render("structs.h.j2", first=first, structs=structs)),
+        Output("externs.h", render("externs.h.j2", first=second, calls=calls, handles=handles)),
+    ]
+
+
+def prototype(extern: Extern) -> str:
+    """Return an extern's declaration in C."""
+    returns = c_type(extern.returns) if extern.returns else "void"
+    parameters = ["struct cpu *cpu", *(c_declare(type, name) for name, type in extern.parameters)]
+    return f"{returns} {extern.name}({', '.join(parameters)});"

@@ -1,1 +1,0 @@
-"""The entry checks outside the hypervisor: evaluated, predicted."""

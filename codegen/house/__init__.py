@@ -1,0 +1,1 @@
+"""Figures of the tree itself: what is how large, and what nothing names."""

@@ -1,0 +1,152 @@
+"""gcc, nasm and ld: from sources to the Multiboot image, compiling only what changed."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from codegen.image.dependencies import Includes, parse_rule
+from codegen.image.tree import Tree, is_watched, stamp_path
+
+C_FLAGS = (
+    "-std=gnu11", "-O2", "-g", "-ffreestanding", "-mcmodel=kernel", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
+    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
+    "-fno-jump-tables",  # where the code goes is nothing that a caller's number is looked up for
+    "-falign-functions=4", "-falign-jumps=1", "-falign-loops=1", "-falign-labels=1",  # 4 KiB of the image is not air
+    "-Wall", "-Wextra", "-Werror",
+)
+C32_SUFFIX = ".32.c"  # runs before long mode, on processors that may lack it; link.ld places it
+C32_FIRST = "runtime/boot/multiboot/code32.h"
+C32_FLAGS = (
+    "-std=gnu11", "-Os", "-g", "-ffreestanding", "-m32", "-march=i386", "-mgeneral-regs-only", "-fno-pic",
+    "-mpreferred-stack-boundary=2", "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
+    "-fno-dwarf2-cfi-asm", "-fno-jump-tables", "-Wa,--64", "-include", C32_FIRST,
+    "-Wall", "-Wextra", "-Werror",
+)
+NASM_FLAGS = ("-w+error", "-f", "elf64")
+LINK_FLAGS = ("-z", "max-page-size=4096", "-z", "noexecstack", "--build-id=none", "-n")
+
+
+class ToolError(Exception):
+    """gcc, nasm or ld refused; the text is what it said."""
+
+
+def build_image(tree: Tree) -> list[str]:
+    """Compile and link; return the names of what was compiled anew. ToolError has the tool's own words."""
+    objects = tree.build / "objects"
+    objects.mkdir(parents=True, exist_ok=True)
+    with lock_objects(objects), ThreadPoolExecutor(2) as pool:
+        remove_all(objects.glob("*.new*"))  # of a build that was interrupted
+        includes = Includes(tree.root, tree.includes)
+        largest_first = sorted(tree.sources(), key=lambda source: -source.stat().st_size)
+        jobs = [make_job(source, tree, objects, includes) for source in largest_first]
+        results = list(pool.map(lambda job: compile_source(job, tree), jobs))
+        wanted = {job.object for job in jobs}
+        remove_all(path for path in objects.glob("*.o") if path not in wanted)
+        link(sorted(wanted), tree)
+    return [job.object.name for job, fresh in zip(jobs, results, strict=True) if fresh]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A source, the files that go into it, and its object, whose name holds the digest of all of them."""
+
+    source: str
+    files: frozenset[str]
+    digest: str
+    object: Path
+
+
+def make_job(source: Path, tree: Tree, objects: Path, includes: Includes) -> Job:
+    """Return what there is to do about a source. ToolError where a change of a file would not be noticed."""
+    name = source.relative_to(tree.root).as_posix()
+    files = includes.list_all(*list_inputs_of(name))
+    unwatched = [file for file in files if not is_watched(file, tree)]
+    if unwatched:
+        raise ToolError(f"{name} includes {unwatched[0]}, which is in no folder of codegen/image/tree.py's INPUTS")
+    digest = includes.digest(list_inputs_of(name), command_for(source, tree))
+    return Job(name, frozenset(files), digest, objects / f"{source.parent.name}-{source.name}.{digest[:16]}.o")
+
+
+def list_inputs_of(source: str) -> tuple[str, ...]:
+    """Return a source and what its command includes before it."""
+    return (source, C32_FIRST) if source.endswith(C32_SUFFIX) else (source,)
+
+
+def compile_source(job: Job, tree: Tree) -> bool:
+    """Make the object unless it is there; say whether it was made now."""
+    if job.object.exists():
+        return False
+    temporary = job.object.with_suffix(".new")
+    confirm(job, make_object(job.source, temporary, tree), tree)
+    temporary.replace(job.object)
+    return True
+
+
+def make_object(source: str, path: Path, tree: Tree) -> set[str]:
+    """Compile or assemble; return the files that were read."""
+    command = command_for(tree.root / source, tree)
+    if command[0] == "nasm":
+        run([*command, source, "-o", str(path)], tree.root)
+        return parse_rule(run([*command, "-M", source], tree.root))  # NASM 2.16's -MD lists no included file
+    rule = Path(f"{path}.d")
+    run([*command, source, "-o", str(path), "-MMD", "-MF", str(rule)], tree.root)
+    files = parse_rule(rule.read_text())
+    rule.unlink()
+    return files
+
+
+def confirm(job: Job, read: set[str], tree: Tree) -> None:
+    """Raise where the compiler read a file that the digest does not hold, or a file changed under it."""
+    missed = sorted(read - job.files)
+    if missed:
+        raise ToolError(f"{job.source}: the compiler read {', '.join(missed)}, which dependencies.py missed")
+    command = command_for(tree.root / job.source, tree)
+    if Includes(tree.root, tree.includes).digest(list_inputs_of(job.source), command) != job.digest:
+        raise ToolError(f"{job.source}: a file changed while it was compiled; build again")
+
+
+def lock_objects(objects: Path) -> IO[str]:
+    """Return an open file that holds the lock: two builds of a tree compile and link one after the other."""
+    file = (objects / "lock").open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def command_for(source: Path, tree: Tree) -> list[str]:
+    """Return how a source is compiled or assembled."""
+    if source.suffix == ".c":
+        flags = C32_FLAGS if source.name.endswith(C32_SUFFIX) else C_FLAGS
+        return ["gcc", *flags, f"-ffile-prefix-map={tree.root}=.", *(f"-I{one}" for one in tree.includes), "-c"]
+    return ["nasm", *NASM_FLAGS, *(f"-I{one}/" for one in tree.includes)]
+
+
+def link(objects: Iterable[Path], tree: Tree) -> None:
+    """Link all objects; an image is replaced as a whole, and no stamp vouches for it until it is verified."""
+    stamp_path(tree).unlink(missing_ok=True)
+    script = "runtime/link.ld"
+    names = [str(path.relative_to(tree.root)) for path in objects]
+    debug, stripped = (path.with_suffix(".new") for path in (tree.debug_image, tree.image))
+    run(["ld", *LINK_FLAGS, "-T", script, "-o", str(debug), *names], tree.root)
+    run(["strip", "-o", str(stripped), str(debug)], tree.root)
+    debug.replace(tree.debug_image)
+    stripped.replace(tree.image)
+
+
+def run(command: list[str], root: Path) -> str:
+    """Run a tool and return its output, or raise with what it said."""
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"{' '.join(command[:1])} failed:\n{done.stderr or done.stdout}")
+    return done.stdout
+
+
+def remove_all(paths: Iterable[Path]) -> None:
+    """Delete files."""
+    for path in paths:
+        path.unlink(missing_ok=True)

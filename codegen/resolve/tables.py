@@ -1,0 +1,169 @@
+"""Tables of facts by name: MSRs, guest state, CPUID, vectors, ports and error numbers."""
+
+from __future__ import annotations
+
+from codegen import errors
+from codegen.language import syntax
+from codegen.model import facts as model
+from codegen.model.types import SCALARS
+from codegen.resolve.declarations import declare, make_doc
+from codegen.resolve.facts import FactResolver, make_bits, resolve_condition
+
+REGISTERS = ("eax", "ebx", "ecx", "edx")
+MAX_FORWARDS = 31  # each is counted
+
+
+class TableResolver(FactResolver):
+    """Collect all facts: these tables beside the VMCS and its controls."""
+
+    def add_msrs(self, node: syntax.Msrs) -> None:
+        """Add the classes of MSRs."""
+        for group in node.classes:
+            self.take_name("MSR class", group.name)
+            self.facts.msr_classes[group.name.text] = group.title.value
+
+    def link_msrs(self, node: syntax.Msrs) -> None:
+        """Add the MSRs of those classes."""
+        for msr in node.msrs:
+            self.add_msr(msr)
+
+    def add_msr(self, node: syntax.Msr) -> None:
+        """Add an MSR or a bank."""
+        self.find(self.facts.msr_classes, node.group, "MSR class")
+        if not self.check_range(node.first, node.last, 0xFFFFFFFF, "MSR"):
+            return
+        for number in range(node.first.value, min(node.last.value, node.first.value + 4096) + 1):
+            self.take_number("msr", number, node.name.span, f"MSR {number:#x}")
+        made = model.Msr(
+            node.name.text, node.first.value, node.last.value, node.group.text,
+            node.guarded.value if node.guarded else "", self.make_switch(node.switched), make_doc(node.doc),
+            node.name.span,
+        )
+        declare(self.facts.msrs, node.name, "MSR", made, self.reporter)
+
+    def make_switch(self, node: syntax.Switched | None) -> model.SwitchFields | None:
+        """Return the VMCS fields and controls that switch an MSR."""
+        if node is None:
+            return None
+        self.find(self.facts.vmcs, node.guest, "VMCS field")
+        self.find(self.facts.vmcs, node.host, "VMCS field")
+        controls = []
+        for how, reference in node.parts:
+            path = ".".join(name.text for name in reference.names)
+            if path not in self.facts.controls:
+                errors.unknown_name(self.reporter, reference.names[-1], "control", self.facts.controls)
+            controls.append((how, path))
+        return model.SwitchFields(node.guest.text, node.host.text if node.host else None, tuple(controls))
+
+    def add_vectors(self, node: syntax.Vectors) -> None:
+        """Add exceptions."""
+        for vector in node.vectors:
+            self.check_range(vector.number, vector.number, 31, "exception")
+            self.take_number("vector", vector.number.value, vector.number.span, f"vector {vector.number.value}")
+            traits = tuple(trait.text for trait in vector.traits)
+            made = model.Vector(vector.number.value, vector.name.text, traits, vector.name.span)
+            declare(self.facts.vectors, vector.name, "vector", made, self.reporter)
+
+    def add_ports(self, node: syntax.Ports) -> None:
+        """Add ports."""
+        for port in node.ports:
+            if not self.check_range(port.first, port.last, 0xFFFF, "port"):
+                continue
+            made = model.Port(port.name.text, port.first.value, port.last.value, port.name.span)
+            declare(self.facts.ports, port.name, "port", made, self.reporter)
+
+    def add_errnos(self, node: syntax.Errnos) -> None:
+        """Add error numbers."""
+        for one in node.errnos:
+            self.take_number("errno", one.number.value, one.number.span, f"errno {one.number.value}")
+            self.take_name("error number", one.name)
+            self.facts.errnos[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
+
+    def add_forwards(self, node: syntax.Forwards) -> None:
+        """Add reasons for exits to a VMM."""
+        for one in node.forwards:
+            if not self.check_range(one.number, one.number, MAX_FORWARDS, "reason to come back"):
+                continue
+            self.take_number("forward", one.number.value, one.number.span, f"reason {one.number.value}")
+            self.take_name("reason to come back", one.name)
+            self.facts.forwards[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
+
+    def add_state(self, node: syntax.State) -> None:
+        """Add guest state."""
+        for field in node.fields:
+            self.add_state_field(field)
+
+    def add_state_field(self, node: syntax.StateField) -> None:
+        """Add one name and where its value is kept."""
+        vmcs = self.find(self.facts.vmcs, node.field, "VMCS field")
+        type = SCALARS.get(node.type.text) if node.type else vmcs.type if vmcs else None
+        if type is None:
+            if node.type:
+                errors.unknown_name(self.reporter, node.type, "type", SCALARS)
+            return
+        layout = self.find(self.facts.layouts, node.layout, "layout")
+        number = node.register or node.index
+        if number:
+            self.check_range(number, number, 15, "general register")
+        made = model.StateField(
+            node.name.text, type, number.value if number else None, node.field.text if node.field else None,
+            layout, node.name.span,
+        )
+        declare(self.facts.state, node.name, "guest state", made, self.reporter)
+
+    def link_cpuid(self, node: syntax.Cpuid, doc: model.Doc) -> None:
+        """Add a leaf and its features."""
+        for register in node.registers:
+            if register.name.text not in REGISTERS:
+                errors.unknown_name(self.reporter, register.name, "CPUID register", REGISTERS)
+        if not self.check_range(node.first, node.last, 0xFFFFFFFF, "CPUID leaf"):
+            return
+        kinds = tuple((one.name.text, "value" if one.bits is None else "features") for one in node.registers)
+        leaf = model.CpuidLeaf(node.first.value, node.last.value, node.subleaves, kinds, doc, node.first.span)
+        for other in self.facts.leaves:
+            if leaves_overlap(leaf, other):
+                message = f"CPUID leaf {node.first.value:#x} is taken"
+                errors.duplicate_number(self.reporter, node.first.span, message, other.span)
+        self.facts.leaves.append(leaf)
+        for register in node.registers:
+            self.add_features(leaf, register)
+
+    def add_features(self, leaf: model.CpuidLeaf, register: syntax.CpuidRegister) -> None:
+        """Add the features of one register."""
+        bits = make_bits(register.bits or (), 32, f"`{register.name.text}` of leaf {leaf.first:#x}", self.reporter)
+        nodes = {bit.name.text: bit for bit in register.bits or ()}
+        for bit in bits:
+            node = nodes[bit.name]
+            needs = resolve_condition(node.needs, self.facts, self.reporter)
+            feature = model.Feature(
+                bit.name, leaf, register.name.text, bit.low, bit.high, needs, self.find_mirror(node.mirrors),
+                bit.span, node.needs.span if node.needs else bit.span, make_doc(node.doc),
+            )
+            declare(self.facts.features, node.name, "CPUID feature", feature, self.reporter)
+
+    def find_mirror(self, expr: syntax.Expr | None) -> tuple[str, model.Bit] | None:
+        """Return the bit of guest state that a feature follows, as in `cr4.osxsave`."""
+        if expr is None:
+            return None
+        match expr:
+            case syntax.Member(syntax.NameExpr(root), name):
+                state = self.find(self.facts.state, root, "guest state")
+                bit = state.layout.find(name.text) if state and state.layout else None
+                if bit:
+                    return (root.text, bit)
+                if state:
+                    known = [one.name for one in state.layout.bits] if state.layout else []
+                    errors.unknown_name(self.reporter, name, f"bit of `{root.text}`", known)
+            case _:
+                message = "a mirror is a bit of guest state"
+                errors.type_mismatch(self.reporter, expr.span, message, "no such bit", "write it as cr4.osxsave")
+        return None
+
+
+def leaves_overlap(a: model.CpuidLeaf, b: model.CpuidLeaf) -> bool:
+    """Return whether two leaves share a leaf and a subleaf."""
+    if a.last < b.first or b.last < a.first:
+        return False
+    if a.subleaves is None or b.subleaves is None:
+        return True
+    return a.subleaves[0] <= b.subleaves[1] and b.subleaves[0] <= a.subleaves[1]

@@ -1,0 +1,63 @@
+#include "luvalley/hypercall.h"
+
+#include <cpuid.h>
+#include <errno.h>
+#include <string.h>
+
+#include "luvalley_abi.h"
+
+#define HYPERVISOR_LEAF 0x40000000u
+#define HYPERVISOR_BIT (1u << 31)
+
+static int64_t execute_vmcall(const struct hypercall *call, uint64_t *value)
+{
+    register uint64_t r10 __asm__("r10") = call->r10;
+    register uint64_t r8 __asm__("r8") = call->secret[0];
+    register uint64_t r9 __asm__("r9") = call->secret[1];
+    int64_t status;
+
+    __asm__ volatile("vmcall"
+                     : "=a"(status), "=d"(*value)
+                     : "0"(call->rax), "1"(call->rdx), "D"(call->rdi), "S"(call->rsi), "r"(r10), "r"(r8), "r"(r9)
+                     : "memory", "cc");
+    return status;
+}
+
+int64_t (*luv_hypercall)(const struct hypercall *, uint64_t *) = execute_vmcall;
+
+int64_t hypercall_until_done(const struct hypercall *call, uint64_t *value)
+{
+    int64_t status;
+
+    do
+        status = luv_hypercall(call, value);
+    while (status == -EAGAIN);
+    return status;
+}
+
+struct hypercall make_hypercall(uint32_t number, const uint64_t secret[2])
+{
+    return (struct hypercall){.rax = (uint64_t)LUV_HYPERCALL_MAGIC << 32 | number, .secret = {secret[0], secret[1]}};
+}
+
+bool is_luvalley_present(void)
+{
+    uint32_t eax, ebx, ecx, edx;
+    uint32_t signature[3];
+
+    __cpuid(1, eax, ebx, ecx, edx);
+    if (!(ecx & HYPERVISOR_BIT))
+        return false;
+    __cpuid(HYPERVISOR_LEAF, eax, signature[0], signature[1], signature[2]);
+    return !memcmp(signature, "LuvalleyDom0", sizeof signature);
+}
+
+uint64_t get_info(uint32_t which)
+{
+    static const uint64_t none[2];
+    struct hypercall call = make_hypercall(LUV_HYPERCALL_info, none);
+    uint64_t value;
+
+    call.rdi = which;
+    return luv_hypercall(&call, &value) ? 0 : value;
+}

@@ -1,0 +1,121 @@
+"""`build.py gen` and `check` on a copy of the tree: what they write, and what they leave alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codegen.cli import main
+from codegen.emit import files as output
+from codegen.emit.files import Output, publish
+from tests.lib.support import ROOT
+
+DIGEST = """
+import hashlib, pathlib
+from codegen.compiler import compile_tree
+_, outputs = compile_tree(pathlib.Path("spec"))
+print(hashlib.sha256(repr(outputs).encode()).hexdigest())
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the spec and of what was made of it."""
+    for name in ("spec", "generated"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "build").mkdir()
+    return tmp_path
+
+
+def read_tree(folder: Path) -> dict[str, tuple[str, int]]:
+    """Each file's text and time of change."""
+    return {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in sorted(folder.iterdir())}
+
+
+def run(tree: Path, command: str) -> int:
+    return main(["--root", str(tree), command])
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_gen_writes_what_is_missing(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "generated" / "vmcs.h").unlink()
+    (tree / "generated" / "left_over.h").write_text("of an older compiler\n")
+    assert run(tree, "check") == 1
+    assert "error[stale]: generated/ is not what spec/ says: left_over.h, vmcs.h" in capsys.readouterr().err
+    assert run(tree, "gen") == 0
+    assert "left_over.h, vmcs.h changed" in capsys.readouterr().out
+    assert run(tree, "check") == 0
+
+
+def test_gen_touches_only_what_changed(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = read_tree(tree / "generated")
+    assert run(tree, "gen") == 0
+    assert "nothing changed" in capsys.readouterr().out
+    assert read_tree(tree / "generated") == before
+
+
+def test_an_error_writes_nothing(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = read_tree(tree / "generated")
+    edit(tree / "spec" / "dom0.luv", "on getsec { inject ud; }", "")
+    assert run(tree, "gen") == 1
+    said = capsys.readouterr()
+    assert "error[exit-unhandled]: in dom0, `getsec` can happen and nothing handles it" in said.err
+    assert said.err.endswith("1 error. Nothing was written.\n") and not said.out
+    assert read_tree(tree / "generated") == before
+
+
+def test_errors_of_a_stage_come_together(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(tree / "spec" / "dom0.luv", "on getsec { inject ud; }", "on getsec { inject du; }")
+    edit(tree / "spec" / "memory.luv", "size 4K", "size 5K")
+    assert run(tree, "gen") == 1
+    said = capsys.readouterr().err
+    assert "unknown-name" in said and "memory-align" in said and "2 errors." in said
+
+
+def test_no_spec_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "spec").mkdir()
+    assert run(tmp_path, "gen") == 1
+    assert "error[no-domain]" in capsys.readouterr().err
+    assert not (tmp_path / "generated").exists()
+
+
+def test_publish_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up half-way changes nothing and leaves nothing."""
+    publish([Output("a", "old"), Output("b", "old")], tmp_path)
+    write = output.write_beside
+
+    def fail_at_b(path: Path, text: str) -> None:
+        write(path, text)
+        if path.name.startswith("b"):
+            raise OSError("no space left")
+
+    monkeypatch.setattr(output, "write_beside", fail_at_b)
+    with pytest.raises(OSError, match="no space left"):
+        publish([Output("a", "new"), Output("b", "new"), Output("c", "new")], tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "b": "old"}
+
+
+def test_every_python_writes_the_same() -> None:
+    """No order of a set or of hashes gets into a file."""
+    digests = set()
+    for seed in ("0", "4242"):
+        variables = {**os.environ, "PYTHONHASHSEED": seed}
+        made = subprocess.run([sys.executable, "-c", DIGEST], cwd=ROOT, env=variables, capture_output=True, check=True)
+        digests.add(made.stdout)
+    assert len(digests) == 1
+
+
+def test_bad_usage_is_status_2() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["no-such-command"])
+    assert caught.value.code == 2

@@ -1,0 +1,124 @@
+"""Documentation is checked input: code blocks parse, examples of errors give them, the recipe works."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from codegen.cli import main
+from codegen.image.tree import SHARED
+from codegen.source import SourceFile
+from tests.lib.support import ROOT, parse_text, say_errors
+
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
+BLOCK = re.compile(r"^```(luv[a-z ]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DEFAULTS = {
+    "msr": "msr { default read try, write inject gp; }",
+    "io": "io { default pass; }",
+    "exceptions": "exceptions { default pass; }",
+    "on cpuid": "on cpuid { advance; }",
+    "on triple_fault": 'on triple_fault { reset "over"; }',
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block: `kind` says whether it is a file, clauses of a domain, or statements of a handler."""
+
+    page: str
+    heading: str
+    kind: str
+    text: str
+
+    def as_file(self) -> SourceFile:
+        text = self.text
+        if self.kind == "body":
+            text = f"on cpuid(e) {{\n{text}}}\n"
+        if self.kind in ("body", "domain"):
+            rest = [line for word, line in DEFAULTS.items() if not re.search(rf"^{word}\b", text, re.MULTILINE)]
+            lines = "\n".join(rest)
+            text = f"/// A guest.\ndomain guest {{\n{text}{lines}\n}}\n"
+        return SourceFile(self.page, text)
+
+
+def read_blocks(path: Path) -> list[Block]:
+    found = []
+    for section in re.split(r"^## ", path.read_text(), flags=re.MULTILINE):
+        heading = section.split("\n", 1)[0]
+        found += [Block(path.name, heading, kind[4:].strip(), text) for kind, text in BLOCK.findall(section)]
+    return found
+
+
+BLOCKS = [block for page in PAGES for block in read_blocks(page)]
+EXAMPLES = [block for block in BLOCKS if block.page == "errors.md"]
+
+
+def name_block(block: Block) -> str:
+    return f"{block.page}-{block.heading.replace(' ', '_')}"
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=name_block)
+def test_blocks_parse(block: Block) -> None:
+    parse_text(block.as_file())
+
+
+@pytest.mark.parametrize("block", EXAMPLES, ids=name_block)
+def test_examples_of_errors(block: Block) -> None:
+    """Each example gives the error whose heading it stands under, and no other."""
+    assert set(re.findall(r"error\[([a-z-]+)\]", say_errors(block.as_file()))) == {block.heading}
+
+
+# ---- the recipe: docs/adding-an-exit.md
+
+RECIPE = ROOT / "docs" / "adding-an-exit.md"
+CHANGE = r"^In `(?P<file>[^`]+)`[^\n]*:\n\n```diff\n(?P<diff>.*?)^```$"
+STEP = re.compile(CHANGE + r"|^```text\n(?P<said>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def apply_diff(path: Path, diff: str) -> None:
+    """Lines without mark stand in the file; `-` lines too, and go; `+` lines come. Only additions: at the end."""
+    lines = diff.rstrip("\n").split("\n")
+    old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
+    new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
+    text = path.read_text()
+    if not old:
+        path.write_text(f"{text}\n{new}\n")
+        return
+    assert text.count(old) == 1, f"{path.name} has, once:\n{old}"
+    path.write_text(text.replace(old, new))
+
+
+def copy_tree(target: Path) -> None:
+    for name in ("spec", "runtime"):
+        shutil.copytree(ROOT / name, target / name)
+    (target / SHARED).parent.mkdir(parents=True)
+    shutil.copy(ROOT / SHARED, target / SHARED)
+    (target / "build").mkdir()
+
+
+def test_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every step as the page has it, every message as the page shows it, and C that compiles at the end."""
+    copy_tree(tmp_path)
+    steps = list(STEP.finditer(RECIPE.read_text()))
+    assert len(steps) > 5
+    for step in steps:
+        if step["diff"]:
+            apply_diff(tmp_path / step["file"], step["diff"])
+            continue
+        assert main(["--root", str(tmp_path), "gen"]) == 1
+        assert step["said"] in capsys.readouterr().err
+    assert main(["--root", str(tmp_path), "gen"]) == 0, capsys.readouterr().err
+    check_c(tmp_path)
+
+
+def check_c(tree: Path) -> None:
+    flags = ["-std=gnu11", "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-mno-sse"]
+    for path in sorted((tree / "generated").glob("*.c")):
+        command = ["gcc", *flags, "-I", ".", "-I", "runtime", str(path)]
+        result = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr

@@ -1,0 +1,24 @@
+"""Small whole specs, and the whole of what is generated from them."""
+
+import pytest
+
+from codegen.emit import generate
+from codegen.source import load_file
+from tests.lib.support import COMPILER, compile_small, expect, find_cases
+
+GOLDEN = COMPILER / "golden"
+
+
+@pytest.mark.parametrize("case", find_cases("golden"))
+def test_output(case: str, pytestconfig: pytest.Config) -> None:
+    """Every file, and no other; `pytest --update` takes what is generated now, and the diff says what that means."""
+    model = compile_small(load_file(GOLDEN / f"{case}.luv", f"tests/golden/{case}.luv"))
+    outputs = {one.name: one.text for one in generate(model)}
+    for name, text in outputs.items():
+        expect(GOLDEN / case / name, text, pytestconfig)
+    present = {path.name for path in (GOLDEN / case).iterdir()}
+    if pytestconfig.getoption("--update"):
+        for name in present - set(outputs):
+            (GOLDEN / case / name).unlink()
+    else:
+        assert present == set(outputs)

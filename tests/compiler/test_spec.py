@@ -1,0 +1,139 @@
+"""The real spec: its facts hold together, and whatever is taken away or turned round is noticed."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from codegen.check import check
+from codegen.compiler import compile_files
+from codegen.diagnostics import Reporter, SpecError
+from codegen.emit import generate
+from codegen.emit.files import find_stale
+from codegen.emit.tables import make_tables
+from codegen.language import syntax
+from codegen.model.choices import Domain, Model, Setting
+from codegen.source import NOWHERE, SourceFile
+from tests.lib.support import ROOT, compile_spec, load_spec
+
+MODEL = compile_spec()
+DOM0 = MODEL.domains["dom0"]
+DOMAINS = list(MODEL.domains.values())
+WIDTHS = {"u16": 0, "u64": 1, "u32": 2, "natural": 3}
+AREAS = {"control": 0, "readonly": 1, "guest": 2, "host": 3}
+OTHER = {"on": "off", "off": "on", "prefer": "off", "switched": "on"}
+GENERATED = sorted((ROOT / "generated").iterdir())
+
+
+def test_encodings_say_what_is_declared() -> None:
+    """SDM B: width in bits 14:13, area in bits 11:10, index in 9:1; bit 0 is the high half."""
+    groups = [item.declaration for file in load_spec()[1] for item in file.items]
+    fields = [(group.area.text, field) for group in groups if isinstance(group, syntax.Vmcs) for field in group.fields]
+    assert len(fields) > 150
+    for area, field in fields:
+        number = field.encoding.value
+        assert number == WIDTHS[field.type.text] << 13 | AREAS[area] << 10 | number & 0x3FE, field.name.text
+    assert len({field.encoding.value for _, field in fields}) == len(fields)
+
+
+def test_control_words_know_each_bit() -> None:
+    """A control's bit is within its word, and no control needs itself."""
+    for control in MODEL.facts.controls.values():
+        assert control.bit < 64
+        assert control.path not in repr(MODEL.facts.control_needs[control.path]), control.path
+
+
+def test_citations_are_in_the_table() -> None:
+    docs = [item.doc for file in load_spec()[1] for item in file.items]
+    cited = {section.text for doc in docs if doc for section in doc.sections}
+    assert len(cited) > 50
+    assert cited <= set(MODEL.facts.sections)
+
+
+def test_generated_is_what_the_spec_says() -> None:
+    assert find_stale(generate(MODEL), ROOT / "generated") == []
+
+
+def without_handler(domain: str, event: str) -> list[syntax.File]:
+    """The spec's files, one handler of a domain left out."""
+    made = []
+    for file in load_spec()[1]:
+        items = [replace(item, declaration=strike(item.declaration, domain, event)) for item in file.items]
+        made.append(replace(file, items=tuple(items)))
+    return made
+
+
+def strike(node: syntax.Declaration, domain: str, event: str) -> syntax.Declaration:
+    if not isinstance(node, syntax.Domain) or node.name.text != domain:
+        return node
+    kept = [one for one in node.clauses if not isinstance(one, syntax.Handler) or one.event.text != event]
+    return replace(node, clauses=tuple(kept))
+
+
+@pytest.mark.parametrize(("domain", "event"), [(one.name, event) for one in DOMAINS for event in sorted(one.handlers)])
+def test_a_lost_handler_is_missed(domain: str, event: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        compile_files(without_handler(domain, event), load_spec()[0])
+    (error,) = caught.value.diagnostics
+    assert error.name == "exit-unhandled"
+    assert f"in {domain}, `{event}` can happen and nothing handles it" in error.message
+
+
+def turn(domain: Domain, control: str) -> Domain:
+    """The control's other setting."""
+    now = domain.settings[control].value if control in domain.settings else "off"
+    setting = Setting(control, OTHER[now], NOWHERE)
+    return replace(domain, settings={**domain.settings, control: setting})
+
+
+def say_tables(model: Model, domain: Domain) -> str:
+    return "".join(output.text for output in make_tables(model, domain))
+
+
+@pytest.mark.parametrize("name", [one.name for one in DOMAINS])
+@pytest.mark.parametrize("control", sorted(MODEL.facts.controls))
+def test_a_turned_control_is_noticed(name: str, control: str) -> None:
+    """An error of the checks, or another control word."""
+    domain = turn(MODEL.domains[name], control)
+    model = replace(MODEL, domains={**MODEL.domains, name: domain})
+    reporter = Reporter()
+    check(model, reporter)
+    assert reporter.failed or say_tables(model, domain) != say_tables(MODEL, MODEL.domains[name])
+
+
+@pytest.mark.parametrize("name", [path.name for path in GENERATED if path.suffix in (".c", ".h")])
+def test_generated_c_compiles(name: str) -> None:
+    """A header too, by itself behind the words that everything is written in."""
+    flags = ["-std=gnu11", "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-mno-sse"]
+    text = f'#include "core/types.h"\n#include "generated/{name}"\n'
+    result = subprocess.run(
+        ["gcc", *flags, "-I", ".", "-I", "runtime", "-x", "c", "-"],
+        input=text, cwd=ROOT, capture_output=True, text=True, check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("name", [path.name for path in GENERATED if path.suffix in (".asm", ".inc")])
+def test_generated_assembly_assembles(name: str) -> None:
+    """An .inc defines constants and tables; the .asm makes code of its own."""
+    text = f'%include "generated/{name}"\n' if name.endswith(".inc") else (ROOT / "generated" / name).read_text()
+    result = subprocess.run(
+        ["nasm", "-f", "elf64", "-w+error", "-I", f"{ROOT}/", "-o", "/dev/null", "/dev/stdin"],
+        input=text, cwd=ROOT, capture_output=True, text=True, check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_body_that_asks_for_a_control_compiles(tmp_path: Path) -> None:
+    """By the constants that the headers have: the real spec, with one question more."""
+    text = (ROOT / "spec" / "dom0.luv").read_text().replace(
+        "    on invd {", "    on invd {\n        if not secondary.enable_vpid { resume; }", 1)
+    made = {one.name: one.text for one in generate(compile_spec(SourceFile("spec/dom0.luv", text)))}
+    assert "granted(SECONDARY, ENABLE_VPID)" in made["dom0_handlers.c"]
+    path = tmp_path / "handlers.c"
+    path.write_text(made["dom0_handlers.c"])
+    flags = ["-std=gnu11", "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-mno-sse"]
+    subprocess.run(["gcc", *flags, "-I", ".", "-I", "runtime", path], cwd=ROOT, check=True)

@@ -1,0 +1,106 @@
+"""Text to syntax and back; the words for every terminal; nothing malformed brings the compiler down."""
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from codegen.diagnostics import Reporter, SpecError, render
+from codegen.language.parser import MAX_DEPTH, WORDS, make_parser, parse_file, word_for
+from codegen.language.syntax import unparse
+from codegen.source import SourceFile, load_file
+from tests.lib.support import ROOT, compile_small, find_cases, load_spec, parse_text, strip_spans
+
+SKIPPED = {"WS", "COMMENT"}
+SPEC_FILES = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "spec").rglob("*.luv"))]
+ACCEPTED = [f"tests/compiler/accept/{case}.luv" for case in find_cases("accept")]
+MUTATED = ["tests/compiler/facts.luv", *ACCEPTED]
+TOKEN = re.compile(r"///[^\n]*|\"[^\"]*\"|\w+|\s+|.")
+
+
+@pytest.mark.parametrize("name", [*SPEC_FILES, *ACCEPTED, "tests/compiler/facts.luv"])
+def test_print_and_parse_again(name: str) -> None:
+    """What is printed means the same, and printing it again changes nothing."""
+    first = parse_text(load_file(ROOT / name, name))
+    text = unparse(first)
+    second = parse_text(SourceFile(name, text))
+    assert strip_spans(first) == strip_spans(second)
+    assert unparse(second) == text
+
+
+def test_some_are_accepted() -> None:
+    assert ACCEPTED, "tests/compiler/accept/ is the list"
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_accepted_compiles(name: str) -> None:
+    compile_small(load_file(ROOT / name, name))
+
+
+def test_every_terminal_has_words() -> None:
+    """Keywords are their own words; what Lark named, or what is a pattern, needs an entry."""
+    terminals = {one.name: one.pattern.value for one in make_parser().terminals if one.name not in SKIPPED}
+    strangers = [name for name, text in terminals.items() if word_for(name) != f"`{text}`" and name not in WORDS]
+    assert strangers == []
+
+
+def test_words_have_terminals() -> None:
+    names = {one.name for one in make_parser().terminals} | {"$END"}
+    assert set(WORDS) - names == set()
+
+
+def say_error(text: str) -> str:
+    source = SourceFile("test.luv", text)
+    reporter = Reporter()
+    assert parse_file(source, reporter) is None
+    return "\n".join(render(one, {source.path: source}) for one in reporter.diagnostics)
+
+
+def test_nested_too_deep() -> None:
+    for text in ("-" * 5000 + "1", "1" + " + 1" * 5000):
+        assert f"nested more than {MAX_DEPTH} deep" in say_error(f"const A : u32 = {text};")
+
+
+def test_not_text(tmp_path: Path) -> None:
+    """A byte that no text has is shown where it is."""
+    path = tmp_path / "latin1.luv"
+    path.write_bytes(b"// plain\n// caf\xe9\n")
+    assert "test.luv:2:7: error[syntax]: a byte that is not UTF-8" in say_error(load_file(path, "test.luv").text)
+
+
+def test_tabs_keep_the_caret_in_place() -> None:
+    assert "|\n 1 | \tregion\t;\n   | \t      \t^ expected a name" in say_error("\tregion\t;")
+
+
+def mutate(text: str, source: random.Random) -> str:
+    """A token lost, doubled, swapped with its neighbour, or replaced by another of the file."""
+    tokens = TOKEN.findall(text)
+    for _ in range(source.randrange(1, 4)):
+        at = source.randrange(len(tokens) - 1)
+        match source.randrange(4):
+            case 0:
+                del tokens[at]
+            case 1:
+                tokens.insert(at, tokens[at])
+            case 2:
+                tokens[at], tokens[at + 1] = tokens[at + 1], tokens[at]
+            case _:
+                tokens[at] = source.choice(tokens)
+    return "".join(tokens)
+
+
+@pytest.mark.parametrize("name", MUTATED)
+def test_malformed_text_gets_messages(name: str) -> None:
+    """Whatever it is, it compiles or is rejected with messages that can be shown."""
+    text = load_file(ROOT / name, name).text
+    for seed in range(60):
+        source = SourceFile("mutant.luv", mutate(text, random.Random(seed)))
+        try:
+            compile_small(source)
+        except SpecError as error:
+            assert all(render(one, error.sources) for one in error.diagnostics)
+
+
+def test_spec_parses_once() -> None:
+    assert len(load_spec()[1]) == len(SPEC_FILES)

@@ -1,0 +1,22 @@
+"""Runs dom0 with a pool and a command, for tests of domUs: its output, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from machine.request import Outcome, Request
+from machine.run import boot, explain_end
+
+
+def run_dom0(
+    folder: Path, command: str, *, cpus: int = 1, domu: bool = False, trixie: bool = False, memory: int = 1024,
+    pool: str = "pool=512M", programs: Sequence[Path] = (), seconds: float = 600,
+) -> str:
+    """Boot dom0, run `command` with `programs` in /root; return what it said. It must have ended with 0."""
+    request = Request(cpus=cpus, memory=memory, command=command, options=pool, domu=domu, trixie=trixie,
+                      additions=tuple(programs), timeout=seconds)
+    outcome: Outcome = boot(request, folder)
+    print(outcome.output)
+    assert outcome.status is not None, explain_end(outcome, request, folder)
+    return outcome.output

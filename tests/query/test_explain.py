@@ -1,0 +1,103 @@
+"""Explanations: the fact, the choice, the code and the tests of everything that has a name."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from codegen.cli import main
+from codegen.query.explain import KINDS, explain
+from codegen.query.explain_context import WIDTH, Context
+from codegen.query.reading import Reading
+from codegen.query.words import say_condition
+from tests.lib.support import ROOT
+from tests.query.trees import share_syntax
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    ("msr 0x1a0", ["IA32_MISC_ENABLE", "SDM 2.1: Architectural MSRs", "dom0 read: try", "#define IA32_MISC"]),
+    ("msr ia32_efer", ["msr 0xc0000080: IA32_EFER", "dom0 switches it, by VMCS fields", "dom0: no VM exit"]),
+    ("msr 0x12345678", ["no fact names it", "dom0 write: the default: try", "every access causes a VM exit"]),
+    ("exit 48", ["exit 48: ept_violation", "dom0: handled", "on_nested_page_fault(cpu", "; 48"]),
+    ("exit hlt", ["exit 12: hlt, when primary.hlt_exiting", "dom0: refused", "`halt` is native (spec/dom0.luv:"]),
+    ("exit 35", ["reserved by the manual"]),
+    ("dom0 exit cpuid", ["exit 10: cpuid, unconditional", "void dom0_exit_cpuid(struct cpu *cpu)"]),
+    ("event cpuid", ["event cpuid: leaf : u32, subleaf : u32", "on cpuid(e) budget 60 {", "inline void on_cpuid"]),
+    ("cpuid 7.0.ebx.10", ["cpuid 7.0.ebx.10: invpcid", "needs secondary.enable_invpcid", "&= ~0x400u;"]),
+    ("cpuid invpcid", ["cpuid 7.0.ebx.10: invpcid"]),
+    ("cpuid 7", ["dom0 does not see", "sgx"]),
+    ("cpuid 0x40000000", ["a leaf that the hypervisor defines"]),
+    ("control unrestricted_guest", ["bit 7 of secondary_controls", "dom0: on (spec/dom0.luv:", "_UNRESTRICTED"]),
+    ("control primary.hlt_exiting", ["affects exit hlt", "dom0: off (not set)"]),
+    ("vmcs 0x681e", ["guest_rip", "handlers access it as guest.rip", "#define VMCS_GUEST_RIP"]),
+    ("vmcs cr0", ["guest_cr0"]),
+    ("hypercall exit_count", ["hypercall 1: exit_count(", "outcomes: return", "errors: EINVAL"]),
+    ("port 0x92", ["system_control_a", "dom0: VM exit in both directions"]),
+    ("error exit-unhandled", ["codegen/errors.py:", "tests/compiler/reject/exit-unhandled"]),
+])  # fmt: skip
+def test_explanation(real: Reading, words: str, expected: list[str]) -> None:
+    text = explain(words.split(), Context(real, ROOT))
+    for part in expected:
+        assert part in text
+    assert max(map(len, text.split("\n"))) <= WIDTH
+    assert len(text.split("\n")) <= 72
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    ("", "usage: explain [DOMAIN] KIND NAME"),
+    ("mrs 0x1a0", "`mrs` is no kind of thing that can be explained; did you mean `msr`?"),
+    ("msr", "explain msr takes one name or number, not 0"),
+    ("msr IA32_EFR", "`IA32_EFR` is no MSR; did you mean `IA32_EFER`?"),
+    ("msr 0x100000000", "`0x100000000` is no MSR number of 32 bits"),
+    ("exit 99", "`99` is no exit reason between 0 and 79"),
+    ("exit cpuidd", "did you mean `cpuid`?"),
+    ("cpuid invpcd", "did you mean `invpcid`?"),
+    ("control unrestricted", "did you mean `unrestricted_guest`?"),
+    ("hypercall 77", "`77` is no hypercall number"),
+    ("hypercall exit_cout", "did you mean `exit_count`?"),
+    ("vmcs 0x1", "`0x0001` is no VMCS field"),
+    ("port 0x10000", "`0x10000` is no port number of 16 bits"),
+    ("error exit-unhandeld", "did you mean `exit-unhandled`?"),
+    ("event cpid", "did you mean `cpuid`?"),
+])  # fmt: skip
+def test_nonsense(words: str, expected: str, capsys: Capture) -> None:
+    assert main(["explain", *words.split()]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert expected in said.err
+
+
+def test_a_condition_says_always_only_alone(real: Reading) -> None:
+    facts = real.model.facts
+    conditions = [one.condition for one in facts.exits.values()] + [one.needs for one in facts.features.values()]
+    texts = {say_condition(one) for one in [*conditions, *facts.control_needs.values()]}
+    assert not [text for text in texts if text != "always" and "always" in text]
+
+
+def test_everything_that_has_a_name_is_explained(real: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Context, "find_tests", lambda self, *patterns: [])
+    context, facts = Context(real, ROOT), real.model.facts
+    names: dict[str, Iterable[str]] = {
+        "msr": facts.msrs, "exit": facts.exits, "event": facts.events, "cpuid": facts.features, "vmcs": facts.vmcs,
+        "control": facts.controls, "port": facts.ports, "hypercall": real.model.hypercalls,
+    }  # fmt: skip
+    for kind, things in names.items():
+        for name in list(things)[::7]:
+            page = KINDS[kind](name, context)
+            assert page.fact and page.choice, f"{kind} {name}"
+
+
+def test_a_spec_with_errors_still_answers(tmp_path: Path, capsys: Capture) -> None:
+    shutil.copytree(ROOT / "spec", tmp_path / "spec")
+    share_syntax(tmp_path)
+    path = tmp_path / "spec" / "dom0.luv"
+    path.write_text(path.read_text().replace("on getsec { inject ud; }", "on getsec { inject uud; }"))
+    assert main(["--root", str(tmp_path), "explain", "msr", "IA32_EFER"]) == 1
+    said = capsys.readouterr()
+    assert "msr 0xc0000080: IA32_EFER" in said.out
+    assert "error[unknown-name]" in said.err

@@ -1,0 +1,32 @@
+/* Hypercalls as this program makes them: in assembly, with nothing of the library. */
+#pragma once
+#include <stdint.h>
+
+#include "luvalley_abi.h"
+
+/* What a call gave back: 0 or -errno, and a value. */
+struct result {
+    int64_t status;
+    uint64_t value;
+};
+
+static inline struct result call(uint32_t number, uint64_t first, uint64_t second, uint64_t third, uint64_t fourth,
+                                 const uint64_t secret[2])
+{
+    uint64_t status = (uint64_t)LUV_HYPERCALL_MAGIC << 32 | number;
+    register uint64_t r10 __asm__("r10") = fourth;
+    register uint64_t r8 __asm__("r8") = secret ? secret[0] : 0;
+    register uint64_t r9 __asm__("r9") = secret ? secret[1] : 0;
+
+    __asm__ volatile("vmcall" : "+a"(status), "+d"(third) : "D"(first), "S"(second), "r"(r10), "r"(r8), "r"(r9) : "memory");
+    return (struct result){(int64_t)status, third};
+}
+
+/* One number about the hypervisor; ends the case where the call fails. */
+uint64_t ask(uint32_t which);
+
+/* Numbers of `info`. */
+enum { INFO_POOLS = 16, INFO_BASE = 17, INFO_SIZE = 18, INFO_FREE = 19, INFO_FRAMES = 20 };
+enum { INFO_DOMAINS = 8, INFO_VCPUS = 9, INFO_XCR0 = 10, INFO_XSAVE = 11, INFO_TSC_KHZ = 12 };
+/* What vcpu_get and vcpu_set carry. */
+enum { STATE_SREGS = 0, STATE_DEBUGREGS = 1, STATE_MSRS = 2, STATE_XSAVE = 3, STATE_XCR0 = 4, STATE_CONTROLS = 5 };
