@@ -39,7 +39,7 @@ static inline void vcpu_load(struct cpu *cpu, struct vcpu *vcpu)
 static inline void vcpu_put(struct cpu *cpu)
 {
     vmclear(cpu->vcpu->control_page);
-    vmptrld(hv_phys(cpu_block(cpu)->vmcs));
+    vmptrld(hv_phys(cpu_block(cpu)->control_page));
     cpu->vcpu = 0;
     if (unlikely(has_pending(cpu)))
         nmi_update_controls(cpu); /* an NMI from here on opens the window itself */
