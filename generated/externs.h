@@ -101,7 +101,7 @@ struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u
 struct answer superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint);
 
 /* Returns a domain's superpage to the pool. */
-struct answer superpage_release(struct cpu *cpu, struct domain *domain, u64 frame);
+struct answer superpage_release(struct cpu *cpu, struct domain *domain, u64 superpage);
 
 /* Maps the caller's memory at guest-physical addresses. */
 struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size);
