@@ -62,6 +62,12 @@ static inline void vcpu_start_timer(void)
     vmwrite(VMCS_PREEMPTION_TIMER_VALUE, vcpu_timer);
 }
 
+/* The guest's TPR, in the virtual-APIC page. SDM: 30.1.1 */
+static inline u8 *vcpu_tpr(const struct vcpu *vcpu)
+{
+    return (u8 *)hv_virt(vcpu->tpr_page) + 0x80;
+}
+
 /* An exit once the guest's TPR is below the threshold; one above the TPR would be refused. SDM: 27.2.1.1 */
 static inline void vcpu_set_tpr_threshold(u64 threshold)
 {

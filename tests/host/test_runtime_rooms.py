@@ -15,7 +15,7 @@ ALLOWED = ("vmx", "boot/multiboot")
 WORDS = re.compile(
     r"\bVMCS_\w+|\bvmread\w*|\bvmwrite\w*|\bvmclear\b|\bvmptrld\b|\bEXIT_REASON_\w+|\bEXIT_QUALIFICATION\w*|\w+_QUALIFICATION_\w+"
     r"|\b(?:PIN|PRIMARY|SECONDARY|TERTIARY|ENTRY|EXIT)_(?:[A-Z0-9]+_)*(?:EXITING|ENABLE\w*|NMIS|TIMER|GUEST|BITMAPS|SHADOW)\b"
-    r"|\w*INTERRUPTION_INFO\w*|\bIDT_VECTORING\w*|\bIA32_VMX_\w+|\bEPT_\w+"
+    r"|\w*INTERRUPTION_INFO\w*|\bIDT_VECTORING\w*|\bIA32_VMX_\w+|\bEPT_\w+|\bINTERRUPTIBILITY_\w+|\bPENDING_DEBUG_\w+"
 )
 HEADERS = re.compile(r'#include "generated/(?:vmx/)?(?:vmcs|controls|checks|names)\.h"')
 
