@@ -1,7 +1,7 @@
 ; INT 15h: the memory sizes that dom0 sees, without what is hidden. Everything else goes to the BIOS. No exits.
 global int15, int15_old, int15_count, int15_table, int15_ax, int15_bx, int15_88
 
-INT15_MAX       equ 96                  ; RANGES_MAX of multiboot.h
+INT15_MAX       equ 96                  ; RANGES_MAX of start.h
 
 SMAP            equ 0x534D4150
 FLAGS           equ 6                   ; of the caller, from BP
