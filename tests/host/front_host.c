@@ -80,8 +80,8 @@ const char *host_boot(u32 magic, u32 info)
 
 u32 host_numbers(u64 *list)
 {
-    u64 numbers[] = {start.rsdp, start.low_page, start.program, start.cpu_count, start.cpus_left_out, start.range_count,
-                     start.module_count, log_serial};
+    u64 numbers[] = {start.rsdp,          start.low_page,    start.program,      start.cpu_count,
+                     start.cpus_left_out, start.range_count, start.module_count, log_serial};
     memcpy(list, numbers, sizeof(numbers));
     return COUNT_OF(numbers);
 }
