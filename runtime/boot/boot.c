@@ -1,4 +1,4 @@
-/* From the loader to the first instruction of dom0. */
+/* From what the front found out to the first instruction of dom0. */
 #include "boot/boot.h"
 
 #include "core/cpu.h"

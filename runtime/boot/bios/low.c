@@ -14,18 +14,18 @@ static void *field(const char *offset)
     return phys(start.low_page + (u64)offset);
 }
 
-static u16 capped(u64 value, u64 most)
+static u16 cap(u64 value, u64 limit)
 {
-    return (u16)min(value, most);
+    return (u16)min(value, limit);
 }
 
-/* The older calls, from the same map: KiB up to 16 MiB, 64 KiB blocks above, KiB in one word. */
+/* The sizes that the older functions return, from the same map: KiB up to 16 MiB, 64 KiB blocks above, KiB in one word. */
 static void write_sizes(void)
 {
     u64 end = region_contiguous_end();
-    *(u16 *)field(int15_ax) = capped((min(end, MIB(16)) - MIB(1)) / KIB(1), 0x3C00);
-    *(u16 *)field(int15_bx) = end > MIB(16) ? capped((min(end, GIB(4)) - MIB(16)) / KIB(64), 0xFFFF) : 0;
-    *(u16 *)field(int15_88) = capped((end - MIB(1)) / KIB(1), 0xFC00);
+    *(u16 *)field(int15_ax) = cap((min(end, MIB(16)) - MIB(1)) / KIB(1), 0x3C00);
+    *(u16 *)field(int15_bx) = end > MIB(16) ? cap((min(end, GIB(4)) - MIB(16)) / KIB(64), 0xFFFF) : 0;
+    *(u16 *)field(int15_88) = cap((end - MIB(1)) / KIB(1), 0xFC00);
 }
 
 static void hook_vector(void)
