@@ -893,7 +893,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
  * one instruction is stepped on a scratch page. */
 static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 {
-    memory_fault(cpu, gpa, write);
+    handle_nested_page_fault(cpu, gpa, write);
     guest_resume(cpu);
     return;
 }
