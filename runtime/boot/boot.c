@@ -63,7 +63,7 @@ void boot_final(u64 ram_end)
     memset(hv_virt(ones_page), 0xFF, PAGE_SIZE);
     smp_allocate(ram_end);
     cpu_setup(cpus[0]);
-    if (!controls_grant(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS))
+    if (!guest_mode_init())
         host_halt();
     dom0_features_init();
     if (pool_count)
@@ -72,6 +72,6 @@ void boot_final(u64 ram_end)
     smp_start(start.options.apic_watch);
     if (start.program == FIRST_LINUX)
         linux_load();
-    vmx_start(cpus[0]);
+    guest_mode_start(cpus[0]);
     start_first(cpus[0]);
 }

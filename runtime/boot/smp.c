@@ -65,7 +65,7 @@ void smp_allocate(u64 ram_end)
 void cpu_main_ap(struct cpu *cpu)
 {
     cpu_setup(cpu);
-    vmx_start(cpu);
+    guest_mode_start(cpu);
     __atomic_store_n(&cpu->start, START_WAITING, __ATOMIC_SEQ_CST);
     cpu_park(cpu);
 }

@@ -140,11 +140,7 @@ static void pointers_load(const struct vcpu *vcpu, const struct sregs *s)
     if (!(s->cr0 & CR0_PG) || !(s->cr4 & CR4_PAE) || s->efer & EFER_LMA)
         return;
     const u64 *table = guest_read(vcpu->domain, s->cr3 & 0xFFFFFFE0);
-    table = table ? table : absent;
-    set_guest_pdpte0(table[0]);
-    set_guest_pdpte1(table[1]);
-    set_guest_pdpte2(table[2]);
-    set_guest_pdpte3(table[3]);
+    set_guest_pdptes(table ? table : absent);
 }
 
 static void control_set(struct vcpu *vcpu, const struct sregs *s)
