@@ -4,7 +4,7 @@
 #include "core/cpu.h"
 #include "domu/domu.h"
 #include "domu/pool.h"
-#include "generated/dom0.h"
+#include "generated/vmx/dom0.h"
 #include "core/host.h"
 #include "core/layout.h"
 #include "boot/bios/linux.h"

@@ -1,5 +1,5 @@
 /* Instructions that caused an exit and are emulated. */
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/panic.h"

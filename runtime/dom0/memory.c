@@ -1,7 +1,7 @@
 #include "dom0/memory.h"
 
 #include "core/cpu.h"
-#include "generated/dom0.h"
+#include "generated/vmx/dom0.h"
 #include "vmx/state.h"
 #include "core/host.h"
 #include "core/log.h"

@@ -1,7 +1,7 @@
 #include "dom0/step.h"
 
 #include "core/apic.h"
-#include "generated/dom0.h"
+#include "generated/vmx/dom0.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "dom0/memory.h"

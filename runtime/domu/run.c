@@ -4,7 +4,7 @@
  * an exit.
  */
 #include "domu/switch.h"
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 #include "vmx/events.h"
 
 #define EXITS_MAX 1000u                 /* handled here before dom0 gets the CPU back */

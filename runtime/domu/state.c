@@ -3,7 +3,7 @@
 
 #include "core/string.h"
 #include "domu/switch.h"
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 
 #define SREGS_SIZE 312
 #define DEBUGREGS_SIZE 128

@@ -1,9 +1,9 @@
 /* Why a VM entry failed: the manual's rules, one by one. Also compiles for a test on the host. */
 #include "vmx/entry_checks.h"
 
-#include "generated/checks.h"
-#include "generated/controls.h"
-#include "generated/x86.h"
+#include "generated/vmx/checks.h"
+#include "generated/vmx/controls.h"
+#include "generated/x86/x86.h"
 #include "core/log.h"
 
 #define MEMORY_TYPES 0xF3u              /* a bit for each type that IA32_PAT may hold. SDM: 12.12 */

@@ -5,7 +5,7 @@
  */
 #include "vmx/nmi.h"
 
-#include "generated/controls.h"
+#include "generated/vmx/controls.h"
 #include "vmx/events.h"
 #include "core/panic.h"
 #include "dom0/cpus.h"

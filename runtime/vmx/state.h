@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "generated/state.h"
-#include "generated/x86.h"
+#include "generated/vmx/state.h"
+#include "generated/x86/x86.h"
 #include "core/types.h"
 
 /* CR0 and CR4 as the guest reads them: bits that the hypervisor owns come from the read shadow. SDM: 25.6.6 */

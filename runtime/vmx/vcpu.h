@@ -5,7 +5,7 @@
 #pragma once
 
 #include "domu/domu.h"
-#include "generated/controls.h"
+#include "generated/vmx/controls.h"
 #include "vmx/nmi.h"
 #include "vmx/state.h"
 

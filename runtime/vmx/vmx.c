@@ -1,9 +1,9 @@
 #include "vmx/vmx.h"
 
 #include "core/cpu.h"
-#include "generated/controls.h"
-#include "generated/dom0.h"
-#include "generated/x86.h"
+#include "generated/vmx/controls.h"
+#include "generated/vmx/dom0.h"
+#include "generated/x86/x86.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/panic.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/types.h"
-#include "generated/vmcs.h"
+#include "generated/vmx/vmcs.h"
 
 struct cpu;
 

@@ -93,7 +93,7 @@ def compare_msrs(data: bytes, oracle: Oracle, low: range = LOW, high: range = HI
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """Return the generated bitmaps as gcc lays them out."""
     path = tmp_path_factory.mktemp("bitmaps") / "bitmaps.so"
-    source = ROOT / "generated" / "dom0_bitmaps.c"
+    source = ROOT / "generated" / "vmx" / "dom0_bitmaps.c"
     flags = ["-shared", "-fPIC", "-ffreestanding", "-I", str(ROOT), "-I", str(ROOT / "runtime")]
     subprocess.run(["gcc", *flags, "-o", str(path), str(source)], check=True)
     return ctypes.CDLL(str(path))

@@ -1,7 +1,7 @@
-/* generated/checks.c and runtime/vmx/entry_checks.c on the host: the VMCS and the processor are arrays that Python fills. */
+/* generated/vmx/checks.c and runtime/vmx/entry_checks.c on the host: the VMCS and the processor are arrays that Python fills. */
 #include "vmx/entry_checks.h"
 
-#include "generated/checks.h"
+#include "generated/vmx/checks.h"
 #include "core/log.h"
 
 #define MSRS 64

@@ -9,7 +9,7 @@
 #include "domu/pool.h"
 #include "domu/state.h"
 #include "domu/switch.h"
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 
 #define HIDDEN_BASE GIB(1)
 #define HIDDEN_PAGES 2048

@@ -37,7 +37,7 @@ def facts() -> Facts:
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     path = tmp_path_factory.mktemp("checks") / "checks.so"
     checks = ROOT / "runtime" / "vmx" / "entry_checks.c"
-    sources = [TESTS / "host" / "checks_host.c", checks, ROOT / "generated" / "checks.c"]
+    sources = [TESTS / "host" / "checks_host.c", checks, ROOT / "generated" / "vmx" / "checks.c"]
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-I", str(ROOT), "-I", str(ROOT / "runtime")]
     subprocess.run(["gcc", *flags, "-o", str(path), *map(str, sources)], check=True)
     made = ctypes.CDLL(str(path))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from codegen.check.evaluate import setting_of
 
+from codegen.check.evaluate import setting_of
 from codegen.model.choices import Domain
 from tests.lib.support import ROOT, TESTS, compile_spec
 

@@ -1,6 +1,6 @@
 ; The low page: 16-bit code and data in one page at the top of conventional memory, which dom0's memory maps show as
 ; reserved. It is linked at 0, so a label is an offset in the page.
-%include "generated/constants.inc"
+%include "generated/vmx/constants.inc"
 
 global low_page, low_gdt_base, low_cr3, low_entry, low_far, low_boot, low_real_mode, low_drive, low_partition, low_linux
 extern disk_start, linux_start
