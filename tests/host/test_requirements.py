@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from codegen.check.evaluate import setting_of
 
+from codegen.check.evaluate import setting_of
 from codegen.model.choices import Domain
 from tests.lib.support import ROOT, TESTS, compile_spec
 
 MODEL = compile_spec()
 FACTS = MODEL.facts
 DOM0 = MODEL.domains["dom0"]
-CHECK, TABLE = ROOT / "runtime" / "boot" / "multiboot" / "requirements.32.c", ROOT / "generated" / "requirements.32.c"
+CHECK = ROOT / "runtime" / "boot" / "multiboot" / "requirements.32.c"
+TABLE = ROOT / "generated" / "x86" / "requirements.32.c"
 REGISTERS = ("eax", "ebx", "ecx", "edx")
 PROCESSORS = 3000
 ALL = (1 << 64) - 1
