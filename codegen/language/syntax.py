@@ -27,7 +27,8 @@ from codegen.source import Name as Name
 
 Declaration = (
     facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | entry_checks.Checks
-    | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos | tables.Forwards
+    | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos
+    | tables.Forwards
     | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall | domains.Domain
 )
 
