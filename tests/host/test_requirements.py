@@ -18,7 +18,8 @@ from tests.lib.support import ROOT, TESTS, compile_spec
 MODEL = compile_spec()
 FACTS = MODEL.facts
 DOM0 = MODEL.domains["dom0"]
-CHECK, TABLE = ROOT / "runtime" / "boot" / "multiboot" / "requirements.32.c", ROOT / "generated" / "requirements.32.c"
+CHECK = ROOT / "runtime" / "boot" / "multiboot" / "requirements.32.c"
+TABLE = ROOT / "generated" / "x86" / "requirements.32.c"
 REGISTERS = ("eax", "ebx", "ecx", "edx")
 PROCESSORS = 3000
 ALL = (1 << 64) - 1

@@ -147,5 +147,5 @@ void linux_load(void)
     u64 code = kernel->start + setup_size(header), code_size = kernel->end - code;
     memcpy(phys(setup), phys(kernel->start), setup_size(header));
     memmove(phys(MIB(1)), phys(code), code_size);
-    *(u16 *)phys(start.low_page + (u64)low_linux) = (u16)(setup >> 4);
+    low_set_linux(setup);
 }
