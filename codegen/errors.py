@@ -227,9 +227,16 @@ def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: in
     reporter.add(Diagnostic("over-budget", span, message, f"budget {budget}"))
 
 
-def unused_local(reporter: Reporter, span: Span, name: str) -> None:
-    """Report a local that is never read."""
-    reporter.add(Diagnostic("unused-local", span, f"local `{name}` is never read", "not read", help="delete it"))
+def unused_local(reporter: Reporter, span: Span, name: str, kind: str = "local") -> None:
+    """Report a local, or a parameter of shared statements, that is never read."""
+    reporter.add(Diagnostic("unused-local", span, f"{kind} `{name}` is never read", "not read", help="delete it"))
+
+
+def unused_define(reporter: Reporter, name: Name) -> None:
+    """Report shared statements that no body uses."""
+    message = f"no body uses `{name.text}`"
+    help = f"use it: {name.text}(...); or delete it"
+    reporter.add(Diagnostic("unused-define", name.span, message, "not used", help=help))
 
 
 def errno_undeclared(reporter: Reporter, name: Name, declared: Iterable[str]) -> None:

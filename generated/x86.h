@@ -932,7 +932,6 @@
 #define ABI_VERSION 0x1u /* Version of the hypercalls' binary interface. */
 #define FEATURE_CONTROL_LOCKED 0x1u /* What the guest reads from IA32_FEATURE_CONTROL: locked, and VMX off. */
 #define MISC_ENABLE_NO_EXECUTE_OFF 0x400000000ull /* IA32_MISC_ENABLE: disables no-execute. */
-#define XSS_PROCESSOR_TRACE 0x100u /* IA32_XSS: XSAVES saves and loads the registers of processor trace. */
 #define EXCEPTION_INJECTED 0x0u /* `handle_exception`: the next entry injects it. */
 #define EXCEPTION_TO_VMM 0x1u /* `handle_exception`: it is reflected to the VMM, which has asked for it. */
 #define EXCEPTION_TO_DOM0 0x2u /* `handle_exception`: a machine check, which is pending for dom0. */

@@ -291,6 +291,7 @@ class DomainResolver:
         places = {binder: node.binder.span} if node.binder else {}
         scope = replace(
             self.scope, mode="body", binder=binder, places=places, event=event.name, payload=dict(event.payload),
+            taken=frozenset(name for name, _ in event.payload),
             length=unsure.length, length_span=unsure.span,
         )
         body = resolve_body(node.body, f"`on {event.name}`", scope)
