@@ -5,6 +5,7 @@ from __future__ import annotations
 from codegen.emit.statements import statements
 from codegen.model import ir
 from codegen.model.choices import Model
+from codegen.model.events import find_control
 from codegen.source import SourceFile
 from tests.lib.support import compile_small
 
@@ -77,6 +78,27 @@ def test_locals_have_layouts() -> None:
     assert "u64 mine = guest_cr0();" in text
     assert "u8 low = 3;" in text
     assert "(u64)(!!(mine & CR0_PE)) << 5" in text
+
+
+def test_controls_follow_from_events() -> None:
+    """`trap` turns on the one condition of an event, `native` keeps it off, `set` may refine it."""
+    clauses = "for vmx { set primary { activate_secondary = on; } } on nested_page_fault { stop \"none\"; }"
+    settings = compile_clauses(f"native halt; trap nested_page_fault; {clauses}").domains["guest"].settings
+    assert (settings["secondary.enable_ept"].value, settings["secondary.enable_ept"].origin) \
+        == ("on", "trap nested_page_fault")
+    assert (settings["primary.hlt_exiting"].value, settings["primary.hlt_exiting"].origin) == ("off", "native halt")
+    refined = "trap halt; for vmx { set primary { hlt_exiting = switched; } } on halt { advance; }"
+    setting = compile_clauses(refined).domains["guest"].settings["primary.hlt_exiting"]
+    assert (setting.value, setting.origin) == ("switched", "")
+
+
+def test_an_event_with_more_conditions_has_no_control() -> None:
+    """What exits by several tables or controls is not decided by one of them."""
+    facts = compile_clauses("").facts
+    found = {name: find_control(event, facts.exits) for name, event in facts.events.items()}
+    assert {name: control for name, control in found.items() if control} == {
+        "halt": "primary.hlt_exiting", "nested_page_fault": "secondary.enable_ept", "task_switch": "pin.nmi_exiting",
+    }
 
 
 def test_reset_starts_from_tables() -> None:
