@@ -103,7 +103,7 @@ def make_handler(handler: Handler, domain: Domain, subject: Subject) -> str:
         ("Cost", say_cost(handler.body, costs_of(handler.event, domain, subject))),
         ("Declared", place(handler.span)),
     ])  # fmt: skip
-    function = subject.find_function(f"{domain.name}_handlers.c", f"on_{handler.event}")
+    function = subject.find_function(f"vmx/{domain.name}_handlers.c", f"on_{handler.event}")
     start = f"on {handler.event}"
     drawing = draw_flow(start, handler.body.statements, f"What {domain.name} does {start}")
     texts = side_by_side(excerpt(subject, handler.span), show_c(function) if function else "")

@@ -90,7 +90,7 @@ def make_call(call: Hypercall, subject: Subject) -> str:
         ]
     )
     functions = [
-        subject.find_function(f"{domain.name}_handlers.c", f"hypercall_{call.name}") for domain in subject.hosts
+        subject.find_function(f"vmx/{domain.name}_handlers.c", f"hypercall_{call.name}") for domain in subject.hosts
     ]
     made = next((show_c(one) for one in functions if one), "")
     return "\n\n".join(

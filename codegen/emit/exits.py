@@ -70,13 +70,13 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     view["exits"] = [make_exit(one, model, domain) for one in exits if not reflected.get(one.number)]
     if domain.under:
         view["told"] = reflected
-        return Output(f"{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
+        return Output(f"vmx/{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
     leaves, _ = make_views(domain)
     calls = hypercall_views(model, domain)
     view |= {"leaves": leaves, "own": domain.cpuid.own, "io_cases": io_lines(domain.io), "hypercalls": calls}
     view |= {"handles": any(one.handle for one in calls), "root_port": find_port(domain)}
     view["port_before"] = port_lines(domain.io)
-    return Output(f"{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
+    return Output(f"vmx/{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
 
 
 def find_reflected(exit: Exit, domain: Domain) -> str:
@@ -185,7 +185,7 @@ def make_exit_path(model: Model, domain: Domain) -> Output:
         counts=counts, ring=ring, index=ring + RING,
         full=[one for one in possible.values() if one not in lean],
     )
-    return Output(f"{domain.name}_exit.asm", text)
+    return Output(f"vmx/{domain.name}_exit.asm", text)
 
 
 def lean_exits(model: Model, domain: Domain) -> set[str]:

@@ -95,7 +95,7 @@ def make_abi(model: Model) -> Output:
     ports = [port for domain in model.domains.values() if (port := find_port(domain))]
     view = {"first": first, "magic": f"{MAGIC:#x}u", "calls": calls, "names": names, "errnos": errnos,
             "forwards": forwards, "port": f"{ports[0].first:#x}" if ports else ""}
-    return Output("luvalley_abi.h", fold_c(render("abi.h.j2", **view)))
+    return Output("abi/luvalley_abi.h", fold_c(render("abi.h.j2", **view)))
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def make_calls(model: Model) -> Output:
         "calls.h.j2", first=first, callers=EVERYONE, kinds=[*HANDLES, *SCALARS], calls=[make_row(one) for one in calls],
         most_arguments=len(ARGUMENT_REGISTERS), most_errors=max((len(one.errors) for one in calls), default=0) + 1,
     )
-    return Output("luvalley_calls.h", fold_c(text))
+    return Output("abi/luvalley_calls.h", fold_c(text))
 
 
 def make_row(call: Hypercall) -> CallView:

@@ -11,7 +11,7 @@ def make_state(model: Model) -> Output:
     """Return the header of accessors: `guest_rip()`, `set_guest_rip(value)` and so on, each one VMREAD or VMWRITE."""
     first = header_comment("spec/facts/x86/state.luv", "The current guest's state that the processor keeps.")
     fields = [(one.name, f"VMCS_{one.field.upper()}") for one in model.facts.state.values() if one.field is not None]
-    return Output("state.h", render("state.h.j2", first=first, fields=fields))
+    return Output("vmx/state.h", render("state.h.j2", first=first, fields=fields))
 
 
 def read_state(field: StateField) -> str:

@@ -65,8 +65,8 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     header = header_comment(sources, f"The domain {domain.name}.")
     tables = header_comment(sources, f"Tables of {domain.name}.")
     return [
-        Output(f"{domain.name}.h", render("domain.h.j2", first=header, **view)),
-        Output(f"{domain.name}_tables.c", render("domain.c.j2", first=tables, **view)),
+        Output(f"vmx/{domain.name}.h", render("domain.h.j2", first=header, **view)),
+        Output(f"vmx/{domain.name}_tables.c", render("domain.c.j2", first=tables, **view)),
     ]
 
 

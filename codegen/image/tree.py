@@ -39,8 +39,8 @@ class Tree:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Return where sources are."""
-        runtime = self.root / "runtime"
-        return *sorted(path for path in runtime.rglob("*") if path.is_dir()), self.generated
+        roots = (self.root / "runtime", self.generated)
+        return tuple(sorted(path for root in roots for path in (root, *root.rglob("*")) if path.is_dir()))
 
     @property
     def image(self) -> Path:

@@ -204,7 +204,7 @@ def find_leaf(feature: Feature, context: Context) -> list[str]:
 
 def find_late(feature: Feature, domain: Domain, context: Context) -> list[str]:
     """Return the lines that clear the feature at boot if the processor lacks what it needs."""
-    name, subleaf = f"{domain.name}_tables.c", (feature.leaf.subleaves or (0, 0))[0]
+    name, subleaf = f"vmx/{domain.name}_tables.c", (feature.leaf.subleaves or (0, 0))[0]
     removal = f"cpuid_{feature.leaf.first:x}_{subleaf:x}_{feature.register} &= ~{feature_mask(feature):#x}u;"
     lines = context.generated.get(name, [])
     found = [number for number, line in enumerate(lines) if line.strip().endswith(removal)]

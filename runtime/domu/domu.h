@@ -11,8 +11,8 @@
 #include "core/lock.h"
 #include "domu/walk.h"
 #include "dom0/libluvkvm/luv_run.h"
-#include "generated/domu.h"
-#include "generated/luvalley_abi.h"
+#include "generated/vmx/domu.h"
+#include "generated/abi/luvalley_abi.h"
 #include "vmx/state.h"
 
 #define DOMAINS_MAX 16

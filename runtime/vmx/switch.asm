@@ -1,5 +1,5 @@
-; VM entries from C: dom0's launch, and a vCPU's entry with the exit that follows. dom0's exits are in generated/dom0_exit.asm.
-%include "generated/constants.inc"
+; VM entries from C: dom0's launch, and a vCPU's entry with the exit that follows. dom0's exits are in generated/vmx/dom0_exit.asm.
+%include "generated/vmx/constants.inc"
 global guest_launch, nmi_unmask, vcpu_vm_entry, vcpu_vm_exit
 extern vmresume_failed
 

@@ -108,7 +108,7 @@ def test_every_control_counts() -> None:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     path = tmp_path_factory.mktemp("cpuid") / "cpuid.so"
-    sources = [TESTS / "host" / "cpuid_host.c", ROOT / "generated" / "dom0_tables.c"]
+    sources = [TESTS / "host" / "cpuid_host.c", ROOT / "generated" / "vmx" / "dom0_tables.c"]
     flags = ["-shared", "-fPIC", "-O1", "-Wno-all", "-I", str(ROOT), "-I", str(ROOT / "runtime"), "-Wl,-z,lazy"]
     subprocess.run(["gcc", *flags, "-o", str(path), *map(str, sources)], check=True)
     return ctypes.CDLL(str(path), mode=1)  # RTLD_LAZY: what CPUID does not call is not there
@@ -116,7 +116,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 def words() -> list[str]:
     """Control words in the order of dom0_control_word[]."""
-    header = (ROOT / "generated" / "dom0.h").read_text()
+    header = (ROOT / "generated" / "vmx" / "dom0.h").read_text()
     names = [line.split()[0].rstrip(",") for line in header.splitlines() if line.strip().startswith("DOM0_WORD_")]
     return [name.removeprefix("DOM0_WORD_").lower() for name in names]
 
@@ -135,7 +135,7 @@ def grant(library: ctypes.CDLL, granted: set[str]) -> None:
 @cache
 def late_masks(library: ctypes.CDLL) -> dict[str, int]:
     """The masks as they are before boot."""
-    text = (ROOT / "generated" / "dom0_tables.c").read_text()
+    text = (ROOT / "generated" / "vmx" / "dom0_tables.c").read_text()
     names = [line.split()[1] for line in text.splitlines() if line.startswith("u32 dom0_cpuid_")]
     return {name: ctypes.c_uint32.in_dll(library, name).value for name in names}
 

@@ -118,7 +118,7 @@ def test_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def check_c(tree: Path) -> None:
     flags = ["-std=gnu11", "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-mno-sse"]
-    for path in sorted((tree / "generated").glob("*.c")):
+    for path in sorted((tree / "generated").rglob("*.c")):
         command = ["gcc", *flags, "-I", ".", "-I", "runtime", str(path)]
         result = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr

@@ -11,7 +11,7 @@ static inline u64 vmread(u64 field)
     return host_state;
 }
 
-#include "generated/dom0_handlers.c"
+#include "generated/vmx/dom0_handlers.c"
 
 struct vcpu *vcpus;                     /* none */
 
