@@ -40,11 +40,17 @@ class Region:
 
 @dataclass(frozen=True)
 class Setting:
-    """A control's choice: on, off, prefer or switched."""
+    """A control's choice: on, off, prefer or switched; `event`: the one whose `trap` or `native` turns it on or off."""
 
     control: str
     value: str
     span: Span
+    event: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Return the clause that a setting follows from, or nothing where it is set itself."""
+        return f"{'trap' if self.value == 'on' else 'native'} {self.event}" if self.event else ""
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ def say_setting(control: str, domain: Domain) -> str:
     """Return a domain's setting of a control."""
     setting = domain.settings.get(control)
     place = say_place(setting.span) if setting else "not set"
+    place = f"by `{setting.origin}`, {place}" if setting and setting.origin else place
     return f"{domain.name}: {setting_of(domain, control)} ({place})"
 
 
