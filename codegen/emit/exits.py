@@ -65,7 +65,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     exits = possible_exits(model, domain)
     reflected = {one.name: find_reflected(one, domain) for one in exits} if domain.under else {}
     handled = [one for one in exits if not reflected.get(one.name)]
-    view["events"] = events = {arm.event for one in handled for arm in one.arms}
+    view["events"] = events = {arm.event for one in handled for arm in one.alternatives}
     view["handlers"] = [make_handler(one, model) for one in domain.handlers.values() if one.event in events]
     view["exits"] = [make_exit(one, model, domain) for one in handled]
     view["asks_controls"] = "granted(" in repr(view)
