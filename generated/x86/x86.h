@@ -929,6 +929,9 @@
 #define DEBUGCTL_RTM_DEBUG 0x8000u
 
 /* Choices */
+#define HOST_CODE 0x8u /* Selector of the hypervisor's code segment; an eighth of it is the descriptor's place in the GDT. */
+#define HOST_DATA 0x10u /* Selector of the hypervisor's stack and data segments. */
+#define HOST_TSS 0x18u /* Selector of the hypervisor's TSS, whose descriptor takes two places. */
 #define ABI_VERSION 0x1u /* Version of the hypercalls' binary interface. */
 #define FEATURE_CONTROL_LOCKED 0x1u /* What the guest reads from IA32_FEATURE_CONTROL: locked, and VMX off. */
 #define MISC_ENABLE_NO_EXECUTE_OFF 0x400000000ull /* IA32_MISC_ENABLE: disables no-execute. */
