@@ -7,7 +7,7 @@ from pathlib import Path
 
 SHARED = "dom0/libluvkvm/luv_run.h"  # what the runtime has in common with programs of dom0
 
-INPUTS = ("spec", "codegen", "runtime", "generated")
+INPUTS = ("spec", "codegen", "runtime", "generated", "dom0", "tests", "bench", "machine")
 
 
 @dataclass(frozen=True)
