@@ -70,6 +70,11 @@ def duplicate_rule(reporter: Reporter, span: Span, message: str, first: Span) ->
     reporter.add(Diagnostic("duplicate-rule", span, message, "again", (note,)))
 
 
+def redundant(reporter: Reporter, span: Span, message: str, first: Span, why: str) -> None:
+    """Report a declaration that says again what follows from another."""
+    reporter.add(Diagnostic("redundant", span, message, "no effect", (Note(first, why),), "delete it"))
+
+
 # ---- facts
 
 

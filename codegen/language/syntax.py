@@ -27,7 +27,8 @@ from codegen.source import Name as Name
 
 Declaration = (
     facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | entry_checks.Checks
-    | tables.State | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos | tables.Forwards
+    | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos
+    | tables.Forwards
     | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall | domains.Domain
 )
 
@@ -72,6 +73,7 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     exits.Exits: exits.say_exits,
     entry_checks.Checks: entry_checks.say_checks,
     tables.State: tables.say_state,
+    tables.ResetTable: tables.say_reset_table,
     tables.Msrs: tables.say_msrs,
     tables.Cpuid: tables.say_cpuid,
     tables.Vectors: tables.say_vectors,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from codegen.model.entry_checks import EntryGroup, EntryRule
-from codegen.model.ir import Condition, Expression
+from codegen.model.ir import Condition, Constant, Expression
 from codegen.model.types import Scalar
 from codegen.source import Span
 
@@ -156,6 +156,15 @@ class StateField:
 
 
 @dataclass(frozen=True)
+class ResetValue:
+    """A register's value after reset, and where it is declared."""
+
+    field: StateField
+    value: Constant
+    span: Span
+
+
+@dataclass(frozen=True)
 class SwitchFields:
     """VMCS fields and controls that switch an MSR between guest and host."""
 
@@ -251,6 +260,7 @@ class Facts:
     control_needs: dict[str, Condition] = field(default_factory=dict)
     capabilities: dict[str, CapabilityTable] = field(default_factory=dict)
     state: dict[str, StateField] = field(default_factory=dict)
+    resets: dict[str, tuple[ResetValue, ...]] = field(default_factory=dict)
     exits: dict[str, Exit] = field(default_factory=dict)
     reserved_exits: dict[int, Span] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)

@@ -112,8 +112,8 @@ def explain_control(word: str, context: Context) -> Page:
     for domain in context.domains:
         page.choice += [say_setting(control.path, domain)]
     constant = control.path.replace(".", "_").upper()
-    page.code = context.grep_code(rf"\b{constant}\b")
-    page.code += context.grep_code(rf"\"{control.path}\b", ["x86/requirements.32.c"])
+    needed = context.grep_code(rf"\"{control.path}\b", ["x86/requirements.32.c"])
+    page.code = context.grep_code(rf"\b{constant}\b") + needed
     page.tests = context.find_tests(rf"\b{constant}\b", rf"\b{control.name}\b")
     return page
 

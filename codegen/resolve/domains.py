@@ -15,8 +15,8 @@ from codegen.resolve.cpuid import resolve_cpuid
 from codegen.resolve.declarations import make_doc
 from codegen.resolve.expressions import resolve_value
 from codegen.resolve.policies import NO_ACTION, IoPolicyResolver, MsrPolicyResolver, resolve_exceptions
+from codegen.resolve.reset import resolve_reset
 from codegen.resolve.scope import Scope
-from codegen.source import Span
 
 VALUES = ("on", "off", "prefer", "switched")
 OWNABLE = ("cr0", "cr4")
@@ -179,7 +179,7 @@ class DomainResolver:
         found: list[Any] = list(clauses_of(self.node, kind))
         for again in found[1:]:
             what = kind.__name__.removeprefix("Domain").lower()
-            errors.duplicate_rule(self.reporter, again.span, f"`{what}` stands twice in one domain", found[0].span)
+            errors.duplicate_rule(self.reporter, again.span, f"a domain has one `{what}` block", found[0].span)
         return found[0] if found else None
 
     def cpuid(self) -> choices.CpuidPolicy:
@@ -239,20 +239,7 @@ class DomainResolver:
     def reset(self) -> tuple[tuple[StateField, ir.Expression], ...]:
         """Return guest state after INIT."""
         node = self.only(syntax.DomainReset)
-        values = []
-        places: dict[str, Span] = {}
-        for name, expr in node.values if node else ():
-            field = self.facts.state.get(name.text)
-            if name.text in places:
-                errors.duplicate_name(self.reporter, name, "reset value", places[name.text])
-            places[name.text] = name.span
-            if field is None:
-                errors.unknown_name(self.reporter, name, "guest state", self.facts.state)
-                continue
-            value = resolve_value(expr, self.scope, field.type)
-            if value is not None:
-                values.append((field, value))
-        return tuple(values)
+        return resolve_reset(node, self.scope) if node else ()
 
     def memory(self) -> tuple[choices.MemoryRule, ...]:
         """Return the memory rules in order."""

@@ -12,7 +12,7 @@
  * 2 and 3 base and size (bytes) of the hidden memory, 4 number of exit reasons,
  * 5 and 6 hidden pages read first and writes to hidden memory, 8 most domains, 9 most vCPUs of one,
  * 10 XCR0 for guests, 11 bytes of XSAVE for it, 12 kHz of the TSC (0: unknown), 16 pools; of pool p: 17 + 4p base,
- * 18 + 4p size, 19 + 4p free frames, 20 + 4p frames. */
+ * 18 + 4p size, 19 + 4p free superpages, 20 + 4p superpages. */
 #define LUV_HYPERCALL_info 0
 /* How many VM exits a CPU (by index) had for a basic exit reason. */
 #define LUV_HYPERCALL_exit_count 1

@@ -72,7 +72,7 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
  * 2 and 3 base and size (bytes) of the hidden memory, 4 number of exit reasons,
  * 5 and 6 hidden pages read first and writes to hidden memory, 8 most domains, 9 most vCPUs of one,
  * 10 XCR0 for guests, 11 bytes of XSAVE for it, 12 kHz of the TSC (0: unknown), 16 pools; of pool p: 17 + 4p base,
- * 18 + 4p size, 19 + 4p free frames, 20 + 4p frames. */
+ * 18 + 4p size, 19 + 4p free superpages, 20 + 4p superpages. */
 static struct answer hypercall_info(struct cpu *cpu, u32 which)
 {
     return info_read(cpu, which);
@@ -120,9 +120,9 @@ static struct answer hypercall_superpage_claim(struct cpu *cpu, struct domain *d
 
 /* Returns a superpage. EBUSY while the guest has some of it mapped or a shared area is in it,
  * EAGAIN while a CPU may still use it. */
-static struct answer hypercall_superpage_release(struct cpu *cpu, struct domain *domain, u64 frame)
+static struct answer hypercall_superpage_release(struct cpu *cpu, struct domain *domain, u64 superpage)
 {
-    return superpage_release(cpu, domain, frame);
+    return superpage_release(cpu, domain, superpage);
 }
 
 /* Maps at `guest` what the caller has at `address`: `size` is bytes, in whole pages, with rights in bits 2:0 (read,
@@ -714,7 +714,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
  * one instruction is stepped on a scratch page. */
 static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 {
-    memory_fault(cpu, gpa, write);
+    handle_nested_page_fault(cpu, gpa, write);
     guest_resume(cpu);
     return;
 }

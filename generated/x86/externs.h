@@ -29,7 +29,7 @@ u8 a20_port_read(struct cpu *cpu, u16 port);
 void a20_port_write(struct cpu *cpu, u16 port, u8 value);
 
 /* An EPT violation: fills the tables, or begins a step. */
-void memory_fault(struct cpu *cpu, u64 gpa, bool write);
+void handle_nested_page_fault(struct cpu *cpu, u64 gpa, bool write);
 
 /* A general register of the guest by the number that exit qualifications use, cut to 32 bits outside 64-bit mode. */
 u64 guest_register(struct cpu *cpu, u8 index);
@@ -101,7 +101,7 @@ struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u
 struct answer superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint);
 
 /* Returns a domain's superpage to the pool. */
-struct answer superpage_release(struct cpu *cpu, struct domain *domain, u64 frame);
+struct answer superpage_release(struct cpu *cpu, struct domain *domain, u64 superpage);
 
 /* Maps the caller's memory at guest-physical addresses. */
 struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size);

@@ -29,7 +29,7 @@ struct cpu {
 
     struct cpu *self;                   /* GS points here */
     u32 index, apic_id;
-    bool vmx_on;                        /* there is a current VMCS */
+    bool guest_mode;                    /* there is a current VMCS */
 
     struct nested_tables nested;
     struct memory_map map;
@@ -79,7 +79,8 @@ struct cpu_block {
     u8 nmi_guard[PAGE_SIZE], nmi_stack[PAGE_SIZE];
     u8 mc_guard[PAGE_SIZE], mc_stack[PAGE_SIZE];
     u8 df_guard[PAGE_SIZE], df_stack[PAGE_SIZE];
-    u8 vmxon[PAGE_SIZE], vmcs[PAGE_SIZE];
+    u8 host_area[PAGE_SIZE];            /* the VMXON region */
+    u8 control_page[PAGE_SIZE];         /* dom0's VMCS */
     u8 scratch[PAGE_SIZE];              /* takes the place of a page in a step */
     u8 msr_areas[PAGE_SIZE];            /* MSRs that every exit and entry switches; see vmx/msr_areas.c */
 };

@@ -57,7 +57,7 @@ void checks_show(void)
     for (u32 i = 0; i < CHECK_RULES; i++) {
         if (check_rules[i].holds())
             continue;
-        panic_print("VM entry breaks the rule ", 0, 0);
+        panic_print("VM entry violates the rule ", 0, 0);
         panic_print(check_rules[i].name, 0, 0);
         panic_print(", SDM ", 0, 0);
         panic_print(check_rules[i].section, 0, 0);
