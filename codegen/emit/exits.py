@@ -13,7 +13,7 @@ from codegen.emit.hypercalls import find_port, hypercall_views
 from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
 from codegen.emit.statements import payload_used, statements
 from codegen.model.choices import Body, Domain, Handler, Model
-from codegen.model.facts import Arm, Exit
+from codegen.model.facts import Alternative, Exit
 from codegen.model.ir import Constant, End, Statement
 
 # Events that tables of the domain answer, and the payload that their generated function always takes.
@@ -26,8 +26,8 @@ RING = 256  # exits that a CPU remembers
 
 
 @dataclass(frozen=True)
-class ArmView:
-    """`test` is empty for the last arm; `lines` make the payload that its handler reads, and call it."""
+class AlternativeView:
+    """`test` is empty for the last alternative; `lines` make the payload that its handler reads, and call it."""
 
     test: str
     lines: tuple[str, ...]
@@ -40,7 +40,7 @@ class ExitView:
     number: int
     name: str
     doc: str
-    arms: tuple[ArmView, ...]
+    alternatives: tuple[AlternativeView, ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class HandlerView:
 
 def possible_exits(model: Model, domain: Domain) -> list[Exit]:
     """Return the exits that can happen in the domain."""
-    return [one for one in model.facts.exits.values() if one.arms and evaluate(one.condition, domain).can_hold]
+    return [one for one in model.facts.exits.values() if one.alternatives and evaluate(one.condition, domain).can_hold]
 
 
 def make_handlers(model: Model, domain: Domain) -> Output:
@@ -65,7 +65,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     exits = possible_exits(model, domain)
     reflected = {one.name: find_reflected(one, domain) for one in exits} if domain.under else {}
     handled = [one for one in exits if not reflected.get(one.name)]
-    view["events"] = events = {arm.event for one in handled for arm in one.arms}
+    view["events"] = events = {arm.event for one in handled for arm in one.alternatives}
     view["handlers"] = [make_handler(one, model) for one in domain.handlers.values() if one.event in events]
     view["exits"] = [make_exit(one, model, domain) for one in handled]
     view["asks_controls"] = "granted(" in repr(view)
@@ -82,9 +82,9 @@ def make_handlers(model: Model, domain: Domain) -> Output:
 
 def find_reflected(exit: Exit, domain: Domain) -> str:
     """Return the reason that the VMM gets, where an exit's one event does nothing else; empty where more happens."""
-    if len(exit.arms) > 1 or domain.before_arms.get((exit.name, 0)):
+    if len(exit.alternatives) > 1 or domain.before_alternatives.get((exit.name, 0)):
         return ""
-    event = exit.arms[0].event
+    event = exit.alternatives[0].event
     bodies = [domain.handlers[event].body] if event in domain.handlers else policy_bodies(event, domain)
     ends = {find_forward(body) for body in bodies}
     return ends.pop() if len(ends) == 1 else ""
@@ -122,7 +122,7 @@ def make_handler(handler: Handler, model: Model) -> HandlerView:
 
 def make_exit(exit: Exit, model: Model, domain: Domain) -> ExitView:
     """Return an exit's function."""
-    return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_arms(exit, domain)))
+    return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_alternatives(exit, domain)))
 
 
 def wanted_payload(event: str, domain: Domain) -> set[str]:
@@ -152,20 +152,20 @@ def policy_parameters(event: str, model: Model, domain: Domain) -> str:
     return ", ".join(["struct cpu *cpu", *(c_declare(type, name) for name, type in known if name in wanted)])
 
 
-def make_arms(exit: Exit, domain: Domain) -> list[ArmView]:
+def make_alternatives(exit: Exit, domain: Domain) -> list[AlternativeView]:
     """Return the events of an exit."""
-    before = [domain.before_arms.get((exit.name, index), ()) for index in range(len(exit.arms))]
-    return [make_arm(arm, domain, first) for arm, first in zip(exit.arms, before, strict=True)]
+    before = [domain.before_alternatives.get((exit.name, index), ()) for index in range(len(exit.alternatives))]
+    return [make_alternative(one, domain, first) for one, first in zip(exit.alternatives, before, strict=True)]
 
 
-def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView:
+def make_alternative(alternative: Alternative, domain: Domain, before: tuple[Statement, ...]) -> AlternativeView:
     """Return one event: its test and its call."""
-    test = expression(arm.where) if arm.where is not None else ""
-    wanted = wanted_payload(arm.event, domain)
-    payload = [(name, value) for name, value in arm.payload if name in wanted]
+    test = expression(alternative.where) if alternative.where is not None else ""
+    wanted = wanted_payload(alternative.event, domain)
+    payload = [(name, value) for name, value in alternative.payload if name in wanted]
     made = [f"{c_declare(value.type, name)} = {expression(value)};" for name, value in payload]
-    call = f"on_{arm.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
-    return ArmView(test, (*statements(before, 0), *made, call))
+    call = f"on_{alternative.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
+    return AlternativeView(test, (*statements(before, 0), *made, call))
 
 
 def make_exit_path(model: Model, domain: Domain) -> Output:
@@ -188,7 +188,8 @@ def make_registers() -> list[Output]:
 
 def lean_exits(model: Model, domain: Domain) -> set[str]:
     """Return the exits whose handlers need neither rbp and r12-r15 nor a dump that would show them."""
-    return {one.name for one in possible_exits(model, domain) if all(is_lean(arm.event, domain) for arm in one.arms)}
+    exits = possible_exits(model, domain)
+    return {exit.name for exit in exits if all(is_lean(one.event, domain) for one in exit.alternatives)}
 
 
 def is_lean(event: str, domain: Domain) -> bool:

@@ -91,9 +91,9 @@ class InstrumentedTree(Tree):
         return 192 << 10
 
     @property
-    def arms(self) -> Path:
+    def branches(self) -> Path:
         """Return where the names of the counted branches are, in the order of their numbers."""
-        return self.build / "arms.json"
+        return self.build / "branches.json"
 
 
 def list_inputs(tree: Tree) -> str:

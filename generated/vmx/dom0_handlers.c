@@ -520,7 +520,8 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         }
     case 0xda0 /* IA32_XSS */:
         {
-            if ((value & XSS_PROCESSOR_TRACE) != 0) {
+            u64 value = value;
+            if (value & XSS_PT) {
                 guest_inject_error(cpu, VECTOR_GP, 0);
                 return;
             }
@@ -681,13 +682,13 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         return;
     }
     u64 value = guest_register(cpu, gpr);
-    bool paging = (value >> 31 & 1);
+    bool paging = !!(value & CR0_PG);
     bool paged = !!(guest_cr0() & CR0_PG);
     if (((u32)((value >> 32) & 0xffffffff)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paging && !(value & 1)) || ((value >> 29 & 1) && !(value >> 30 & 1))) {
+    if ((paging && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -701,11 +702,11 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((guest_cr4() & CR4_CET) && !(value >> 16 & 1)) {
+    if ((guest_cr4() & CR4_CET) && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)((value >> 5 & 1)) << 5);
+    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)(!!(value & CR0_NE)) << 5);
     guest_resume(cpu);
     return;
 }

@@ -173,36 +173,38 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
         return;
     }
-    u64 value = guest_register(cpu, gpr);
-    bool in_long = !!(guest_efer() & EFER_LMA);
     if (number == 4) {
-        if ((((value & ~cr4_permitted(cpu)) != 0) || (value >> 13 & 1)) || (value >> 14 & 1)) {
+        u64 value = guest_register(cpu, gpr);
+        bool in_long = !!(guest_efer() & EFER_LMA);
+        if ((((value & ~cr4_permitted(cpu)) != 0) || (value & CR4_VMXE)) || (value & CR4_SMXE)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (in_long && (!(value >> 5 & 1) || ((value >> 12 & 1) != !!(guest_cr4() & CR4_LA57)))) {
+        if (in_long && (!(value & CR4_PAE) || (!!(value & CR4_LA57) != !!(guest_cr4() & CR4_LA57)))) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (((value >> 17 & 1) && !(guest_cr4() & CR4_PCIDE)) && (!in_long || (((u16)(guest_cr3() & 0xfff)) != 0))) {
+        if (((value & CR4_PCIDE) && !(guest_cr4() & CR4_PCIDE)) && (!in_long ||
+                (((u16)(guest_cr3() & 0xfff)) != 0))) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if ((value >> 23 & 1) && !(guest_cr0() & CR0_WP)) {
+        if ((value & CR4_CET) && !(guest_cr0() & CR0_WP)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        vmwrite(VMCS_CR4_READ_SHADOW, (vmread(VMCS_CR4_READ_SHADOW) & ~0x40ull) | (u64)((value >> 6 & 1)) << 6);
+        vmwrite(VMCS_CR4_READ_SHADOW, (vmread(VMCS_CR4_READ_SHADOW) & ~0x40ull) | (u64)(!!(value & CR4_MCE)) << 6);
         guest_resume(cpu);
         return;
     }
-    bool paging = (value >> 31 & 1);
+    u64 value = guest_register(cpu, gpr);
+    bool paging = !!(value & CR0_PG);
     bool paged = !!(guest_cr0() & CR0_PG);
     if (((u32)((value >> 32) & 0xffffffff)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paging && !(value & 1)) || ((value >> 29 & 1) && !(value >> 30 & 1))) {
+    if ((paging && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -211,17 +213,18 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && ((in_long && (guest_cs_access() & ACCESS_RIGHTS_L)) || (guest_cr4() & CR4_PCIDE))) {
+    if ((paged && !paging) && (((guest_efer() & EFER_LMA) && (guest_cs_access() & ACCESS_RIGHTS_L)) ||
+            (guest_cr4() & CR4_PCIDE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((guest_cr4() & CR4_CET) && !(value >> 16 & 1)) {
+    if ((guest_cr4() & CR4_CET) && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)((value >> 5 & 1)) << 5);
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20000000ull) | (u64)((value >> 29 & 1)) << 29);
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x40000000ull) | (u64)((value >> 30 & 1)) << 30);
+    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)(!!(value & CR0_NE)) << 5);
+    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20000000ull) | (u64)(!!(value & CR0_NW)) << 29);
+    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x40000000ull) | (u64)(!!(value & CR0_CD)) << 30);
     guest_resume(cpu);
     return;
 }

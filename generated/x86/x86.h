@@ -173,6 +173,9 @@
 #define XCR0_HI16_ZMM 0x80u
 #define XCR0_PKRU 0x200u
 
+/* Bits of xss */
+#define XSS_PT 0x100u
+
 /* Bits of dr6 */
 #define DR6_B0 0x1u
 #define DR6_B1 0x2u
@@ -268,7 +271,6 @@
 /* Choices */
 #define ABI_VERSION 0x1u /* Version of the hypercalls' binary interface. */
 #define MISC_ENABLE_NO_EXECUTE_OFF 0x400000000ull /* IA32_MISC_ENABLE: disables no-execute. */
-#define XSS_PROCESSOR_TRACE 0x100u /* IA32_XSS: XSAVES saves and loads the registers of processor trace. */
 #define EXCEPTION_INJECTED 0x0u /* `handle_exception`: the next entry injects it. */
 #define EXCEPTION_TO_VMM 0x1u /* `handle_exception`: it is reflected to the VMM, which has asked for it. */
 #define EXCEPTION_TO_DOM0 0x2u /* `handle_exception`: a machine check, which is pending for dom0. */

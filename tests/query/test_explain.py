@@ -33,7 +33,7 @@ Capture = pytest.CaptureFixture[str]
     ("cpuid 7", ["dom0 does not see", "sgx"]),
     ("cpuid 0x40000000", ["a leaf that the hypervisor defines"]),
     ("control unrestricted_guest", ["bit 7 of secondary_controls", "dom0: on (spec/dom0.luv:", "_UNRESTRICTED"]),
-    ("control primary.hlt_exiting", ["affects exit hlt", "dom0: off (not set)"]),
+    ("control primary.hlt_exiting", ["affects exit hlt", "dom0: off (by `native halt`, spec/dom0.luv:"]),
     ("vmcs 0x681e", ["guest_rip", "handlers access it as guest.rip", "#define VMCS_GUEST_RIP"]),
     ("vmcs cr0", ["guest_cr0"]),
     ("hypercall exit_count", ["hypercall 1: exit_count(", "outcomes: return", "errors: EINVAL"]),
