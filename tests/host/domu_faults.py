@@ -88,16 +88,16 @@ FAULTS = {
         "if (!vcpu_try_acquire(cpu, vcpu))\n        return false;",
         "vcpu_try_acquire(cpu, vcpu);",
     ),
-    "the owner of a shared vCPU area is not checked": (
+    "a shared area of another owner": (
         "vcpus.c",
         "return inside && pool_owned(pool_of(domain), *area, domain->index) ? 0 : EPERM;",
         "return inside ? 0 : EPERM;",
     ),
-    "a shared vCPU area that is not contiguous": ("vcpus.c", "if (physical != *area + done)\n            return EPERM;", ""),
-    "a shared vCPU area is not counted": ("vcpus.c", "pool_owned(pool_of(domain), area, domain->index)->vcpu_areas++;", ""),
-    "the pages of a vCPU are not freed": ("vcpus.c", "pool_page_free(pool_of(domain), vcpu->xsave, vcpu->xsave_pages);", ";"),
-    "two domains have one secret": ("domain.c", "domains[i].secret[0] == low && domains[i].secret[1] == high", "false"),
-    "the proof page may be read-only": (
+    "a shared area in pieces": ("vcpus.c", "if (physical != *area + done)\n            return EPERM;", ""),
+    "a shared area not counted": ("vcpus.c", "pool_owned(pool_of(domain), area, domain->index)->vcpu_areas++;", ""),
+    "pages of a vCPU not freed": ("vcpus.c", "pool_page_free(pool_of(domain), vcpu->xsave, vcpu->xsave_pages);", ";"),
+    "two domains share a secret": ("domain.c", "domains[i].secret[0] == low && domains[i].secret[1] == high", "false"),
+    "a read-only proof page": (
         "domain.c",
         "struct walk walk = walk_caller(true);",
         "struct walk walk = walk_caller(false);",

@@ -158,7 +158,7 @@ class Machine:
         secret = (self.secrets, 7) if self.source.random() < 0.98 else (0, 0)
         wanted, pool_number = self.model.create(process, secret, page)
         if wanted == ENOMEM and self.model.find_dead(pool_number):
-            return  # freed in part: the claim checks that
+            return
         value = ctypes.c_uint64()
         self.code.host_caller(process.number + 1, *map(ctypes.c_uint64, secret))
         error = self.code.host_create(0, ctypes.c_uint64(page * PAGE), ctypes.byref(value))

@@ -60,7 +60,7 @@ class Searcher:
         return (old - asked) | {name for name in asked if not rule_holds(self.rules[name], view)}
 
     def cost(self, rule: EntryRule, keep: bool, state: dict[str, int], broken: frozenset[str]) -> int:
-        """Return the distance from the goal; 0: the rule applies, has the wanted value, and no other rule is violated."""
+        """Return the distance from the goal; 0: the rule applies and has the wanted value, and no other is violated."""
         view = State(self.processor, state)
         idle = sum(not evaluate(one, view) for one in flatten(rule.when))
         wrong = (rule.name in broken) == keep
@@ -118,7 +118,7 @@ def flatten(condition: ir.Expression | None) -> list[ir.Expression]:
 
 
 def draw(old: int, mask: int, numbers: tuple[int, ...], processor: Processor, source: random.Random) -> int:
-    """Draw a value: an edge, a number in the rule or next to it, one bit changed, an address beyond the processor's width."""
+    """Draw a value: an edge, a number in the rule or next to it, one bit changed, an address that is too wide."""
     width = mask.bit_length()
     edge = source.choice((processor.physical_bits, processor.linear_bits - 1, processor.linear_bits, 32, width - 1))
     number = source.choice(numbers or (0,))

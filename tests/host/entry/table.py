@@ -12,7 +12,7 @@ from tests.lib.entry_rules import Processor, State, predict
 
 PAGE_TABLES, EPT_TABLES, VIRTUAL_APIC = 0x60000, 0x400000, 0x404000  # addresses in the guest: the kit's, and those of entry.c
 TIMER = 1 << 6
-UNREACHED = 100  # the distance of a search that found no such state
+UNREACHED = 100
 LISTS = ("vm_exit_msr_store_count", "vm_exit_msr_load_count", "vm_entry_msr_load_count")
 WAIT_FOR_SIPI = 3
 
@@ -43,7 +43,7 @@ def make_entry_bases() -> dict[str, dict[str, int]]:
 
 
 def make_entries(facts: Facts, processor: Processor) -> Iterator[Entry]:
-    """Return for every rule a state that keeps it and one that violates it, where this processor has them and the entry returns."""
+    """Yield for every rule a state that keeps it and one that violates it, where the processor has them and returns."""
     bases = make_entry_bases()
     searcher = Searcher(facts, processor, bases)
     for name in facts.entry_rules:
@@ -54,7 +54,7 @@ def make_entries(facts: Facts, processor: Processor) -> Iterator[Entry]:
 
 
 def make_entry(facts: Facts, state: State, name: str, keep: bool, bases: dict[str, dict[str, int]]) -> Entry:
-    """Describe each state by its difference from the nearest base."""
+    """Return the entry, as changes of the base that is nearest to its state."""
     changes = {base: list_changes(fields, state.fields) for base, fields in bases.items()}
     base = min(changes, key=lambda one: len(changes[one]))
     prediction = predict(facts, state)
@@ -67,7 +67,7 @@ def list_changes(old: Mapping[str, int], new: Mapping[str, int]) -> dict[str, in
 
 
 def is_safe(entry: Entry) -> bool:
-    """An entry that succeeds ends by itself, and comes back: lists of MSRs name real ones, a sleeper is not woken."""
+    """Return true if the entry returns: one that succeeds loads no MSR list and does not wait for a start-up IPI."""
     sleeps = entry.changes.get("guest_activity_state") == WAIT_FOR_SIPI
     return entry.outcome != "enters" or not (sleeps or any(entry.changes.get(name) for name in LISTS))
 
