@@ -142,7 +142,7 @@ class Machine:
         owned = [number for number, owner in enumerate(pool.owners) if owner is domain] if pool else []
         if not domain or not pool or not owned:
             return
-        chunk, shift = self.source.randrange(1, USER_CHUNKS), self.source.choice((0, 0, 0, 300))  # into the next superpage
+        chunk, shift = self.source.randrange(1, USER_CHUNKS), self.source.choice((0, 0, 0, 300))  # or past its end
         frame = pool.first + self.source.choice(owned) * LARGE + shift
         for at in range(LARGE):
             self.show(domain.owner, chunk * LARGE + at, frame + at, True)

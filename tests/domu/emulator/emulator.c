@@ -231,7 +231,7 @@ static uint64_t get_defined(uint32_t flags)
     return defined & ~(flags & NO_AF ? AF : 0) & ~(flags & NO_OF ? OF : 0);
 }
 
-/* x87 registers have 10 bytes of 16, but for the first, the status word and the tags what lies between them is the last operation's. */
+/* Compares control, status and tag words and the 10 bytes of each x87 register, not the address of the last x87 instruction. */
 static bool is_extended_equal(void)
 {
     for (unsigned i = 0; i < 8; i++)

@@ -10,7 +10,7 @@ from tests.host.entry.bases import make_bases
 from tests.host.entry.search import Searcher
 from tests.lib.entry_rules import Processor, State, predict
 
-PAGE_TABLES, EPT_TABLES, VIRTUAL_APIC = 0x60000, 0x400000, 0x404000  # addresses in the guest: the kit's, and those of entry.c
+PAGE_TABLES, EPT_TABLES, VIRTUAL_APIC = 0x60000, 0x400000, 0x404000  # the kit's, and those of entry.c
 TIMER = 1 << 6
 UNREACHED = 100
 LISTS = ("vm_exit_msr_store_count", "vm_exit_msr_load_count", "vm_entry_msr_load_count")
