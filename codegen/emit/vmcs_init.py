@@ -1,4 +1,4 @@
-"""What a new VMCS holds: a zero in each field that a domain's controls make valid and that its reset state does not set."""
+"""A new VMCS: zeros in all fields that a domain's controls make valid and that its reset state does not set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def make_vmcs_init(model: Model) -> list[Output]:
     """Generate a function for each domain that initializes the current VMCS. SDM: 25.11.3"""
     first = header_comment("spec/", "Fields of a new VMCS that no declaration sets.")
     views = [make_view(model, domain) for domain in model.domains.values()]
-    return [Output(f"vmx/vmcs_init.{kind}", render(f"vmcs_init.{kind}.j2", first=first, domains=views)) for kind in "ch"]
+    view = {"first": first, "domains": views}
+    return [Output(f"vmx/vmcs_init.{kind}", render(f"vmcs_init.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
 def make_view(model: Model, domain: Domain) -> InitView:
