@@ -9,7 +9,7 @@ from codegen.model.facts import StateField
 
 def make_state(model: Model) -> Output:
     """Return the header of accessors: `guest_rip()`, `set_guest_rip(value)` and so on, each one VMREAD or VMWRITE."""
-    first = header_comment("spec/facts/x86/state.luv", "The current guest's state that the processor keeps.")
+    first = header_comment("spec/facts/vmx/state.luv", "The current guest's state that the processor keeps.")
     fields = [(one.name, f"VMCS_{one.field.upper()}") for one in model.facts.state.values() if one.field is not None]
     return Output("vmx/state.h", render("state.h.j2", first=first, fields=fields))
 
