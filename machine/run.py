@@ -36,7 +36,8 @@ def find_recorder(request: Request) -> Recorder | None:
     """Return what writes the record of the run; at once after the build, so that it names the spec that was built."""
     if request.record is None:
         return None
-    return make_recorder(request.record, request.record_as, INSTRUMENTED / "arms.json" if request.instrument else None)
+    names = INSTRUMENTED / "branches.json" if request.instrument else None
+    return make_recorder(request.record, request.record_as, names)
 
 
 class Follower:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 SHARED = "dom0/libluvkvm/luv_run.h"  # what the runtime has in common with programs of dom0
 
-INPUTS = ("spec", "codegen", "runtime", "generated")
+INPUTS = ("spec", "codegen", "runtime", "generated", "dom0", "tests", "bench", "machine")
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ class InstrumentedTree(Tree):
         return 192 << 10
 
     @property
-    def arms(self) -> Path:
+    def branches(self) -> Path:
         """Return where the names of the counted branches are, in the order of their numbers."""
-        return self.build / "arms.json"
+        return self.build / "branches.json"
 
 
 def list_inputs(tree: Tree) -> str:

@@ -227,7 +227,7 @@ class Domain:
     memory: tuple[MemoryRule, ...]
     handlers: dict[str, Handler]
     span: Span
-    before_arms: dict[tuple[str, int], tuple[Statement, ...]] = field(default_factory=dict)
+    before_alternatives: dict[tuple[str, int], tuple[Statement, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

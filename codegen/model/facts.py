@@ -109,7 +109,7 @@ class CapabilityTable:
 
 
 @dataclass(frozen=True)
-class Arm:
+class Alternative:
     """One event of an exit: its payload, and the condition that distinguishes it from others."""
 
     event: str
@@ -127,7 +127,7 @@ class Exit:
     length: str | int
     qualification: Layout | None
     information: Layout | None
-    arms: tuple[Arm, ...]
+    alternatives: tuple[Alternative, ...]
     doc: Doc
     span: Span
     condition_span: Span

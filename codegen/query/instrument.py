@@ -25,7 +25,7 @@ def compile_instrumented(tree: InstrumentedTree) -> tuple[Model, list[Output], t
     spec = tree.root / "spec"
     sources = [*load_files(spec, spec.name), load_file(EXTRA, f"codegen/query/{EXTRA.name}")]
     counting, branches = instrument(compile_sources(sources, tree.syntax))
-    return counting, [*generate(counting), make_counters(branches)], branches
+    return counting, [*generate(counting, tree.root), make_counters(branches)], branches
 
 
 def make_counters(branches: tuple[Branch, ...]) -> Output:
@@ -44,7 +44,7 @@ def build_instrumented(tree: InstrumentedTree) -> Done:
     report = verify_image(tree, model)
     if report.faults:
         return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
-    tree.arms.write_text(json.dumps([branch.key for branch in branches], indent=1))
+    tree.branches.write_text(json.dumps([branch.key for branch in branches], indent=1))
     write_stamp(tree, before)
     image = tree.image.relative_to(tree.root)
     seconds = time.monotonic() - start

@@ -1,4 +1,4 @@
-"""The entry checks in C, on the host, against the same rules in Python; and both against the manual's edges."""
+"""The VM-entry checks in C, on the host, compared with the rules in Python; and both with edge cases from the SDM."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ BLOCKS, STATES = 4, 500
 CANONICAL, BEYOND, HIGH = (1 << 47) - 1, 1 << 47, 1 << 48
 VALID = 1 << 31
 
-# Rules that are never violated alone, but for the first, whose state is among the edges.
+# Rules that no state violates alone; the first one has a state, which is among the edges below.
 TOGETHER = {
-    "pid_table_end_fits": "the search does not meet the last eight bytes of memory",
+    "pid_table_end_fits": "the search does not draw the last eight bytes of memory",
     "guest_long_needs_long": "outside long mode there is no 64-bit host either",
     "guest_long_needs_host": "in long mode the host must be 64-bit",
 }
@@ -165,7 +165,7 @@ def test_both_sides_of_every_rule(library: ctypes.CDLL, group: str) -> None:
                 assert broken == (() if keep else (rule.name,))
 
 
-# A valid state, one field of it changed, and what the manual says of that.
+# A valid state, one field of it changed, and whether the SDM lets it enter.
 EDGES: tuple[tuple[str, str, int, str], ...] = (
     ("long", "guest_fs_base", CANONICAL, ""),
     ("long", "guest_fs_base", BEYOND, "fs_base_canonical"),
@@ -234,7 +234,7 @@ def test_edges(library: ctypes.CDLL, base: str, field: str, value: int, rule: st
 
 
 def test_outcomes() -> None:
-    """Errors of controls come before those of the host, those before the exit."""
+    """Controls are checked first (VM-instruction error 7), then host state (8), then guest state (exit 33)."""
     able, long = make_able(facts()), make_bases()["long"]
     bad = {"guest_rflags": 0, "host_cs_selector": 0, "cr3_target_count": 9}
     assert predict(facts(), State(able, long)) == Prediction("enters", ())
@@ -244,7 +244,7 @@ def test_outcomes() -> None:
         assert predict(facts(), State(able, state)).outcome == outcome
 
 
-def test_show_names_what_is_broken(library: ctypes.CDLL) -> None:
+def test_show_names_violated_rules(library: ctypes.CDLL) -> None:
     load_processor(library, make_able(facts()))
     ask_c(library, {**make_bases()["long"], "guest_rflags": 0, "guest_cs_base": 1 << 40})
     library.host_show()
@@ -335,7 +335,7 @@ def test_a_value_that_is_not_declared_is_checked_at_run_time() -> None:
 
 
 def test_every_rule_cites_a_check() -> None:
-    """Sections 27.2.1.1 to 27.3.1.6: each rule stands under one, each has rules."""
+    """Every rule cites one of the sections 27.2.1.1 to 27.3.1.6, and every section has rules."""
     cited = {section for rule in facts().entry_rules.values() for section in rule.sections}
     wanted = {"27.2.1.1", "27.2.1.2", "27.2.1.3", "27.2.2", "27.2.3", "27.2.4"} | {f"27.3.1.{n}" for n in range(1, 7)}
     assert wanted <= cited

@@ -23,7 +23,7 @@ Capture = pytest.CaptureFixture[str]
     ("msr 0x1a0", ["IA32_MISC_ENABLE", "SDM 2.1: Architectural MSRs", "dom0 read: try", "#define IA32_MISC"]),
     ("msr ia32_efer", ["msr 0xc0000080: IA32_EFER", "dom0 switches it, by VMCS fields", "dom0: no VM exit"]),
     ("msr 0x12345678", ["no fact names it", "dom0 write: the default: try", "every access causes a VM exit"]),
-    ("exit 48", ["exit 48: ept_violation", "dom0: handled", "on_nested_page_fault(cpu", "; 48"]),
+    ("exit 48", ["exit 48: ept_violation", "dom0: handled", "on_nested_page_fault(cpu", "EPT_VIOLATION, ept_viol"]),
     ("exit hlt", ["exit 12: hlt, when primary.hlt_exiting", "dom0: refused", "`halt` is native (spec/dom0.luv:"]),
     ("exit 35", ["reserved by the manual"]),
     ("dom0 exit cpuid", ["exit 10: cpuid, unconditional", "void dom0_exit_cpuid(struct cpu *cpu)"]),
