@@ -15,13 +15,14 @@ from codegen.emit.needed import ROOT, find_needed
 from codegen.emit.requirements import make_requirements
 from codegen.emit.state import make_state
 from codegen.emit.tables import make_tables
+from codegen.emit.vmcs_init import make_vmcs_init
 from codegen.model.choices import Model
 
 
 def generate(model: Model, root: Path = ROOT) -> list[Output]:
     """Generate every file, in order of name; `root` is the tree whose handwritten code includes them."""
     outputs = [*make_names(model), *make_externs(model), make_abi(model), make_calls(model), *make_entry_checks(model)]
-    outputs += make_host(model)
+    outputs += [*make_host(model), *make_vmcs_init(model)]
     for domain in model.domains.values():
         outputs += [*make_tables(model, domain), make_bitmaps(domain), make_handlers(model, domain)]
         if not domain.under:

@@ -1,7 +1,7 @@
 """Which names of generated headers something uses: only those are generated.
 
-Handwritten code is read for its words, as the spec is for its declarations, so nobody keeps a list: a line of C that names
-another constant of the facts makes the next build generate it.
+Handwritten code is read for its words, as the spec is for its declarations, so nobody keeps a list: a line of C that
+names another constant of the facts makes the next build generate it.
 """
 
 from __future__ import annotations

@@ -37,6 +37,11 @@ class Tree:
         return (".", "runtime")
 
     @property
+    def defines(self) -> tuple[str, ...]:
+        """Return what C is compiled with besides the ordinary flags."""
+        return ()
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """Return where sources are."""
         roots = (self.root / "runtime", self.generated)
@@ -94,6 +99,20 @@ class InstrumentedTree(Tree):
     def branches(self) -> Path:
         """Return where the names of the counted branches are, in the order of their numbers."""
         return self.build / "branches.json"
+
+
+class PoisonedTree(Tree):
+    """The build for tests that fills each VMCS page before VMCLEAR, so that a field that nothing writes is seen."""
+
+    @property
+    def build(self) -> Path:
+        """Return where everything goes that is not committed."""
+        return self.root / "build" / "poisoned"
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """Return what turns the fill on: runtime/vmx/vmx.c."""
+        return ("-DPOISON_VMCS",)
 
 
 def list_inputs(tree: Tree) -> str:
