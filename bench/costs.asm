@@ -1,4 +1,4 @@
-; A boot sector and the code after it on the disk. In real mode, interrupts disabled, it measures exits with the VM entry after each.
+; A boot sector and the code after it on the disk. In real mode, interrupts disabled, it measures exits with the VM entry after.
 ; Each case runs TURNS times with its instruction and TURNS times without; the difference by turn is its cost in ticks. A line
 ; for each case goes to COM1, then Bochs is ended. HIDDEN is an address of the hypervisor's hidden memory.
 bits 16

@@ -1,6 +1,6 @@
 /*
- * The cost of a guest's exits to its VMM through /dev/kvm: minimum ticks per round over many batches. A guest in 64-bit mode loops over
- * one instruction; the VMM only calls KVM_RUN again. Run it under `luv run`, or on KVM.
+ * The cost of a guest's exits to its VMM through /dev/kvm: minimum ticks per round over many batches. A guest in 64-bit mode
+ * loops over one instruction; the VMM only calls KVM_RUN again. Run it under `luv run`, or on KVM.
  */
 #include <fcntl.h>
 #include <inttypes.h>

@@ -181,7 +181,7 @@ class Run:
     """A running machine, as a context manager: leaving it ends the process."""
 
     def __init__(self, machine: Machine, serial: str | None = None) -> None:
-        """Start the machine; `serial` is COM1's setting if that is not the file serial.txt, which the caller then writes."""
+        """Start the machine. `serial` is COM1's setting; without it COM1 is serial.txt, else the caller writes that."""
         check_model(machine)
         self.machine = machine
         self.serial_path = make_folder(machine.folder) / "serial.txt"

@@ -8,10 +8,10 @@
 #define FEATURES 64
 
 u64 host_fields[0x8000];
-u64 host_msrs[MSRS][2];                 /* number, value */
-u32 host_features[FEATURES][4];         /* leaf, subleaf, register and bit of the processor's features */
+u64 host_msrs[MSRS][2]; /* number, value */
+u32 host_features[FEATURES][4]; /* leaf, subleaf, register and bit of the processor's features */
 u32 host_msr_count, host_feature_count;
-u8 host_widths[2];                      /* physical, linear */
+u8 host_widths[2]; /* physical, linear */
 u8 host_broken[CHECK_RULES];
 char host_text[1 << 16];
 static u32 text_length;
