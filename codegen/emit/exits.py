@@ -7,9 +7,8 @@ from typing import Any
 
 from codegen.check.evaluate import evaluate
 from codegen.emit.c import c_declare, expression
-from codegen.emit.cpuid import make_views
+from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, fold_c, header_comment, render
-from codegen.emit.headers import exit_count
 from codegen.emit.hypercalls import find_port, hypercall_views
 from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
 from codegen.emit.statements import payload_used, statements
@@ -23,7 +22,6 @@ GUEST_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr",), "io": ("input",)}
 
 LEAN = ("rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 REST = ("rbp", "r12", "r13", "r14", "r15")
-SLOT = 8
 RING = 256  # exits that a CPU remembers
 
 
@@ -64,16 +62,19 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     """Generate the domain's handlers, tables and exits."""
     view = {"name": domain.name, **view_policies(model, domain)}
     view["first"] = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
-    view["handlers"] = [make_handler(one, model) for one in domain.handlers.values()]
     exits = possible_exits(model, domain)
-    reflected = {one.number: find_reflected(one, domain) for one in exits} if domain.under else {}
-    view["exits"] = [make_exit(one, model, domain) for one in exits if not reflected.get(one.number)]
+    reflected = {one.name: find_reflected(one, domain) for one in exits} if domain.under else {}
+    handled = [one for one in exits if not reflected.get(one.name)]
+    view["events"] = events = {arm.event for one in handled for arm in one.alternatives}
+    view["handlers"] = [make_handler(one, model) for one in domain.handlers.values() if one.event in events]
+    view["exits"] = [make_exit(one, model, domain) for one in handled]
+    view["asks_controls"] = "granted(" in repr(view)
     if domain.under:
-        view["told"] = reflected
+        view["table"] = [(one.name, reflected[one.name]) for one in sorted(exits, key=lambda one: one.number)]
         return Output(f"vmx/{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
-    leaves, _ = make_views(domain)
     calls = hypercall_views(model, domain)
-    view |= {"leaves": leaves, "own": domain.cpuid.own, "io_cases": io_lines(domain.io), "hypercalls": calls}
+    view |= {"cpuid": make_cpuid(model, domain), "own": domain.cpuid.own}
+    view |= {"io_cases": io_lines(domain.io), "hypercalls": calls}
     view |= {"handles": any(one.handle for one in calls), "root_port": find_port(domain)}
     view["port_before"] = port_lines(domain.io)
     return Output(f"vmx/{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
@@ -98,15 +99,13 @@ def find_forward(body: Body) -> str:
 
 
 def view_policies(model: Model, domain: Domain) -> dict[str, Any]:
-    """Return what the templates need of the policies, and the table of exits."""
-    possible = {one.number: one.name for one in possible_exits(model, domain)}
+    """Return what the templates need of the policies."""
     return {
         "parameters": {event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
         "read_cases": case_lines(domain.msr.read, "read"), "write_cases": case_lines(domain.msr.write, "write"),
         "read_default": unwrap(action_lines(domain.msr.default_read, "read")),
         "write_default": unwrap(action_lines(domain.msr.default_write, "write")),
         "io_default": default_lines(domain.io),
-        "table": [possible.get(number, "") for number in range(exit_count(model.facts))],
     }
 
 
@@ -173,19 +172,18 @@ def make_exit_path(model: Model, domain: Domain) -> Output:
     """Generate the stub. C keeps rbx, rbp and r12-r15; rbx is saved all the same since CPUID returns in it."""
     sources = f"spec/{domain.name}.luv, spec/facts/vmx/exits.luv"
     first = header_comment(sources, f"The way out of {domain.name} and back in.")
-    count = exit_count(model.facts)
-    possible = {one.number: one.name for one in possible_exits(model, domain)}
-    table = [possible.get(number, "") for number in range(count)]
-    offsets = {register: index * SLOT for index, register in enumerate((*LEAN, *REST))}
     lean = lean_exits(model, domain)
-    counts = len(offsets) * SLOT
-    ring = counts + count * SLOT
-    text = render(
-        "exit.asm.j2", first=first, name=domain.name, lean=LEAN, rest=REST, offsets=offsets, table=table,
-        counts=counts, ring=ring, index=ring + RING,
-        full=[one for one in possible.values() if one not in lean],
-    )
+    exits = sorted(possible_exits(model, domain), key=lambda one: one.number)
+    rows = [(one.name, one.name in lean) for one in exits]
+    text = render("exit.asm.j2", first=first, name=domain.name, lean=LEAN, rest=REST, exits=rows)
     return Output(f"vmx/{domain.name}_exit.asm", text)
+
+
+def make_registers() -> list[Output]:
+    """Generate the register file, and what else the stub knows of struct cpu, for C and for assembly."""
+    first = header_comment("the list in codegen/emit/exits.py", "Where VM exits save the guest's registers.")
+    view = {"first": first, "registers": (*LEAN, *REST), "ring": RING}
+    return [Output(f"vmx/registers.{kind}", render(f"registers.{kind}.j2", **view)) for kind in ("h", "inc")]
 
 
 def lean_exits(model: Model, domain: Domain) -> set[str]:

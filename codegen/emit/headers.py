@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from codegen.emit.c import c_declare, c_type
 from codegen.emit.files import Output, header_comment, render
+from codegen.emit.needed import Names, Needed
 from codegen.model.choices import Extern, Model
 from codegen.model.facts import Bit, Facts
 from codegen.model.types import HandleType
@@ -38,18 +39,25 @@ class Group:
     constants: tuple[Constant, ...]
 
 
-def make_constants(model: Model) -> list[Output]:
-    """Generate the headers, and all of them once more for NASM."""
+def make_constants(model: Model, needed: Needed) -> list[Output]:
+    """Generate the headers with the constants that C names, and the file of those that assembly names."""
     facts = model.facts
     headers = {
         "vmx/vmcs.h": ("VMCS fields and exit reasons.", "spec/facts/vmx/", [*vmcs_groups(facts), exit_group(facts)]),
         "vmx/controls.h": ("VMX controls and capabilities.", "spec/facts/vmx/", control_groups(facts)),
         "x86/x86.h": ("Registers, MSRs, vectors and ports.", "spec/facts/x86/, spec/runtime.luv", x86_groups(model)),
     }
-    outputs = [render_header(name, *parts) for name, parts in headers.items()]
-    groups = [group for _, _, some in headers.values() for group in some]
-    first = header_comment("spec/", "The constants of the C headers, for NASM.")
+    outputs = [render_header(name, what, sources, keep_needed(groups, needed.c))
+               for name, (what, sources, groups) in headers.items()]
+    groups = keep_needed([group for _, _, some in headers.values() for group in some], needed.assembly)
+    first = header_comment("spec/", "Constants of the C headers that assembly names.")
     return [*outputs, Output("vmx/constants.inc", render("constants.inc.j2", first=first, groups=groups))]
+
+
+def keep_needed(groups: list[Group], needed: Names) -> list[Group]:
+    """Return the constants that something names, without the groups that have none."""
+    kept = [Group(one.title, tuple(item for item in one.constants if item.name in needed)) for one in groups]
+    return [one for one in kept if one.constants]
 
 
 def render_header(name: str, what: str, sources: str, groups: list[Group]) -> Output:
@@ -135,10 +143,16 @@ def make_names(model: Model) -> list[Output]:
     return [Output(f"vmx/names.{kind}", render(f"names.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
-def make_regions(model: Model) -> Output:
-    """Generate the numbers of regions, and base and size in bytes of those with a fixed place."""
+def make_regions(model: Model, needed: Needed) -> Output:
+    """Generate the numbers of regions, and base and size in bytes of those with a fixed place, where C names them."""
     first = header_comment("spec/memory.luv", "Regions of physical memory.")
-    return Output("x86/regions.h", render("regions.h.j2", first=first, regions=list(model.regions.values())))
+    places = [
+        Constant(f"{one.name}_{name}".upper(), value)
+        for one in model.regions.values() if one.kind == "at"
+        for name, value in (("base", one.base), ("size", one.size))
+    ]
+    view = {"regions": list(model.regions.values()), "places": [one for one in places if one.name in needed.c]}
+    return Output("x86/regions.h", render("regions.h.j2", first=first, **view))
 
 
 def make_externs(model: Model) -> list[Output]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from codegen.language.bodies import Block, say_block
 from codegen.language.expressions import Expr, say_expression
-from codegen.language.parts import Children, Part, keeps, makes, makes_named_list, part, pick, pick_all
+from codegen.language.parts import Children, Part, keeps, makes, makes_list, makes_named_list, part, pick, pick_all
 from codegen.language.words import Builder, Lines, Number, braces
-from codegen.source import Name
+from codegen.source import Name, Span
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,23 @@ class Region:
 
 
 @dataclass(frozen=True)
+class HostValue:
+    """`how`: `=` for the whole register; includes or excludes for bits of it."""
+
+    name: Name
+    how: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Host:
+    """What registers hold in root mode."""
+
+    values: tuple[HostValue, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
 class Hypercall:
     """A call from the guest: number, signature, callers, errors, body."""
 
@@ -67,6 +84,15 @@ class Hypercall:
     returns: Name | None
     callers: tuple[Name, ...]
     errors: tuple[Name, ...]
+    body: Block
+
+
+@dataclass(frozen=True)
+class Define:
+    """Statements that several bodies share, with the values that they are about."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
     body: Block
 
 
@@ -99,6 +125,16 @@ class ChoiceBuilder(Builder):
         """Build base and size."""
         return Part("at", (children[0], children[1]))
 
+    host = makes_list(Host)
+
+    def host_value(self, children: Children) -> HostValue:
+        """Build `NAME = VALUE`."""
+        return HostValue(children[0], "=", children[1])
+
+    def host_bits(self, children: Children) -> HostValue:
+        """Build `NAME includes BITS`, or excludes."""
+        return HostValue(children[0], str(children[1]), children[2])
+
     def hypercall(self, children: Children) -> Hypercall:
         """Build a number, a signature, the callers, the errors and a body."""
         return Hypercall(
@@ -107,6 +143,10 @@ class ChoiceBuilder(Builder):
         )
 
     failures = keeps("errors")
+
+    def define(self, children: Children) -> Define:
+        """Build a name, parameters and statements."""
+        return Define(children[0], pick_all(children, Parameter), pick(children, Block))
 
 
 def say_parameters(parameters: Iterable[Parameter]) -> str:
@@ -138,6 +178,11 @@ def say_region(node: Region) -> Lines:
     return [f"region {node.name.text} {node.kind};"]
 
 
+def say_host(node: Host) -> Lines:
+    """Print host state."""
+    return braces("host", [f"{one.name.text} {one.how} {say_expression(one.value)};" for one in node.values])
+
+
 def say_hypercall(node: Hypercall) -> Lines:
     """Print a hypercall and its body."""
     head = f"hypercall {node.number.text} {node.name.text}({say_parameters(node.parameters)})"
@@ -145,3 +190,8 @@ def say_hypercall(node: Hypercall) -> Lines:
     head += f" from {', '.join(one.text for one in node.callers)}"
     head += f" errors {', '.join(one.text for one in node.errors)}" if node.errors else ""
     return say_block(head, node.body)
+
+
+def say_define(node: Define) -> Lines:
+    """Print shared statements."""
+    return say_block(f"define {node.name.text}({say_parameters(node.parameters)})", node.body)

@@ -28,8 +28,8 @@ from codegen.source import Name as Name
 Declaration = (
     facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | entry_checks.Checks
     | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos
-    | tables.Forwards
-    | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall | domains.Domain
+    | tables.Forwards | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall
+    | choices.Define | choices.Host | domains.Domain
 )
 
 
@@ -85,6 +85,8 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     choices.Extern: choices.say_extern,
     choices.Region: choices.say_region,
     choices.Hypercall: choices.say_hypercall,
+    choices.Define: choices.say_define,
+    choices.Host: choices.say_host,
     domains.Domain: domains.say_domain,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from codegen.model.facts import Bit, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
+from codegen.model.host import Host
 from codegen.model.ir import Expression, Statement
 from codegen.model.types import Scalar, StructType, Type
 from codegen.source import Name, Span
@@ -40,11 +41,17 @@ class Region:
 
 @dataclass(frozen=True)
 class Setting:
-    """A control's choice: on, off, prefer or switched."""
+    """A control's choice: on, off, prefer or switched; `event`: the one whose `trap` or `native` turns it on or off."""
 
     control: str
     value: str
     span: Span
+    event: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Return the clause that a setting follows from, or nothing where it is set itself."""
+        return f"{'trap' if self.value == 'on' else 'native'} {self.event}" if self.event else ""
 
 
 @dataclass(frozen=True)
@@ -235,3 +242,4 @@ class Model:
     hypercalls: dict[str, Hypercall] = field(default_factory=dict)
     errnos: dict[str, Errno] = field(default_factory=dict)
     domains: dict[str, Domain] = field(default_factory=dict)
+    host: Host = field(default_factory=Host)

@@ -39,8 +39,10 @@ class BranchCounter:
 
     def take(self, key: str, span: Span) -> tuple[ir.Statement, ...]:
         """Return the counting statement of a new branch."""
-        number = len(self.branches)
-        self.branches.append(Branch(self.domain, f"{self.domain} {key}", span))
+        number, name = len(self.branches), f"{self.domain} {key}"
+        known = {one.key for one in self.branches}
+        names = [name, *(f"{name} ({use})" for use in range(2, number + 3))]  # a body may use the same define twice
+        self.branches.append(Branch(self.domain, next(one for one in names if one not in known), span))
         return (ir.Evaluate(ir.ExternCall(COUNTER, (ir.Constant(number, U32),), U32)),)
 
     def count_body(self, body: Body, key: str, span: Span) -> Body:

@@ -71,7 +71,8 @@ def say_control(control: str, domain: Domain, model: Model) -> Reason:
     """Return a control's setting; one that the domain does not mention is off."""
     setting = domain.settings.get(control)
     if setting:
-        return Reason(f"{control} is {setting.value}", setting.span)
+        by = f" by `{setting.origin}`" if setting.origin else ""
+        return Reason(f"{control} is {setting.value}{by}", setting.span)
     return Reason(f"{control} is off (not set)", model.facts.controls[control].span)
 
 

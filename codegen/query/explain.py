@@ -59,9 +59,9 @@ def quote_exit(exit: Exit, domain: Domain, context: Context) -> list[str]:
     handlers = f"vmx/{domain.name}_handlers.c"
     if domain.under:
         function = context.quote_function(f"exit_{exit.name}", handlers)
-        return function + context.grep_code(rf"^ *\[{exit.number}\] = ", [handlers])
+        return function + context.grep_code(rf"^ *\[EXIT_REASON_{exit.name.upper()}\] = ", [handlers])
     function = context.quote_function(f"{domain.name}_exit_{exit.name}", handlers)
-    return function + context.grep_code(rf"dq \w*_{exit.name}\b", [f"vmx/{domain.name}_exit.asm"])
+    return function + context.grep_code(rf"_exit EXIT_REASON_{exit.name.upper()},", [f"vmx/{domain.name}_exit.asm"])
 
 
 def say_row(row: Row, domain: Domain) -> list[str]:
@@ -112,8 +112,8 @@ def explain_control(word: str, context: Context) -> Page:
     for domain in context.domains:
         page.choice += [say_setting(control.path, domain)]
     constant = control.path.replace(".", "_").upper()
-    needed = context.grep_code(rf"\"{control.path}\b", ["x86/requirements.32.c"])
-    page.code = context.grep_code(rf"\b{constant}\b") + needed
+    page.code = context.grep_code(rf"\b{constant}\b")
+    page.code += context.grep_code(rf"\"{control.path}\b", ["x86/requirements.32.c"])
     page.tests = context.find_tests(rf"\b{constant}\b", rf"\b{control.name}\b")
     return page
 
@@ -134,6 +134,7 @@ def say_setting(control: str, domain: Domain) -> str:
     """Return a domain's setting of a control."""
     setting = domain.settings.get(control)
     place = say_place(setting.span) if setting else "not set"
+    place = f"by `{setting.origin}`, {place}" if setting and setting.origin else place
     return f"{domain.name}: {setting_of(domain, control)} ({place})"
 
 

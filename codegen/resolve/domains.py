@@ -11,6 +11,7 @@ from codegen.model import choices, ir
 from codegen.model.facts import Doc, Feature, StateField
 from codegen.model.types import U64
 from codegen.resolve.bodies import resolve_body
+from codegen.resolve.controls import add_event_controls
 from codegen.resolve.cpuid import resolve_cpuid
 from codegen.resolve.declarations import make_doc
 from codegen.resolve.expressions import resolve_value
@@ -54,9 +55,12 @@ class DomainResolver:
         for backend in clauses_of(self.node, syntax.ForBackend):
             self.add_backend(backend)
         self.check_events()
+        native, trapped = self.events(syntax.Native), self.events(syntax.Trap)
+        add_event_controls(native, "off", self.settings, self.scope)
+        add_event_controls(trapped, "on", self.settings, self.scope)
         return choices.Domain(
             self.node.name.text, self.scope.under, self.doc,
-            self.events(syntax.Native), self.events(syntax.Trap), self.settings,
+            native, trapped, self.settings,
             tuple(self.required), tuple(self.features), self.owned, self.held,
             self.cpuid(), self.msr(), self.io(), self.exceptions(),
             self.switched(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
@@ -291,6 +295,7 @@ class DomainResolver:
         places = {binder: node.binder.span} if node.binder else {}
         scope = replace(
             self.scope, mode="body", binder=binder, places=places, event=event.name, payload=dict(event.payload),
+            taken=frozenset(name for name, _ in event.payload),
             length=unsure.length, length_span=unsure.span,
         )
         body = resolve_body(node.body, f"`on {event.name}`", scope)

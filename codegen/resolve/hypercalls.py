@@ -8,7 +8,7 @@ from typing import Any
 
 from codegen import errors
 from codegen.language import syntax
-from codegen.model import choices
+from codegen.model import choices, ir
 from codegen.model.choices import EVERYONE
 from codegen.model.facts import Doc
 from codegen.model.types import SCALARS, HandleType, Scalar, Type, handle_of
@@ -62,8 +62,8 @@ class HypercallResolver:
         returns = self.returns(node.returns) if node.returns else None
         failures = self.failures(node, parameters)
         scope = replace(
-            self.scope, mode="body", hypercall=True, locals=dict(parameters), places=places, returns=returns,
-            failures=failures,
+            self.scope, mode="body", hypercall=True, locals={name: ir.Local(name, type) for name, type in parameters},
+            taken=frozenset(places), places=places, returns=returns, failures=failures,
         )
         body = resolve_body(node.body, f"hypercall `{node.name.text}`", scope)
         callers = tuple(one.text for one in node.callers)

@@ -3,6 +3,7 @@
 
 #include "generated/vmx/vmcs.h"
 #include "core/cpu.h"
+#include "dom0/cpuid.h"
 #include "vmx/nested_paging.h"
 #include "vmx/vmx.h"
 
@@ -39,10 +40,44 @@ extern const u32 dom0_list_msrs[];
 extern u8 dom0_msr_bitmap[4096];
 extern u8 dom0_io_bitmap[8192];
 
-extern u32 dom0_cpuid_7_0_ebx;
-extern u32 dom0_cpuid_7_0_ecx;
-extern u32 dom0_cpuid_d_1_eax;
-extern u32 dom0_cpuid_80000001_0_edx;
+/* Rules for CPUID leaves that a mask by leaf does not answer. */
+enum {
+    DOM0_CPUID_1,
+    DOM0_CPUID_7_0,
+    DOM0_CPUID_7_1,
+    DOM0_CPUID_7_2,
+    DOM0_CPUID_D_0,
+    DOM0_CPUID_D_1,
+    DOM0_CPUID_D_2,
+    DOM0_CPUID_F_0,
+    DOM0_CPUID_F_1,
+    DOM0_CPUID_10_0,
+    DOM0_CPUID_10_1,
+    DOM0_CPUID_12_0,
+    DOM0_CPUID_12_1,
+    DOM0_CPUID_12_2,
+    DOM0_CPUID_14_0,
+    DOM0_CPUID_14_1,
+    DOM0_CPUID_17_0,
+    DOM0_CPUID_1C_0,
+    DOM0_CPUID_1D_0,
+    DOM0_CPUID_1D_1,
+    DOM0_CPUID_1E_0,
+    DOM0_CPUID_20_0,
+    DOM0_CPUID_RULES
+};
+
+#define DOM0_CPUID_OTHER 0x21 /* stands for all leaves from there on */
+#define DOM0_CPUID_EXTENDED 9
+/* An array for each register, which an index reaches without a multiplication. */
+extern struct dom0_cpuid_basic {
+    u32 eax[DOM0_CPUID_OTHER + 1], ebx[DOM0_CPUID_OTHER + 1];
+    u32 ecx[DOM0_CPUID_OTHER + 1], edx[DOM0_CPUID_OTHER + 1];
+} dom0_cpuid_basic;
+extern struct regs4 dom0_cpuid_extended[DOM0_CPUID_EXTENDED];
+extern const u32 dom0_cpuid_other;
+extern const bool dom0_cpuid_special[DOM0_CPUID_OTHER + 1];
+extern struct cpuid_rule dom0_cpuid_rules[DOM0_CPUID_RULES];
 /* CPUID masks that depend on what was granted; after dom0_control_word is filled. */
 void dom0_features_init(void);
 /* The registers after INIT, into the current VMCS. */

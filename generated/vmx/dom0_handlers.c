@@ -7,242 +7,63 @@
 #include "generated/vmx/vmcs.h"
 #include "generated/x86/x86.h"
 #include "domu/domu.h"
+#include "dom0/cpuid.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/panic.h"
 
-/* Whether this processor was given a control. */
-#define granted(word, bit) ((dom0_control_word[DOM0_WORD_##word] & word##_##bit) != 0)
-
 /* ---- CPUID: what has no fact is not shown. */
 
+static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
+{
+    const struct cpuid_rule *rule = cpuid_find(dom0_cpuid_rules, DOM0_CPUID_RULES, leaf, subleaf);
+    if (rule)
+        return rule->shown;
+    u64 extended = leaf - CPUID_EXTENDED;
+    if (leaf >= CPUID_EXTENDED && extended < DOM0_CPUID_EXTENDED)
+        return dom0_cpuid_extended[index_nospec(extended, DOM0_CPUID_EXTENDED)];
+    return (struct regs4){0};
+}
+
+/* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
+ * bits that are always 1. */
+static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx,
+        u32 edx)
+{
+    if (leaf == 0x40000000)
+        return (struct regs4){0x40000001, 0x6176754c, 0x79656c6c, 0x306d6f44};
+    if (leaf == 0x40000001)
+        return (struct regs4){0x1, 0x0, 0x0, 0x0};
+    struct regs4 out = cpuid_mask((struct regs4){eax, ebx, ecx, edx}, cpuid_shown(leaf, subleaf));
+    if (leaf == 0x1 && guest_cr4() & CR4_OSXSAVE)
+        out.ecx |= 0x8000000; /* osxsave */
+    if (leaf == 0x1)
+        out.ecx |= 0x80000000; /* hypervisor */
+    if (leaf == 0x7 && subleaf == 0 && guest_cr4() & CR4_PKE)
+        out.ecx |= 0x10; /* ospke */
+    return out;
+}
+
+/* The registers are 64 bits wide here: else the compiler extends them once more on the path that both branches
+ * share. */
 static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, struct regs4 out)
 {
     (void)cpu;
-    (void)subleaf;
-    switch (leaf) {
-    case 0x0:
-        return out;
-    case 0x1:
-        out.ecx &= 0xf7fef78b;
-        out.ecx |= (u32)(guest_cr4() >> 18 & 1) << 27;
-        out.ecx |= 0x80000000;
-        out.edx &= 0xbfcffbff;
-        return out;
-    case 0x2:
-        return out;
-    case 0x4:
-        return out;
-    case 0x5:
-        return out;
-    case 0x6:
-        out.eax &= 0x157eff7;
-        out.ebx &= 0xf;
-        out.ecx &= 0xff09;
-        out.edx &= 0xffff0f03;
-        return out;
-    case 0x7:
-        if (subleaf == 0) {
-            out.ebx &= dom0_cpuid_7_0_ebx;
-            out.ecx &= dom0_cpuid_7_0_ecx;
-            out.ecx |= (u32)(guest_cr4() >> 22 & 1) << 4;
-            out.edx &= 0xffd9cf3e;
-            return out;
-        }
-        if (subleaf == 1) {
-            out.eax &= 0x4e81dff;
-            out.ebx &= 0x9;
-            out.ecx = 0;
-            out.edx &= 0x64530;
-            return out;
-        }
-        if (subleaf == 2) {
-            out.eax = 0;
-            out.ebx = 0;
-            out.ecx = 0;
-            out.edx &= 0x3f;
-            return out;
-        }
-        break;
-    case 0x9:
-        out.ebx = 0;
-        out.ecx = 0;
-        out.edx = 0;
-        return out;
-    case 0xa:
-        out.eax &= 0xffffffff;
-        out.ecx &= 0xffffffff;
-        out.edx &= 0x9fff;
-        return out;
-    case 0xb:
-        return out;
-    case 0xd:
-        if (subleaf == 0) {
-            out.eax &= 0x602ff;
-            out.edx = 0;
-            return out;
-        }
-        if (subleaf == 1) {
-            out.eax &= dom0_cpuid_d_1_eax;
-            out.ecx &= 0x1fc00;
-            out.edx = 0;
-            return out;
-        }
-        if (subleaf >= 2 && subleaf <= 62) {
-            out.edx = 0;
-            return out;
-        }
-        break;
-    case 0xf:
-        if (subleaf == 0) {
-            out.eax = 0;
-            out.ecx = 0;
-            out.edx &= 0x2;
-            return out;
-        }
-        if (subleaf == 1) {
-            out.edx &= 0x7;
-            return out;
-        }
-        break;
-    case 0x10:
-        if (subleaf == 0) {
-            out.eax = 0;
-            out.ebx &= 0xe;
-            out.ecx = 0;
-            out.edx = 0;
-            return out;
-        }
-        if (subleaf >= 1 && subleaf <= 3) {
-            return out;
-        }
-        break;
-    case 0x12:
-        if (subleaf == 0) {
-            out.eax &= 0xce3;
-            out.ecx = 0;
-            return out;
-        }
-        if (subleaf == 1) {
-            return out;
-        }
-        if (subleaf >= 2 && subleaf <= 9) {
-            return out;
-        }
-        break;
-    case 0x14:
-        if (subleaf == 0) {
-            out.ebx &= 0x1ff;
-            out.ecx &= 0x8000000f;
-            out.edx = 0;
-            return out;
-        }
-        if (subleaf == 1) {
-            out.ecx = 0;
-            out.edx = 0;
-            return out;
-        }
-        break;
-    case 0x15:
-        out.edx = 0;
-        return out;
-    case 0x16:
-        out.edx = 0;
-        return out;
-    case 0x17:
-        if (subleaf <= 3) {
-            return out;
-        }
-        break;
-    case 0x18:
-        return out;
-    case 0x19:
-        out.eax &= 0x7;
-        out.ebx &= 0x15;
-        out.ecx &= 0x3;
-        out.edx = 0;
-        return out;
-    case 0x1a:
-        out.ebx = 0;
-        out.ecx = 0;
-        out.edx = 0;
-        return out;
-    case 0x1b:
-        return out;
-    case 0x1c:
-        if (subleaf == 0) {
-            out.eax &= 0xc00000ff;
-            out.ebx &= 0x7;
-            out.ecx &= 0xf0007;
-            out.edx = 0;
-            return out;
-        }
-        break;
-    case 0x1d:
-        if (subleaf == 0) {
-            out.ebx = 0;
-            out.ecx = 0;
-            out.edx = 0;
-            return out;
-        }
-        if (subleaf == 1) {
-            out.edx = 0;
-            return out;
-        }
-        break;
-    case 0x1e:
-        if (subleaf == 0) {
-            out.eax = 0;
-            out.ecx = 0;
-            out.edx = 0;
-            return out;
-        }
-        break;
-    case 0x1f:
-        return out;
-    case 0x20:
-        if (subleaf == 0) {
-            out.ebx &= 0x1;
-            out.ecx = 0;
-            out.edx = 0;
-            return out;
-        }
-        break;
-    case 0x80000000:
-        out.ebx = 0;
-        out.ecx = 0;
-        out.edx = 0;
-        return out;
-    case 0x80000001:
-        out.ebx = 0;
-        out.ecx &= 0x121;
-        out.edx &= dom0_cpuid_80000001_0_edx;
-        return out;
-    case 0x80000002 ... 0x80000004:
-        return out;
-    case 0x80000006:
-        out.eax = 0;
-        out.ebx = 0;
-        out.edx = 0;
-        return out;
-    case 0x80000007:
-        out.eax = 0;
-        out.ebx = 0;
-        out.ecx = 0;
-        out.edx &= 0x100;
-        return out;
-    case 0x80000008:
-        out.ebx &= 0x200;
-        out.ecx = 0;
-        out.edx = 0;
-        return out;
-    case 0x40000000:
-        return (struct regs4){ 0x40000001, 0x6176754c, 0x79656c6c, 0x306d6f44 };
-    case 0x40000001:
-        return (struct regs4){ 0x1, 0x0, 0x0, 0x0 };
+    u64 index = cpuid_index(leaf, &dom0_cpuid_other), eax, ebx, ecx, edx;
+    if (unlikely(dom0_cpuid_special[index])) {
+        out = policy_cpuid_special(leaf, subleaf, out.eax, out.ebx, out.ecx, out.edx);
+        eax = out.eax;
+        ebx = out.ebx;
+        ecx = out.ecx;
+        edx = out.edx;
+    } else {
+        eax = out.eax & dom0_cpuid_basic.eax[index];
+        ebx = out.ebx & dom0_cpuid_basic.ebx[index];
+        ecx = out.ecx & dom0_cpuid_basic.ecx[index];
+        edx = out.edx & dom0_cpuid_basic.edx[index];
     }
-    return (struct regs4){ 0, 0, 0, 0 };
+    return (struct regs4){eax, ebx, ecx, edx};
 }
 
 /* ---- Hypercalls: from 64-bit ring 3, with the magic in the upper half of RAX. */
@@ -699,7 +520,8 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         }
     case 0xda0 /* IA32_XSS */:
         {
-            if ((value & XSS_PROCESSOR_TRACE) != 0) {
+            u64 value = value;
+            if (value & XSS_PT) {
                 guest_inject_error(cpu, VECTOR_GP, 0);
                 return;
             }
@@ -860,13 +682,13 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         return;
     }
     u64 value = guest_register(cpu, gpr);
-    bool paging = (value >> 31 & 1);
+    bool paging = !!(value & CR0_PG);
     bool paged = !!(guest_cr0() & CR0_PG);
     if (((u32)((value >> 32) & 0xffffffff)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paging && !(value & 1)) || ((value >> 29 & 1) && !(value >> 30 & 1))) {
+    if ((paging && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -880,11 +702,11 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((guest_cr4() & CR4_CET) && !(value >> 16 & 1)) {
+    if ((guest_cr4() & CR4_CET) && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)((value >> 5 & 1)) << 5);
+    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)(!!(value & CR0_NE)) << 5);
     guest_resume(cpu);
     return;
 }

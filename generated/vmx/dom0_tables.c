@@ -75,23 +75,110 @@ const struct memory_rule dom0_memory[DOM0_MEMORY_RULES] = {
 
 const u32 dom0_list_msrs[] = { IA32_PERF_GLOBAL_CTRL, 0 };
 
-u32 dom0_cpuid_7_0_ebx = 0xfdbffffb;
-u32 dom0_cpuid_7_0_ecx = 0xfbff7fef;
-u32 dom0_cpuid_d_1_eax = 0x1f;
-u32 dom0_cpuid_80000001_0_edx = 0x2c100800;
+/* Bits of EAX, EBX, ECX and EDX that are shown of each leaf; of one that is not here, none. */
+struct dom0_cpuid_basic dom0_cpuid_basic = {
+    CPUID_SHOWN(0x0, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
+    CPUID_SHOWN(0x2, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
+    CPUID_SHOWN(0x4, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
+    CPUID_SHOWN(0x5, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
+    /* Hidden: eax hw_feedback, thread_director; reserved bits. */
+    CPUID_SHOWN(0x6, 0x157eff7, 0xf, 0xff09, 0xffff0f03),
+    CPUID_SHOWN(0x9, CPUID_ALL, 0, 0, 0),
+    /* Hidden: reserved bits. */
+    CPUID_SHOWN(0xa, CPUID_ALL, CPUID_ALL, CPUID_ALL, 0x9fff),
+    CPUID_SHOWN(0xb, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
+    CPUID_SHOWN(0x15, CPUID_ALL, CPUID_ALL, CPUID_ALL, 0),
+    CPUID_SHOWN(0x16, CPUID_ALL, CPUID_ALL, CPUID_ALL, 0),
+    CPUID_SHOWN(0x18, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
+    /* Hidden: reserved bits. */
+    CPUID_SHOWN(0x19, 0x7, 0x15, 0x3, 0),
+    CPUID_SHOWN(0x1a, CPUID_ALL, 0, 0, 0),
+    CPUID_SHOWN(0x1b, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
+    CPUID_SHOWN(0x1f, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
+};
+
+struct regs4 dom0_cpuid_extended[DOM0_CPUID_EXTENDED] = {
+    [0x80000000 - CPUID_EXTENDED] = {CPUID_ALL, 0, 0, 0},
+    /* Hidden: reserved bits. */
+    [0x80000001 - CPUID_EXTENDED] = {CPUID_ALL, 0, 0x121, 0x2c100800},
+    [0x80000002 - CPUID_EXTENDED ... 0x80000004 - CPUID_EXTENDED] = {CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL},
+    [0x80000006 - CPUID_EXTENDED] = {0, 0, CPUID_ALL, 0},
+    /* Hidden: reserved bits. */
+    [0x80000007 - CPUID_EXTENDED] = {0, 0, 0, 0x100},
+    /* Hidden: reserved bits. */
+    [0x80000008 - CPUID_EXTENDED] = {CPUID_ALL, 0x200, 0, 0},
+};
+
+/* Leaves that need more than a mask by leaf. */
+const bool dom0_cpuid_special[DOM0_CPUID_OTHER + 1] = {
+    [0x1] = true,
+    [0x7] = true,
+    [0xd] = true,
+    [0xf] = true,
+    [0x10] = true,
+    [0x12] = true,
+    [0x14] = true,
+    [0x17] = true,
+    [0x1c] = true,
+    [0x1d] = true,
+    [0x1e] = true,
+    [0x20] = true,
+    [DOM0_CPUID_OTHER] = true,
+};
+
+const u32 dom0_cpuid_other = DOM0_CPUID_OTHER;
+
+/* First and last leaf, first and last subleaf, bits shown. */
+struct cpuid_rule dom0_cpuid_rules[DOM0_CPUID_RULES] = {
+    /* Hidden: ecx dtes64, ds_cpl, vmx, smx, sdbg; edx dts; reserved bits. */
+    [DOM0_CPUID_1] = {0x1, 0x1, 0, CPUID_ALL, {CPUID_ALL, CPUID_ALL, 0xf7fef78b, 0xbfcffbff}},
+    /* Hidden: ebx sgx, intel_pt; edx pconfig; reserved bits. */
+    [DOM0_CPUID_7_0] = {0x7, 0x7, 0, 0, {CPUID_ALL, 0xfdbffffb, 0xfbff7fef, 0xffd9cf3e}},
+    /* Hidden: eax msrlist; reserved bits. */
+    [DOM0_CPUID_7_1] = {0x7, 0x7, 1, 1, {0x4e81dff, 0x9, 0, 0x64530}},
+    /* Hidden: edx uc_lock_disable; reserved bits. */
+    [DOM0_CPUID_7_2] = {0x7, 0x7, 2, 2, {0, 0, 0, 0x3f}},
+    /* Hidden: reserved bits. */
+    [DOM0_CPUID_D_0] = {0xd, 0xd, 0, 0, {0x602ff, CPUID_ALL, CPUID_ALL, 0}},
+    /* Hidden: ecx xss_pt; reserved bits. */
+    [DOM0_CPUID_D_1] = {0xd, 0xd, 1, 1, {0x1f, CPUID_ALL, 0x1fc00, 0}},
+    [DOM0_CPUID_D_2] = {0xd, 0xd, 2, 62, {CPUID_ALL, CPUID_ALL, CPUID_ALL, 0}},
+    /* Hidden: reserved bits. */
+    [DOM0_CPUID_F_0] = {0xf, 0xf, 0, 0, {0, CPUID_ALL, 0, 0x2}},
+    /* Hidden: reserved bits. */
+    [DOM0_CPUID_F_1] = {0xf, 0xf, 1, 1, {CPUID_ALL, CPUID_ALL, CPUID_ALL, 0x7}},
+    /* Hidden: reserved bits. */
+    [DOM0_CPUID_10_0] = {0x10, 0x10, 0, 0, {0, 0xe, 0, 0}},
+    [DOM0_CPUID_10_1] = {0x10, 0x10, 1, 3, {CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL}},
+    /* Hidden: reserved bits. */
+    [DOM0_CPUID_12_0] = {0x12, 0x12, 0, 0, {0xce3, CPUID_ALL, 0, CPUID_ALL}},
+    [DOM0_CPUID_12_1] = {0x12, 0x12, 1, 1, {CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL}},
+    [DOM0_CPUID_12_2] = {0x12, 0x12, 2, 9, {CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL}},
+    /* Hidden: reserved bits. */
+    [DOM0_CPUID_14_0] = {0x14, 0x14, 0, 0, {CPUID_ALL, 0x1ff, 0x8000000f, 0}},
+    [DOM0_CPUID_14_1] = {0x14, 0x14, 1, 1, {CPUID_ALL, CPUID_ALL, 0, 0}},
+    [DOM0_CPUID_17_0] = {0x17, 0x17, 0, 3, {CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL}},
+    /* Hidden: reserved bits. */
+    [DOM0_CPUID_1C_0] = {0x1c, 0x1c, 0, 0, {0xc00000ff, 0x7, 0xf0007, 0}},
+    [DOM0_CPUID_1D_0] = {0x1d, 0x1d, 0, 0, {CPUID_ALL, 0, 0, 0}},
+    [DOM0_CPUID_1D_1] = {0x1d, 0x1d, 1, 1, {CPUID_ALL, CPUID_ALL, CPUID_ALL, 0}},
+    [DOM0_CPUID_1E_0] = {0x1e, 0x1e, 0, 0, {0, CPUID_ALL, 0, 0}},
+    /* Hidden: reserved bits. */
+    [DOM0_CPUID_20_0] = {0x20, 0x20, 0, 0, {CPUID_ALL, 0x1, 0, 0}},
+};
 
 void dom0_features_init(void)
 {
     if (!(dom0_control_word[DOM0_WORD_SECONDARY] & SECONDARY_ENABLE_INVPCID))
-        dom0_cpuid_7_0_ebx &= ~0x400u;
+        dom0_cpuid_rules[DOM0_CPUID_7_0].shown.ebx &= ~0x400u; /* invpcid */
     if (!(dom0_control_word[DOM0_WORD_SECONDARY] & SECONDARY_ENABLE_USER_WAIT_PAUSE))
-        dom0_cpuid_7_0_ecx &= ~0x20u;
+        dom0_cpuid_rules[DOM0_CPUID_7_0].shown.ecx &= ~0x20u; /* waitpkg */
     if (!(dom0_control_word[DOM0_WORD_SECONDARY] & SECONDARY_ENABLE_RDTSCP))
-        dom0_cpuid_7_0_ecx &= ~0x400000u;
+        dom0_cpuid_rules[DOM0_CPUID_7_0].shown.ecx &= ~0x400000u; /* rdpid */
     if (!(dom0_control_word[DOM0_WORD_SECONDARY] & SECONDARY_ENABLE_XSAVES))
-        dom0_cpuid_d_1_eax &= ~0x8u;
+        dom0_cpuid_rules[DOM0_CPUID_D_1].shown.eax &= ~0x8u; /* xsaves */
     if (!(dom0_control_word[DOM0_WORD_SECONDARY] & SECONDARY_ENABLE_RDTSCP))
-        dom0_cpuid_80000001_0_edx &= ~0x8000000u;
+        dom0_cpuid_extended[0x80000001 - CPUID_EXTENDED].edx &= ~0x8000000u; /* rdtscp */
 }
 
 void dom0_reset_state(struct cpu *cpu)

@@ -11,9 +11,6 @@
 #include "core/host.h"
 #include "core/log.h"
 
-/* Whether this processor was given a control. */
-#define granted(word, bit) ((domu_control_word[DOMU_WORD_##word] & word##_##bit) != 0)
-
 /* ---- MSRs outside the bitmap. */
 
 static void on_msr_read(struct cpu *cpu, u32 msr)
@@ -70,29 +67,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
     return;
 }
 
-/* ---- Ports: all of them leave. */
-
-static inline void on_io(struct cpu *cpu, bool input)
-{
-    (void)input;
-    exit_to_vmm(cpu, LUV_EXIT_IO);
-    return;
-}
-
 /* ---- Handlers, an event each. */
-
-/* Stays pending: dom0 takes it as soon as it runs again. */
-static inline void on_external_interrupt(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
-}
-
-static inline void on_preemption_timer(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
-}
 
 static inline void on_nmi(struct cpu *cpu)
 {
@@ -108,83 +83,10 @@ static inline void on_init(struct cpu *cpu)
     return;
 }
 
-/* Only a CPU that waits for SIPI accepts one, and none does while it runs a domU. */
-static inline void on_sipi(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
-    return;
-}
-
 static inline void on_machine_check_on_entry(struct cpu *cpu)
 {
     handle_machine_check(cpu);
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
-}
-
-static inline void on_nested_page_fault(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_MEMORY);
-    return;
-}
-
-static inline void on_nested_page_misconfig(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
-    return;
-}
-
-static inline void on_cpuid(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_CPUID);
-    return;
-}
-
-static inline void on_halt(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_HALT);
-    return;
-}
-
-static inline void on_interrupt_window(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_WINDOW);
-    return;
-}
-
-static inline void on_nmi_window(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_NMI_WINDOW);
-    return;
-}
-
-static inline void on_tpr_below_threshold(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_TPR);
-    return;
-}
-
-static inline void on_triple_fault(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_SHUTDOWN);
-    return;
-}
-
-static inline void on_vmcall(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_HYPERCALL);
-    return;
-}
-
-static inline void on_task_switch(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_TASK_SWITCH);
-    return;
-}
-
-static inline void on_entry_failure(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
     return;
 }
 
@@ -263,19 +165,6 @@ static inline void on_rdpmc(struct cpu *cpu)
     return;
 }
 
-/* Excluded by an empty XSS-exiting bitmap. */
-static inline void on_xsaves(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
-    return;
-}
-
-static inline void on_xrstors(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
-    return;
-}
-
 /* As in dom0: the shadow changes and the instruction runs again,
  * now without an exit; what it would raise #GP for is checked first, before the shadow changes. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
@@ -284,36 +173,38 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
         return;
     }
-    u64 value = guest_register(cpu, gpr);
-    bool in_long = !!(guest_efer() & EFER_LMA);
     if (number == 4) {
-        if ((((value & ~cr4_permitted(cpu)) != 0) || (value >> 13 & 1)) || (value >> 14 & 1)) {
+        u64 value = guest_register(cpu, gpr);
+        bool in_long = !!(guest_efer() & EFER_LMA);
+        if ((((value & ~cr4_permitted(cpu)) != 0) || (value & CR4_VMXE)) || (value & CR4_SMXE)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (in_long && (!(value >> 5 & 1) || ((value >> 12 & 1) != !!(guest_cr4() & CR4_LA57)))) {
+        if (in_long && (!(value & CR4_PAE) || (!!(value & CR4_LA57) != !!(guest_cr4() & CR4_LA57)))) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (((value >> 17 & 1) && !(guest_cr4() & CR4_PCIDE)) && (!in_long || (((u16)(guest_cr3() & 0xfff)) != 0))) {
+        if (((value & CR4_PCIDE) && !(guest_cr4() & CR4_PCIDE)) && (!in_long ||
+                (((u16)(guest_cr3() & 0xfff)) != 0))) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if ((value >> 23 & 1) && !(guest_cr0() & CR0_WP)) {
+        if ((value & CR4_CET) && !(guest_cr0() & CR0_WP)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        vmwrite(VMCS_CR4_READ_SHADOW, (vmread(VMCS_CR4_READ_SHADOW) & ~0x40ull) | (u64)((value >> 6 & 1)) << 6);
+        vmwrite(VMCS_CR4_READ_SHADOW, (vmread(VMCS_CR4_READ_SHADOW) & ~0x40ull) | (u64)(!!(value & CR4_MCE)) << 6);
         guest_resume(cpu);
         return;
     }
-    bool paging = (value >> 31 & 1);
+    u64 value = guest_register(cpu, gpr);
+    bool paging = !!(value & CR0_PG);
     bool paged = !!(guest_cr0() & CR0_PG);
     if (((u32)((value >> 32) & 0xffffffff)) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paging && !(value & 1)) || ((value >> 29 & 1) && !(value >> 30 & 1))) {
+    if ((paging && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -322,17 +213,18 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && ((in_long && (guest_cs_access() & ACCESS_RIGHTS_L)) || (guest_cr4() & CR4_PCIDE))) {
+    if ((paged && !paging) && (((guest_efer() & EFER_LMA) && (guest_cs_access() & ACCESS_RIGHTS_L)) ||
+            (guest_cr4() & CR4_PCIDE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((guest_cr4() & CR4_CET) && !(value >> 16 & 1)) {
+    if ((guest_cr4() & CR4_CET) && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)((value >> 5 & 1)) << 5);
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20000000ull) | (u64)((value >> 29 & 1)) << 29);
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x40000000ull) | (u64)((value >> 30 & 1)) << 30);
+    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)(!!(value & CR0_NE)) << 5);
+    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20000000ull) | (u64)(!!(value & CR0_NW)) << 29);
+    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x40000000ull) | (u64)(!!(value & CR0_CD)) << 30);
     guest_resume(cpu);
     return;
 }
@@ -509,86 +401,53 @@ static void exit_tdcall(struct cpu *cpu)
     on_tdcall(cpu);
 }
 
-/* What cannot happen in domu, and what no manual names, ends in domu_exit_unexpected. */
+/* The first row is for exits that cannot happen in domu or that no manual names; the others override it. */
+#pragma GCC diagnostic ignored "-Woverride-init"
 const struct exit_choice domu_exits[EXIT_COUNT] = {
-    [0] = { .handle = exit_exception_or_nmi },
-    [1] = { .reflected = true, .reason = LUV_EXIT_INTERRUPTED },
-    [2] = { .reflected = true, .reason = LUV_EXIT_SHUTDOWN },
-    [3] = { .handle = exit_init_signal },
-    [4] = { .reflected = true, .reason = LUV_EXIT_INTERNAL },
-    [5] = { .handle = domu_exit_unexpected },
-    [6] = { .handle = domu_exit_unexpected },
-    [7] = { .reflected = true, .reason = LUV_EXIT_WINDOW },
-    [8] = { .reflected = true, .reason = LUV_EXIT_NMI_WINDOW },
-    [9] = { .reflected = true, .reason = LUV_EXIT_TASK_SWITCH },
-    [10] = { .reflected = true, .reason = LUV_EXIT_CPUID },
-    [11] = { .handle = exit_getsec },
-    [12] = { .reflected = true, .reason = LUV_EXIT_HALT },
-    [13] = { .handle = exit_invd },
-    [14] = { .handle = domu_exit_unexpected },
-    [15] = { .handle = exit_rdpmc },
-    [16] = { .handle = domu_exit_unexpected },
-    [17] = { .handle = domu_exit_unexpected },
-    [18] = { .reflected = true, .reason = LUV_EXIT_HYPERCALL },
-    [19] = { .handle = exit_vmclear },
-    [20] = { .handle = exit_vmlaunch },
-    [21] = { .handle = exit_vmptrld },
-    [22] = { .handle = exit_vmptrst },
-    [23] = { .handle = exit_vmread },
-    [24] = { .handle = exit_vmresume },
-    [25] = { .handle = exit_vmwrite },
-    [26] = { .handle = exit_vmxoff },
-    [27] = { .handle = exit_vmxon },
-    [28] = { .handle = exit_cr_access },
-    [29] = { .handle = exit_dr_access },
-    [30] = { .reflected = true, .reason = LUV_EXIT_IO },
-    [31] = { .handle = exit_rdmsr },
-    [32] = { .handle = exit_wrmsr },
-    [33] = { .reflected = true, .reason = LUV_EXIT_FAIL_ENTRY },
-    [34] = { .reflected = true, .reason = LUV_EXIT_FAIL_ENTRY },
-    [35] = { .handle = domu_exit_unexpected },
-    [36] = { .handle = exit_mwait },
-    [37] = { .handle = domu_exit_unexpected },
-    [38] = { .handle = domu_exit_unexpected },
-    [39] = { .handle = exit_monitor },
-    [40] = { .handle = domu_exit_unexpected },
-    [41] = { .handle = exit_machine_check_on_entry },
-    [42] = { .handle = domu_exit_unexpected },
-    [43] = { .reflected = true, .reason = LUV_EXIT_TPR },
-    [44] = { .handle = domu_exit_unexpected },
-    [45] = { .handle = domu_exit_unexpected },
-    [46] = { .handle = domu_exit_unexpected },
-    [47] = { .handle = domu_exit_unexpected },
-    [48] = { .reflected = true, .reason = LUV_EXIT_MEMORY },
-    [49] = { .reflected = true, .reason = LUV_EXIT_INTERNAL },
-    [50] = { .handle = exit_invept },
-    [51] = { .handle = domu_exit_unexpected },
-    [52] = { .reflected = true, .reason = LUV_EXIT_INTERRUPTED },
-    [53] = { .handle = exit_invvpid },
-    [54] = { .handle = exit_wbinvd },
-    [55] = { .handle = exit_xsetbv },
-    [56] = { .handle = domu_exit_unexpected },
-    [57] = { .handle = domu_exit_unexpected },
-    [58] = { .handle = domu_exit_unexpected },
-    [59] = { .handle = domu_exit_unexpected },
-    [60] = { .handle = domu_exit_unexpected },
-    [61] = { .handle = domu_exit_unexpected },
-    [62] = { .handle = domu_exit_unexpected },
-    [63] = { .reflected = true, .reason = LUV_EXIT_INTERNAL },
-    [64] = { .reflected = true, .reason = LUV_EXIT_INTERNAL },
-    [65] = { .handle = domu_exit_unexpected },
-    [66] = { .handle = domu_exit_unexpected },
-    [67] = { .handle = domu_exit_unexpected },
-    [68] = { .handle = domu_exit_unexpected },
-    [69] = { .handle = domu_exit_unexpected },
-    [70] = { .handle = domu_exit_unexpected },
-    [71] = { .handle = domu_exit_unexpected },
-    [72] = { .handle = domu_exit_unexpected },
-    [73] = { .handle = domu_exit_unexpected },
-    [74] = { .handle = domu_exit_unexpected },
-    [75] = { .handle = domu_exit_unexpected },
-    [76] = { .handle = exit_seamcall },
-    [77] = { .handle = exit_tdcall },
-    [78] = { .handle = domu_exit_unexpected },
-    [79] = { .handle = domu_exit_unexpected },
+    [0 ... EXIT_COUNT - 1] = {.handle = domu_exit_unexpected},
+    [EXIT_REASON_EXCEPTION_OR_NMI] = {.handle = exit_exception_or_nmi},
+    [EXIT_REASON_EXTERNAL_INTERRUPT] = {.reflected = true, .reason = LUV_EXIT_INTERRUPTED},
+    [EXIT_REASON_TRIPLE_FAULT] = {.reflected = true, .reason = LUV_EXIT_SHUTDOWN},
+    [EXIT_REASON_INIT_SIGNAL] = {.handle = exit_init_signal},
+    [EXIT_REASON_START_UP_IPI] = {.reflected = true, .reason = LUV_EXIT_INTERNAL},
+    [EXIT_REASON_INTERRUPT_WINDOW] = {.reflected = true, .reason = LUV_EXIT_WINDOW},
+    [EXIT_REASON_NMI_WINDOW] = {.reflected = true, .reason = LUV_EXIT_NMI_WINDOW},
+    [EXIT_REASON_TASK_SWITCH] = {.reflected = true, .reason = LUV_EXIT_TASK_SWITCH},
+    [EXIT_REASON_CPUID] = {.reflected = true, .reason = LUV_EXIT_CPUID},
+    [EXIT_REASON_GETSEC] = {.handle = exit_getsec},
+    [EXIT_REASON_HLT] = {.reflected = true, .reason = LUV_EXIT_HALT},
+    [EXIT_REASON_INVD] = {.handle = exit_invd},
+    [EXIT_REASON_RDPMC] = {.handle = exit_rdpmc},
+    [EXIT_REASON_VMCALL] = {.reflected = true, .reason = LUV_EXIT_HYPERCALL},
+    [EXIT_REASON_VMCLEAR] = {.handle = exit_vmclear},
+    [EXIT_REASON_VMLAUNCH] = {.handle = exit_vmlaunch},
+    [EXIT_REASON_VMPTRLD] = {.handle = exit_vmptrld},
+    [EXIT_REASON_VMPTRST] = {.handle = exit_vmptrst},
+    [EXIT_REASON_VMREAD] = {.handle = exit_vmread},
+    [EXIT_REASON_VMRESUME] = {.handle = exit_vmresume},
+    [EXIT_REASON_VMWRITE] = {.handle = exit_vmwrite},
+    [EXIT_REASON_VMXOFF] = {.handle = exit_vmxoff},
+    [EXIT_REASON_VMXON] = {.handle = exit_vmxon},
+    [EXIT_REASON_CR_ACCESS] = {.handle = exit_cr_access},
+    [EXIT_REASON_DR_ACCESS] = {.handle = exit_dr_access},
+    [EXIT_REASON_IO] = {.reflected = true, .reason = LUV_EXIT_IO},
+    [EXIT_REASON_RDMSR] = {.handle = exit_rdmsr},
+    [EXIT_REASON_WRMSR] = {.handle = exit_wrmsr},
+    [EXIT_REASON_ENTRY_FAILURE_GUEST] = {.reflected = true, .reason = LUV_EXIT_FAIL_ENTRY},
+    [EXIT_REASON_ENTRY_FAILURE_MSR] = {.reflected = true, .reason = LUV_EXIT_FAIL_ENTRY},
+    [EXIT_REASON_MWAIT] = {.handle = exit_mwait},
+    [EXIT_REASON_MONITOR] = {.handle = exit_monitor},
+    [EXIT_REASON_MACHINE_CHECK_ON_ENTRY] = {.handle = exit_machine_check_on_entry},
+    [EXIT_REASON_TPR_BELOW_THRESHOLD] = {.reflected = true, .reason = LUV_EXIT_TPR},
+    [EXIT_REASON_EPT_VIOLATION] = {.reflected = true, .reason = LUV_EXIT_MEMORY},
+    [EXIT_REASON_EPT_MISCONFIGURATION] = {.reflected = true, .reason = LUV_EXIT_INTERNAL},
+    [EXIT_REASON_INVEPT] = {.handle = exit_invept},
+    [EXIT_REASON_PREEMPTION_TIMER] = {.reflected = true, .reason = LUV_EXIT_INTERRUPTED},
+    [EXIT_REASON_INVVPID] = {.handle = exit_invvpid},
+    [EXIT_REASON_WBINVD] = {.handle = exit_wbinvd},
+    [EXIT_REASON_XSETBV] = {.handle = exit_xsetbv},
+    [EXIT_REASON_XSAVES] = {.reflected = true, .reason = LUV_EXIT_INTERNAL},
+    [EXIT_REASON_XRSTORS] = {.reflected = true, .reason = LUV_EXIT_INTERNAL},
+    [EXIT_REASON_SEAMCALL] = {.handle = exit_seamcall},
+    [EXIT_REASON_TDCALL] = {.handle = exit_tdcall},
 };

@@ -84,19 +84,9 @@ static inline void set_guest_dr7(u64 value)
     vmwrite(VMCS_GUEST_DR7, value);
 }
 
-static inline u64 guest_pdpte0(void)
-{
-    return vmread(VMCS_GUEST_PDPTE0);
-}
-
 static inline void set_guest_pdpte0(u64 value)
 {
     vmwrite(VMCS_GUEST_PDPTE0, value);
-}
-
-static inline u64 guest_pdpte1(void)
-{
-    return vmread(VMCS_GUEST_PDPTE1);
 }
 
 static inline void set_guest_pdpte1(u64 value)
@@ -104,19 +94,9 @@ static inline void set_guest_pdpte1(u64 value)
     vmwrite(VMCS_GUEST_PDPTE1, value);
 }
 
-static inline u64 guest_pdpte2(void)
-{
-    return vmread(VMCS_GUEST_PDPTE2);
-}
-
 static inline void set_guest_pdpte2(u64 value)
 {
     vmwrite(VMCS_GUEST_PDPTE2, value);
-}
-
-static inline u64 guest_pdpte3(void)
-{
-    return vmread(VMCS_GUEST_PDPTE3);
 }
 
 static inline void set_guest_pdpte3(u64 value)
@@ -534,56 +514,6 @@ static inline void set_guest_debugctl(u64 value)
     vmwrite(VMCS_GUEST_IA32_DEBUGCTL, value);
 }
 
-static inline u64 guest_perf_global_ctrl(void)
-{
-    return vmread(VMCS_GUEST_IA32_PERF_GLOBAL_CTRL);
-}
-
-static inline void set_guest_perf_global_ctrl(u64 value)
-{
-    vmwrite(VMCS_GUEST_IA32_PERF_GLOBAL_CTRL, value);
-}
-
-static inline u64 guest_pkrs(void)
-{
-    return vmread(VMCS_GUEST_IA32_PKRS);
-}
-
-static inline void set_guest_pkrs(u64 value)
-{
-    vmwrite(VMCS_GUEST_IA32_PKRS, value);
-}
-
-static inline u64 guest_s_cet(void)
-{
-    return vmread(VMCS_GUEST_IA32_S_CET);
-}
-
-static inline void set_guest_s_cet(u64 value)
-{
-    vmwrite(VMCS_GUEST_IA32_S_CET, value);
-}
-
-static inline u64 guest_ssp(void)
-{
-    return vmread(VMCS_GUEST_SSP);
-}
-
-static inline void set_guest_ssp(u64 value)
-{
-    vmwrite(VMCS_GUEST_SSP, value);
-}
-
-static inline u64 guest_interrupt_ssp_table(void)
-{
-    return vmread(VMCS_GUEST_INTERRUPT_SSP_TABLE_ADDRESS);
-}
-
-static inline void set_guest_interrupt_ssp_table(u64 value)
-{
-    vmwrite(VMCS_GUEST_INTERRUPT_SSP_TABLE_ADDRESS, value);
-}
-
 static inline u64 guest_interruptibility(void)
 {
     return vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
@@ -592,11 +522,6 @@ static inline u64 guest_interruptibility(void)
 static inline void set_guest_interruptibility(u64 value)
 {
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, value);
-}
-
-static inline u64 guest_activity(void)
-{
-    return vmread(VMCS_GUEST_ACTIVITY_STATE);
 }
 
 static inline void set_guest_activity(u64 value)

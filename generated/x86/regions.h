@@ -9,8 +9,5 @@ enum memory_region {
     REGION_COUNT
 };
 
-#define LOCAL_APIC_BASE 0xfee00000ull
-#define LOCAL_APIC_SIZE 0x1000ull
-
-#define A20_WINDOW_BASE 0x100000ull
-#define A20_WINDOW_SIZE 0x100000ull
+#define A20_WINDOW_BASE 0x100000u
+#define A20_WINDOW_SIZE 0x100000u

@@ -3,6 +3,7 @@
 
 #include "generated/vmx/vmcs.h"
 #include "core/cpu.h"
+#include "dom0/cpuid.h"
 #include "vmx/nested_paging.h"
 #include "vmx/vmx.h"
 
@@ -36,7 +37,24 @@ extern const u32 guest_list_msrs[];
 extern u8 guest_msr_bitmap[4096];
 extern u8 guest_io_bitmap[8192];
 
-extern u32 guest_cpuid_7_0_ebx;
+/* Rules for CPUID leaves that a mask by leaf does not answer. */
+enum {
+    GUEST_CPUID_1,
+    GUEST_CPUID_7_0,
+    GUEST_CPUID_RULES
+};
+
+#define GUEST_CPUID_OTHER 0x8 /* stands for all leaves from there on */
+#define GUEST_CPUID_EXTENDED 1
+/* An array for each register, which an index reaches without a multiplication. */
+extern struct guest_cpuid_basic {
+    u32 eax[GUEST_CPUID_OTHER + 1], ebx[GUEST_CPUID_OTHER + 1];
+    u32 ecx[GUEST_CPUID_OTHER + 1], edx[GUEST_CPUID_OTHER + 1];
+} guest_cpuid_basic;
+extern struct regs4 guest_cpuid_extended[GUEST_CPUID_EXTENDED];
+extern const u32 guest_cpuid_other;
+extern const bool guest_cpuid_special[GUEST_CPUID_OTHER + 1];
+extern struct cpuid_rule guest_cpuid_rules[GUEST_CPUID_RULES];
 /* CPUID masks that depend on what was granted; after guest_control_word is filled. */
 void guest_features_init(void);
 /* The registers after INIT, into the current VMCS. */

@@ -6,40 +6,57 @@
 #include "generated/vmx/names.h"
 #include "generated/vmx/vmcs.h"
 #include "generated/x86/x86.h"
+#include "dom0/cpuid.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/panic.h"
 
-/* Whether this processor was given a control. */
-#define granted(word, bit) ((guest_control_word[GUEST_WORD_##word] & word##_##bit) != 0)
-
 /* ---- CPUID: what has no fact is not shown. */
 
+static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
+{
+    const struct cpuid_rule *rule = cpuid_find(guest_cpuid_rules, GUEST_CPUID_RULES, leaf, subleaf);
+    if (rule)
+        return rule->shown;
+    u64 extended = leaf - CPUID_EXTENDED;
+    if (leaf >= CPUID_EXTENDED && extended < GUEST_CPUID_EXTENDED)
+        return guest_cpuid_extended[index_nospec(extended, GUEST_CPUID_EXTENDED)];
+    return (struct regs4){0};
+}
+
+/* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
+ * bits that are always 1. */
+static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx,
+        u32 edx)
+{
+    if (leaf == 0x40000000)
+        return (struct regs4){0x40000000, 0x646c6f47, 0x75476e65, 0x21747365};
+    struct regs4 out = cpuid_mask((struct regs4){eax, ebx, ecx, edx}, cpuid_shown(leaf, subleaf));
+    if (leaf == 0x1)
+        out.ecx |= 0x80000000; /* hypervisor */
+    return out;
+}
+
+/* The registers are 64 bits wide here: else the compiler extends them once more on the path that both branches
+ * share. */
 static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, struct regs4 out)
 {
     (void)cpu;
-    (void)subleaf;
-    switch (leaf) {
-    case 0x1:
-        out.ebx = 0;
-        out.ecx &= 0x88000000;
-        out.ecx |= 0x80000000;
-        out.edx = 0;
-        return out;
-    case 0x7:
-        if (subleaf == 0) {
-            out.eax = 0;
-            out.ebx &= guest_cpuid_7_0_ebx;
-            out.ecx = 0;
-            out.edx = 0;
-            return out;
-        }
-        break;
-    case 0x40000000:
-        return (struct regs4){ 0x40000000, 0x646c6f47, 0x75476e65, 0x21747365 };
+    u64 index = cpuid_index(leaf, &guest_cpuid_other), eax, ebx, ecx, edx;
+    if (unlikely(guest_cpuid_special[index])) {
+        out = policy_cpuid_special(leaf, subleaf, out.eax, out.ebx, out.ecx, out.edx);
+        eax = out.eax;
+        ebx = out.ebx;
+        ecx = out.ecx;
+        edx = out.edx;
+    } else {
+        eax = out.eax & guest_cpuid_basic.eax[index];
+        ebx = out.ebx & guest_cpuid_basic.ebx[index];
+        ecx = out.ecx & guest_cpuid_basic.ecx[index];
+        edx = out.edx & guest_cpuid_basic.edx[index];
     }
-    return (struct regs4){ 0, 0, 0, 0 };
+    return (struct regs4){eax, ebx, ecx, edx};
 }
 
 /* ---- Hypercalls: from 64-bit ring 3, with the magic in the upper half of RAX. */

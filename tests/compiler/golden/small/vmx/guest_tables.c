@@ -41,12 +41,34 @@ const struct memory_rule guest_memory[GUEST_MEMORY_RULES] = {
 
 const u32 guest_list_msrs[] = { 0 };
 
-u32 guest_cpuid_7_0_ebx = 0x400;
+/* Bits of EAX, EBX, ECX and EDX that are shown of each leaf; of one that is not here, none. */
+struct guest_cpuid_basic guest_cpuid_basic = {
+};
+
+struct regs4 guest_cpuid_extended[GUEST_CPUID_EXTENDED] = {
+};
+
+/* Leaves that need more than a mask by leaf. */
+const bool guest_cpuid_special[GUEST_CPUID_OTHER + 1] = {
+    [0x1] = true,
+    [0x7] = true,
+    [GUEST_CPUID_OTHER] = true,
+};
+
+const u32 guest_cpuid_other = GUEST_CPUID_OTHER;
+
+/* First and last leaf, first and last subleaf, bits shown. */
+struct cpuid_rule guest_cpuid_rules[GUEST_CPUID_RULES] = {
+    /* Hidden: ecx vmx; reserved bits. */
+    [GUEST_CPUID_1] = {0x1, 0x1, 0, CPUID_ALL, {CPUID_ALL, 0, 0x88000000, 0}},
+    /* Hidden: reserved bits. */
+    [GUEST_CPUID_7_0] = {0x7, 0x7, 0, 0, {0, 0x400, 0, 0}},
+};
 
 void guest_features_init(void)
 {
     if (!(guest_control_word[GUEST_WORD_SECONDARY] & SECONDARY_ENABLE_INVPCID))
-        guest_cpuid_7_0_ebx &= ~0x400u;
+        guest_cpuid_rules[GUEST_CPUID_7_0].shown.ebx &= ~0x400u; /* invpcid */
 }
 
 void guest_reset_state(struct cpu *cpu)

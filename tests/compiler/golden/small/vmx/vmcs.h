@@ -22,7 +22,6 @@
 
 /* Bits of exit_reason */
 #define EXIT_REASON_BASIC_MASK 0xffffu
-#define EXIT_REASON_BASIC_SHIFT 0x0u
 #define EXIT_REASON_ENTRY_FAILURE 0x80000000u
 
 /* Basic exit reasons */

@@ -7,6 +7,3 @@ enum memory_region {
     REGION_EVERYTHING, /* Every physical address. */
     REGION_COUNT
 };
-
-#define LOCAL_APIC_BASE 0xfee00000ull
-#define LOCAL_APIC_SIZE 0x1000ull

@@ -2,36 +2,21 @@
 #pragma once
 
 /* MSRs */
-#define IA32_BIOS_UPDT_TRIG 0x79u
-#define IA32_SYSENTER 0x174u
 #define IA32_PAT 0x277u
-#define IA32_VMX_BASIC 0x480u
-#define IA32_VMX_PINBASED_CTLS 0x481u
 #define IA32_VMX_PROCBASED_CTLS 0x482u
 #define IA32_VMX_PROCBASED_CTLS2 0x48bu
 #define IA32_VMX_EPT_VPID_CAP 0x48cu
-#define IA32_EFER 0xc0000080u
 
 /* Vectors */
 #define VECTOR_NMI 0x2u
-#define VECTOR_UD 0x6u
 #define VECTOR_GP 0xdu
 
 /* Vectors by trait, as masks */
 #define VECTORS_CONTRIBUTORY 0x2000u
-#define VECTORS_ERROR_CODE 0x2000u
 #define VECTORS_FAULT 0x2040u
-#define VECTORS_INTERRUPT 0x4u
 
 /* Ports */
 #define PORT_KEYBOARD_DATA 0x60u
-#define PORT_CLOCK 0x70u
-#define PORT_CALLS 0xf8u
-
-/* Bits of cr0 */
-#define CR0_PE 0x1u
-#define CR0_NE 0x20u
-#define CR0_PG 0x80000000u
 
 /* Bits of io_qualification */
 #define IO_QUALIFICATION_SIZE_MINUS_ONE_MASK 0x7u

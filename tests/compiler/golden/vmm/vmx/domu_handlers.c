@@ -11,9 +11,6 @@
 #include "core/host.h"
 #include "core/log.h"
 
-/* Whether this processor was given a control. */
-#define granted(word, bit) ((domu_control_word[DOMU_WORD_##word] & word##_##bit) != 0)
-
 /* ---- MSRs outside the bitmap. */
 
 static void on_msr_read(struct cpu *cpu, u32 msr)
@@ -46,7 +43,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
     return;
 }
 
-/* ---- Ports: all of them leave. */
+/* ---- Ports: every access causes an exit. */
 
 static inline void on_io(struct cpu *cpu, bool input)
 {
@@ -76,18 +73,6 @@ static inline void on_exception(struct cpu *cpu)
         guest_resume(cpu);
         return;
     }
-    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
-}
-
-static inline void on_cr_access(struct cpu *cpu)
-{
-    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
-}
-
-static inline void on_triple_fault(struct cpu *cpu)
-{
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
     return;
 }
@@ -124,55 +109,15 @@ static void exit_wrmsr(struct cpu *cpu)
     on_msr_write(cpu, msr, value);
 }
 
-/* What cannot happen in domu, and what no manual names, ends in domu_exit_unexpected. */
+/* The first row is for exits that cannot happen in domu or that no manual names; the others override it. */
+#pragma GCC diagnostic ignored "-Woverride-init"
 const struct exit_choice domu_exits[EXIT_COUNT] = {
-    [0] = { .handle = exit_exception },
-    [1] = { .handle = domu_exit_unexpected },
-    [2] = { .reflected = true, .reason = LUV_EXIT_INTERRUPTED },
-    [3] = { .handle = domu_exit_unexpected },
-    [4] = { .handle = domu_exit_unexpected },
-    [5] = { .handle = domu_exit_unexpected },
-    [6] = { .handle = domu_exit_unexpected },
-    [7] = { .handle = domu_exit_unexpected },
-    [8] = { .handle = domu_exit_unexpected },
-    [9] = { .handle = domu_exit_unexpected },
-    [10] = { .handle = exit_cpuid },
-    [11] = { .handle = domu_exit_unexpected },
-    [12] = { .handle = domu_exit_unexpected },
-    [13] = { .handle = domu_exit_unexpected },
-    [14] = { .handle = domu_exit_unexpected },
-    [15] = { .handle = domu_exit_unexpected },
-    [16] = { .handle = domu_exit_unexpected },
-    [17] = { .handle = domu_exit_unexpected },
-    [18] = { .handle = domu_exit_unexpected },
-    [19] = { .handle = domu_exit_unexpected },
-    [20] = { .handle = domu_exit_unexpected },
-    [21] = { .handle = domu_exit_unexpected },
-    [22] = { .handle = domu_exit_unexpected },
-    [23] = { .handle = domu_exit_unexpected },
-    [24] = { .handle = domu_exit_unexpected },
-    [25] = { .handle = domu_exit_unexpected },
-    [26] = { .handle = domu_exit_unexpected },
-    [27] = { .handle = domu_exit_unexpected },
-    [28] = { .reflected = true, .reason = LUV_EXIT_INTERRUPTED },
-    [29] = { .handle = domu_exit_unexpected },
-    [30] = { .handle = exit_io },
-    [31] = { .handle = exit_rdmsr },
-    [32] = { .handle = exit_wrmsr },
-    [33] = { .handle = domu_exit_unexpected },
-    [34] = { .handle = domu_exit_unexpected },
-    [35] = { .handle = domu_exit_unexpected },
-    [36] = { .handle = domu_exit_unexpected },
-    [37] = { .handle = domu_exit_unexpected },
-    [38] = { .handle = domu_exit_unexpected },
-    [39] = { .handle = domu_exit_unexpected },
-    [40] = { .handle = domu_exit_unexpected },
-    [41] = { .handle = domu_exit_unexpected },
-    [42] = { .handle = domu_exit_unexpected },
-    [43] = { .handle = domu_exit_unexpected },
-    [44] = { .handle = domu_exit_unexpected },
-    [45] = { .handle = domu_exit_unexpected },
-    [46] = { .handle = domu_exit_unexpected },
-    [47] = { .handle = domu_exit_unexpected },
-    [48] = { .handle = domu_exit_unexpected },
+    [0 ... EXIT_COUNT - 1] = {.handle = domu_exit_unexpected},
+    [EXIT_REASON_EXCEPTION] = {.handle = exit_exception},
+    [EXIT_REASON_TRIPLE_FAULT] = {.reflected = true, .reason = LUV_EXIT_INTERRUPTED},
+    [EXIT_REASON_CPUID] = {.handle = exit_cpuid},
+    [EXIT_REASON_CR_ACCESS] = {.reflected = true, .reason = LUV_EXIT_INTERRUPTED},
+    [EXIT_REASON_IO] = {.handle = exit_io},
+    [EXIT_REASON_RDMSR] = {.handle = exit_rdmsr},
+    [EXIT_REASON_WRMSR] = {.handle = exit_wrmsr},
 };

@@ -3,6 +3,7 @@
 
 #include "generated/vmx/vmcs.h"
 #include "core/cpu.h"
+#include "dom0/cpuid.h"
 #include "vmx/nested_paging.h"
 #include "vmx/vmx.h"
 
@@ -35,6 +36,22 @@ extern const u32 host_list_msrs[];
 extern u8 host_msr_bitmap[4096];
 extern u8 host_io_bitmap[8192];
 
+/* Rules for CPUID leaves that a mask by leaf does not answer. */
+enum {
+    HOST_CPUID_RULES
+};
+
+#define HOST_CPUID_OTHER 0x0 /* stands for all leaves from there on */
+#define HOST_CPUID_EXTENDED 1
+/* An array for each register, which an index reaches without a multiplication. */
+extern struct host_cpuid_basic {
+    u32 eax[HOST_CPUID_OTHER + 1], ebx[HOST_CPUID_OTHER + 1];
+    u32 ecx[HOST_CPUID_OTHER + 1], edx[HOST_CPUID_OTHER + 1];
+} host_cpuid_basic;
+extern struct regs4 host_cpuid_extended[HOST_CPUID_EXTENDED];
+extern const u32 host_cpuid_other;
+extern const bool host_cpuid_special[HOST_CPUID_OTHER + 1];
+extern struct cpuid_rule host_cpuid_rules[HOST_CPUID_RULES];
 /* CPUID masks that depend on what was granted; after host_control_word is filled. */
 void host_features_init(void);
 /* The registers after INIT, into the current VMCS. */

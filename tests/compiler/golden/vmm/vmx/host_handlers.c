@@ -7,23 +7,53 @@
 #include "generated/vmx/vmcs.h"
 #include "generated/x86/x86.h"
 #include "domu/domu.h"
+#include "dom0/cpuid.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/panic.h"
 
-/* Whether this processor was given a control. */
-#define granted(word, bit) ((host_control_word[HOST_WORD_##word] & word##_##bit) != 0)
-
 /* ---- CPUID: what has no fact is not shown. */
 
+static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
+{
+    const struct cpuid_rule *rule = cpuid_find(host_cpuid_rules, HOST_CPUID_RULES, leaf, subleaf);
+    if (rule)
+        return rule->shown;
+    u64 extended = leaf - CPUID_EXTENDED;
+    if (leaf >= CPUID_EXTENDED && extended < HOST_CPUID_EXTENDED)
+        return host_cpuid_extended[index_nospec(extended, HOST_CPUID_EXTENDED)];
+    return (struct regs4){0};
+}
+
+/* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
+ * bits that are always 1. */
+static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx,
+        u32 edx)
+{
+    struct regs4 out = cpuid_mask((struct regs4){eax, ebx, ecx, edx}, cpuid_shown(leaf, subleaf));
+    return out;
+}
+
+/* The registers are 64 bits wide here: else the compiler extends them once more on the path that both branches
+ * share. */
 static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, struct regs4 out)
 {
     (void)cpu;
-    (void)subleaf;
-    switch (leaf) {
+    u64 index = cpuid_index(leaf, &host_cpuid_other), eax, ebx, ecx, edx;
+    if (unlikely(host_cpuid_special[index])) {
+        out = policy_cpuid_special(leaf, subleaf, out.eax, out.ebx, out.ecx, out.edx);
+        eax = out.eax;
+        ebx = out.ebx;
+        ecx = out.ecx;
+        edx = out.edx;
+    } else {
+        eax = out.eax & host_cpuid_basic.eax[index];
+        ebx = out.ebx & host_cpuid_basic.ebx[index];
+        ecx = out.ecx & host_cpuid_basic.ecx[index];
+        edx = out.edx & host_cpuid_basic.edx[index];
     }
-    return (struct regs4){ 0, 0, 0, 0 };
+    return (struct regs4){eax, ebx, ecx, edx};
 }
 
 /* ---- Hypercalls: from 64-bit ring 3, with the magic in the upper half of RAX. */

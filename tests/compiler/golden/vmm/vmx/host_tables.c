@@ -27,6 +27,23 @@ const struct memory_rule host_memory[HOST_MEMORY_RULES] = {
 
 const u32 host_list_msrs[] = { 0 };
 
+/* Bits of EAX, EBX, ECX and EDX that are shown of each leaf; of one that is not here, none. */
+struct host_cpuid_basic host_cpuid_basic = {
+};
+
+struct regs4 host_cpuid_extended[HOST_CPUID_EXTENDED] = {
+};
+
+/* Leaves that need more than a mask by leaf. */
+const bool host_cpuid_special[HOST_CPUID_OTHER + 1] = {
+    [HOST_CPUID_OTHER] = true,
+};
+
+const u32 host_cpuid_other = HOST_CPUID_OTHER;
+
+/* First and last leaf, first and last subleaf, bits shown. */
+struct cpuid_rule host_cpuid_rules[HOST_CPUID_RULES] = {
+};
 
 void host_features_init(void)
 {
