@@ -81,8 +81,8 @@ class HypercallResolver:
         """Report handles after the first parameter: the dispatcher looks up that one alone."""
         for one, (_, type) in list(zip(node.parameters, parameters, strict=True))[1:]:
             if isinstance(type, HandleType):
-                message = f"`{one.name.text}` is a handle behind the first parameter"
-                help = "put it first: that one is looked up, and held while the call lasts"
+                message = f"`{one.name.text}` is a handle and not the first parameter"
+                help = "put it first: that one is looked up, and acquired for the call"
                 errors.not_valid_here(self.reporter, one.type.span, message, help)
 
     def check_callers(self, node: syntax.Hypercall, handle: str) -> None:
