@@ -41,10 +41,10 @@ class Contents:
 def compile_program(source: Path, build: Path = BUILD, generated: Path = GENERATED) -> bytes:
     """Return a static dom0 program made from one C file; it is compiled again only after a change."""
     program = make_folder(build / "dom0") / source.stem
-    inputs = [source, generated / "luvalley_abi.h"]
+    inputs = [source, generated / "abi" / "luvalley_abi.h"]
     newest = max(path.stat().st_mtime_ns for path in inputs)
     if not program.exists() or program.stat().st_mtime_ns < newest:
-        run_command(["gcc", *FLAGS, f"-I{generated}", "-o", program, source])
+        run_command(["gcc", *FLAGS, f"-I{generated}/abi", "-o", program, source])
     return program.read_bytes()
 
 

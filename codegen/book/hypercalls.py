@@ -11,7 +11,7 @@ from codegen.book.markup import Page, breakable, code, definitions, heading, hex
 from codegen.book.msrs import find_body
 from codegen.book.refs import anchor, excerpt, place, ref, say_doc
 from codegen.book.subject import Subject
-from codegen.emit.hypercalls import ARGUMENT_REGISTERS, MAGIC
+from codegen.emit.hypercalls import ARGUMENT_REGISTERS
 from codegen.model import ir
 from codegen.model.choices import Body, Domain, Extern, Hypercall, Region
 from codegen.model.types import StructType, Type
@@ -19,19 +19,11 @@ from codegen.model.types import StructType, Type
 # ---- hypercalls: arguments, results, errors, and who may call
 
 
-CALLERS = {
-    "user": "any process of dom0, in 64-bit ring 3",
-    "owner": "the address space that made the domain, with its secret",
-    "secret": "any process that knows the domain's secret",
-    "root": "a process that may access the I/O port reserved for hypercalls of root",
-}
-
-
 def make_hypercalls(subject: Subject) -> Page:
     calls = sorted(subject.model.hypercalls.values(), key=lambda one: one.number)
     registers = ", ".join(code(one.upper()) for one in ARGUMENT_REGISTERS)
     lead = (
-        f"{len(calls)} hypercalls, by VMCALL: {code('RAX')} holds {code(hexadecimal(MAGIC))} in its upper half and the "
+        f"{len(calls)} hypercalls, by VMCALL: {code('RAX')} holds {code(hexadecimal(subject.model.abi.magic))} in its upper half and the "
         f"number in its lower, {registers} the arguments. The results are {code('RAX')} (0, or a negated error) and "
         f"{code('RDX')}."
     )
@@ -82,7 +74,7 @@ def make_call(call: Hypercall, subject: Subject) -> str:
     )
     sheet = definitions(
         [
-            ("Callers", text("; ".join(CALLERS[one] for one in call.callers))),
+            ("Callers", text("; ".join(subject.model.abi.callers[one].text for one in call.callers))),
             ("Returns", say_returns(call)),
             ("Errors", say_errors(call)),
             ("Cost", say_cost(call.body, subject.records.costs_of(call.name))),

@@ -59,7 +59,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Hypercall:
-    """A call from the guest: number, signature, callers, errors, body."""
+    """A call from the guest: number, signature, callers, errors, body; without one the runtime's function of that name."""
 
     number: Number
     name: Name
@@ -67,7 +67,7 @@ class Hypercall:
     returns: Name | None
     callers: tuple[Name, ...]
     errors: tuple[Name, ...]
-    body: Block
+    body: Block | None
 
 
 class ChoiceBuilder(Builder):
@@ -144,4 +144,4 @@ def say_hypercall(node: Hypercall) -> Lines:
     head += f" -> {node.returns.text}" if node.returns else ""
     head += f" from {', '.join(one.text for one in node.callers)}"
     head += f" errors {', '.join(one.text for one in node.errors)}" if node.errors else ""
-    return say_block(head, node.body)
+    return say_block(head, node.body) if node.body else [f"{head};"]

@@ -189,7 +189,7 @@ def explain_hypercall(word: str, context: Context) -> Page:
     page.fact = [call.doc.summary]
     page.choice = [*context.quote(call.span), f"outcomes: {say_list(outcomes_of(call.body.statements))}"]
     page.choice += [f"errors: {', '.join(call.errors)}"] if call.errors else []
-    page.code = context.grep_code(rf"\bLUV_HYPERCALL_{call.name}\b", ["luvalley_abi.h"])
+    page.code = context.grep_code(rf"\bLUV_HYPERCALL_{call.name}\b", ["abi/luvalley_abi.h"])
     for domain in context.domains:
         page.code += context.quote_function(f"hypercall_{call.name}", f"{domain.name}_handlers.c")
     page.tests = context.taken_branches(f"hypercall {call.name}")

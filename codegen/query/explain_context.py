@@ -167,8 +167,8 @@ class Context:
     @cached_property
     def generated(self) -> dict[str, list[str]]:
         folder = self.root / "generated"
-        paths = sorted(path for path in folder.glob("*") if path.suffix in (".c", ".h", ".asm", ".inc"))
-        return {path.name: path.read_text(encoding="utf-8").split("\n") for path in paths}
+        paths = sorted(path for path in folder.rglob("*") if path.suffix in (".c", ".h", ".asm", ".inc"))
+        return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8").split("\n") for path in paths}
 
     def grep_code(self, pattern: str, names: Iterable[str] = ()) -> list[str]:
         """Return the lines of generated/ that match, each with its place."""

@@ -12,13 +12,13 @@ from codegen.language import syntax
 from codegen.model import choices, ir
 from codegen.model.facts import Doc, Facts
 from codegen.model.types import HANDLES, SCALARS, Scalar, StructType, Type
+from codegen.resolve.abi import resolve_abi
 from codegen.resolve.declarations import check_reserved, declare, of_kind
 from codegen.resolve.domains import DomainResolver
 from codegen.resolve.expressions import resolve_value
-from codegen.resolve.hypercalls import HypercallResolver
+from codegen.resolve.hypercalls import EXTERN_COST, HypercallResolver
 from codegen.resolve.scope import Scope
 
-EXTERN_COST = 20
 PAGE = 4096
 ADDRESS_END = 1 << 52
 
@@ -33,17 +33,18 @@ class ChoiceResolver:
 
     def resolve(self) -> choices.Model:
         """Return all choices, in the order in which they refer to each other."""
-        structs = self.structs()
-        self.scope = replace(self.scope, structs=structs)
+        abi, structs = resolve_abi(self.items, self.reporter), self.structs()
+        self.scope = replace(self.scope, structs=structs, abi=abi)
         constants = self.constants()
         self.scope = replace(self.scope, constants=constants)
         externs = self.externs()
         self.scope = replace(self.scope, externs=externs)
         regions = self.regions()
         self.scope = replace(self.scope, regions=regions)
-        domains, hypercalls = self.domains(), HypercallResolver(self.items, self.scope, self.parameters).resolve()
+        domains, calls = self.domains(), HypercallResolver(self.items, self.scope, self.parameters)
+        hypercalls = calls.resolve()
         return choices.Model(
-            self.facts, constants, structs, externs, regions, hypercalls, self.facts.errnos, domains
+            self.facts, constants, structs, externs | calls.externs, regions, hypercalls, self.facts.errnos, domains, abi
         )
 
     def structs(self) -> dict[str, StructType]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from codegen import errors
 from codegen.diagnostics import Reporter
 from codegen.model import ir
+from codegen.model.abi import Abi
 from codegen.model.choices import Extern, Region
 from codegen.model.facts import Doc, Facts, Layout
 from codegen.model.types import BOOL, Scalar, StructType, Type
@@ -48,6 +49,7 @@ class Scope:
     hypercall: bool = False
     returns: Scalar | None = None
     failures: tuple[str, ...] = ()
+    abi: Abi = field(default_factory=Abi)
 
     def with_local(self, name: Name, type: Type) -> Scope:
         """Return the scope after `let name = ...`."""

@@ -34,7 +34,8 @@ def tree(tmp_path: Path) -> Path:
 
 def read_tree(folder: Path) -> dict[str, tuple[str, int]]:
     """Each file's text and time of change."""
-    return {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in sorted(folder.iterdir())}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): (path.read_text(), path.stat().st_mtime_ns) for path in files}
 
 
 def run(tree: Path, command: str) -> int:

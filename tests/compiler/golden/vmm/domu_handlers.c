@@ -2,7 +2,7 @@
 #include "generated/domu.h"
 #include "generated/controls.h"
 #include "generated/externs.h"
-#include "generated/luvalley_abi.h"
+#include "generated/abi/luvalley_abi.h"
 #include "generated/names.h"
 #include "generated/vmcs.h"
 #include "generated/x86.h"
