@@ -218,12 +218,19 @@ class OptionView:
     prefix: str
     kind: str
     limit: int
-    declaration: str
     wants: str
+
+
+@dataclass(frozen=True)
+class ValueView:
+    """A member of struct options, with the offset that it has in 32-bit and in 64-bit code."""
+
+    name: str
+    declaration: str
     offset: int
 
 
-KIND_TYPES = {"flag": "bool", "drive": "struct boot_disk", "sizes": "struct sizes"}
+KIND_TYPES = {"drive": "struct boot_disk", "flag": "bool", "sizes": "struct sizes"}
 
 
 def say_wants(option: Option) -> str:
@@ -236,15 +243,19 @@ def say_wants(option: Option) -> str:
 
 
 def view_options(abi: Abi) -> list[OptionView]:
-    """Return the options with the offsets that their values have in 32-bit and in 64-bit code."""
+    """Return the options in their order."""
+    return [OptionView(one.name, one.syntax, one.prefix, one.kind, one.limit, say_wants(one))
+            for one in abi.options.values()]
+
+
+def view_values(abi: Abi) -> list[ValueView]:
+    """Return their values, bytes before words, so that there is no more than one gap."""
     views, at = [], 0
-    for one in abi.options.values():
-        size, alignment = {"flag": (1, 1), "drive": (2, 1), "sizes": (4 + 4 * most_sizes(abi), 4)}[one.kind]
+    layouts = {"drive": (2, 1), "flag": (1, 1), "sizes": (4 + 4 * most_sizes(abi), 4)}
+    for one in sorted(abi.options.values(), key=lambda one: layouts[one.kind][1]):
+        size, alignment = layouts[one.kind]
         at = -(-at // alignment) * alignment
-        declaration = f"{KIND_TYPES[one.kind]} {one.name};"
-        views.append(OptionView(
-            one.name, one.syntax, one.prefix, one.kind, one.limit, declaration, say_wants(one), at
-        ))
+        views.append(ValueView(one.name, f"{KIND_TYPES[one.kind]} {one.name};", at))
         at += size
     return views
 
@@ -258,11 +269,11 @@ def make_options(model: Model) -> list[Output]:
     """Generate what the command line chooses, and the table by which it is read."""
     if not model.abi.options:
         return []
-    views = view_options(model.abi)
+    views, values = view_options(model.abi), view_values(model.abi)
     first = header_comment("spec/abi.luv", "What the command line chose: the same layout in 32-bit and 64-bit code.")
     second = header_comment("spec/abi.luv", "The options of the command line.")
     return [
-        Output("abi/options.h", fold_c(render("options.h.j2", first=first, options=views, most=most_sizes(model.abi)))),
+        Output("abi/options.h", fold_c(render("options.h.j2", first=first, values=values, most=most_sizes(model.abi)))),
         Output("abi/option_table.h", fold_c(render("option_table.h.j2", first=second, options=views))),
     ]
 

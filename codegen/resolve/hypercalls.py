@@ -9,6 +9,7 @@ from typing import Any
 from codegen import errors
 from codegen.language import syntax
 from codegen.model import choices, ir
+from codegen.model.cost import cost_of
 from codegen.model.facts import Doc
 from codegen.model.types import SCALARS, HandleType, Scalar, Type, handle_of
 from codegen.resolve.bodies import resolve_body
@@ -82,7 +83,8 @@ class HypercallResolver:
         extern = choices.Extern(name, parameters, answer, True, EXTERN_COST, doc, node.name.span)
         self.externs[name] = extern
         call = ir.ExternCall(extern, tuple(ir.Local(one, type) for one, type in parameters), answer or SCALARS["u64"])
-        return choices.Body((ir.End("return", call, None, "", node.name.span),), EXTERN_COST)
+        statements = (ir.End("return", call, None, "", node.name.span),)
+        return choices.Body(statements, cost_of(statements))
 
     def returns(self, name: syntax.Name) -> Scalar:
         """Return the type of the result: a number, since RDX holds no more."""

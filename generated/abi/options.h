@@ -17,12 +17,12 @@ struct sizes {
 
 struct options {
     struct boot_disk disk;
-    struct sizes pools;
     bool apic_watch;
     bool log_serial;
+    struct sizes pools;
 };
 
 _Static_assert(offsetof(struct options, disk) == 0, "");
+_Static_assert(offsetof(struct options, apic_watch) == 2, "");
+_Static_assert(offsetof(struct options, log_serial) == 3, "");
 _Static_assert(offsetof(struct options, pools) == 4, "");
-_Static_assert(offsetof(struct options, apic_watch) == 40, "");
-_Static_assert(offsetof(struct options, log_serial) == 41, "");

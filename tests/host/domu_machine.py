@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from generated.abi.luvalley_abi import CALLER
 from tests.host.domu_model import (
     BLOCK,
     EAGAIN,
@@ -32,7 +33,7 @@ from tests.host.domu_model import (
 from tests.lib.support import ROOT, TESTS
 
 MODULES = ("pool", "tables", "memory", "vcpus", "domain")
-OWNER, SECRET, ROOT_CALLER = 1, 2, 4
+OWNER, SECRET, ROOT_CALLER = CALLER["owner"], CALLER["secret"], CALLER["root"]
 DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP, DIRTY = range(8)
 PROCESSES, USER_CHUNKS = 4, 32
 FRAMES = (14, 6)

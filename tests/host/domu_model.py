@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from generated.abi.luvalley_abi import ERRNO, LIMIT, RIGHT, SIZE
+
 PAGE, LARGE = 4096, 512  # bytes; pages of a large one, and of a frame
-EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSYS = 1, 2, 11, 12, 14, 16, 17, 22, 38
-READ, WRITE = 1, 2
-BLOCK = 8  # pages
-MARKS = 64  # pages that one call of memory_dirty tells of
-DOMAINS, VCPUS, VCPUS_OF_ALL = 16, 16, 64
+EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSYS = (
+    ERRNO[name] for name in
+    ("EPERM", "ENOENT", "EAGAIN", "ENOMEM", "EFAULT", "EBUSY", "EEXIST", "EINVAL", "ENOSYS")
+)
+READ, WRITE = RIGHT["read"], RIGHT["write"]
+BLOCK = SIZE["shared_area"] // PAGE  # pages
+MARKS = LIMIT["dirty_pages"]  # pages that one call of memory_dirty tells of
+DOMAINS, VCPUS, VCPUS_OF_ALL = LIMIT["domains"], LIMIT["domain_vcpus"], LIMIT["vcpus"]
 GUEST_PAGES = 1 << 36
 
 
