@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codegen.source import NOWHERE, SourceFile, Span
 
@@ -36,14 +36,31 @@ class Reporter:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def add(self, diagnostic: Diagnostic) -> None:
-        """File an error; the same one only once."""
-        if diagnostic not in self.diagnostics:
+        """File an error; the same one only once, whatever explains it."""
+        if not any(same_error(diagnostic, one) for one in self.diagnostics):
             self.diagnostics.append(diagnostic)
 
     @property
     def failed(self) -> bool:
         """Return whether there is any error."""
         return bool(self.diagnostics)
+
+
+class UseReporter(Reporter):
+    """Files errors of shared statements, each with the place that uses them."""
+
+    def __init__(self, outer: Reporter, use: Span, name: str) -> None:
+        super().__init__()
+        self.outer, self.note = outer, Note(use, f"`{name}` is used here")
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """File an error with the use that shows it."""
+        self.outer.add(replace(diagnostic, notes=(*diagnostic.notes, self.note)))
+
+
+def same_error(a: Diagnostic, b: Diagnostic) -> bool:
+    """Return whether two errors say the same of the same place."""
+    return (a.name, a.span, a.message) == (b.name, b.span, b.message)
 
 
 class SpecError(Exception):

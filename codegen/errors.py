@@ -70,6 +70,11 @@ def duplicate_rule(reporter: Reporter, span: Span, message: str, first: Span) ->
     reporter.add(Diagnostic("duplicate-rule", span, message, "again", (note,)))
 
 
+def redundant(reporter: Reporter, span: Span, message: str, first: Span, why: str) -> None:
+    """Report a declaration that says again what follows from another."""
+    reporter.add(Diagnostic("redundant", span, message, "no effect", (Note(first, why),), "delete it"))
+
+
 # ---- facts
 
 
@@ -153,18 +158,18 @@ def native_trapped(reporter: Reporter, name: Name, first: Span) -> None:
     reporter.add(Diagnostic("native-trapped", name.span, message, "contradicts it", (note,), "delete one of the two"))
 
 
-def native_exits(reporter: Reporter, name: Name, exit_name: str, why: str, fact: Span) -> None:
-    """Report a native event that causes a VM exit."""
+def native_exits(reporter: Reporter, name: Name, exit_name: str, why: str, fact: Span, choice: Span | None) -> None:
+    """Report a native event that causes a VM exit; `choice` is the setting that contradicts."""
     message = f"`{name.text}` cannot be native: exit `{exit_name}` can happen ({why})"
-    note = Note(fact, "what makes it exit")
-    reporter.add(Diagnostic("native-exits", name.span, message, "causes an exit", (note,)))
+    notes = (Note(fact, "what makes it exit"), *([Note(choice, "the setting that contradicts")] if choice else []))
+    reporter.add(Diagnostic("native-exits", name.span, message, "causes an exit", notes))
 
 
-def trap_never(reporter: Reporter, name: Name, why: str, fact: Span) -> None:
-    """Report a trapped event that never causes a VM exit."""
+def trap_never(reporter: Reporter, name: Name, why: str, fact: Span, choice: Span | None) -> None:
+    """Report a trapped event that never causes a VM exit; `choice` is the setting that contradicts."""
     message = f"`{name.text}` cannot be trapped: no exit of it can happen ({why})"
-    note = Note(fact, "what would make it exit")
-    reporter.add(Diagnostic("trap-never", name.span, message, "never causes an exit", (note,)))
+    notes = (Note(fact, "what would make it exit"), *([Note(choice, "the setting that contradicts")] if choice else []))
+    reporter.add(Diagnostic("trap-never", name.span, message, "never causes an exit", notes))
 
 
 # ---- coverage
@@ -228,9 +233,16 @@ def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: in
     reporter.add(Diagnostic("over-budget", span, message, f"budget {budget}"))
 
 
-def unused_local(reporter: Reporter, span: Span, name: str) -> None:
-    """Report a local that is never read."""
-    reporter.add(Diagnostic("unused-local", span, f"local `{name}` is never read", "not read", help="delete it"))
+def unused_local(reporter: Reporter, span: Span, name: str, kind: str = "local") -> None:
+    """Report a local, or a parameter of shared statements, that is never read."""
+    reporter.add(Diagnostic("unused-local", span, f"{kind} `{name}` is never read", "not read", help="delete it"))
+
+
+def unused_define(reporter: Reporter, name: Name) -> None:
+    """Report shared statements that no body uses."""
+    message = f"no body uses `{name.text}`"
+    help = f"use it: {name.text}(...); or delete it"
+    reporter.add(Diagnostic("unused-define", name.span, message, "not used", help=help))
 
 
 def errno_undeclared(reporter: Reporter, name: Name, declared: Iterable[str]) -> None:

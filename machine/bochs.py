@@ -24,6 +24,7 @@ TICK_STAMP = re.compile(r"^(\d{11,})[a-z]\[", re.MULTILINE)
 PANIC = re.compile(r">>PANIC<< (.*)")
 SLICE = 0.2  # seconds between two looks at a running machine
 LAST_RESORT = (600.0, 3600.0)  # wall-clock seconds that any run may take, and that a longer one may take
+SMP_SLACK = 2  # seconds of Bochs's processor time for an emulated one, with several CPUs
 SLOWEST = 10  # wall-clock seconds for an emulated one, on a host that is busy
 
 
@@ -42,7 +43,7 @@ class Machine:
     bochs: Path = Path("bochs")
     extra: tuple[str, ...] = ()  # further lines of the configuration
     debugger: tuple[str, ...] = ("c", "quit")  # for Bochs's debugger, where it has one: it stops at a reset
-    ticks: int | None = None  # the debugger stops there too, so that `quit` bounds the run by the machine's own time
+    ticks: int | None = None  # the debugger stops there too (with one CPU), so that `quit` bounds the emulated time
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def start_process(machine: Machine, console: Console) -> subprocess.Popen[bytes]
     command: list[str | Path] = ["setpriv", "--pdeathsig", "KILL"]  # never outlives the program that started it
     command += [machine.bochs, "-q", "-f", folder / "bochsrc"]
     if has_debugger(machine.bochs):
-        bound = (f"sba {machine.ticks}",) if machine.ticks else ()  # a breakpoint at an absolute time
+        bound = (f"sba {machine.ticks}",) if machine.ticks and machine.cpus == 1 else ()  # at an absolute time
         (folder / "debugger.rc").write_text("\n".join([*bound, *machine.debugger]) + "\n")
         command += ["-rc", folder / "debugger.rc"]
     variables = dict(os.environ, TERM="vt100", LINES="30", COLUMNS="100")
@@ -209,9 +210,23 @@ class Run:
 
     @property
     def is_out_of_time(self) -> bool:
-        """Say if the debugger stopped the machine at the bound of its emulated time."""
+        """Return true if the bound of emulated time is reached.
+
+        With several CPUs the debugger misses breakpoints in time; then Bochs's processor time stands for it.
+        """
+        if self.machine.ticks is None:
+            return False
+        if self.machine.cpus > 1:
+            return self.process.poll() is None and self.cpu_seconds > SMP_SLACK * self.machine.ticks / IPS
         stops = self.console.stops()
-        return bool(self.machine.ticks and stops and stops[-1] >= self.machine.ticks)
+        return bool(stops) and stops[-1] >= self.machine.ticks
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Return the processor time that Bochs has used: what contention on a busy host does not change."""
+        text = read_text(Path(f"/proc/{self.process.pid}/stat"))
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def step(self, seconds: float = SLICE) -> bool:
         """Let it run for a moment, reading what it draws; return true if it still runs."""
@@ -248,6 +263,8 @@ def run_machine(machine: Machine, timeout: float, watch: Callable[[Progress], bo
     limit = find_wall_clock_limit(timeout)
     with Run(replace(machine, ticks=int(timeout * IPS))) as run:
         while run.step():
+            if machine.cpus > 1 and run.is_out_of_time:
+                return run.finish("timeout")
             if run.seconds > limit:
                 return run.finish("too-slow")
             if not watch(run.report()):

@@ -10,7 +10,7 @@ from machine.command import run_command
 from machine.initrd import FLAGS
 from machine.paths import BUILD, DOM0, GENERATED, ROOT, USERSPACE, make_folder
 
-INCLUDES = (f"-I{GENERATED}/abi", f"-I{ROOT}")
+INCLUDES = (f"-I{GENERATED / 'abi'}", f"-I{ROOT}")
 LIBRARY = DOM0 / "libluvkvm"
 TEST_VMM = USERSPACE / "testvmm"
 LIBRARY_FLAGS = (

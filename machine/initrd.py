@@ -44,7 +44,7 @@ def compile_program(source: Path, build: Path = BUILD, generated: Path = GENERAT
     inputs = [source, generated / "abi" / "luvalley_abi.h"]
     newest = max(path.stat().st_mtime_ns for path in inputs)
     if not program.exists() or program.stat().st_mtime_ns < newest:
-        run_command(["gcc", *FLAGS, f"-I{generated}/abi", "-o", program, source])
+        run_command(["gcc", *FLAGS, f"-I{generated / 'abi'}", "-o", program, source])
     return program.read_bytes()
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from machine.bochs import Progress, Result, run_machine
+from machine.bochs import SMP_SLACK, Progress, Result, run_machine
 from machine.markers import find_init_tick, find_output, find_status
 from machine.paths import BUILD, IMAGE, INSTRUMENTED, MachineFault
 from machine.prepare import prepare_machine
@@ -36,7 +36,8 @@ def find_recorder(request: Request) -> Recorder | None:
     """Return what writes the record of the run; at once after the build, so that it names the spec that was built."""
     if request.record is None:
         return None
-    return make_recorder(request.record, request.record_as, INSTRUMENTED / "arms.json" if request.instrument else None)
+    names = INSTRUMENTED / "branches.json" if request.instrument else None
+    return make_recorder(request.record, request.record_as, names)
 
 
 class Follower:
@@ -83,8 +84,11 @@ def boot(request: Request, folder: Path, luvalley: Path = IMAGE,
 
 def say_timeout(request: Request) -> str:
     """Return what to say about a machine that used up its time."""
-    clock = "" if request.shell else " of its own clock"
-    return f"timeout: the machine was stopped after {request.timeout:.0f} s{clock}"
+    if request.shell:
+        return f"timeout: the machine was stopped after {request.timeout:.0f} s"
+    if request.cpus > 1:
+        return f"timeout: the machine was stopped after {SMP_SLACK * request.timeout:.0f} s of processor time"
+    return f"timeout: the machine was stopped after {request.timeout:.0f} s of its own clock"
 
 
 def explain_end(outcome: Outcome, request: Request, folder: Path) -> str:

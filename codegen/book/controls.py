@@ -91,7 +91,8 @@ def make_control_row(control: Control, subject: Subject) -> tuple[str, ...]:
 def say_setting(domain: Domain, control: str) -> str:
     setting = domain.settings.get(control)
     value = setting_of(domain, control)
-    return badge(value, value) + (" " + place(setting.span) if setting else "")
+    by = f" by {code(setting.origin)}" if setting and setting.origin else ""
+    return badge(value, value) + by + (" " + place(setting.span) if setting else "")
 
 
 def rests_on(exit: Exit, control: str) -> bool:

@@ -10,7 +10,7 @@ from codegen.book.subject import Subject
 from codegen.book.svg import draw_layout
 from codegen.model import ir
 from codegen.model.choices import Domain
-from codegen.model.facts import Arm, Event, Exit, Layout
+from codegen.model.facts import Alternative, Event, Exit, Layout
 from codegen.query.coverage import Answer, Coverage, Row
 
 # ---- basic exit reasons
@@ -42,7 +42,7 @@ def make_exit(exit: Exit, subject: Subject) -> str:
         [
             ("Condition", say_condition(exit.condition)),
             ("Instruction length", text(length)),
-            ("Event", ", ".join(ref("event", arm.event) for arm in exit.arms)),
+            ("Event", ", ".join(ref("event", one.event) for one in exit.alternatives)),
             ("Manual", cite(find_sections(exit.doc, exit.span, subject), subject)),
             ("Declared", place(exit.span)),
         ]
@@ -59,7 +59,7 @@ def make_exit(exit: Exit, subject: Subject) -> str:
             )
             if layout
         ),
-        show_arms(exit),
+        show_alternatives(exit),
         *(show_outcome(one, exit, subject) for one in subject.coverages),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -71,11 +71,11 @@ def show_layout(layout: Layout, name: str, exit: Exit) -> str:
     return title + draw_layout(layout, f"{name} of {exit.name}") + listed
 
 
-def show_arms(exit: Exit) -> str:
+def show_alternatives(exit: Exit) -> str:
     """Return the table of an exit's events, and of where each part of their payload is read from."""
-    if not any(arm.payload or arm.where is not None for arm in exit.arms):
+    if not any(one.payload or one.where is not None for one in exit.alternatives):
         return ""
-    rows = [row for arm in exit.arms for row in list_arm(arm, exit)]
+    rows = [row for one in exit.alternatives for row in list_alternative(one, exit)]
     return table(("Event", "Payload", "Comes from"), rows)
 
 
@@ -91,11 +91,12 @@ def say_source(value: ir.Expression, exit: Exit) -> str:
     return words
 
 
-def list_arm(arm: Arm, exit: Exit) -> list[tuple[str, str, str]]:
-    name = ref("event", arm.event) + (f"<br>where {code(say_source(arm.where, exit))}" if arm.where is not None else "")
-    if not arm.payload:
+def list_alternative(alternative: Alternative, exit: Exit) -> list[tuple[str, str, str]]:
+    where = f"<br>where {code(say_source(alternative.where, exit))}" if alternative.where is not None else ""
+    name = ref("event", alternative.event) + where
+    if not alternative.payload:
         return [(name, "", "")]
-    first, *rest = [(code(field), code(say_source(value, exit))) for field, value in arm.payload]
+    first, *rest = [(code(field), code(say_source(value, exit))) for field, value in alternative.payload]
     return [(name, *first), *(("", *one) for one in rest)]
 
 

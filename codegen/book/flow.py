@@ -61,8 +61,7 @@ def say_list(values: tuple[ir.Expression, ...]) -> str:
 
 def say_bits(value: ir.Bits) -> str:
     """Return bits by the name that their layout has for them, else by number."""
-    layout = value.base.field.layout if isinstance(value.base, ir.GuestRead | ir.VmcsRead) else None
-    return say(value.base, True) + say_part(layout, value.low, value.high)
+    return say(value.base, True) + say_part(ir.layout_of(value.base), value.low, value.high)
 
 
 def say_range(low: int, high: int) -> str:

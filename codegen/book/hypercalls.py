@@ -81,10 +81,10 @@ def make_call(call: Hypercall, subject: Subject) -> str:
             ("Declared", place(call.span)),
         ]
     )
-    functions = [
-        subject.find_function(f"{domain.name}_handlers.c", f"hypercall_{call.name}") for domain in subject.hosts
-    ]
-    made = next((show_c(one) for one in functions if one), "")
+    files = [f"vmx/{domain.name}_handlers.c" for domain in subject.hosts]
+    parts = [subject.find_lines(file, f"LUV_HYPERCALL_{call.name}") for file in files]
+    parts += [subject.find_function(file, f"hypercall_{call.name}") for file in files]
+    made = show_c("\n".join(one for one in parts if one))
     return "\n\n".join(
         [
             f"## {call.number} &nbsp;`{call.name}` {{ #{call.name} }}",

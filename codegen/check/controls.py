@@ -24,18 +24,20 @@ def check_need(setting: Setting, need: ir.Condition, model: Model, domain: Domai
     if truth.can_hold and (lenient or not truth.can_fail):
         return
     control = model.facts.controls[setting.control]
-    message = f"`{setting.control}` is {setting.value} but {explain(need, domain, model.facts)}"
+    by = f" by `{setting.origin}`" if setting.origin else ""
+    message = f"`{setting.control}` is {setting.value}{by} but {explain(need, domain, model.facts)}"
     help = suggest(setting, need, domain)
     errors.control_needs(reporter, setting.span, message, control.needs_span, help)
 
 
 def suggest(setting: Setting, need: ir.Condition, domain: Domain) -> str:
     """Return what would make the need hold."""
+    other = f"do not {setting.origin}" if setting.origin else f"turn `{setting.control}` off"
     if isinstance(need, ir.ControlAtom):
-        return f"turn `{need.control}` on, or `{setting.control}` off"
+        return f"turn `{need.control}` on, or {other.replace('turn ', '', 1)}"
     if isinstance(need, ir.NotCondition) and isinstance(need.operand, ir.ControlAtom):
-        return f"turn `{need.operand.control}` off, or `{setting.control}` off"
-    return f"turn `{setting.control}` off"
+        return f"turn `{need.operand.control}` off, or {other.replace('turn ', '', 1)}"
+    return other
 
 
 def check_switched_msrs(model: Model, domain: Domain, reporter: Reporter) -> None:

@@ -6,7 +6,9 @@ from codegen import errors
 from codegen.check.evaluate import evaluate, explain
 from codegen.diagnostics import Reporter
 from codegen.model.choices import Domain, Model
+from codegen.model.events import find_control
 from codegen.model.facts import Event, Exit
+from codegen.source import Span
 
 POLICY_EVENTS = {"msr_read": "msr", "msr_write": "msr", "io": "io"}
 
@@ -17,12 +19,19 @@ def possible_exits(event: Event, model: Model, domain: Domain) -> list[Exit]:
     return [one for one in exits if evaluate(one.condition, domain).can_hold]
 
 
+def find_choice(event: str, model: Model, domain: Domain) -> Span | None:
+    """Return where the domain sets the control that decides about an event."""
+    setting = domain.settings.get(find_control(model.facts.events[event], model.facts.exits))
+    return setting.span if setting and not setting.event else None
+
+
 def check_natives(model: Model, domain: Domain, reporter: Reporter) -> None:
     """Report native events that cause a VM exit."""
     for name in domain.native:
         for exit in possible_exits(model.facts.events[name.text], model, domain):
             why = explain(exit.condition, domain, model.facts)
-            errors.native_exits(reporter, name, exit.name, why, exit.condition_span)
+            choice = find_choice(name.text, model, domain)
+            errors.native_exits(reporter, name, exit.name, why, exit.condition_span, choice)
             break
 
 
@@ -33,7 +42,7 @@ def check_traps(model: Model, domain: Domain, reporter: Reporter) -> None:
         if not possible_exits(event, model, domain):
             exit = model.facts.exits[event.exits[0]]
             why = explain(exit.condition, domain, model.facts)
-            errors.trap_never(reporter, name, why, exit.condition_span)
+            errors.trap_never(reporter, name, why, exit.condition_span, find_choice(name.text, model, domain))
 
 
 def check_coverage(model: Model, domain: Domain, reporter: Reporter) -> None:

@@ -1,4 +1,4 @@
-"""The interface with programs of dom0, for C, NASM and Python, and the table of the command line's options."""
+"""The interface with programs of dom0, for C and NASM, and the table of the command line's options."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def say_type(type: Scalar | Record) -> str:
     return f"struct luv_{type.name}" if isinstance(type, Record) else f"uint{type.bits}_t"
 
 
-# ---- the header, NASM's constants, and Python
+# ---- the header, and NASM's constants
 
 
 def find_port(domain: Domain) -> Port | None:
@@ -176,34 +176,6 @@ def make_abi_assembly(model: Model) -> list[Output]:
         return []
     first = header_comment(SOURCES, "The interface with programs of dom0, for NASM.")
     return [Output("abi/luvalley_abi.inc", render("abi.inc.j2", first=first, magic=abi.magic, fields=fields))]
-
-
-def make_abi_python(model: Model) -> list[Output]:
-    """Generate the numbers of the interface for tests and tools."""
-    abi = model.abi
-    if not abi.callers:
-        return []
-    tables = {
-        "HYPERCALL": {name: call.number for name, call in model.hypercalls.items()},
-        "ERRNO": {name: one.number for name, one in model.errnos.items()},
-        "EXIT": {name: one.number for name, one in model.facts.forwards.items()},
-        "CALLER": {name: one.bit for name, one in abi.callers.items()},
-        "LIMIT": {name: one.number for name, one in abi.limits.items()},
-        **{kind.name.upper(): number_table(kind.name, abi) for kind in abi.numbers.values()},
-        **{kind.name.upper(): {one.name: one.mask for one in kind.flags} for kind in abi.flags.values()},
-    }
-    offsets = {record.name: {one.name: one.offset for one in record.fields} for record in abi.records.values()}
-    sizes = {record.name: record.size for record in abi.records.values()}
-    each = {one.each.name: one.each.stride for one in abi.numbers.values() if one.each}
-    view = {"magic": abi.magic, "tables": tables, "offsets": offsets, "sizes": sizes, "each": each,
-            "first": header_comment(SOURCES, "The numbers of the interface with programs of dom0.")}
-    return [Output("abi/luvalley_abi.py", render("abi.py.j2", **view))]
-
-
-def number_table(name: str, abi: Abi) -> dict[str, int]:
-    """Return numbers by name, those of the first that has its own among them."""
-    kind = abi.numbers[name]
-    return {one.name: one.number for one in (*kind.numbers, *(kind.each.members if kind.each else ()))}
 
 
 # ---- options

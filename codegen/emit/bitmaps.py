@@ -20,7 +20,7 @@ def make_bitmaps(domain: Domain) -> Output:
     ports = make_io_bitmap(domain) if has_io_bitmap(domain) else b""
     io = rows(ports, lambda offset: describe_io(offset, domain))
     text = render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io, ports=bool(ports))
-    return Output(f"{domain.name}_bitmaps.c", text)
+    return Output(f"vmx/{domain.name}_bitmaps.c", text)
 
 
 def has_io_bitmap(domain: Domain) -> bool:

@@ -1,4 +1,4 @@
-"""The CPUID policy in C: masks for each leaf; what rests on `prefer` is decided once, at boot."""
+"""The CPUID policy in C: masks by leaf, rules for what a mask alone does not answer, masks decided at boot."""
 
 from __future__ import annotations
 
@@ -8,30 +8,160 @@ from functools import reduce
 from codegen.check.evaluate import evaluate
 from codegen.emit.c import expression
 from codegen.model import ir
-from codegen.model.choices import Domain
+from codegen.model.choices import Domain, Model
 from codegen.model.facts import CpuidLeaf, Feature
 from codegen.model.types import BOOL, U64
 
 REGISTERS = ("eax", "ebx", "ecx", "edx")
 WHOLE = 0xFFFFFFFF
+TABLES = ("basic", "extended", "rules")
+ALL_SUBLEAVES = (0, WHOLE)
+EXTENDED = 0x80000000
+DENSE = 0x100  # so many basic and extended leaves may lie in tables by leaf
 
 
 @dataclass(frozen=True)
-class LeafView:
-    """One `case` of the policy's switch."""
+class RowView:
+    """A row of `table`: what some leaves show, what they hide."""
 
-    label: str
-    subleaf_test: str
-    lines: tuple[str, ...]
+    table: str
+    index: str
+    first: int
+    last: int
+    subleaves: tuple[int, int]
+    masks: tuple[str, ...]
+    hidden: str
+
+
+@dataclass(frozen=True)
+class BitView:
+    """A feature that is set where a test holds, whatever the processor returns."""
+
+    test: str
+    register: str
+    mask: str
+    feature: str
 
 
 @dataclass(frozen=True)
 class LateView:
-    """A mask that is computed at boot: features whose controls this processor may lack."""
+    """Bits that one register of a row loses at boot where this processor lacks a control."""
 
-    variable: str
+    target: str
+    condition: str
     mask: int
-    removals: tuple[tuple[str, int], ...]
+    feature: str
+
+
+@dataclass(frozen=True)
+class CpuidView:
+    """The whole policy: tables by leaf, rules for the rest, single bits, what is decided at boot."""
+
+    basic: tuple[RowView, ...]
+    extended: tuple[RowView, ...]
+    rules: tuple[RowView, ...]
+    bits: tuple[BitView, ...]
+    late: tuple[LateView, ...]
+
+    @property
+    def special(self) -> list[int]:
+        """Return the basic leaves that rules answer."""
+        return sorted({leaf for one in self.rules for leaf in range(one.first, one.last + 1) if leaf < DENSE})
+
+    @property
+    def other(self) -> int:
+        """Return the index that stands for all leaves after the last basic one."""
+        return max([-1, *(one.last for one in self.basic), *self.special]) + 1
+
+    @property
+    def extended_count(self) -> int:
+        """Return how many extended leaves the table has, at least one: C has no empty array."""
+        return max([EXTENDED, *(one.last for one in self.extended)]) + 1 - EXTENDED
+
+
+def make_cpuid(model: Model, domain: Domain) -> CpuidView:
+    """Return the policy of a domain."""
+    leaves = sorted(domain.cpuid.leaves, key=lambda leaf: (leaf.first, leaf.subleaves or (0, 0)))
+    rows = [make_row(leaf, model, domain) for leaf in leaves]
+    late = [one for leaf, row in zip(leaves, rows, strict=True) for one in late_views(leaf, row, domain)]
+    bits = [make_bit(one, domain, model) for one in domain.cpuid.shown if is_set(one, domain)]
+    basic, extended, rules = (tuple(row for row in rows if row.table == name) for name in TABLES)
+    return CpuidView(basic, extended, rules, tuple(bits), tuple(late))
+
+
+def make_row(leaf: CpuidLeaf, model: Model, domain: Domain) -> RowView:
+    """Return the row of one leaf."""
+    shown = [one for one in domain.cpuid.shown if one.leaf is leaf]
+    subleaves = leaf.subleaves or ALL_SUBLEAVES
+    masks = tuple(make_mask(leaf, register, shown) for register in REGISTERS)
+    table = choose_table(leaf, domain)
+    if table == "rules":
+        part = f"_{subleaves[0]:X}" if subleaves != ALL_SUBLEAVES else ""
+        index = f"{domain.name}_CPUID_{leaf.first:X}{part}".upper()
+    else:
+        base = " - CPUID_EXTENDED" if table == "extended" else ""
+        index = " ... ".join(f"{one:#x}{base}" for one in dict.fromkeys((leaf.first, leaf.last)))
+    return RowView(table, index, leaf.first, leaf.last, subleaves, masks, say_hidden(leaf, shown, model))
+
+
+def choose_table(leaf: CpuidLeaf, domain: Domain) -> str:
+    """Return which table a leaf is in: masks by leaf answer a basic leaf only where they are the whole answer."""
+    if leaf.subleaves not in (None, ALL_SUBLEAVES):
+        return "rules"
+    if leaf.last < DENSE and not any(one.leaf is leaf and is_set(one, domain) for one in domain.cpuid.shown):
+        return "basic"
+    return "extended" if leaf.first >= EXTENDED and leaf.last < EXTENDED + DENSE else "rules"
+
+
+def is_set(feature: Feature, domain: Domain) -> bool:
+    """Return whether a feature is not the processor's bit."""
+    return feature.mirrors is not None or feature in domain.cpuid.forced
+
+
+def make_bit(feature: Feature, domain: Domain, model: Model) -> BitView:
+    """Return a bit that is always 1, or follows one of the guest's registers."""
+    leaf, test = feature.leaf, f"leaf == {feature.leaf.first:#x}"
+    if leaf.first != leaf.last:
+        test = f"leaf >= {leaf.first:#x} && leaf <= {leaf.last:#x}"
+    if subleaf_test(leaf):
+        test += f" && {subleaf_test(leaf)}"
+    if feature.mirrors:
+        state, bit = feature.mirrors
+        layout = model.facts.state[state].layout
+        assert layout is not None
+        test += f" && guest_{state}() & " + f"{layout.name}_{bit.name}".upper()
+    return BitView(test, feature.register, f"{feature_mask(feature):#x}", feature.name)
+
+
+def subleaf_test(leaf: CpuidLeaf) -> str:
+    """Return the condition for its subleaves, or nothing."""
+    if leaf.subleaves in (None, ALL_SUBLEAVES):
+        return ""
+    assert leaf.subleaves is not None
+    first, last = leaf.subleaves
+    if first == last:
+        return f"subleaf == {first}"
+    return f"subleaf >= {first} && subleaf <= {last}" if first else f"subleaf <= {last}"
+
+
+def make_mask(leaf: CpuidLeaf, register: str, shown: list[Feature]) -> str:
+    """Return the bits that are shown of one register."""
+    if dict(leaf.registers).get(register) == "value":
+        return "CPUID_ALL"
+    mask = sum(feature_mask(one) for one in shown if one.register == register and one.mirrors is None)
+    return "CPUID_ALL" if mask == WHOLE else f"{mask:#x}" if mask else "0"
+
+
+def say_hidden(leaf: CpuidLeaf, shown: list[Feature], model: Model) -> str:
+    """Return the features that a leaf hides, by register and name, and whether it has reserved bits."""
+    known = [one for one in model.facts.features.values() if one.leaf is leaf]
+    parts, reserved = [], False
+    for register in REGISTERS:
+        some = [one for one in known if one.register == register]
+        hidden = [one.name for one in some if one not in shown]
+        parts += [f"{register} {', '.join(hidden)}"] if hidden else []
+        reserved |= bool(some) and sum(map(feature_mask, some)) != WHOLE
+    return "; ".join([*parts, *(["reserved bits"] if reserved else [])])
 
 
 def feature_mask(feature: Feature) -> int:
@@ -39,68 +169,29 @@ def feature_mask(feature: Feature) -> int:
     return ((1 << (feature.high - feature.low + 1)) - 1) << feature.low
 
 
-def shown_in(domain: Domain, leaf: CpuidLeaf, register: str) -> list[Feature]:
-    """Return the features of one register that the domain sees."""
-    return [one for one in domain.cpuid.shown if one.leaf is leaf and one.register == register]
-
-
 def is_late(feature: Feature, domain: Domain) -> bool:
     """Return whether the feature depends on what the processor grants."""
     return evaluate(feature.needs, domain).can_fail
 
 
-def make_views(domain: Domain) -> tuple[list[LeafView], list[LateView]]:
-    """Return all leaves, subleaves of one leaf together, and the masks that are computed at boot."""
-    leaves = sorted(domain.cpuid.leaves, key=lambda leaf: (leaf.first, leaf.subleaves or (0, 0)))
-    late: list[LateView] = []
-    views = [make_view(leaf, domain, late) for leaf in leaves]
-    return views, late
+def late_views(leaf: CpuidLeaf, row: RowView, domain: Domain) -> list[LateView]:
+    """Return what is decided at boot about a leaf."""
+    return [
+        LateView(name_mask(row, one.register, domain), expression(lower_condition(one.needs, domain)),
+                 feature_mask(one), one.name)
+        for one in domain.cpuid.shown if one.leaf is leaf and is_late(one, domain)
+    ]
 
 
-def make_view(leaf: CpuidLeaf, domain: Domain, late: list[LateView]) -> LeafView:
-    """Return the `case` of one leaf."""
-    label = f"{leaf.first:#x}" + (f" ... {leaf.last:#x}" if leaf.last != leaf.first else "")
-    lines = [line for register in REGISTERS for line in register_lines(leaf, register, domain, late)]
-    return LeafView(label, subleaf_test(leaf), tuple(lines))
-
-
-def subleaf_test(leaf: CpuidLeaf) -> str:
-    """Return the condition for its subleaves, or nothing."""
-    if leaf.subleaves is None or leaf.subleaves == (0, WHOLE):
-        return ""
-    first, last = leaf.subleaves
-    if first == last:
-        return f"subleaf == {first}"
-    return f"subleaf >= {first} && subleaf <= {last}" if first else f"subleaf <= {last}"
-
-
-def register_lines(leaf: CpuidLeaf, register: str, domain: Domain, late: list[LateView]) -> list[str]:
-    """Return what masks one register."""
-    kind = dict(leaf.registers).get(register)
-    if kind == "value":
-        return []
-    features = shown_in(domain, leaf, register)
-    mask = sum(feature_mask(one) for one in features if one.mirrors is None)
-    removable = [one for one in features if is_late(one, domain)]
-    text = f"{mask:#x}"
-    if removable:
-        variable = f"{domain.name}_cpuid_{leaf.first:x}_{(leaf.subleaves or (0, 0))[0]:x}_{register}"
-        removals = tuple((expression(lower_condition(one.needs, domain)), feature_mask(one)) for one in removable)
-        late.append(LateView(variable, mask, removals))
-        text = variable
-    return [f"out.{register} &= {text};" if mask else f"out.{register} = 0;", *extra_lines(features, register, domain)]
-
-
-def extra_lines(features: list[Feature], register: str, domain: Domain) -> list[str]:
-    """Return lines for bits that follow the guest's registers, and for those shown whatever the processor says."""
-    lines = []
-    for one in features:
-        if one.mirrors is not None:
-            state, bit = one.mirrors
-            lines.append(f"out.{register} |= (u32)(guest_{state}() >> {bit.low} & 1) << {one.low};")
-        elif one in domain.cpuid.forced:
-            lines.append(f"out.{register} |= {feature_mask(one):#x};")
-    return lines
+def name_mask(row: RowView, register: str, domain: Domain) -> str:
+    """Return the C name of a mask."""
+    table = f"{domain.name}_cpuid_{row.table}"
+    match row.table:
+        case "basic":
+            return f"{table}.{register}[{row.index}]"
+        case "extended":
+            return f"{table}[{row.index}].{register}"
+    return f"{table}[{row.index}].shown.{register}"
 
 
 def lower_condition(condition: ir.Condition, domain: Domain) -> ir.Expression:

@@ -36,7 +36,7 @@ def make_entry_checks(model: Model) -> list[Output]:
     views = [(group, [make_rule(rule) for rule in group.rules]) for group in groups]
     view = {"first": first, "groups": views, "count": sum(len(group.rules) for group in groups),
             "errors": say_errors(groups), "say": say_group}
-    return [Output(f"checks.{kind}", render(f"checks.{kind}.j2", **view)) for kind in ("c", "h")]
+    return [Output(f"vmx/checks.{kind}", render(f"checks.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
 def say_errors(groups: list[EntryGroup]) -> str:

@@ -7,14 +7,13 @@ from typing import Any
 
 from codegen.check.evaluate import evaluate
 from codegen.emit.c import c_declare, expression
-from codegen.emit.cpuid import make_views
+from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, fold_c, header_comment, render
-from codegen.emit.headers import exit_count
 from codegen.emit.hypercalls import find_port, hypercall_views, say_ways
 from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
 from codegen.emit.statements import payload_used, statements
 from codegen.model.choices import Body, Domain, Handler, Model
-from codegen.model.facts import Arm, Exit
+from codegen.model.facts import Alternative, Exit
 from codegen.model.ir import Constant, End, Statement
 
 # Events that tables of the domain answer, and the payload that their generated function always takes.
@@ -23,13 +22,12 @@ GUEST_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr",), "io": ("input",)}
 
 LEAN = ("rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 REST = ("rbp", "r12", "r13", "r14", "r15")
-SLOT = 8
 RING = 256  # exits that a CPU remembers
 
 
 @dataclass(frozen=True)
-class ArmView:
-    """`test` is empty for the last arm; `lines` make the payload that its handler reads, and call it."""
+class AlternativeView:
+    """`test` is empty for the last alternative; `lines` make the payload that its handler reads, and call it."""
 
     test: str
     lines: tuple[str, ...]
@@ -42,7 +40,7 @@ class ExitView:
     number: int
     name: str
     doc: str
-    arms: tuple[ArmView, ...]
+    alternatives: tuple[AlternativeView, ...]
 
 
 @dataclass(frozen=True)
@@ -57,35 +55,38 @@ class HandlerView:
 
 def possible_exits(model: Model, domain: Domain) -> list[Exit]:
     """Return the exits that can happen in the domain."""
-    return [one for one in model.facts.exits.values() if one.arms and evaluate(one.condition, domain).can_hold]
+    return [one for one in model.facts.exits.values() if one.alternatives and evaluate(one.condition, domain).can_hold]
 
 
 def make_handlers(model: Model, domain: Domain) -> Output:
     """Generate the domain's handlers, tables and exits."""
     view = {"name": domain.name, **view_policies(model, domain)}
     view["first"] = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
-    view["handlers"] = [make_handler(one, model) for one in domain.handlers.values()]
     exits = possible_exits(model, domain)
-    reflected = {one.number: find_reflected(one, domain) for one in exits} if domain.under else {}
-    view["exits"] = [make_exit(one, model, domain) for one in exits if not reflected.get(one.number)]
+    reflected = {one.name: find_reflected(one, domain) for one in exits} if domain.under else {}
+    handled = [one for one in exits if not reflected.get(one.name)]
+    view["events"] = events = {arm.event for one in handled for arm in one.alternatives}
+    view["handlers"] = [make_handler(one, model) for one in domain.handlers.values() if one.event in events]
+    view["exits"] = [make_exit(one, model, domain) for one in handled]
+    view["asks_controls"] = "granted(" in repr(view)
     if domain.under:
-        view["told"] = reflected
-        return Output(f"{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
-    leaves, _ = make_views(domain)
+        view["table"] = [(one.name, reflected[one.name]) for one in sorted(exits, key=lambda one: one.number)]
+        return Output(f"vmx/{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
     calls = hypercall_views(model, domain)
-    view |= {"leaves": leaves, "own": domain.cpuid.own, "io_cases": io_lines(domain.io), "hypercalls": calls}
+    view |= {"cpuid": make_cpuid(model, domain), "own": domain.cpuid.own}
+    view |= {"io_cases": io_lines(domain.io), "hypercalls": calls}
     handles = [one for one in ("", "domain", "vcpu") if any(call.handle == one for call in calls)]
     view |= {"handles": handles, "has_handles": any(handles), "root_port": find_port(domain)}
     view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
     view["port_before"] = port_lines(domain.io)
-    return Output(f"{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
+    return Output(f"vmx/{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
 
 
 def find_reflected(exit: Exit, domain: Domain) -> str:
     """Return the reason that the VMM gets, where an exit's one event does nothing else; empty where more happens."""
-    if len(exit.arms) > 1 or domain.before_arms.get((exit.name, 0)):
+    if len(exit.alternatives) > 1 or domain.before_alternatives.get((exit.name, 0)):
         return ""
-    event = exit.arms[0].event
+    event = exit.alternatives[0].event
     bodies = [domain.handlers[event].body] if event in domain.handlers else policy_bodies(event, domain)
     ends = {find_forward(body) for body in bodies}
     return ends.pop() if len(ends) == 1 else ""
@@ -100,15 +101,13 @@ def find_forward(body: Body) -> str:
 
 
 def view_policies(model: Model, domain: Domain) -> dict[str, Any]:
-    """Return what the templates need of the policies, and the table of exits."""
-    possible = {one.number: one.name for one in possible_exits(model, domain)}
+    """Return what the templates need of the policies."""
     return {
         "parameters": {event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
         "read_cases": case_lines(domain.msr.read, "read"), "write_cases": case_lines(domain.msr.write, "write"),
         "read_default": unwrap(action_lines(domain.msr.default_read, "read")),
         "write_default": unwrap(action_lines(domain.msr.default_write, "write")),
         "io_default": default_lines(domain.io),
-        "table": [possible.get(number, "") for number in range(exit_count(model.facts))],
     }
 
 
@@ -125,7 +124,7 @@ def make_handler(handler: Handler, model: Model) -> HandlerView:
 
 def make_exit(exit: Exit, model: Model, domain: Domain) -> ExitView:
     """Return an exit's function."""
-    return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_arms(exit, domain)))
+    return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_alternatives(exit, domain)))
 
 
 def wanted_payload(event: str, domain: Domain) -> set[str]:
@@ -155,44 +154,44 @@ def policy_parameters(event: str, model: Model, domain: Domain) -> str:
     return ", ".join(["struct cpu *cpu", *(c_declare(type, name) for name, type in known if name in wanted)])
 
 
-def make_arms(exit: Exit, domain: Domain) -> list[ArmView]:
+def make_alternatives(exit: Exit, domain: Domain) -> list[AlternativeView]:
     """Return the events of an exit."""
-    before = [domain.before_arms.get((exit.name, index), ()) for index in range(len(exit.arms))]
-    return [make_arm(arm, domain, first) for arm, first in zip(exit.arms, before, strict=True)]
+    before = [domain.before_alternatives.get((exit.name, index), ()) for index in range(len(exit.alternatives))]
+    return [make_alternative(one, domain, first) for one, first in zip(exit.alternatives, before, strict=True)]
 
 
-def make_arm(arm: Arm, domain: Domain, before: tuple[Statement, ...]) -> ArmView:
+def make_alternative(alternative: Alternative, domain: Domain, before: tuple[Statement, ...]) -> AlternativeView:
     """Return one event: its test and its call."""
-    test = expression(arm.where) if arm.where is not None else ""
-    wanted = wanted_payload(arm.event, domain)
-    payload = [(name, value) for name, value in arm.payload if name in wanted]
+    test = expression(alternative.where) if alternative.where is not None else ""
+    wanted = wanted_payload(alternative.event, domain)
+    payload = [(name, value) for name, value in alternative.payload if name in wanted]
     made = [f"{c_declare(value.type, name)} = {expression(value)};" for name, value in payload]
-    call = f"on_{arm.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
-    return ArmView(test, (*statements(before, 0), *made, call))
+    call = f"on_{alternative.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
+    return AlternativeView(test, (*statements(before, 0), *made, call))
 
 
 def make_exit_path(model: Model, domain: Domain) -> Output:
     """Generate the stub. C keeps rbx, rbp and r12-r15; rbx is saved all the same since CPUID returns in it."""
     sources = f"spec/{domain.name}.luv, spec/facts/vmx/exits.luv"
     first = header_comment(sources, f"The way out of {domain.name} and back in.")
-    count = exit_count(model.facts)
-    possible = {one.number: one.name for one in possible_exits(model, domain)}
-    table = [possible.get(number, "") for number in range(count)]
-    offsets = {register: index * SLOT for index, register in enumerate((*LEAN, *REST))}
     lean = lean_exits(model, domain)
-    counts = len(offsets) * SLOT
-    ring = counts + count * SLOT
-    text = render(
-        "exit.asm.j2", first=first, name=domain.name, lean=LEAN, rest=REST, offsets=offsets, table=table,
-        counts=counts, ring=ring, index=ring + RING,
-        full=[one for one in possible.values() if one not in lean],
-    )
-    return Output(f"{domain.name}_exit.asm", text)
+    exits = sorted(possible_exits(model, domain), key=lambda one: one.number)
+    rows = [(one.name, one.name in lean) for one in exits]
+    text = render("exit.asm.j2", first=first, name=domain.name, lean=LEAN, rest=REST, exits=rows)
+    return Output(f"vmx/{domain.name}_exit.asm", text)
+
+
+def make_registers() -> list[Output]:
+    """Generate the register file, and what else the stub knows of struct cpu, for C and for assembly."""
+    first = header_comment("the list in codegen/emit/exits.py", "Where VM exits save the guest's registers.")
+    view = {"first": first, "registers": (*LEAN, *REST), "ring": RING}
+    return [Output(f"vmx/registers.{kind}", render(f"registers.{kind}.j2", **view)) for kind in ("h", "inc")]
 
 
 def lean_exits(model: Model, domain: Domain) -> set[str]:
     """Return the exits whose handlers need neither rbp and r12-r15 nor a dump that would show them."""
-    return {one.name for one in possible_exits(model, domain) if all(is_lean(arm.event, domain) for arm in one.arms)}
+    exits = possible_exits(model, domain)
+    return {exit.name for exit in exits if all(is_lean(one.event, domain) for one in exit.alternatives)}
 
 
 def is_lean(event: str, domain: Domain) -> bool:

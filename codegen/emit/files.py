@@ -20,7 +20,7 @@ BREAKS = (" || ", " && ", ", ", " ")
 
 @dataclass(frozen=True)
 class Output:
-    """One generated file: its name under generated/, and its whole text."""
+    """One generated file: its path under generated/, and its whole text."""
 
     name: str
     text: str
@@ -96,7 +96,8 @@ def list_present(root: Path) -> dict[str, str]:
 def publish(outputs: list[Output], root: Path) -> list[str]:
     """Write what changed and remove what is gone; every new text is on disk before the first name changes."""
     stale = set(find_stale(outputs, root))
-    root.mkdir(parents=True, exist_ok=True)
+    for one in outputs:
+        (root / one.name).parent.mkdir(parents=True, exist_ok=True)
     fresh = write_all_beside([one for one in outputs if one.name in stale], root)
     for path, temporary in fresh.items():
         temporary.replace(path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from codegen.emit.c import c_declare, c_type
 from codegen.emit.files import Output, header_comment, render
+from codegen.emit.needed import Needed
 from codegen.model.choices import Extern, Model
 from codegen.model.facts import Bit, Facts
 from codegen.model.types import HandleType
@@ -38,18 +40,25 @@ class Group:
     constants: tuple[Constant, ...]
 
 
-def make_constants(model: Model) -> list[Output]:
-    """Generate the headers, and all of them once more for NASM."""
+def make_constants(model: Model, needed: Needed) -> list[Output]:
+    """Generate the headers with the constants that C names, and the file of those that assembly names."""
     facts = model.facts
     headers = {
-        "vmcs.h": ("VMCS fields and exit reasons.", "spec/facts/vmx/", [*vmcs_groups(facts), exit_group(facts)]),
-        "controls.h": ("VMX controls and capabilities.", "spec/facts/vmx/", control_groups(facts)),
-        "x86.h": ("Registers, MSRs, vectors and ports.", "spec/facts/x86/, spec/runtime.luv", x86_groups(model)),
+        "vmx/vmcs.h": ("VMCS fields and exit reasons.", "spec/facts/vmx/", [*vmcs_groups(facts), exit_group(facts)]),
+        "vmx/controls.h": ("VMX controls and capabilities.", "spec/facts/vmx/", control_groups(facts)),
+        "x86/x86.h": ("Registers, MSRs, vectors and ports.", "spec/facts/x86/, spec/runtime.luv", x86_groups(model)),
     }
-    outputs = [render_header(name, *parts) for name, parts in headers.items()]
-    groups = [group for _, _, some in headers.values() for group in some]
-    first = header_comment("spec/", "The constants of the C headers, for NASM.")
-    return [*outputs, Output("constants.inc", render("constants.inc.j2", first=first, groups=groups))]
+    outputs = [render_header(name, what, sources, keep_needed(groups, needed.c))
+               for name, (what, sources, groups) in headers.items()]
+    groups = keep_needed([group for _, _, some in headers.values() for group in some], needed.assembly)
+    first = header_comment("spec/", "Constants of the C headers that assembly names.")
+    return [*outputs, Output("vmx/constants.inc", render("constants.inc.j2", first=first, groups=groups))]
+
+
+def keep_needed(groups: list[Group], needed: Set[str]) -> list[Group]:
+    """Return the constants that something names, without the groups that have none."""
+    kept = [Group(one.title, tuple(item for item in one.constants if item.name in needed)) for one in groups]
+    return [one for one in kept if one.constants]
 
 
 def render_header(name: str, what: str, sources: str, groups: list[Group]) -> Output:
@@ -132,13 +141,19 @@ def make_names(model: Model) -> list[Output]:
     exits = [(f"EXIT_REASON_{one.name.upper()}", one.name) for one in model.facts.exits.values()]
     fields = [(f"VMCS_{one.name.upper()}", one.name) for one in model.facts.vmcs.values()]
     view = {"first": first, "exits": exits, "fields": fields}
-    return [Output(f"names.{kind}", render(f"names.{kind}.j2", **view)) for kind in ("c", "h")]
+    return [Output(f"vmx/names.{kind}", render(f"names.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
-def make_regions(model: Model) -> Output:
-    """Generate the numbers of regions, and base and size in bytes of those with a fixed place."""
+def make_regions(model: Model, needed: Needed) -> Output:
+    """Generate the numbers of regions, and base and size in bytes of those with a fixed place, where C names them."""
     first = header_comment("spec/memory.luv", "Regions of physical memory.")
-    return Output("regions.h", render("regions.h.j2", first=first, regions=list(model.regions.values())))
+    places = [
+        Constant(f"{one.name}_{name}".upper(), value)
+        for one in model.regions.values() if one.kind == "at"
+        for name, value in (("base", one.base), ("size", one.size))
+    ]
+    view = {"regions": list(model.regions.values()), "places": [one for one in places if one.name in needed.c]}
+    return Output("x86/regions.h", render("regions.h.j2", first=first, **view))
 
 
 def make_externs(model: Model) -> list[Output]:
@@ -150,8 +165,8 @@ def make_externs(model: Model) -> list[Output]:
     handles = sorted(one.name for one in types)
     second = header_comment("spec/runtime.luv", "Functions of the runtime that bodies call.")
     return [
-        Output("structs.h", render("structs.h.j2", first=first, structs=structs)),
-        Output("externs.h", render("externs.h.j2", first=second, calls=calls, handles=handles)),
+        Output("x86/structs.h", render("structs.h.j2", first=first, structs=structs)),
+        Output("x86/externs.h", render("externs.h.j2", first=second, calls=calls, handles=handles)),
     ]
 
 

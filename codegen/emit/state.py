@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from codegen.emit.files import Output, header_comment, render
+from codegen.emit.needed import Needed
 from codegen.model.choices import Model
 from codegen.model.facts import StateField
 
 
-def make_state(model: Model) -> Output:
-    """Return the header of accessors: `guest_rip()`, `set_guest_rip(value)` and so on, each one VMREAD or VMWRITE."""
+def make_state(model: Model, needed: Needed) -> Output:
+    """Return the header of those accessors that something calls: `guest_rip()`, `set_guest_rip(value)` and so on."""
     first = header_comment("spec/facts/x86/state.luv", "The current guest's state that the processor keeps.")
-    fields = [(one.name, f"VMCS_{one.field.upper()}") for one in model.facts.state.values() if one.field is not None]
-    return Output("state.h", render("state.h.j2", first=first, fields=fields))
+    fields = [
+        (one.name, f"VMCS_{one.field.upper()}", f"guest_{one.name}" in needed.c, f"set_guest_{one.name}" in needed.c)
+        for one in model.facts.state.values() if one.field is not None
+    ]
+    return Output("vmx/state.h", render("state.h.j2", first=first, fields=fields))
 
 
 def read_state(field: StateField) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from codegen.check.evaluate import setting_of
 from codegen.emit.c import expression
-from codegen.emit.cpuid import make_views
+from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, header_comment, render
 from codegen.emit.state import write_state
 from codegen.model.choices import Domain, MemoryRule, Model
@@ -50,9 +50,9 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     """Generate the domain's header and its tables."""
     words = [make_word(word, domain) for word in used_words(model, domain)]
     vectors = sum(1 << one.number for one in domain.exceptions.trapped)
-    _, late = make_views(domain)
     view = {
-        "name": domain.name, "under": domain.under, "words": words, "vectors": f"{vectors:#x}", "late": late,
+        "name": domain.name, "under": domain.under, "words": words, "vectors": f"{vectors:#x}",
+        "cpuid": make_cpuid(model, domain),
         "owned": {register: f"{mask:#x}" for register, mask in domain.owned.items()},
         "held": {register: f"{mask:#x}" for register, mask in domain.held.items()},
         "swaps": [one.msr for one in domain.switched if one.how == "swap"],
@@ -65,8 +65,8 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     header = header_comment(sources, f"The domain {domain.name}.")
     tables = header_comment(sources, f"Tables of {domain.name}.")
     return [
-        Output(f"{domain.name}.h", render("domain.h.j2", first=header, **view)),
-        Output(f"{domain.name}_tables.c", render("domain.c.j2", first=tables, **view)),
+        Output(f"vmx/{domain.name}.h", render("domain.h.j2", first=header, **view)),
+        Output(f"vmx/{domain.name}_tables.c", render("domain.c.j2", first=tables, **view)),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from codegen.house.text import STRING, WORD, strip_comments
@@ -35,6 +35,10 @@ NASM_DECLARATION = re.compile(r"^[ \t]*(?:global|extern)\b[^\n]*", re.MULTILINE)
 PASTE = re.compile(r"##(\w+)##|\b(\w+)##|##(\w+)\b|\b([A-Za-z_]\w*)%\{?\d")
 
 
+# name##argument##name
+AROUND = re.compile(r"\b(\w+)##\w+##(\w+)\b")
+
+
 @dataclass(frozen=True)
 class Definition:
     """A name that a generated file defines. `local`: only that file can use it."""
@@ -47,14 +51,16 @@ class Definition:
 
 @dataclass
 class Words:
-    """How often each word stands in texts, and the parts of names that macros paste words to."""
+    """How often each word stands in texts, and the parts of names that macros paste words to, or between."""
 
     counts: Counter[str]
     pasted: set[str]
+    around: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, text: str) -> None:
         """Count a text's words."""
         self.counts.update(WORD.findall(text))
+        self.around.update(AROUND.findall(text))
         self.pasted.update(part for found in PASTE.findall(text) for part in found if part)
 
 
@@ -117,6 +123,9 @@ def blank_declarations(text: str, suffix: str, generated: bool) -> str:
 def is_referenced(name: str, words: Words, own: int) -> bool:
     """Say whether a name stands anywhere but in its definitions, or a macro pastes it together from words that do."""
     if words.counts[name] > own:
+        return True
+    middles = (name[len(a) : -len(b)] for a, b in words.around if name.startswith(a) and name.endswith(b))
+    if any(words.counts[middle] > 0 for middle in middles):
         return True
     return any(is_pasted(name, part, words.counts) for part in words.pasted if part in name)
 

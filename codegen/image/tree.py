@@ -37,8 +37,8 @@ class Tree:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Return where sources are."""
-        runtime = self.root / "runtime"
-        return *sorted(path for path in runtime.rglob("*") if path.is_dir()), self.generated
+        roots = (self.root / "runtime", self.generated)
+        return tuple(sorted(path for root in roots for path in (root, *root.rglob("*")) if path.is_dir()))
 
     @property
     def image(self) -> Path:
@@ -84,9 +84,9 @@ class InstrumentedTree(Tree):
         return 192 << 10
 
     @property
-    def arms(self) -> Path:
+    def branches(self) -> Path:
         """Return where the names of the counted branches are, in the order of their numbers."""
-        return self.build / "arms.json"
+        return self.build / "branches.json"
 
 
 def list_inputs(tree: Tree) -> str:

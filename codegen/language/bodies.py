@@ -8,16 +8,17 @@ from lark import v_args
 from lark.tree import Meta
 
 from codegen.language.expressions import Expr, say_expression
-from codegen.language.parts import Children, Part, makes_list, makes_spanned, part
+from codegen.language.parts import Children, Part, keeps, makes_list, makes_spanned, part
 from codegen.language.words import Builder, Lines, Text, braces
 from codegen.source import Name, Span
 
 
 @dataclass(frozen=True)
 class Let:
-    """`let name = value;`."""
+    """`let name : type = value;`; `type` is a number's or a layout, or None."""
 
     name: Name
+    type: Name | None
     value: Expr
     span: Span
 
@@ -101,11 +102,16 @@ class BodyBuilder(Builder):
     """Build statements."""
 
     block = makes_list(Block)
-    let = makes_spanned(Let)
+    let_type = keeps("type")
     assign = makes_spanned(Assign)
     call_statement = makes_spanned(CallStatement)
     return_ = makes_spanned(Return)
     fail = makes_spanned(Fail)
+
+    @v_args(meta=True)
+    def let(self, meta: Meta, children: Children) -> Let:
+        """Build a name, perhaps its type, and a value."""
+        return Let(children[0], part(children, "type"), children[-1], self.span_over(meta))
 
     @v_args(meta=True)
     def if_(self, meta: Meta, children: Children) -> If:
@@ -176,8 +182,8 @@ def say_block(head: str, block: Block, tail: str = "") -> Lines:
 def say_statement(node: Statement) -> Lines:
     """Print the lines of one statement."""
     match node:
-        case Let(name, value):
-            return [f"let {name.text} = {say_expression(value)};"]
+        case Let(name, type, value):
+            return [f"let {name.text}{f' : {type.text}' if type else ''} = {say_expression(value)};"]
         case Assign(target, value):
             return [f"{say_expression(target)} = {say_expression(value)};"]
         case If():

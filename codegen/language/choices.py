@@ -70,6 +70,15 @@ class Hypercall:
     body: Block | None
 
 
+@dataclass(frozen=True)
+class Define:
+    """Statements that several bodies share, with the values that they are about."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    body: Block
+
+
 class ChoiceBuilder(Builder):
     """Build these declarations."""
 
@@ -108,6 +117,10 @@ class ChoiceBuilder(Builder):
 
     failures = keeps("errors")
 
+    def define(self, children: Children) -> Define:
+        """Build a name, parameters and statements."""
+        return Define(children[0], pick_all(children, Parameter), pick(children, Block))
+
 
 def say_parameters(parameters: Iterable[Parameter]) -> str:
     """Print `a : u32, b : u64`."""
@@ -145,3 +158,8 @@ def say_hypercall(node: Hypercall) -> Lines:
     head += f" from {', '.join(one.text for one in node.callers)}"
     head += f" errors {', '.join(one.text for one in node.errors)}" if node.errors else ""
     return say_block(head, node.body) if node.body else [f"{head};"]
+
+
+def say_define(node: Define) -> Lines:
+    """Print shared statements."""
+    return say_block(f"define {node.name.text}({say_parameters(node.parameters)})", node.body)

@@ -9,8 +9,21 @@ from lark.tree import Meta
 
 from codegen.language.bodies import Block, say_block
 from codegen.language.expressions import Expr, say_expression
-from codegen.language.parts import Children, Part, is_word, keeps, makes, makes_list, makes_named_list, part, pick
+from codegen.language.parts import (
+    Children,
+    Part,
+    is_word,
+    keeps,
+    makes,
+    makes_list,
+    makes_named_list,
+    part,
+    parts,
+    pick,
+    pick_all,
+)
 from codegen.language.policies import DomainCpuid, DomainIo, DomainMsr, say_access_rule, say_domain_cpuid
+from codegen.language.tables import say_reset_values
 from codegen.language.words import Builder, Doc, Lines, Number, braces, say_doc, say_names
 from codegen.source import Name, Span
 
@@ -112,8 +125,9 @@ class DomainSwitch:
 
 @dataclass(frozen=True)
 class DomainReset:
-    """Guest state after INIT."""
+    """Guest state after INIT: tables of facts, and values that replace or extend theirs."""
 
+    sources: tuple[Name, ...]
     values: tuple[tuple[Name, Expr], ...]
     span: Span
 
@@ -205,7 +219,7 @@ class DomainBuilder(Builder):
         """Build `swap NAMES`."""
         return SwitchRule(children[0], "swap")
 
-    domain_reset = makes_list(DomainReset)
+    reset_from = keeps("from")
     domain_memory = makes_list(DomainMemory)
 
     def exception_rule(self, children: Children) -> ExceptionRule:
@@ -213,9 +227,11 @@ class DomainBuilder(Builder):
         how = "switched" if is_word(children[-1], "SWITCHED") else str(children[-1])
         return ExceptionRule(pick(children, Name), how)
 
-    def assign_reset(self, children: Children) -> tuple[Name, Expr]:
-        """Build a register's value after reset."""
-        return (children[0], children[1])
+    @v_args(meta=True)
+    def domain_reset(self, meta: Meta, children: Children) -> DomainReset:
+        """Build the tables after `from`, and values."""
+        sources = tuple(name for names in parts(children, "from") for name in names)
+        return DomainReset(sources, pick_all(children, tuple), self.span_over(meta))
 
     @v_args(meta=True)
     def memory_map(self, meta: Meta, children: Children) -> MemoryRule:
@@ -274,8 +290,8 @@ def say_clause(node: Clause) -> Lines:
             return braces("exceptions", [say_exception(rule) for rule in rules])
         case DomainSwitch(rules):
             return braces("switch", [say_switch(rule) for rule in rules])
-        case DomainReset(values):
-            return braces("reset", [f"{name.text} = {say_expression(value)};" for name, value in values])
+        case DomainReset(sources, values):
+            return braces("reset", [*(say_names("from", sources) if sources else []), *say_reset_values(values)])
         case DomainMemory(rules):
             return braces("memory", [say_memory(rule) for rule in rules])
         case Handler():

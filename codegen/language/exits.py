@@ -22,7 +22,7 @@ class PayloadField:
 
 
 @dataclass(frozen=True)
-class Arm:
+class Alternative:
     """The event that an exit becomes, where the condition holds."""
 
     event: Name
@@ -41,7 +41,7 @@ class Exit:
     length: str | Number
     qualification: Name | None
     information: Name | None
-    arms: tuple[Arm, ...]
+    alternatives: tuple[Alternative, ...]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ExitBuilder(Builder):
         return Exit(
             pick(children, Doc), pick(children, Number), pick(children, Name), part(children, "condition"),
             part(children, "length"), part(children, "qualification"), part(children, "information"),
-            pick_all(children, Arm),
+            pick_all(children, Alternative),
         )
 
     def condition(self, children: Children) -> Part:
@@ -86,9 +86,9 @@ class ExitBuilder(Builder):
         """Build the layout of the qualification or of the instruction information."""
         return Part(str(children[0]), children[1])
 
-    def arm(self, children: Children) -> Arm:
+    def alternative(self, children: Children) -> Alternative:
         """Build an event, its payload, and its condition."""
-        return Arm(children[0], part(children, "payload") or (), part(children, "where"))
+        return Alternative(children[0], part(children, "payload") or (), part(children, "where"))
 
     payload = keeps_all("payload")
     payload_field = makes(PayloadField)
@@ -109,11 +109,11 @@ def say_exit(node: Exit) -> Lines:
     head = f"{node.number.text} {node.name.text} {condition} length {length}"
     head += f" qualification {node.qualification.text}" if node.qualification else ""
     head += f" information {node.information.text}" if node.information else ""
-    lines = [head, *(line for arm in node.arms for line in say_arm(arm))]
+    lines = [head, *(line for alternative in node.alternatives for line in say_alternative(alternative))]
     return [*say_doc(node.doc), *lines[:-1], f"{lines[-1]};"]
 
 
-def say_arm(node: Arm) -> Lines:
+def say_alternative(node: Alternative) -> Lines:
     """Print `=> event NAME { payload } where CONDITION`."""
     where = f" where {say_expression(node.where)}" if node.where else ""
     payload = [f"{one.name.text} = {say_expression(one.value)};" for one in node.payload]

@@ -28,9 +28,9 @@ from codegen.source import Name as Name
 
 Declaration = (
     facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | entry_checks.Checks
-    | tables.State | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos | tables.Forwards
-    | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall | domains.Domain
-    | abi.Record | abi.Numbers | abi.Flags | abi.Limits | abi.Callers | abi.Options
+    | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos
+    | tables.Forwards | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall
+    | choices.Define | domains.Domain | abi.Record | abi.Numbers | abi.Flags | abi.Limits | abi.Callers | abi.Options
 )
 
 
@@ -75,6 +75,7 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     exits.Exits: exits.say_exits,
     entry_checks.Checks: entry_checks.say_checks,
     tables.State: tables.say_state,
+    tables.ResetTable: tables.say_reset_table,
     tables.Msrs: tables.say_msrs,
     tables.Cpuid: tables.say_cpuid,
     tables.Vectors: tables.say_vectors,
@@ -86,6 +87,7 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     choices.Extern: choices.say_extern,
     choices.Region: choices.say_region,
     choices.Hypercall: choices.say_hypercall,
+    choices.Define: choices.say_define,
     domains.Domain: domains.say_domain,
     abi.Record: abi.say_record,
     abi.Numbers: abi.say_numbers,

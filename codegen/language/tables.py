@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lark import Token, v_args
 from lark.tree import Meta
 
-from codegen.language.expressions import say_range
+from codegen.language.expressions import Expr, say_expression, say_range
 from codegen.language.facts import Bit, say_bits
 from codegen.language.parts import (
     Children,
@@ -46,6 +46,14 @@ class State:
 
     name: Name
     fields: tuple[StateField, ...]
+
+
+@dataclass(frozen=True)
+class ResetTable:
+    """Guest state after reset: values under a name, for domains to start from."""
+
+    name: Name
+    values: tuple[tuple[Name, Expr], ...]
 
 
 @dataclass(frozen=True)
@@ -188,6 +196,12 @@ class TableBuilder(Builder):
             part(children, "register"), field, index, part(children, "layout"),
         )
 
+    reset_table = makes_named_list(ResetTable)
+
+    def assign_reset(self, children: Children) -> tuple[Name, Expr]:
+        """Build a register's value after reset, in a table or in a domain."""
+        return (children[0], children[1])
+
     state_type = keeps("type")
     state_register = keeps("register")
     state_index = keeps("index")
@@ -281,6 +295,16 @@ def say_state_field(node: StateField) -> Lines:
     else:
         text += " software"
     return [*say_doc(node.doc), text + (f" layout {node.layout.text};" if node.layout else ";")]
+
+
+def say_reset_table(node: ResetTable) -> Lines:
+    """Print values after reset."""
+    return braces(f"reset {node.name.text}", say_reset_values(node.values))
+
+
+def say_reset_values(values: tuple[tuple[Name, Expr], ...]) -> Lines:
+    """Print a line for each value."""
+    return [f"{name.text} = {say_expression(value)};" for name, value in values]
 
 
 def say_msrs(node: Msrs) -> Lines:

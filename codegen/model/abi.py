@@ -92,11 +92,6 @@ class Numbers:
     doc: Doc
     span: Span
 
-    def find(self, name: str) -> int:
-        """Return the number of a name; of a member, that of the first that has it."""
-        members = self.each.members if self.each else ()
-        return next(one.number for one in (*self.numbers, *members) if one.name == name)
-
 
 @dataclass(frozen=True)
 class Flag:

@@ -38,11 +38,17 @@ class Region:
 
 @dataclass(frozen=True)
 class Setting:
-    """A control's choice: on, off, prefer or switched."""
+    """A control's choice: on, off, prefer or switched; `event`: the one whose `trap` or `native` turns it on or off."""
 
     control: str
     value: str
     span: Span
+    event: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Return the clause that a setting follows from, or nothing where it is set itself."""
+        return f"{'trap' if self.value == 'on' else 'native'} {self.event}" if self.event else ""
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,7 @@ class Domain:
     memory: tuple[MemoryRule, ...]
     handlers: dict[str, Handler]
     span: Span
-    before_arms: dict[tuple[str, int], tuple[Statement, ...]] = field(default_factory=dict)
+    before_alternatives: dict[tuple[str, int], tuple[Statement, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from codegen.model.entry_checks import EntryGroup, EntryRule
-from codegen.model.ir import Condition, Expression
+from codegen.model.ir import Condition, Constant, Expression
 from codegen.model.types import Scalar
 from codegen.source import Span
 
@@ -109,7 +109,7 @@ class CapabilityTable:
 
 
 @dataclass(frozen=True)
-class Arm:
+class Alternative:
     """One event of an exit: its payload, and the condition that distinguishes it from others."""
 
     event: str
@@ -127,7 +127,7 @@ class Exit:
     length: str | int
     qualification: Layout | None
     information: Layout | None
-    arms: tuple[Arm, ...]
+    alternatives: tuple[Alternative, ...]
     doc: Doc
     span: Span
     condition_span: Span
@@ -152,6 +152,15 @@ class StateField:
     register: int | None
     field: str | None
     layout: Layout | None
+    span: Span
+
+
+@dataclass(frozen=True)
+class ResetValue:
+    """A register's value after reset, and where it is declared."""
+
+    field: StateField
+    value: Constant
     span: Span
 
 
@@ -251,6 +260,7 @@ class Facts:
     control_needs: dict[str, Condition] = field(default_factory=dict)
     capabilities: dict[str, CapabilityTable] = field(default_factory=dict)
     state: dict[str, StateField] = field(default_factory=dict)
+    resets: dict[str, tuple[ResetValue, ...]] = field(default_factory=dict)
     exits: dict[str, Exit] = field(default_factory=dict)
     reserved_exits: dict[int, Span] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)

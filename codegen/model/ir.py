@@ -10,7 +10,7 @@ from codegen.source import NOWHERE, Span
 
 if TYPE_CHECKING:
     from codegen.model.choices import Extern
-    from codegen.model.facts import Feature, StateField, Vector, VmcsField
+    from codegen.model.facts import Feature, Layout, StateField, Vector, VmcsField
 
 
 # ---- expressions
@@ -27,10 +27,11 @@ class Constant:
 
 @dataclass(frozen=True)
 class Local:
-    """What `let` named."""
+    """What `let` named; `layout` names its bits."""
 
     name: str
     type: Type
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,16 @@ Expression = (
 )
 
 
+def layout_of(value: Expression) -> Layout | None:
+    """Return the layout of a local, of a field or of guest state."""
+    match value:
+        case Local():
+            return value.layout
+        case GuestRead() | VmcsRead():
+            return value.field.layout
+    return None
+
+
 # ---- conditions over controls and tables
 
 
@@ -227,11 +238,12 @@ Condition = Always | ControlAtom | TableAtom | MsrAtom | NotCondition | AndCondi
 
 @dataclass(frozen=True)
 class LetLocal:
-    """A local gets its value, once."""
+    """A local gets its value, once; `layout` names its bits."""
 
     name: str
     value: Expression
     span: Span
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,10 @@ class BranchCounter:
 
     def take(self, key: str, span: Span) -> tuple[ir.Statement, ...]:
         """Return the counting statement of a new branch."""
-        number = len(self.branches)
-        self.branches.append(Branch(self.domain, f"{self.domain} {key}", span))
+        number, name = len(self.branches), f"{self.domain} {key}"
+        known = {one.key for one in self.branches}
+        names = [name, *(f"{name} ({use})" for use in range(2, number + 3))]  # a body may use the same define twice
+        self.branches.append(Branch(self.domain, next(one for one in names if one not in known), span))
         return (ir.Evaluate(ir.ExternCall(COUNTER, (ir.Constant(number, U32),), U32)),)
 
     def count_body(self, body: Body, key: str, span: Span) -> Body:
@@ -98,14 +100,14 @@ def count_domain(domain: Domain, model: Model, counter: BranchCounter) -> Domain
     write, default_write = count_msrs(domain.msr.write, domain.msr.default_write, "write", counter)
     msr = replace(domain.msr, read=read, write=write, default_read=default_read, default_write=default_write)
     io = replace(domain.io, rules=tuple(count_port(rule, counter) for rule in domain.io.rules))
-    return replace(domain, before_arms=before, handlers=handlers, msr=msr, io=io)
+    return replace(domain, before_alternatives=before, handlers=handlers, msr=msr, io=io)
 
 
 def count_events(exit: Exit, counter: BranchCounter) -> list[tuple[tuple[str, int], tuple[ir.Statement, ...]]]:
     """Count an exit's events: one, or those that its conditions distinguish."""
     return [
-        ((exit.name, index), counter.take(f"exit {exit.name}: event {arm.event}", exit.span))
-        for index, arm in enumerate(exit.arms)
+        ((exit.name, index), counter.take(f"exit {exit.name}: event {alternative.event}", exit.span))
+        for index, alternative in enumerate(exit.alternatives)
     ]
 
 

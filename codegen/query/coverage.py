@@ -47,7 +47,7 @@ def find_reasons(exit: Exit, domain: Domain, model: Model) -> tuple[Reason, ...]
 
 def find_clauses(exit: Exit, domain: Domain) -> Iterator[Reason]:
     """Yield the `native` and `trap` clauses that name an event of the exit."""
-    events = {arm.event for arm in exit.arms}
+    events = {alternative.event for alternative in exit.alternatives}
     for words, names in (("native", domain.native), ("trapped", domain.trapped)):
         yield from (Reason(f"`{name.text}` is {words}", name.span) for name in names if name.text in events)
 
@@ -71,7 +71,8 @@ def say_control(control: str, domain: Domain, model: Model) -> Reason:
     """Return a control's setting; one that the domain does not mention is off."""
     setting = domain.settings.get(control)
     if setting:
-        return Reason(f"{control} is {setting.value}", setting.span)
+        by = f" by `{setting.origin}`" if setting.origin else ""
+        return Reason(f"{control} is {setting.value}{by}", setting.span)
     return Reason(f"{control} is off (not set)", model.facts.controls[control].span)
 
 
@@ -184,7 +185,7 @@ def make_row(number: int, exit: Exit | None, model: Model, domain: Domain) -> Ro
 def make_exit_row(exit: Exit, model: Model, domain: Domain) -> Row:
     """Return how an exit is handled, or why it cannot occur."""
     possible = evaluate(exit.condition, domain).can_hold
-    answers = tuple(make_answer(arm.event, domain) for arm in exit.arms) if possible else ()
+    answers = tuple(make_answer(alternative.event, domain) for alternative in exit.alternatives) if possible else ()
     if possible:
         status = "handled" if answers and all(one.handled for one in answers) else "hole"
     else:

@@ -81,7 +81,14 @@ def compare_controls(old: Model, new: Model, before: Domain, after: Domain) -> I
     for control in sorted(set(before.settings) | set(after.settings)):
         was, now = setting_of(before, control), setting_of(after, control)
         if was != now:
-            yield Change(rank_control(control, was, now), "control", after.name, f"control {control}: {was} -> {now}")
+            text = f"control {control}: {was} -> {now}{say_origin(before, after, control)}"
+            yield Change(rank_control(control, was, now), "control", after.name, text)
+
+
+def say_origin(before: Domain, after: Domain, control: str) -> str:
+    """Return the clause that a setting follows from now, or that it followed from before."""
+    found = [domain.settings[control] for domain in (after, before) if control in domain.settings]
+    return f" (by `{found[0].origin}`)" if found and found[0].origin else ""
 
 
 def rank_control(control: str, was: str, now: str) -> str:

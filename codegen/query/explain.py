@@ -47,7 +47,7 @@ def explain_known_exit(exit: Exit, context: Context) -> Page:
         if row.answers:
             page.code += quote_exit(exit, domain, context)
         for answer in dict.fromkeys(row.answers):
-            page.code += context.quote_function(f"on_{answer.event}", f"{domain.name}_handlers.c")
+            page.code += context.quote_function(f"on_{answer.event}", f"vmx/{domain.name}_handlers.c")
         page.tests += context.taken_exit(domain.name, exit.number)
     plain = rf"\b{exit.name}\b" if "_" in exit.name else rf"[\"'`]{exit.name}\b"
     page.tests += context.find_tests(rf"\bEXIT_REASON_{exit.name}\b", rf"exits? {exit.name}\b", plain)
@@ -56,12 +56,12 @@ def explain_known_exit(exit: Exit, context: Context) -> Page:
 
 def quote_exit(exit: Exit, domain: Domain, context: Context) -> list[str]:
     """Quote the exit's function, and its entry in the dispatch table."""
-    handlers = f"{domain.name}_handlers.c"
+    handlers = f"vmx/{domain.name}_handlers.c"
     if domain.under:
         function = context.quote_function(f"exit_{exit.name}", handlers)
-        return function + context.grep_code(rf"^ *\[{exit.number}\] = ", [handlers])
+        return function + context.grep_code(rf"^ *\[EXIT_REASON_{exit.name.upper()}\] = ", [handlers])
     function = context.quote_function(f"{domain.name}_exit_{exit.name}", handlers)
-    return function + context.grep_code(rf"dq \w*_{exit.name}\b", [f"{domain.name}_exit.asm"])
+    return function + context.grep_code(rf"_exit EXIT_REASON_{exit.name.upper()},", [f"vmx/{domain.name}_exit.asm"])
 
 
 def say_row(row: Row, domain: Domain) -> list[str]:
@@ -90,7 +90,7 @@ def explain_event(word: str, context: Context) -> Page:
         handler = domain.handlers.get(event.name)
         if handler:
             page.choice += [f"  {line}" for line in shorten(context.quote(handler.span), 12)]
-        page.code += context.quote_function(f"on_{event.name}", f"{domain.name}_handlers.c")
+        page.code += context.quote_function(f"on_{event.name}", f"vmx/{domain.name}_handlers.c")
         page.tests += context.taken_branches(f"{domain.name} on {event.name}")
     page.tests += context.find_tests(rf"\bon {event.name}\b", rf"[\"'`]{event.name}\b")
     return page
@@ -112,7 +112,8 @@ def explain_control(word: str, context: Context) -> Page:
     for domain in context.domains:
         page.choice += [say_setting(control.path, domain)]
     constant = control.path.replace(".", "_").upper()
-    page.code = context.grep_code(rf"\b{constant}\b") + context.grep_code(rf"\"{control.path}\b", ["requirements.32.c"])
+    page.code = context.grep_code(rf"\b{constant}\b")
+    page.code += context.grep_code(rf"\"{control.path}\b", ["x86/requirements.32.c"])
     page.tests = context.find_tests(rf"\b{constant}\b", rf"\b{control.name}\b")
     return page
 
@@ -133,6 +134,7 @@ def say_setting(control: str, domain: Domain) -> str:
     """Return a domain's setting of a control."""
     setting = domain.settings.get(control)
     place = say_place(setting.span) if setting else "not set"
+    place = f"by `{setting.origin}`, {place}" if setting and setting.origin else place
     return f"{domain.name}: {setting_of(domain, control)} ({place})"
 
 
@@ -191,7 +193,7 @@ def explain_hypercall(word: str, context: Context) -> Page:
     page.choice += [f"errors: {', '.join(call.errors)}"] if call.errors else []
     page.code = context.grep_code(rf"\bLUV_HYPERCALL_{call.name}\b", ["abi/luvalley_abi.h"])
     for domain in context.domains:
-        page.code += context.quote_function(f"hypercall_{call.name}", f"{domain.name}_handlers.c")
+        page.code += context.quote_function(f"hypercall_{call.name}", f"vmx/{domain.name}_handlers.c")
     page.tests = context.taken_branches(f"hypercall {call.name}")
     page.tests += context.find_tests(rf"\bLUV_HYPERCALL_{call.name}\b", rf"\b{call.name}\b")
     return page

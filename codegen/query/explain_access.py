@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from codegen.check.evaluate import evaluate
 from codegen.emit.bitmaps import make_io_bitmap, make_msr_bitmap
-from codegen.emit.cpuid import feature_mask, subleaf_test
+from codegen.emit.cpuid import feature_mask, make_row
 from codegen.model.choices import Action, Domain
 from codegen.model.facts import CpuidLeaf, Feature, Msr
 from codegen.query.explain_context import Context, Page, find_named, read_number, shorten, unknown
@@ -165,9 +165,15 @@ def explain_values(word: str, leaf: int, leaves: list[CpuidLeaf], context: Conte
         ]
         rest = "registers declared as values are passed, all other bits are 0" if leaves else "zeros"
         page.choice += [] if own else [f"{domain.name}: {rest}"]
-    page.code = context.grep_code(rf"case {leaf:#x}( |:)")
+    page.code = context.grep_code(rf"(CPUID_SHOWN\(|leaf == |\[|\.\.\. |= \{{){leaf:#x}\b", find_cpuid_files(context))
     page.tests = context.find_tests(rf"\b{leaf:#x}\b") if leaf > 9 else []
     return page
+
+
+def find_cpuid_files(context: Context) -> list[str]:
+    """Return the generated files that hold CPUID policies."""
+    hosts = [one.name for one in context.domains if not one.under]
+    return [f"vmx/{name}_{part}.c" for name in hosts for part in ("tables", "handlers")]
 
 
 def explain_features(features: list[Feature], word: str, context: Context) -> Page:
@@ -189,23 +195,18 @@ def explain_features(features: list[Feature], word: str, context: Context) -> Pa
 
 
 def find_leaf(feature: Feature, context: Context) -> list[str]:
-    """Return the line of the policy that masks the feature's register."""
-    test = subleaf_test(feature.leaf)
-    label = re.compile(rf"case {feature.leaf.first:#x}( |:)")
-    for name, lines in context.generated.items():
-        inside = mask = False
-        for number, line in enumerate(lines, 1):
-            inside = bool(label.search(line)) or (inside and "case " not in line)
-            mask = inside and (not test or test in line or (mask and "return" not in line))
-            if mask and f"out.{feature.register}" in line:
-                return [f"generated/{name}:{number}: {line.strip()}"]
+    """Return the row of the first domain's tables that masks the feature's leaf."""
+    for domain in context.domains:
+        if not domain.under:
+            row = make_row(feature.leaf, context.model, domain)
+            pattern = rf"(CPUID_SHOWN\(|\[){re.escape(row.index)}(,|\])"
+            return context.grep_code(pattern, [f"vmx/{domain.name}_tables.c"])[:1]
     return []
 
 
 def find_late(feature: Feature, domain: Domain, context: Context) -> list[str]:
     """Return the lines that clear the feature at boot if the processor lacks what it needs."""
-    name, subleaf = f"{domain.name}_tables.c", (feature.leaf.subleaves or (0, 0))[0]
-    removal = f"cpuid_{feature.leaf.first:x}_{subleaf:x}_{feature.register} &= ~{feature_mask(feature):#x}u;"
+    name, removal = f"vmx/{domain.name}_tables.c", f"&= ~{feature_mask(feature):#x}u; /* {feature.name} */"
     lines = context.generated.get(name, [])
     found = [number for number, line in enumerate(lines) if line.strip().endswith(removal)]
     return [f"generated/{name}:{at + 1}: {lines[at].strip()}" for number in found[:1] for at in (number - 1, number)]

@@ -44,7 +44,7 @@ def build_instrumented(tree: InstrumentedTree) -> Done:
     report = verify_image(tree, model)
     if report.faults:
         return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
-    tree.arms.write_text(json.dumps([branch.key for branch in branches], indent=1))
+    tree.branches.write_text(json.dumps([branch.key for branch in branches], indent=1))
     write_stamp(tree, before)
     image = tree.image.relative_to(tree.root)
     seconds = time.monotonic() - start

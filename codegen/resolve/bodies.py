@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from codegen import errors
 from codegen.language import syntax
 from codegen.model import ir
 from codegen.model.choices import Body
 from codegen.model.cost import cost_of
 from codegen.model.facts import Vector
-from codegen.model.types import BOOL, U32, U64, Scalar
+from codegen.model.types import BOOL, U32, U64, Scalar, StructType
 from codegen.resolve.declarations import check_reserved
+from codegen.resolve.defines import check_layout, enter_define, find_define, find_type, settle_literal
 from codegen.resolve.expressions import resolve, resolve_value
-from codegen.resolve.names import layout_of
-from codegen.resolve.scope import LITERAL, NOTHING, Scope, fit, fit_literal
+from codegen.resolve.scope import NOTHING, Scope, fit
 from codegen.source import Span
 
 LOG_VALUES = 2
@@ -46,16 +49,41 @@ def has_end(block: syntax.Block) -> bool:
 
 def resolve_block(block: syntax.Block, scope: Scope) -> tuple[tuple[ir.Statement, ...], Span | None]:
     """Return the statements, and where every path through them has ended (None: some path continues)."""
+    made, _, end = resolve_statements(block.statements, scope)
+    return made, end
+
+
+def resolve_statements(
+    nodes: Iterable[syntax.Statement], scope: Scope
+) -> tuple[tuple[ir.Statement, ...], Scope, Span | None]:
+    """Return statements, the scope after them, and where their paths ended."""
     made: list[ir.Statement] = []
     end: Span | None = None
-    for node in block.statements:
+    for node in nodes:
         if end is not None:
             errors.after_outcome(scope.reporter, node.span, end)
             break
+        define = find_define(node.call, scope) if isinstance(node, syntax.CallStatement) else None
+        if isinstance(node, syntax.CallStatement) and define is not None:
+            inlined, scope, end = resolve_use(node, define, scope)
+            made += inlined
+            continue
         statement, scope, end = resolve_statement(node, scope)
         if statement is not None:
             made.append(statement)
-    return tuple(made), end
+    return tuple(made), scope, end
+
+
+def resolve_use(
+    node: syntax.CallStatement, define: syntax.Define, scope: Scope
+) -> tuple[list[ir.Statement], Scope, Span | None]:
+    """Return the statements that a define stands for; names that it brings into C stay taken."""
+    entered = enter_define(node, define, scope)
+    if entered is None:
+        return [], scope, None
+    lets, inner = entered
+    made, inner, end = resolve_statements(define.body.statements, inner)
+    return [*lets, *made], replace(scope, taken=inner.taken), node.span if end else None
 
 
 def resolve_statement(
@@ -63,8 +91,8 @@ def resolve_statement(
 ) -> tuple[ir.Statement | None, Scope, Span | None]:
     """Return the statement, the scope after it, and where its paths ended."""
     match node:
-        case syntax.Let(name, value):
-            return resolve_let(name, value, scope)
+        case syntax.Let():
+            return resolve_let(node, scope)
         case syntax.Assign():
             return resolve_assign(node, scope), scope, None
         case syntax.If():
@@ -80,24 +108,34 @@ def resolve_statement(
             return resolve_outcome(node, scope), scope, node.span
 
 
-def resolve_let(name: syntax.Name, node: syntax.Expr, scope: Scope) -> tuple[ir.Statement | None, Scope, None]:
+def resolve_let(node: syntax.Let, scope: Scope) -> tuple[ir.Statement | None, Scope, None]:
     """Return a local, and the scope that knows it."""
-    value = settle(resolve(node, scope), node, scope)
-    check_local(name, scope)
+    type, layout = find_type(node.type, scope)
+    value = resolve_value(node.value, scope, type) if type else settle(resolve(node.value, scope), node.value, scope)
+    check_local(node.name, scope)
+    if value is not None and layout is not None and isinstance(value.type, StructType):
+        value = fit(value, U64, node.value.span, scope)
     if value is None:
-        return None, scope.with_local(name, U64), None
-    return ir.LetLocal(name.text, value, name.span), scope.with_local(name, value.type), None
+        return None, scope.with_local(node.name, ir.Local(node.name.text, type or U64, layout)), None
+    check_layout(layout, value, node.value, scope)
+    layout = layout or ir.layout_of(value)
+    name = scope.free_name(node.name.text)
+    local = ir.Local(name, type or value.type, layout)
+    return ir.LetLocal(name, widen(value, type), node.name.span, layout), scope.with_local(node.name, local), None
+
+
+def widen(value: ir.Expression, type: Scalar | None) -> ir.Expression:
+    """Return the value in the type that a local is declared with."""
+    return value if type is None or value.type == type else ir.Cast(value, type)
 
 
 def settle(value: ir.Expression | None, node: syntax.Expr, scope: Scope) -> ir.Expression | None:
     """Return what a local can hold: a bare number gets 64 bits; a call without a value is reported."""
-    if isinstance(value, ir.Constant) and value.type == LITERAL:
-        return fit_literal(value, U64, node.span, scope)
     if value is not None and value.type == NOTHING:
         message = "the call returns nothing"
         errors.type_mismatch(scope.reporter, node.span, message, "no value", "call it as a statement, without let")
         return None
-    return value
+    return settle_literal(value, node, scope)
 
 
 def check_local(name: syntax.Name, scope: Scope) -> None:
@@ -168,7 +206,7 @@ def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bo
             owner = "host fields belong to the runtime" if host else "controls are set by `set`, `own`, `msr`, `io`"
             errors.read_only(scope.reporter, node.span, f"vmcs.{field.name}", owner, field.span)
             return False
-    layout = layout_of(target)
+    layout = ir.layout_of(target)
     what = layout.name if layout else "this"
     message = f"{what} is a value, not a place"
     errors.type_mismatch(scope.reporter, node.span, message, "cannot be assigned", "assign to guest.NAME or vmcs.NAME")

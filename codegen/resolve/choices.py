@@ -14,6 +14,7 @@ from codegen.model.facts import Doc, Facts
 from codegen.model.types import HANDLES, SCALARS, Scalar, StructType, Type
 from codegen.resolve.abi import resolve_abi
 from codegen.resolve.declarations import check_reserved, declare, of_kind
+from codegen.resolve.defines import check_defines
 from codegen.resolve.domains import DomainResolver
 from codegen.resolve.expressions import resolve_value
 from codegen.resolve.hypercalls import EXTERN_COST, HypercallResolver
@@ -41,8 +42,11 @@ class ChoiceResolver:
         self.scope = replace(self.scope, externs=externs)
         regions = self.regions()
         self.scope = replace(self.scope, regions=regions)
+        defines = self.defines()
+        self.scope = replace(self.scope, defines=defines, uses=set())
         domains, calls = self.domains(), HypercallResolver(self.items, self.scope, self.parameters)
         hypercalls = calls.resolve()
+        check_defines(defines, self.scope.uses, self.reporter)
         return choices.Model(
             self.facts, constants, structs, externs | calls.externs, regions, hypercalls, self.facts.errnos, domains, abi
         )
@@ -128,6 +132,17 @@ class ChoiceResolver:
         if name.text not in known:
             errors.unknown_name(self.reporter, name, "type", known)
         return known.get(name.text, SCALARS["u64"])
+
+    def defines(self) -> dict[str, syntax.Define]:
+        """Return shared statements by name; what they mean depends on who uses them."""
+        made: dict[str, syntax.Define] = {}
+        for node, _ in of_kind(self.items, syntax.Define):
+            self.take_name(node.name, "define")
+            self.check_names(node.parameters, "parameter")
+            if node.name.text in self.scope.externs:
+                errors.duplicate_name(self.reporter, node.name, "define", self.scope.externs[node.name.text].span)
+            made[node.name.text] = node
+        return made
 
     def regions(self) -> dict[str, choices.Region]:
         """Return regions by name."""

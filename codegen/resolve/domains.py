@@ -11,12 +11,13 @@ from codegen.model import choices, ir
 from codegen.model.facts import Doc, Feature, StateField
 from codegen.model.types import U64
 from codegen.resolve.bodies import resolve_body
+from codegen.resolve.controls import add_event_controls
 from codegen.resolve.cpuid import resolve_cpuid
 from codegen.resolve.declarations import make_doc
 from codegen.resolve.expressions import resolve_value
 from codegen.resolve.policies import NO_ACTION, IoPolicyResolver, MsrPolicyResolver, resolve_exceptions
+from codegen.resolve.reset import resolve_reset
 from codegen.resolve.scope import Scope
-from codegen.source import Span
 
 VALUES = ("on", "off", "prefer", "switched")
 OWNABLE = ("cr0", "cr4")
@@ -54,9 +55,12 @@ class DomainResolver:
         for backend in clauses_of(self.node, syntax.ForBackend):
             self.add_backend(backend)
         self.check_events()
+        native, trapped = self.events(syntax.Native), self.events(syntax.Trap)
+        add_event_controls(native, "off", self.settings, self.scope)
+        add_event_controls(trapped, "on", self.settings, self.scope)
         return choices.Domain(
             self.node.name.text, self.scope.under, self.doc,
-            self.events(syntax.Native), self.events(syntax.Trap), self.settings,
+            native, trapped, self.settings,
             tuple(self.required), tuple(self.features), self.owned, self.held,
             self.cpuid(), self.msr(), self.io(), self.exceptions(),
             self.switched(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
@@ -179,7 +183,7 @@ class DomainResolver:
         found: list[Any] = list(clauses_of(self.node, kind))
         for again in found[1:]:
             what = kind.__name__.removeprefix("Domain").lower()
-            errors.duplicate_rule(self.reporter, again.span, f"`{what}` stands twice in one domain", found[0].span)
+            errors.duplicate_rule(self.reporter, again.span, f"a domain has one `{what}` block", found[0].span)
         return found[0] if found else None
 
     def cpuid(self) -> choices.CpuidPolicy:
@@ -239,20 +243,7 @@ class DomainResolver:
     def reset(self) -> tuple[tuple[StateField, ir.Expression], ...]:
         """Return guest state after INIT."""
         node = self.only(syntax.DomainReset)
-        values = []
-        places: dict[str, Span] = {}
-        for name, expr in node.values if node else ():
-            field = self.facts.state.get(name.text)
-            if name.text in places:
-                errors.duplicate_name(self.reporter, name, "reset value", places[name.text])
-            places[name.text] = name.span
-            if field is None:
-                errors.unknown_name(self.reporter, name, "guest state", self.facts.state)
-                continue
-            value = resolve_value(expr, self.scope, field.type)
-            if value is not None:
-                values.append((field, value))
-        return tuple(values)
+        return resolve_reset(node, self.scope) if node else ()
 
     def memory(self) -> tuple[choices.MemoryRule, ...]:
         """Return the memory rules in order."""
@@ -304,6 +295,7 @@ class DomainResolver:
         places = {binder: node.binder.span} if node.binder else {}
         scope = replace(
             self.scope, mode="body", binder=binder, places=places, event=event.name, payload=dict(event.payload),
+            taken=frozenset(name for name, _ in event.payload),
             length=unsure.length, length_span=unsure.span,
         )
         body = resolve_body(node.body, f"`on {event.name}`", scope)

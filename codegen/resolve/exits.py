@@ -39,30 +39,30 @@ def add_exit(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> No
     qualification = resolver.find(facts.layouts, node.qualification, "layout")
     information = resolver.find(facts.layouts, node.information, "layout")
     scope = Scope(reporter, facts, "fact", qualification=qualification, information=information, exit_name=name.text)
-    arms = tuple(make_arm(arm, scope) for arm in node.arms)
+    alternatives = tuple(make_alternative(alternative, scope) for alternative in node.alternatives)
     condition = resolve_condition(node.condition, facts, reporter)
     length = node.length if isinstance(node.length, str) else node.length.value
     span = name.span if isinstance(node.condition, str) else node.condition.span
     facts.exits[name.text] = model.Exit(
-        node.number.value, name.text, condition, length, qualification, information, arms,
+        node.number.value, name.text, condition, length, qualification, information, alternatives,
         make_doc(node.doc), name.span, span,
     )
-    check_arms(node, name, resolver)
-    for arm, arm_node in zip(arms, node.arms, strict=True):
-        add_event(arm, arm_node, name.text, resolver)
+    check_alternatives(node, name, resolver)
+    for alternative, alternative_node in zip(alternatives, node.alternatives, strict=True):
+        add_event(alternative, alternative_node, name.text, resolver)
 
 
-def check_arms(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> None:
+def check_alternatives(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> None:
     """Report exits whose last event has a condition, and events that come after one without."""
-    if not node.arms or node.arms[-1].where:
-        span = node.arms[-1].event.span if node.arms else name.span
+    if not node.alternatives or node.alternatives[-1].where:
+        span = node.alternatives[-1].event.span if node.alternatives else name.span
         errors.no_outcome(resolver.reporter, span, f"exit `{name.text}`", "an event")
-    for before, arm in pairwise(node.arms):
+    for before, alternative in pairwise(node.alternatives):
         if before.where is None:
-            errors.after_outcome(resolver.reporter, arm.event.span, before.event.span)
+            errors.after_outcome(resolver.reporter, alternative.event.span, before.event.span)
 
 
-def make_arm(node: syntax.Arm, scope: Scope) -> model.Arm:
+def make_alternative(node: syntax.Alternative, scope: Scope) -> model.Alternative:
     """Return an event with its typed payload."""
     payload = []
     places: dict[str, Span] = {}
@@ -76,7 +76,7 @@ def make_arm(node: syntax.Arm, scope: Scope) -> model.Arm:
         if value is not None:
             payload.append((field.name.text, settle(value)))
     where = resolve_value(node.where, scope, BOOL) if node.where else None
-    return model.Arm(node.event.text, tuple(payload), where)
+    return model.Alternative(node.event.text, tuple(payload), where)
 
 
 def settle(value: ir.Expression) -> ir.Expression:
@@ -86,18 +86,18 @@ def settle(value: ir.Expression) -> ir.Expression:
     return value
 
 
-def add_event(arm: model.Arm, node: syntax.Arm, exit: str, resolver: FactResolver) -> None:
+def add_event(alternative: model.Alternative, node: syntax.Alternative, exit: str, resolver: FactResolver) -> None:
     """Add the event by name; exits that share it agree on its payload."""
-    types = tuple((name, value.type) for name, value in arm.payload if isinstance(value.type, Scalar))
-    known = resolver.facts.events.get(arm.event)
+    types = tuple((name, value.type) for name, value in alternative.payload if isinstance(value.type, Scalar))
+    known = resolver.facts.events.get(alternative.event)
     if known is None:
-        resolver.facts.events[arm.event] = model.Event(arm.event, types, (exit,), node.event.span)
+        resolver.facts.events[alternative.event] = model.Event(alternative.event, types, (exit,), node.event.span)
         return
     if known.payload != types:
         found = f"{say_payload(types)} instead of {say_payload(known.payload)}"
-        message = f"event `{arm.event}` has another payload here: {found}"
-        errors.payload_mismatch(resolver.reporter, node.event, arm.event, message, known.span)
-    resolver.facts.events[arm.event] = replace(known, exits=(*known.exits, exit))
+        message = f"event `{alternative.event}` has another payload here: {found}"
+        errors.payload_mismatch(resolver.reporter, node.event, alternative.event, message, known.span)
+    resolver.facts.events[alternative.event] = replace(known, exits=(*known.exits, exit))
 
 
 def say_payload(types: tuple[tuple[str, Scalar], ...]) -> str:

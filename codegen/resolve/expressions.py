@@ -161,6 +161,10 @@ def resolve_allowed(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 
 def resolve_extern(expr: syntax.Call, name: syntax.Name, scope: Scope) -> ir.Expression | None:
     """Resolve a call of an extern."""
+    if name.text in scope.defines:
+        message = f"`{name.text}` is a define: it has no value"
+        errors.type_mismatch(scope.reporter, expr.span, message, "no value", "use it as a statement")
+        return None
     extern = scope.externs.get(name.text)
     if extern is None:
         errors.unknown_name(scope.reporter, name, "extern", [*scope.externs, *SCALARS])

@@ -63,8 +63,8 @@ class HypercallResolver:
         returns = self.returns(node.returns) if node.returns else None
         failures = self.failures(node, parameters)
         scope = replace(
-            self.scope, mode="body", hypercall=True, locals=dict(parameters), places=places, returns=returns,
-            failures=failures,
+            self.scope, mode="body", hypercall=True, locals={name: ir.Local(name, type) for name, type in parameters},
+            taken=frozenset(places), places=places, returns=returns, failures=failures,
         )
         what = f"hypercall `{node.name.text}`"
         body = resolve_body(node.body, what, scope) if node.body else self.forward(node, parameters, doc)

@@ -10,7 +10,6 @@ from functools import reduce
 from codegen.language import syntax
 from codegen.model import ir
 from codegen.model.facts import Layout
-from codegen.resolve.names import layout_of
 from codegen.source import NOWHERE, Name
 
 
@@ -41,7 +40,7 @@ def lift_expression(value: ir.Expression, binder: str = "e") -> syntax.Expr:
         case ir.ControlRead(control):
             return make_path(*control.split("."))
         case ir.Bits(base, low, high):
-            return select_bits(lift_expression(base, binder), layout_of(base), low, high)
+            return select_bits(lift_expression(base, binder), ir.layout_of(base), low, high)
         case ir.Field(base, name):
             return syntax.Member(lift_expression(base, binder), Name(name, NOWHERE), NOWHERE)
         case ir.UnaryOperation(operator, operand):
@@ -89,8 +88,9 @@ def lift_block(statements: tuple[ir.Statement, ...], binder: str = "e") -> synta
 def lift_statement(statement: ir.Statement, binder: str = "e") -> syntax.Statement:
     """Return the syntax of a statement."""
     match statement:
-        case ir.LetLocal(name, value):
-            return syntax.Let(Name(name, NOWHERE), lift_expression(value, binder), NOWHERE)
+        case ir.LetLocal(name, value, _, layout):
+            type = Name(layout.name, NOWHERE) if layout and layout != ir.layout_of(value) else None
+            return syntax.Let(Name(name, NOWHERE), type, lift_expression(value, binder), NOWHERE)
         case ir.GuestWrite(field, value, low, high) | ir.VmcsWrite(field, value, low, high):
             root = "guest" if isinstance(statement, ir.GuestWrite) else "vmcs"
             target = select_bits(make_path(root, field.name), field.layout, low, high)

@@ -16,7 +16,7 @@ ENTRY_ROOTS = ("cpuid", *PREDICATES)
 def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
     """Resolve a local, a constant, an MSR; in facts a VMCS field."""
     if name.text in scope.locals:
-        return ir.Local(name.text, scope.locals[name.text])
+        return scope.locals[name.text]
     if name.text in scope.constants:
         value, type, _ = scope.constants[name.text]
         return ir.Constant(value, type, name.text)
@@ -161,14 +161,9 @@ def named_bits(base: ir.Expression, layout: Layout, bit: Bit) -> ir.Expression:
     return ir.Bits(base, bit.low, bit.high, scalar_for(bit.width), name)
 
 
-def layout_of(value: ir.Expression) -> Layout | None:
-    """Return the layout of a field or of guest state."""
-    return value.field.layout if isinstance(value, ir.GuestRead | ir.VmcsRead) else None
-
-
 def resolve_layout_bit(base: ir.Expression, name: syntax.Name, scope: Scope) -> ir.Expression | None:
     """Resolve a named bit of a value."""
-    layout = layout_of(base)
+    layout = ir.layout_of(base)
     bit = layout.find(name.text) if layout else None
     if bit is None or layout is None:
         known = [one.name for one in layout.bits] if layout else []

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from codegen import errors
 from codegen.diagnostics import Reporter
+from codegen.language.choices import Define
 from codegen.model import ir
 from codegen.model.abi import Abi
 from codegen.model.choices import Extern, Region
 from codegen.model.facts import Doc, Facts, Layout
-from codegen.model.types import BOOL, Scalar, StructType, Type
+from codegen.model.types import BOOL, Scalar, StructType
 from codegen.source import Name, Span
 
 LITERAL = Scalar("a number", 0)
@@ -21,7 +22,8 @@ NOTHING = Scalar("nothing", 0)
 @dataclass(frozen=True)
 class Scope:
     """`payload`: the event's fields under the handler's binder; `places`: where locals and the binder were named;
-    `under`: who runs the domain.
+    `under`: who runs the domain; `taken`: names that C has in this block already; `defines`: shared statements,
+    `uses`: those that some body uses, `inlining`: those that this place is in.
 
     `mode`: "fact" for conditions and payloads of exits, "body" for handlers,
     "entry" for entry checks, "plain" for numbers.
@@ -37,7 +39,11 @@ class Scope:
     binder: str = ""
     event: str = ""
     payload: Mapping[str, Scalar] = field(default_factory=dict)
-    locals: Mapping[str, Type] = field(default_factory=dict)
+    locals: Mapping[str, ir.Expression] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
+    defines: Mapping[str, Define] = field(default_factory=dict)
+    uses: set[str] = field(default_factory=set)
+    inlining: tuple[str, ...] = ()
     places: Mapping[str, Span] = field(default_factory=dict)
     qualification: Layout | None = None
     information: Layout | None = None
@@ -51,10 +57,16 @@ class Scope:
     failures: tuple[str, ...] = ()
     abi: Abi = field(default_factory=Abi)
 
-    def with_local(self, name: Name, type: Type) -> Scope:
+    def with_local(self, name: Name, value: ir.Expression) -> Scope:
         """Return the scope after `let name = ...`."""
         places = {**self.places, name.text: name.span}
-        return replace(self, locals={**self.locals, name.text: type}, places=places)
+        taken = self.taken | {value.name} if isinstance(value, ir.Local) else self.taken
+        return replace(self, locals={**self.locals, name.text: value}, places=places, taken=taken)
+
+    def free_name(self, name: str) -> str:
+        """Return a local's name in C: its own, with a number where shared statements have brought the same one."""
+        names = [name, *(f"{name}_{number}" for number in range(2, len(self.taken) + 3))]
+        return next(one for one in names if one not in self.taken)
 
 
 def fit(value: ir.Expression, wanted: Scalar, span: Span, scope: Scope) -> ir.Expression | None:

@@ -14,6 +14,7 @@ from codegen.resolve.choices import ChoiceResolver
 from codegen.resolve.declarations import check_docs, of_kind
 from codegen.resolve.entry_checks import add_checks
 from codegen.resolve.exits import add_exits
+from codegen.resolve.reset import add_reset_table
 from codegen.resolve.tables import TableResolver
 
 
@@ -47,6 +48,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Errnos, lambda node, doc: resolver.add_errnos(node)),
         (syntax.Forwards, lambda node, doc: resolver.add_forwards(node)),
         (syntax.State, lambda node, doc: resolver.add_state(node)),
+        (syntax.ResetTable, lambda node, doc: add_reset_table(node, resolver)),
         (syntax.Exits, lambda node, doc: add_exits(node, resolver)),
         (syntax.Cpuid, resolver.link_cpuid),
         (syntax.Checks, lambda node, doc: add_checks(node, doc, resolver)),

@@ -89,7 +89,7 @@ static const struct luv_call luv_calls[] __attribute__((unused)) = {
         .name = "superpage_release",
         .number = LUV_HYPERCALL_superpage_release,
         .callers = LUV_FROM_OWNER,
-        .arguments = { { "domain", LUV_KIND_DOMAIN }, { "frame", LUV_KIND_U64 } },
+        .arguments = { { "domain", LUV_KIND_DOMAIN }, { "superpage", LUV_KIND_U64 } },
         .errors = { ENOENT, EAGAIN, EBUSY, EINVAL },
     },
     {

@@ -1,12 +1,13 @@
-/* From the loader to the first instruction of dom0. */
+/* From what the front found out to the first instruction of dom0. */
 #include "boot/boot.h"
 
 #include "core/cpu.h"
 #include "domu/domu.h"
 #include "domu/pool.h"
-#include "generated/dom0.h"
+#include "generated/vmx/dom0.h"
 #include "core/host.h"
 #include "core/layout.h"
+#include "boot/bios/int15.h"
 #include "boot/bios/linux.h"
 #include "boot/bios/low.h"
 #include "dom0/memory.h"
@@ -47,12 +48,22 @@ void boot(void)
     switch_page_tables(tables, boot_stack_top, boot_final, ram_end);
 }
 
+/* What dom0's first CPU finds when it begins in real mode: a BIOS that hides the hypervisor's memory, and something to start. */
+static void prepare_real_mode(void)
+{
+    int15_install();
+    low_set_disk(&start.options.disk);
+    if (start.program == FIRST_LINUX)
+        linux_load();
+}
+
 static __attribute__((noreturn)) void start_first(struct cpu *cpu)
 {
     switch (start.state) {
-    case FIRST_REAL_MODE: cpu_start_disk(cpu);
+    case FIRST_REAL_MODE: prepare_real_mode();
     }
-    __builtin_unreachable();
+    guest_mode_start(cpu);
+    cpu_start_disk(cpu);
 }
 
 void boot_final(u64 ram_end)
@@ -63,15 +74,12 @@ void boot_final(u64 ram_end)
     memset(hv_virt(ones_page), 0xFF, PAGE_SIZE);
     smp_allocate(ram_end);
     cpu_setup(cpus[0]);
-    if (!controls_grant(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS))
+    if (!guest_mode_init())
         host_halt();
     dom0_features_init();
     if (pool_count)
         domains_init();
     low_install();
     smp_start(start.options.apic_watch);
-    if (start.program == FIRST_LINUX)
-        linux_load();
-    vmx_start(cpus[0]);
     start_first(cpus[0]);
 }

@@ -8,7 +8,7 @@
 u64 hv_base, hv_size;
 u64 direct_map;
 
-static u64 next;                        /* pages taken so far, the image first */
+static u64 next;                        /* bytes allocated, the image's first */
 
 static u64 range_end(const struct range *range)
 {
@@ -20,7 +20,7 @@ static bool overlaps(u64 lo, u64 hi, u64 other_lo, u64 other_hi)
     return lo < other_hi && other_lo < hi;
 }
 
-/* The image as loaded, and modules that have not been moved yet. */
+/* By the image where it was loaded, or by modules that have not been moved yet. */
 static bool in_use(u64 lo, u64 hi)
 {
     if (overlaps(lo, hi, MIB(1), (u64)image_start + (u64)image_size))
@@ -31,7 +31,7 @@ static bool in_use(u64 lo, u64 hi)
     return false;
 }
 
-/* The map may have ranges that overlap: what any of them says is not usable is not. */
+/* Ranges of the map may overlap: memory is usable only if no range says otherwise. */
 bool region_is_ram(u64 lo, u64 hi)
 {
     bool inside = false;
@@ -77,7 +77,7 @@ static void range_insert(u32 at, u64 lo, u64 hi, u32 type)
     start.range_count++;
 }
 
-/* Splits each usable range that [lo, hi) cuts. */
+/* Splits each usable range that overlaps [lo, hi). */
 void region_reserve(u64 lo, u64 hi, u32 type)
 {
     for (u32 i = 0; i < start.range_count; i++) {

@@ -17,14 +17,14 @@
 #define BLOCK_PAGES (sizeof(struct cpu_block) / PAGE_SIZE)
 
 /*
- * In cycles, for which 5 GHz is taken: after INIT, after the first start-up IPI, and until a CPU is given up. Processors
- * with unrestricted guests need none of the milliseconds that SDM 10.4.4.1 grants the old ones.
+ * In TSC cycles of a 5 GHz processor: the waits after INIT, after the first start-up IPI, and until a CPU counts as absent.
+ * Processors with unrestricted guests do not need the 10 ms after INIT of SDM 10.4.4.1.
  */
 #define CYCLES_INIT 1000000ull          /* 200 us */
 #define CYCLES_FIRST 1000000ull
 #define CYCLES_LAST 1000000000ull       /* 200 ms */
 
-/* The low page's labels are offsets in it; entry.asm's stack is for whoever comes first. */
+/* ap_entry in switch.asm runs on the stack of the CPU in ap_stack. */
 extern char ap_entry[];
 extern struct cpu *ap_stack;
 
@@ -35,7 +35,7 @@ u32 smp_pages(u64 ram_end)
     return 1 + cpu_count * (BLOCK_PAGES + memory_pool_pages(ram_end));
 }
 
-static void guards_set(struct cpu_block *block)
+static void set_guards(struct cpu_block *block)
 {
     paging_guard(block->guard);
     paging_guard(block->nmi_guard);
@@ -43,10 +43,10 @@ static void guards_set(struct cpu_block *block)
     paging_guard(block->df_guard);
 }
 
-static struct cpu *cpu_make(u32 index, u32 pool_pages)
+static struct cpu *make_cpu(u32 index, u32 pool_pages)
 {
     struct cpu_block *block = hv_virt(region_take(BLOCK_PAGES));
-    guards_set(block);
+    set_guards(block);
     block->cpu.index = index;
     block->cpu.apic_id = start.apic_ids[index];
     block->cpu.start = index ? START_ABSENT : START_RUNNING;
@@ -59,13 +59,13 @@ void smp_allocate(u64 ram_end)
     u32 pool_pages = memory_pool_pages(ram_end);
     cpus = hv_virt(region_take(1));
     for (u32 i = 0; i < cpu_count; i++)
-        cpus[i] = cpu_make(i, pool_pages);
+        cpus[i] = make_cpu(i, pool_pages);
 }
 
 void cpu_main_ap(struct cpu *cpu)
 {
     cpu_setup(cpu);
-    vmx_start(cpu);
+    guest_mode_start(cpu);
     __atomic_store_n(&cpu->start, START_WAITING, __ATOMIC_SEQ_CST);
     cpu_park(cpu);
 }
@@ -75,8 +75,8 @@ static bool is_absent(const struct cpu *cpu)
     return cpu->start == START_ABSENT;
 }
 
-/* Waits for so long, or until the CPU has come. Whether it has. */
-static bool comes(const struct cpu *cpu, u64 cycles)
+/* Waits at most `cycles` until the CPU has started; returns whether it has. */
+static bool wait_started(const struct cpu *cpu, u64 cycles)
 {
     u64 begin = host_rdtsc();
     while (is_absent(cpu) && host_rdtsc() - begin < cycles)
@@ -85,30 +85,30 @@ static bool comes(const struct cpu *cpu, u64 cycles)
 }
 
 /*
- * Back to where only a start-up IPI wakes it, and nobody will send one. One that has taken its stack is on its way, and
- * may still come: it finds all that it needs, and dom0's start-up IPI when that is sent.
+ * INIT returns it to the state where only a start-up IPI starts it, and nobody will send one. A CPU that has taken its stack
+ * may still arrive later: all that it needs stays in place, and dom0's start-up IPI will start it.
  */
 static void give_up(struct cpu *cpu)
 {
     if (__atomic_exchange_n(&ap_stack, 0, __ATOMIC_SEQ_CST)) {
         apic_send(cpu->apic_id, APIC_SEND(INIT));
-        comes(cpu, CYCLES_INIT);
+        wait_started(cpu, CYCLES_INIT);
     }
     log_line("luvalley: the CPU with APIC id % did not start; dom0 cannot start it either", cpu->apic_id, 0);
 }
 
-/* SDM: 10.4.4.1. A CPU that has come waits in root mode, which takes no notice of a second IPI. */
-static void cpu_start(struct cpu *cpu)
+/* SDM: 10.4.4.1. A CPU that has started waits in root mode, where a second start-up IPI is ignored. */
+static void start_cpu(struct cpu *cpu)
 {
     u32 start_up = APIC_SEND(STARTUP) | (u32)(start.low_page / PAGE_SIZE);
     __atomic_store_n(&ap_stack, cpu, __ATOMIC_SEQ_CST);
     apic_send(cpu->apic_id, APIC_SEND(INIT));
-    comes(cpu, CYCLES_INIT);
+    wait_started(cpu, CYCLES_INIT);
     apic_send(cpu->apic_id, start_up);
-    if (comes(cpu, CYCLES_FIRST))
+    if (wait_started(cpu, CYCLES_FIRST))
         return;
     apic_send(cpu->apic_id, start_up);
-    if (!comes(cpu, CYCLES_LAST))
+    if (!wait_started(cpu, CYCLES_LAST))
         give_up(cpu);
 }
 
@@ -120,7 +120,7 @@ void smp_start(bool watch_always)
     paging_identity(start.low_page);
     low_set_entry(host_read_cr3(), ap_entry);
     for (u32 i = 1; i < cpu_count; i++)
-        cpu_start(cpus[i]);
+        start_cpu(cpus[i]);
     paging_identity_end();
 }
 

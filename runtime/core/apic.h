@@ -1,7 +1,7 @@
 /* This CPU's local APIC, in xAPIC or x2APIC mode. SDM: 11.4.1, 11.12 */
 #pragma once
 
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 #include "core/types.h"
 
 struct cpu;

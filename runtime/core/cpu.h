@@ -1,16 +1,12 @@
 /* The hypervisor's data for one CPU. */
 #pragma once
 
+#include "generated/vmx/registers.h"
 #include "core/layout.h"
 #include "dom0/step.h"
 #include "core/types.h"
 #include "vmx/nested_paging.h"
 #include "vmx/vmx.h"
-
-/* In the order of the instruction set's numbers, without RSP, which the processor keeps. */
-struct registers {
-    u64 rax, rcx, rdx, rbx, rsi, rdi, r8, r9, r10, r11, rbp, r12, r13, r14, r15;
-};
 
 /* SDM: 8.7 */
 struct tss {
@@ -27,13 +23,13 @@ struct switched_state;
 
 /* Lies directly above its stack: at a VM exit RSP points here. */
 struct cpu {
-    struct registers guest;             /* offsets 0 to 120: the exit path knows them */
+    struct registers guest;             /* the exit path knows this and what follows up to last_index */
     u64 exit_counts[EXIT_COUNT];
     u8 last_exits[256], last_index;     /* a ring of exit reasons */
 
     struct cpu *self;                   /* GS points here */
     u32 index, apic_id;
-    bool vmx_on;                        /* there is a current VMCS */
+    bool guest_mode;                    /* there is a current VMCS */
 
     struct nested_tables nested;
     struct memory_map map;
@@ -68,9 +64,10 @@ struct cpu {
     struct tss tss;
 };
 
-_Static_assert(offsetof(struct cpu, exit_counts) == 15 * 8, "the exit path counts here");
-_Static_assert(offsetof(struct cpu, last_exits) == 15 * 8 + EXIT_COUNT * 8, "and notes here");
-_Static_assert(offsetof(struct cpu, last_index) == offsetof(struct cpu, last_exits) + 256, "and here");
+_Static_assert(offsetof(struct cpu, guest) == 0, "RSP points at the registers");
+_Static_assert(offsetof(struct cpu, exit_counts) == CPU_EXIT_COUNTS, "the exit path counts here");
+_Static_assert(offsetof(struct cpu, last_exits) == CPU_LAST_EXITS, "and notes here");
+_Static_assert(offsetof(struct cpu, last_index) == CPU_LAST_INDEX, "and here");
 
 /* The pages of one CPU. Guard pages are not mapped, so a stack overflow faults. */
 struct cpu_block {
@@ -82,7 +79,8 @@ struct cpu_block {
     u8 nmi_guard[PAGE_SIZE], nmi_stack[PAGE_SIZE];
     u8 mc_guard[PAGE_SIZE], mc_stack[PAGE_SIZE];
     u8 df_guard[PAGE_SIZE], df_stack[PAGE_SIZE];
-    u8 vmxon[PAGE_SIZE], vmcs[PAGE_SIZE];
+    u8 host_area[PAGE_SIZE];            /* the VMXON region */
+    u8 control_page[PAGE_SIZE];         /* dom0's VMCS */
     u8 scratch[PAGE_SIZE];              /* takes the place of a page in a step */
     u8 msr_areas[PAGE_SIZE];            /* MSRs that every exit and entry switches; see vmx/msr_areas.c */
 };

@@ -1,7 +1,7 @@
 /* Instructions that C cannot express, in root mode. */
 #pragma once
 
-#include "generated/structs.h"
+#include "generated/x86/structs.h"
 #include "core/types.h"
 
 /* `ok` is false where RDMSR raised #GP. */

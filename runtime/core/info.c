@@ -2,9 +2,9 @@
 #include "core/cpu.h"
 #include "domu/switch.h"
 #include "domu/pool.h"
+#include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
-#include "generated/externs.h"
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 #include "core/log.h"
 #include "boot/smp.h"
 

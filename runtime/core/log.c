@@ -1,6 +1,6 @@
 #include "core/log.h"
 
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 #include "core/host.h"
 #include "core/layout.h"
 

@@ -1,6 +1,6 @@
 #include "core/mtrr.h"
 
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 
 /* Neighbors looked at on each side: all fixed ranges, and a bound where a mask has holes. */
 #define STRETCHES 128

@@ -1,5 +1,5 @@
 /* Separate from mtrr.c, which also compiles for a test on the host. */
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 #include "core/host.h"
 #include "core/mtrr.h"
 

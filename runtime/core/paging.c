@@ -1,7 +1,7 @@
 #include "core/paging.h"
 
 #include "core/host.h"
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 #include "core/layout.h"
 
 #define PRESENT (1ull << 0)

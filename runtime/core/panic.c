@@ -44,7 +44,7 @@ void panic_at(struct cpu *cpu, const char *why, u64 a, u64 b)
         host_halt();
     }
     first = cpu;
-    if (cpu && cpu->vmx_on) {
+    if (cpu && cpu->guest_mode) {
         others_halt(cpu);
         exit_dump(cpu);
         panic_print("cpu %\n", cpu->index, 0);

@@ -1,5 +1,5 @@
 ; Exceptions in root mode. Each stub leaves vector and error code above the saved registers; traps.c decides.
-%include "generated/constants.inc"
+%include "generated/vmx/constants.inc"
 
 global trap_stubs, host_rdmsr_try, host_wrmsr_try, host_xsetbv_try
 extern trap_handle

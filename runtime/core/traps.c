@@ -1,7 +1,7 @@
 #include "core/traps.h"
 
 #include "core/cpu.h"
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "vmx/nmi.h"

@@ -3,7 +3,7 @@
  * second megabyte is mapped to its first. Port 0x92 bit 1, and the keyboard controller's output port bit 1.
  */
 #include "core/cpu.h"
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 #include "core/host.h"
 #include "dom0/memory.h"
 

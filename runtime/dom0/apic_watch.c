@@ -2,8 +2,8 @@
 
 #include "core/apic.h"
 #include "core/cpu.h"
-#include "generated/dom0.h"
-#include "generated/externs.h"
+#include "generated/vmx/dom0.h"
+#include "generated/x86/externs.h"
 #include "core/host.h"
 #include "dom0/memory.h"
 #include "vmx/msr_bitmap.h"

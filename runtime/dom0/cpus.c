@@ -12,7 +12,6 @@
 #include "core/panic.h"
 #include "dom0/apic_watch.h"
 
-#define ACTIVITY_WAIT_FOR_SIPI 3        /* SDM: 25.4.2 */
 #define CPUID_MONITOR (1u << 3)         /* leaf 1, ECX. SDM: 3.3, CPUID */
 #define DR6_AFTER_INIT 0xFFFF0FF0u
 
@@ -81,8 +80,7 @@ void cpu_init(struct cpu *cpu)
     }
     cpu->nmi_pending = false;
     nmi_update_controls(cpu);
-    set_guest_interruptibility(0);
-    set_guest_activity(ACTIVITY_WAIT_FOR_SIPI);
+    guest_wait_for_sipi();
 }
 
 /* Wakes at a write of `start`, and at an NMI. SDM: 9.10 */

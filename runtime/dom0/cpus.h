@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 #include "core/types.h"
 
 /* With START_VECTOR: a start-up IPI has come, and its vector is in the low byte. */

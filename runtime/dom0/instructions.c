@@ -1,5 +1,5 @@
 /* Instructions that caused an exit and are emulated. */
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/panic.h"
@@ -55,10 +55,9 @@ void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)
     guest_advance(cpu);
 }
 
-/* The DPL of SS is the CPL. SDM: 25.4.1 */
 void guest_io_string(struct cpu *cpu, const char *why)
 {
-    if (!(guest_ss_access() & ACCESS_RIGHTS_DPL_MASK))
+    if (!guest_cpl())
         panic(cpu, why);
     guest_inject_error(cpu, VECTOR_GP, 0);
 }

@@ -1,7 +1,7 @@
 #include "dom0/memory.h"
 
 #include "core/cpu.h"
-#include "generated/dom0.h"
+#include "generated/vmx/dom0.h"
 #include "vmx/state.h"
 #include "core/host.h"
 #include "core/log.h"
@@ -64,7 +64,7 @@ static void hidden_access_log(struct cpu *cpu, u64 gpa, bool write)
         log_line(write ? "luvalley: dom0 writes hidden memory at %" : "luvalley: dom0 reads hidden memory at %", gpa, 0);
 }
 
-void memory_fault(struct cpu *cpu, u64 gpa, bool write)
+void handle_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 {
     watch_update(cpu);
     if (write && watch_covers(cpu, gpa)) {

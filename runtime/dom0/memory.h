@@ -1,7 +1,7 @@
 /* dom0's guest-physical memory on this CPU: its tables, and what changes the rules that they follow. */
 #pragma once
 
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 #include "core/types.h"
 
 /* Empty tables for a CPU, which may use `pages` pages from `pool` on. */

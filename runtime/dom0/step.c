@@ -1,7 +1,7 @@
 #include "dom0/step.h"
 
 #include "core/apic.h"
-#include "generated/dom0.h"
+#include "generated/vmx/dom0.h"
 #include "vmx/events.h"
 #include "core/host.h"
 #include "dom0/memory.h"
@@ -13,13 +13,12 @@
 /* One instruction with TF set and IF clear. NMIs cause exits meanwhile: see nmi_update_controls. SDM: 25.4.2 */
 static void single_step_begin(struct step *step)
 {
-    u64 blocking = guest_interruptibility();
     step->rflags = guest_rflags();
     step->debugctl = guest_debugctl();
     step->exception_intercepts = exception_intercepts();
     set_guest_rflags((step->rflags & ~(u64)RFLAGS_IF) | RFLAGS_TF);
     set_guest_debugctl(step->debugctl & ~(u64)DEBUGCTL_BTF);
-    set_guest_interruptibility(blocking & INTERRUPTIBILITY_NMI);
+    set_guest_blocking(guest_blocking() & BLOCKING_NMI);
     set_exception_intercepts(0xFFFFFFFF);
 }
 
@@ -110,7 +109,7 @@ static void debug_inject(struct cpu *cpu, u64 cause)
 {
     bool guests_step = cpu->step.rflags & RFLAGS_TF && !(cpu->step.debugctl & DEBUGCTL_BTF);
     if (!guests_step)
-        cause &= ~(u64)PENDING_DEBUG_BS;
+        cause &= ~(u64)DR6_BS;
     if (!cause)
         return;
     host_write_dr6(host_read_dr6() | cause);
@@ -136,7 +135,7 @@ bool step_finish(struct cpu *cpu)
     single_step_end(&cpu->step);
     bool apic = pages_restore(cpu);
     nmi_update_controls(cpu);
-    if (apic && debug && e.detail & PENDING_DEBUG_BS)
+    if (apic && debug && e.detail & DR6_BS)
         watch_apic_write(cpu, cpu->step.apic_offset, *(u32 *)(cpu_block(cpu)->scratch + cpu->step.apic_offset));
     if (debug)
         debug_inject(cpu, e.detail);

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 #include "core/types.h"
 
 #define STEP_PAGES 4

@@ -10,7 +10,7 @@
 #include "domu/memory.h"
 #include "domu/pool.h"
 #include "domu/switch.h"
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 
 #define TABLES_PER_CALL 64u
 

@@ -11,7 +11,7 @@
 #include "core/lock.h"
 #include "domu/walk.h"
 #include "generated/abi/luvalley_abi.h"
-#include "generated/domu.h"
+#include "generated/vmx/domu.h"
 #include "vmx/state.h"
 
 #define DOMAINS_MAX LUV_DOMAINS_MAX

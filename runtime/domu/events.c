@@ -1,6 +1,6 @@
 /* Handlers of a domU's exits that the language cannot express: exceptions, events that are dom0's, and the guest's clock. */
 #include "domu/switch.h"
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 #include "vmx/events.h"
 
 #define TRAP_BITS (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)

@@ -7,7 +7,7 @@
 #include "core/lock.h"
 #include "core/types.h"
 
-#define POOLS_MAX 8                     /* option_pool.asm has it too */
+#define POOLS_MAX 8                     /* SIZES_MAX of boot/options.h: boot.c compares them */
 #define SUPERPAGE_SIZE PAGE_2M
 #define SUPERPAGES_OF(bytes) ((u32)((bytes) / SUPERPAGE_SIZE))
 

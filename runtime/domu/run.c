@@ -4,11 +4,11 @@
  * an exit.
  */
 #include "domu/switch.h"
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 #include "vmx/events.h"
 
 #define EXITS_MAX 1000u                 /* handled here before dom0 gets the CPU back */
-#define BLOCKING_BITS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)
+#define BLOCKING_BITS (BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)
 /* Of luv_run.requests; `finish`, which lies between, is of one run only. */
 #define REQUESTS_KNOWN 0x0F0F00FFu
 #define REQUESTS_FINISH_SHIFT 8
@@ -51,7 +51,7 @@ static void load_position(const struct luv_run *run, u8 finish)
     set_guest_rsp(run->rsp);
     set_guest_rip(next);
     set_guest_rflags(rflags);
-    set_guest_interruptibility(finish == LUV_FINISH_RESUME ? blocking : blocking & INTERRUPTIBILITY_NMI);
+    set_guest_blocking(finish == LUV_FINISH_RESUME ? blocking : blocking & BLOCKING_NMI);
     if (finish != LUV_FINISH_RESUME)
         step_over(rip, next, rflags);
 }
@@ -101,7 +101,7 @@ void store_run(struct vcpu *vcpu)
     vcpu->run->rsp = guest_rsp();
     vcpu->run->rip = guest_rip();
     vcpu->run->rflags = guest_rflags();
-    vcpu->run->blocking = (u32)guest_interruptibility();
+    vcpu->run->blocking = guest_blocking();
     vcpu->run->finish = LUV_FINISH_RESUME;
     store_tpr(vcpu);
 }

@@ -72,34 +72,68 @@ static u32 rights_of(const struct segment *s, bool is_ldt)
         (s->l & 1u) << 13 | (s->db & 1u) << 14 | (s->g & 1u) << 15;
 }
 
-#define SEGMENT_GET(name) \
-    segment_make(guest_##name##_base(), guest_##name##_limit(), guest_##name##_selector(), guest_##name##_access())
-
-#define SEGMENT_SET(name, segment, is_ldt)                        \
-    do {                                                          \
-        set_guest_##name##_base((segment).base);                  \
-        set_guest_##name##_limit((segment).limit);                \
-        set_guest_##name##_selector((segment).selector);          \
-        set_guest_##name##_access(rights_of(&(segment), is_ldt)); \
-    } while (0)
-
-static void segments_set(const struct segment *s)
+static void bases_set(const struct segment *s)
 {
-    SEGMENT_SET(cs, s[0], false);
-    SEGMENT_SET(ds, s[1], false);
-    SEGMENT_SET(es, s[2], false);
-    SEGMENT_SET(fs, s[3], false);
-    SEGMENT_SET(gs, s[4], false);
-    SEGMENT_SET(ss, s[5], false);
-    SEGMENT_SET(tr, s[6], false);
-    SEGMENT_SET(ldtr, s[7], true);
+    set_guest_cs_base(s[0].base);
+    set_guest_ds_base(s[1].base);
+    set_guest_es_base(s[2].base);
+    set_guest_fs_base(s[3].base);
+    set_guest_gs_base(s[4].base);
+    set_guest_ss_base(s[5].base);
+    set_guest_tr_base(s[6].base);
+    set_guest_ldtr_base(s[7].base);
+}
+
+static void limits_set(const struct segment *s)
+{
+    set_guest_cs_limit(s[0].limit);
+    set_guest_ds_limit(s[1].limit);
+    set_guest_es_limit(s[2].limit);
+    set_guest_fs_limit(s[3].limit);
+    set_guest_gs_limit(s[4].limit);
+    set_guest_ss_limit(s[5].limit);
+    set_guest_tr_limit(s[6].limit);
+    set_guest_ldtr_limit(s[7].limit);
+}
+
+static void selectors_set(const struct segment *s)
+{
+    set_guest_cs_selector(s[0].selector);
+    set_guest_ds_selector(s[1].selector);
+    set_guest_es_selector(s[2].selector);
+    set_guest_fs_selector(s[3].selector);
+    set_guest_gs_selector(s[4].selector);
+    set_guest_ss_selector(s[5].selector);
+    set_guest_tr_selector(s[6].selector);
+    set_guest_ldtr_selector(s[7].selector);
+}
+
+static void rights_set(const struct segment *s)
+{
+    set_guest_cs_access(rights_of(&s[0], false));
+    set_guest_ds_access(rights_of(&s[1], false));
+    set_guest_es_access(rights_of(&s[2], false));
+    set_guest_fs_access(rights_of(&s[3], false));
+    set_guest_gs_access(rights_of(&s[4], false));
+    set_guest_ss_access(rights_of(&s[5], false));
+    set_guest_tr_access(rights_of(&s[6], false));
+    set_guest_ldtr_access(rights_of(&s[7], true));
 }
 
 u32 sregs_get(struct vcpu *vcpu, u8 *area)
 {
     struct sregs s = {
-        .segments = {SEGMENT_GET(cs), SEGMENT_GET(ds), SEGMENT_GET(es), SEGMENT_GET(fs), SEGMENT_GET(gs), SEGMENT_GET(ss),
-                     SEGMENT_GET(tr), SEGMENT_GET(ldtr)},
+        .segments =
+            {
+                segment_make(guest_cs_base(), guest_cs_limit(), guest_cs_selector(), guest_cs_access()),
+                segment_make(guest_ds_base(), guest_ds_limit(), guest_ds_selector(), guest_ds_access()),
+                segment_make(guest_es_base(), guest_es_limit(), guest_es_selector(), guest_es_access()),
+                segment_make(guest_fs_base(), guest_fs_limit(), guest_fs_selector(), guest_fs_access()),
+                segment_make(guest_gs_base(), guest_gs_limit(), guest_gs_selector(), guest_gs_access()),
+                segment_make(guest_ss_base(), guest_ss_limit(), guest_ss_selector(), guest_ss_access()),
+                segment_make(guest_tr_base(), guest_tr_limit(), guest_tr_selector(), guest_tr_access()),
+                segment_make(guest_ldtr_base(), guest_ldtr_limit(), guest_ldtr_selector(), guest_ldtr_access()),
+            },
         .gdt = {.base = guest_gdtr_base(), .limit = (u16)guest_gdtr_limit()},
         .idt = {.base = guest_idtr_base(), .limit = (u16)guest_idtr_limit()},
         .cr0 = guest_cr0_seen(),
@@ -140,11 +174,7 @@ static void pointers_load(const struct vcpu *vcpu, const struct sregs *s)
     if (!(s->cr0 & CR0_PG) || !(s->cr4 & CR4_PAE) || s->efer & EFER_LMA)
         return;
     const u64 *table = guest_read(vcpu->domain, s->cr3 & 0xFFFFFFE0);
-    table = table ? table : absent;
-    set_guest_pdpte0(table[0]);
-    set_guest_pdpte1(table[1]);
-    set_guest_pdpte2(table[2]);
-    set_guest_pdpte3(table[3]);
+    set_guest_pdptes(table ? table : absent);
 }
 
 static void control_set(struct vcpu *vcpu, const struct sregs *s)
@@ -163,7 +193,10 @@ u32 sregs_set(struct vcpu *vcpu, const u8 *area)
     if (!is_valid(vcpu, &s))
         return EINVAL;
     bool pointers = s.cr3 != guest_cr3() || s.cr0 != guest_cr0_seen() || s.cr4 != guest_cr4_seen();
-    segments_set(s.segments);
+    bases_set(s.segments);
+    limits_set(s.segments);
+    selectors_set(s.segments);
+    rights_set(s.segments);
     set_guest_gdtr_base(s.gdt.base);
     set_guest_gdtr_limit(s.gdt.limit);
     set_guest_idtr_base(s.idt.base);

@@ -3,11 +3,10 @@
 
 #include "core/string.h"
 #include "domu/switch.h"
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 
 #define DR_HIGH 0xFFFFFFFF00000000ull
 #define DR6_AFTER_RESET 0xFFFF0FF0u     /* SDM: table 10-1 */
-#define TPR_OFFSET 0x80                 /* in the virtual-APIC page. SDM: 30.1.1 */
 
 /* An XSAVE area, and what is in it after RESET. SDM: 14.4.1, 14.4.2, 11.6.4 */
 #define MXCSR_OFFSET 24
@@ -36,7 +35,7 @@ static void registers_reset(struct cpu *cpu)
 static void switched_state_reset(struct vcpu *vcpu)
 {
     u8 *area = vcpu->xsave_area = hv_virt(vcpu->xsave);
-    vcpu->tpr = (u8 *)hv_virt(vcpu->tpr_page) + TPR_OFFSET;
+    vcpu->tpr = vcpu_tpr(vcpu);
     vcpu->state.dr6 = DR6_AFTER_RESET;
     vcpu->state.xcr0 = XCR0_X87;
     *(u32 *)(area + MXCSR_OFFSET) = MXCSR_AFTER_RESET;

@@ -1,6 +1,6 @@
 #include "domu/walk.h"
 
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 #include "core/host.h"
 #include "core/layout.h"
 #include "domu/pool.h"

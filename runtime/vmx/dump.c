@@ -2,8 +2,8 @@
 #include "core/cpu.h"
 #include "core/log.h"
 #include "core/panic.h"
-#include "generated/checks.h"
-#include "generated/names.h"
+#include "generated/vmx/checks.h"
+#include "generated/vmx/names.h"
 #include "vmx/entry_checks.h"
 #include "vmx/state.h"
 

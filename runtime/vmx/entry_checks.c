@@ -1,9 +1,9 @@
 /* Why a VM entry failed: the manual's rules, one by one. Also compiles for a test on the host. */
 #include "vmx/entry_checks.h"
 
-#include "generated/checks.h"
-#include "generated/controls.h"
-#include "generated/x86.h"
+#include "generated/vmx/checks.h"
+#include "generated/vmx/controls.h"
+#include "generated/x86/x86.h"
 #include "core/log.h"
 
 #define MEMORY_TYPES 0xF3u              /* a bit for each type that IA32_PAT may hold. SDM: 12.12 */
@@ -57,7 +57,7 @@ void checks_show(void)
     for (u32 i = 0; i < CHECK_RULES; i++) {
         if (check_rules[i].holds())
             continue;
-        panic_print("VM entry breaks the rule ", 0, 0);
+        panic_print("VM entry violates the rule ", 0, 0);
         panic_print(check_rules[i].name, 0, 0);
         panic_print(", SDM ", 0, 0);
         panic_print(check_rules[i].section, 0, 0);

@@ -1,4 +1,4 @@
-/* What the rules of generated/checks.c read, and the functions that evaluate them. */
+/* What the rules of generated/vmx/checks.c read, and the functions that evaluate them. */
 #pragma once
 
 #include "core/types.h"

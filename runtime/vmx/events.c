@@ -42,7 +42,7 @@ static bool is_in(u32 vector, u32 vectors)
 void guest_cancel_single_step(void)
 {
     u64 pending = guest_pending_debug();
-    if (!(guest_interruptibility() & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
+    if (!guest_in_shadow())
         set_guest_pending_debug(pending & ~(u64)PENDING_DEBUG_BS);
 }
 

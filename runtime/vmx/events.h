@@ -32,7 +32,7 @@ static inline void guest_advance_by(struct cpu *cpu, u64 length)
     (void)cpu;
     u64 old = guest_rip(), new = old + length;
     set_guest_rip(new);
-    if (unlikely((old ^ new) >> 32))
+    if (unlikely((u32)new < (u32)old))
         guest_wrap();
     u64 blocking = guest_interruptibility();
     if (unlikely(blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))

@@ -4,7 +4,7 @@
  */
 #include "core/cpu.h"
 #include "core/host.h"
-#include "generated/dom0.h"
+#include "generated/vmx/dom0.h"
 #include "vmx/vmx.h"
 
 struct msr_area_entry {

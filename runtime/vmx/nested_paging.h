@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "generated/regions.h"
-#include "generated/x86.h"
+#include "generated/x86/regions.h"
+#include "generated/x86/x86.h"
 #include "core/mtrr.h"
 #include "core/types.h"
 

@@ -5,7 +5,7 @@
  */
 #include "vmx/nmi.h"
 
-#include "generated/controls.h"
+#include "generated/vmx/controls.h"
 #include "vmx/events.h"
 #include "core/panic.h"
 #include "dom0/cpus.h"
@@ -34,7 +34,7 @@ void nmi_update_controls(struct cpu *cpu)
 /* With a domU's VMCS current, its next entry exits at once: dom0's window opens when dom0's VMCS is current again. */
 static void next_entry_arm(struct cpu *cpu)
 {
-    if (!cpu->vmx_on)
+    if (!cpu->guest_mode)
         return;
     if (cpu->vcpu)
         vmwrite(VMCS_PREEMPTION_TIMER_VALUE, 0);

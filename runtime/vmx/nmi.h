@@ -1,7 +1,7 @@
 /* NMIs and machine checks that arrive in root mode or in a domU are dom0's. */
 #pragma once
 
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 #include "core/types.h"
 
 /* From the host's IDT: records the event, and enables the exit that lets dom0 take it. */

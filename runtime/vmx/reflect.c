@@ -1,6 +1,6 @@
 /* An exit is reflected to the VMM: its kind, and the part of the VMCS that a VMM needs for that kind, go to the run page. */
 #include "core/log.h"
-#include "generated/checks.h"
+#include "generated/vmx/checks.h"
 #include "vmx/entry_checks.h"
 #include "vmx/events.h"
 #include "vmx/vcpu.h"

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "generated/state.h"
-#include "generated/x86.h"
+#include "generated/vmx/state.h"
+#include "generated/x86/x86.h"
 #include "core/types.h"
 
 /* CR0 and CR4 as the guest reads them: bits that the hypervisor owns come from the read shadow. SDM: 25.6.6 */
@@ -85,10 +85,49 @@ static inline void clear_entry_event(void)
     vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
 }
 
-/* STI or MOV SS shadow the next instruction. SDM: 25.4.2 */
+/* What blocks events. The run page has the same form. SDM: 25.4.2 */
+#define BLOCKING_STI INTERRUPTIBILITY_STI
+#define BLOCKING_MOV_SS INTERRUPTIBILITY_MOV_SS
+#define BLOCKING_NMI INTERRUPTIBILITY_NMI
+
+static inline u32 guest_blocking(void)
+{
+    return (u32)guest_interruptibility();
+}
+
+static inline void set_guest_blocking(u32 blocking)
+{
+    set_guest_interruptibility(blocking);
+}
+
+/* STI or MOV SS shadow the next instruction. */
 static inline bool guest_in_shadow(void)
 {
-    return guest_interruptibility() & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
+    return guest_blocking() & (BLOCKING_STI | BLOCKING_MOV_SS);
+}
+
+/* From the next VM entry on the CPU waits for a start-up IPI. */
+#define ACTIVITY_WAIT_FOR_SIPI 3        /* SDM: 25.4.2 */
+
+static inline void guest_wait_for_sipi(void)
+{
+    set_guest_blocking(0);
+    set_guest_activity(ACTIVITY_WAIT_FOR_SIPI);
+}
+
+/* The CPL is the DPL of SS. SDM: 25.4.1 */
+static inline u32 guest_cpl(void)
+{
+    return (u32)(guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT;
+}
+
+/* The page-directory-pointer entries that PAE paging uses. SDM: 25.4.2 */
+static inline void set_guest_pdptes(const u64 *entries)
+{
+    set_guest_pdpte0(entries[0]);
+    set_guest_pdpte1(entries[1]);
+    set_guest_pdpte2(entries[2]);
+    set_guest_pdpte3(entries[3]);
 }
 
 /* The basic reason of the last exit. SDM: 25.9.1 */

@@ -1,6 +1,7 @@
-; VM entries from C: dom0's launch, and a vCPU's entry with the exit that follows. dom0's exits are in generated/dom0_exit.asm.
+; VM entries from C: dom0's launch, and a vCPU's entry with the exit that follows. dom0's exits are in generated/vmx/dom0_exit.asm.
 %include "generated/abi/luvalley_abi.inc"
-%include "generated/constants.inc"
+%include "generated/vmx/constants.inc"
+%include "generated/vmx/registers.inc"
 global guest_launch, nmi_unmask, vcpu_vm_entry, vcpu_vm_exit
 extern vmresume_failed
 
@@ -9,21 +10,21 @@ section .text
 ; RDI: struct cpu, whose registers become the guest's. The VMCS is clear, so this is always a launch. SDM: 27.1
 guest_launch:
         mov rsp, rdi
-        mov rax, [rdi]
-        mov rcx, [rdi + 8]
-        mov rdx, [rdi + 16]
-        mov rbx, [rdi + 24]
-        mov rsi, [rdi + 32]
-        mov r8,  [rdi + 48]
-        mov r9,  [rdi + 56]
-        mov r10, [rdi + 64]
-        mov r11, [rdi + 72]
-        mov rbp, [rdi + 80]
-        mov r12, [rdi + 88]
-        mov r13, [rdi + 96]
-        mov r14, [rdi + 104]
-        mov r15, [rdi + 112]
-        mov rdi, [rdi + 40]
+        mov rax, [rdi + registers.rax]
+        mov rcx, [rdi + registers.rcx]
+        mov rdx, [rdi + registers.rdx]
+        mov rbx, [rdi + registers.rbx]
+        mov rsi, [rdi + registers.rsi]
+        mov r8,  [rdi + registers.r8]
+        mov r9,  [rdi + registers.r9]
+        mov r10, [rdi + registers.r10]
+        mov r11, [rdi + registers.r11]
+        mov rbp, [rdi + registers.rbp]
+        mov r12, [rdi + registers.r12]
+        mov r13, [rdi + registers.r13]
+        mov r14, [rdi + registers.r14]
+        mov r15, [rdi + registers.r15]
+        mov rdi, [rdi + registers.rdi]
         vmlaunch
         mov rdi, rsp
         call vmresume_failed

@@ -1,8 +1,8 @@
 #include "vmx/switch_msrs.h"
 
 #include "core/host.h"
-#include "generated/dom0.h"
-#include "generated/externs.h"
+#include "generated/vmx/dom0.h"
+#include "generated/x86/externs.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/vmx.h"
 

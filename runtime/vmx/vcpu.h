@@ -5,7 +5,7 @@
 #pragma once
 
 #include "domu/domu.h"
-#include "generated/controls.h"
+#include "generated/vmx/controls.h"
 #include "vmx/nmi.h"
 #include "vmx/state.h"
 
@@ -39,7 +39,7 @@ static inline void vcpu_load(struct cpu *cpu, struct vcpu *vcpu)
 static inline void vcpu_put(struct cpu *cpu)
 {
     vmclear(cpu->vcpu->control_page);
-    vmptrld(hv_phys(cpu_block(cpu)->vmcs));
+    vmptrld(hv_phys(cpu_block(cpu)->control_page));
     cpu->vcpu = 0;
     if (unlikely(has_pending(cpu)))
         nmi_update_controls(cpu); /* an NMI from here on opens the window itself */
@@ -60,6 +60,12 @@ static inline void vcpu_flush_tlb(void)
 static inline void vcpu_start_timer(void)
 {
     vmwrite(VMCS_PREEMPTION_TIMER_VALUE, vcpu_timer);
+}
+
+/* The guest's TPR, in the virtual-APIC page. SDM: 30.1.1 */
+static inline u8 *vcpu_tpr(const struct vcpu *vcpu)
+{
+    return (u8 *)hv_virt(vcpu->tpr_page) + 0x80;
 }
 
 /* An exit once the guest's TPR is below the threshold; one above the TPR would be refused. SDM: 27.2.1.1 */
@@ -89,6 +95,11 @@ static inline void vcpu_set_entry_event(u32 event, u32 error, u32 length)
     vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, error);
     vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, length);
 }
+
+_Static_assert(offsetof(struct luv_run, rax) == 0 && offsetof(struct luv_run, rbx) == 8 &&
+                   offsetof(struct luv_run, rdi) == 40 && offsetof(struct luv_run, rbp) == 56 &&
+                   offsetof(struct luv_run, r8) == 64 && offsetof(struct luv_run, r15) == 120,
+               "switch.asm has the same offsets");
 
 /*
  * VM entry and exit. The guest's registers but RSP go straight from the run page to the processor and back; RBP is kept, and

@@ -1,9 +1,9 @@
 #include "vmx/vmx.h"
 
 #include "core/cpu.h"
-#include "generated/controls.h"
-#include "generated/dom0.h"
-#include "generated/x86.h"
+#include "generated/vmx/controls.h"
+#include "generated/vmx/dom0.h"
+#include "generated/x86/x86.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/panic.h"
@@ -71,12 +71,12 @@ static void vmx_enable(struct cpu *cpu)
 
     struct cpu_block *block = cpu_block(cpu);
     u32 revision = host_rdmsr(IA32_VMX_BASIC) & BASIC_REVISION_MASK;
-    *(u32 *)block->vmxon = revision;
-    *(u32 *)block->vmcs = revision;
-    u64 vmcs = hv_phys(block->vmcs);
-    if (!vmxon(hv_phys(block->vmxon)) || !vmclear(vmcs) || !vmptrld(vmcs))
+    *(u32 *)block->host_area = revision;
+    *(u32 *)block->control_page = revision;
+    u64 vmcs = hv_phys(block->control_page);
+    if (!vmxon(hv_phys(block->host_area)) || !vmclear(vmcs) || !vmptrld(vmcs))
         panic(0, "VMXON or VMPTRLD failed");
-    cpu->vmx_on = true;
+    cpu->guest_mode = true;
 }
 
 void controls_write(const struct control_choice *choices, const u64 *words, u32 count)
@@ -141,7 +141,12 @@ static void execution_write(struct cpu *cpu)
     zeros_write(controls_word(VMCS_SECONDARY_CONTROLS));
 }
 
-void vmx_start(struct cpu *cpu)
+bool guest_mode_init(void)
+{
+    return controls_grant(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS);
+}
+
+void guest_mode_start(struct cpu *cpu)
 {
     vmx_enable(cpu);
     controls_write(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS);
@@ -184,11 +189,11 @@ void guest_state_reset(struct cpu *cpu)
 /* An NMI in between finds no current VMCS; nmi_update_controls, which comes after, sees it pending. */
 void guest_state_reload(struct cpu *cpu)
 {
-    u64 vmcs = hv_phys(cpu_block(cpu)->vmcs);
-    cpu->vmx_on = false;
+    u64 vmcs = hv_phys(cpu_block(cpu)->control_page);
+    cpu->guest_mode = false;
     vmclear(vmcs);
     vmptrld(vmcs);
-    cpu->vmx_on = true;
+    cpu->guest_mode = true;
     if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID)
         invvpid_single((u16)vmread(VMCS_VPID));
 }

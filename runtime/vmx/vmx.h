@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/types.h"
-#include "generated/vmcs.h"
+#include "generated/vmx/vmcs.h"
 
 struct cpu;
 
@@ -92,6 +92,8 @@ u64 host_cr4_possible(void);
 bool nested_has_1g(void);
 bool nested_has_dirty(void);
 
+/* Once, at boot: this processor has the controls that dom0 needs. False: the log says which it lacks. */
+bool guest_mode_init(void);
 /* Computes a domain's control words, once. False: the processor lacks a control, and the log says which. */
 bool controls_grant(const struct control_choice *choices, u64 *words, u32 count);
 /* dom0's word for a VMCS field. */
@@ -109,7 +111,7 @@ void zeros_write(u64 secondary);
 void msr_areas_write(struct cpu *cpu);
 
 /* VMX operation on this CPU, with dom0's VMCS current, but for the guest's state. SDM: 32.6 */
-void vmx_start(struct cpu *cpu);
+void guest_mode_start(struct cpu *cpu);
 
 /* dom0's registers after INIT, in the current VMCS. */
 void guest_state_reset(struct cpu *cpu);

@@ -41,7 +41,7 @@ def luvalley() -> Path:
 def instrumented() -> Recorder:
     """Bring the build that counts branches up to date; return what records its runs, for the spec as it was then."""
     build_luvalley(["--instrument"])
-    return make_recorder(RECORDS, "", INSTRUMENTED / "arms.json")
+    return make_recorder(RECORDS, "", INSTRUMENTED / "branches.json")
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def compile_source(source: Path, folder: Path, generated: Path) -> Path:
     """Compile or assemble one file of a guest, with the hypercalls of a build."""
     output = folder / f"{source.name}.o"
     if source.suffix == ".c":
-        run_command(["gcc", *CFLAGS, f"-I{generated}/abi", "-c", source, "-o", output])
+        run_command(["gcc", *CFLAGS, f"-I{generated / 'abi'}", "-c", source, "-o", output])
     else:
         run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", f"-I{generated}/abi/", source, "-o", output])
     return output

@@ -27,7 +27,7 @@ TIMEOUT = 240
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the static probe program."""
     program = tmp_path_factory.mktemp("probe") / "probe"
-    flags = ["-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror", f"-I{GENERATED}/abi"]
+    flags = ["-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror", f"-I{GENERATED / 'abi'}"]
     run_command(["gcc", *flags, "-o", program, FOLDER / "probe.c"])
     return program
 

@@ -129,7 +129,7 @@ def test_stop_dumps_all(tmp_path: Path) -> None:
 
 
 def test_refused_entry_dumps_all(tmp_path: Path) -> None:
-    image = build_changed(tmp_path, "rflags = 2;", "rflags = 0;")
+    image = build_changed(tmp_path, "from system, general;", "from system, general;\n        rflags = 0;")
     result = start(tmp_path, make_disk(tmp_path, {0: make_record(b"")}), image)
     expect(result, "stopped", "the processor refused the state of dom0")
     assert "last exit: entry_failure_guest, VM entry failed" in result.serial

@@ -151,7 +151,7 @@ class Maker:
 
     def wish_native(self, domain: Domain, exit: str) -> Domain:
         """The exit's events are not to leave the guest."""
-        names = dict.fromkeys(arm.event for arm in self.model.facts.exits[exit].arms)
+        names = dict.fromkeys(alternative.event for alternative in self.model.facts.exits[exit].alternatives)
         return replace(domain, native=tuple(Name(one, HERE) for one in names))
 
     def turn_on(self, domain: Domain, control: str, but: ir.Condition | None) -> Domain:
@@ -210,7 +210,7 @@ def isolate(facts: Facts, edge: Edge) -> Facts:
     """For an exit: its events are its alone."""
     if edge.kind != "exit":
         return facts
-    names = {arm.event for arm in facts.exits[edge.source].arms}
+    names = {alternative.event for alternative in facts.exits[edge.source].alternatives}
     events = {name: replace(one, exits=(edge.source,)) if name in names else one for name, one in facts.events.items()}
     return replace(facts, events=events)
 

@@ -22,7 +22,7 @@ PRECEDENCE = ("name", "range", "guarded", "class", "default")
 
 
 class Oracle:
-    """Who takes an access, found anew for every number: as docs/language.md says it, with no cleverness."""
+    """Decides for every number alone if an access exits, as docs/language.md defines it."""
 
     def __init__(self, files: list[syntax.File], domain: str) -> None:
         items = [item.declaration for file in files for item in file.items]
@@ -33,8 +33,8 @@ class Oracle:
         self.io_rules = [rule for one in found[0].clauses if isinstance(one, syntax.DomainIo) for rule in one.rules]
         self.named = {one.name.text: one for one in self.msrs}
 
-    def msr_leaves(self, number: int, direction: str) -> bool:
-        """The strongest rule that means this number in this direction."""
+    def msr_exits(self, number: int, direction: str) -> bool:
+        """Return the strongest rule for this number in this direction."""
         here = [one for one in self.msrs if one.first.value <= number <= one.last.value]
         for kind in PRECEDENCE:
             for rule in self.msr_rules:
@@ -54,7 +54,7 @@ class Oracle:
                 return any(one.group.text == names[0] for one in here)
         return self.named[names[0]].first.value <= number <= self.named[names[-1]].last.value
 
-    def port_leaves(self, port: int) -> bool:
+    def port_exits(self, port: int) -> bool:
         """One bit serves both directions: it is set if either is not passed."""
         return any(self.port_action(port, direction) != "pass" for direction in ("read", "write"))
 
@@ -86,14 +86,14 @@ def compare_msrs(data: bytes, oracle: Oracle, low: range = LOW, high: range = HI
         for numbers, offset in ((low, start), (high, start + 1024)):
             for number in numbers:
                 found = bit(data, offset * 8 + number % 0x2000)
-                assert found == oracle.msr_leaves(number, direction), f"{direction} {number:#x}"
+                assert found == oracle.msr_exits(number, direction), f"{direction} {number:#x}"
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The generated C as gcc lays it out."""
+    """Return the generated bitmaps as gcc lays them out."""
     path = tmp_path_factory.mktemp("bitmaps") / "bitmaps.so"
-    source = ROOT / "generated" / "dom0_bitmaps.c"
+    source = ROOT / "generated" / "vmx" / "dom0_bitmaps.c"
     flags = ["-shared", "-fPIC", "-ffreestanding", "-I", str(ROOT), "-I", str(ROOT / "runtime")]
     subprocess.run(["gcc", *flags, "-o", str(path), str(source)], check=True)
     return ctypes.CDLL(str(path))
@@ -114,7 +114,7 @@ def test_every_msr(library: ctypes.CDLL, oracle: Oracle) -> None:
 
 def test_every_port(library: ctypes.CDLL, oracle: Oracle) -> None:
     data = read_array(library, "dom0_io_bitmap", 8192)
-    assert [port for port in PORTS if bit(data, port) != oracle.port_leaves(port)] == []
+    assert [port for port in PORTS if bit(data, port) != oracle.port_exits(port)] == []
 
 
 # ---- random policies over the miniature facts
@@ -127,7 +127,7 @@ HIGH_EDGES = (0xC0000000, 0xC000007F, 0xC0000080, 0xC0000081, 0xC0001FFF)
 
 
 def draw_msr_rules(random: random.Random) -> Iterator[str]:
-    """Rules of every kind; none that clashes with another or passes writes of a guarded MSR."""
+    """Draw rules of every kind; none conflicts with another or passes writes of a guarded MSR."""
     yield f"default read {random.choice(ACTIONS)}, write inject gp;"
     if random.random() < 0.5:
         yield f"guarded read {random.choice(ACTIONS)}, write inject gp;"
@@ -157,7 +157,7 @@ def draw_policy(seed: int) -> SourceFile:
 
 @pytest.mark.parametrize("block", range(8))
 def test_random_policies(block: int) -> None:
-    """A few thousand of them, each looked at around every number that the facts know."""
+    """A few thousand policies, each compared around every number that the facts know."""
     for seed in range(block * 250, block * 250 + 250):
         source = draw_policy(seed)
         domain = compile_small(source).domains["guest"]
@@ -168,17 +168,17 @@ def compare_policy(domain: Domain, oracle: Oracle, text: str) -> None:
     data = make_msr_bitmap(domain)
     for direction, start in (("read", 0), ("write", 2048)):
         for number in EDGES:
-            assert bit(data, start * 8 + number) == oracle.msr_leaves(number, direction), f"{number:#x} in {text}"
+            assert bit(data, start * 8 + number) == oracle.msr_exits(number, direction), f"{number:#x} in {text}"
         for number in HIGH_EDGES:
             index = (start + 1024) * 8 + number % 0x2000
-            assert bit(data, index) == oracle.msr_leaves(number, direction), f"{number:#x} in {text}"
+            assert bit(data, index) == oracle.msr_exits(number, direction), f"{number:#x} in {text}"
     ports = make_io_bitmap(domain)
     for port in (0, 0x5F, 0x60, 0x61, 0x6F, 0x70, 0x71, 0x72, 0xFFFF):
-        assert bit(ports, port) == oracle.port_leaves(port), f"port {port:#x} in {text}"
+        assert bit(ports, port) == oracle.port_exits(port), f"port {port:#x} in {text}"
 
 
 def test_the_oracle_is_not_blind(library: ctypes.CDLL, oracle: Oracle) -> None:
-    """A single wrong bit is seen."""
+    """A single wrong bit is found."""
     data = bytearray(read_array(library, "dom0_msr_bitmap", 4096))
     data[0x277 // 8] ^= 1 << 0x277 % 8
     with pytest.raises(AssertionError, match="read 0x277"):
@@ -188,7 +188,7 @@ def test_the_oracle_is_not_blind(library: ctypes.CDLL, oracle: Oracle) -> None:
 
 
 def test_pass_beyond_the_bitmap_is_carried_out() -> None:
-    """MSRs that no bitmap has leave in any case: a rule that passes them does so in root mode. SDM 25.6.9"""
+    """MSRs outside the bitmaps always cause exits: a rule that passes them does so in root mode. SDM 25.6.9"""
     facts = "/// Beyond.\nmsrs { 0xC0010015 IA32_BEYOND : plain; }\n"
     rules = "msr { default inject gp; IA32_BEYOND pass; IA32_PAT pass; }"
     rest = 'io { default pass; } exceptions { default pass; } on cpuid { advance; } on triple_fault { reset "over"; }'

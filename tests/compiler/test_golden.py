@@ -16,8 +16,8 @@ def test_output(case: str, pytestconfig: pytest.Config) -> None:
     outputs = {one.name: one.text for one in generate(model)}
     for name, text in outputs.items():
         expect(GOLDEN / case / name, text, pytestconfig)
-    folder = GOLDEN / case
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    files = [path for path in (GOLDEN / case).rglob("*") if path.is_file()]
+    present = {path.relative_to(GOLDEN / case).as_posix() for path in files}
     if pytestconfig.getoption("--update"):
         for name in present - set(outputs):
             (GOLDEN / case / name).unlink()

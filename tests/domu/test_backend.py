@@ -15,7 +15,7 @@ pytestmark = pytest.mark.long  # it needs Debian's libzydis-dev, which only `bui
 
 HERE = Path(__file__).resolve().parent / "backend"
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{LIBRARY}", "-iquote", HERE,
-         f"-I{GENERATED}/abi", f"-I{ROOT}")
+         f"-I{GENERATED / 'abi'}", f"-I{ROOT}")
 
 
 def test_memory_and_exits(tmp_path: Path) -> None:

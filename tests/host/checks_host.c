@@ -1,17 +1,17 @@
-/* generated/checks.c and runtime/vmx/entry_checks.c on the host: the VMCS and the processor are arrays that Python fills. */
+/* generated/vmx/checks.c and runtime/vmx/entry_checks.c on the host: the VMCS and the processor are arrays that Python fills. */
 #include "vmx/entry_checks.h"
 
-#include "generated/checks.h"
+#include "generated/vmx/checks.h"
 #include "core/log.h"
 
 #define MSRS 64
 #define FEATURES 64
 
 u64 host_fields[0x8000];
-u64 host_msrs[MSRS][2];                 /* number, value */
-u32 host_features[FEATURES][4];         /* leaf, subleaf, register, bit of what the processor has */
+u64 host_msrs[MSRS][2]; /* number, value */
+u32 host_features[FEATURES][4]; /* leaf, subleaf, register, bit of what the processor has */
 u32 host_msr_count, host_feature_count;
-u8 host_widths[2];                      /* physical, linear */
+u8 host_widths[2]; /* physical, linear */
 u8 host_broken[CHECK_RULES];
 char host_text[1 << 16];
 static u32 text_length;

@@ -11,9 +11,28 @@ static inline u64 vmread(u64 field)
     return host_state;
 }
 
-#include "generated/dom0_handlers.c"
+#include "generated/vmx/dom0_handlers.c"
 
 struct vcpu *vcpus;                     /* none */
+
+/* The tables of masks as they are before boot. */
+static struct dom0_cpuid_basic basic;
+static struct regs4 extended[DOM0_CPUID_EXTENDED];
+static struct cpuid_rule rules[DOM0_CPUID_RULES];
+
+void host_tables_keep(void)
+{
+    __builtin_memcpy(&basic, &dom0_cpuid_basic, sizeof(basic));
+    __builtin_memcpy(extended, dom0_cpuid_extended, sizeof(extended));
+    __builtin_memcpy(rules, dom0_cpuid_rules, sizeof(rules));
+}
+
+void host_tables_restore(void)
+{
+    __builtin_memcpy(&dom0_cpuid_basic, &basic, sizeof(basic));
+    __builtin_memcpy(dom0_cpuid_extended, extended, sizeof(extended));
+    __builtin_memcpy(dom0_cpuid_rules, rules, sizeof(rules));
+}
 
 void host_policy(u32 leaf, u32 subleaf, u32 *registers)
 {

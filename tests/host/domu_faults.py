@@ -1,48 +1,48 @@
-"""Faults for runtime/domu, each in one file: what stands there, and what the fault makes of it."""
+"""Faults for runtime/domu, each in one file: the text that is there, and what replaces it."""
 
 FAULTS = {
-    "a frame of another domain": (
+    "a superpage of another domain": (
         "memory.c",
         "if (!pool_owned(&pools[domain->pool], physical + at, domain->index))",
         "if (pool_at(physical + at) == POOLS_MAX)",
     ),
-    "only the first frame of a piece": (
+    "only the first superpage of a piece": (
         "memory.c",
         "min(size - at, SUPERPAGE_SIZE - (physical + at) % SUPERPAGE_SIZE)",
         "size - at",
     ),
     "over what is mapped": ("tables.c", "if (*entry)\n            return EEXIST;", ""),
     "large over a table": ("tables.c", "tables_find(domain, guest).level >= LARGE_LEVEL", "true"),
-    "large leaves not counted": ("tables.c", "superpage->pages += PAGES_OF_LARGE;", ""),
+    "large entries not counted": ("tables.c", "superpage->pages += PAGES_OF_LARGE;", ""),
     "pages not counted back": ("tables.c", "->pages--;", "->pages -= 0;"),
     "a split table that begins elsewhere": (
         "tables.c",
         "table[i] = leaf + i * PAGE_SIZE;\n    u64 to",
         "table[i] = leaf;\n    u64 to",
     ),
-    "a large leaf taken as a whole": ("tables.c", "if (end - guest < place->size) {", "if (0) {"),
+    "a large entry unmapped as a whole": ("tables.c", "if (end - guest < place->size) {", "if (0) {"),
     "dirty lost in a split": (
         "tables.c",
         "for (u32 i = 0; dirty && i < ENTRIES; i++)",
         "for (u32 i = 0; dirty && i < 1; i++)",
     ),
-    "dirty kept after a look": (
+    "dirty kept after a call": (
         "tables.c",
         "__atomic_fetch_and(entry, ~(u64)NESTED_DIRTY",
         "__atomic_fetch_and(entry, ~0ull",
     ),
     "tables not freed": ("tables.c", "pool_page_free(pool_of(domain), page, 1);", ""),
-    "rights not asked for": ("memory.c", "walk_caller(rights & NESTED_WRITE)", "walk_caller(false)"),
+    "rights not checked": ("memory.c", "walk_caller(rights & NESTED_WRITE)", "walk_caller(false)"),
     "writing without reading": ("memory.c", "!(rights & NESTED_READ) ||", ""),
     "no new generation": ("memory.c", "if (cleared)\n", "if (0 && cleared)\n"),
-    "no look at who is inside": ("memory.c", "if (!error && !memory_is_flushed(domain))", "if (0)"),
+    "no check of who has acquired it": ("memory.c", "if (!error && !memory_is_flushed(domain))", "if (0)"),
     "no generation after dirty": (
         "memory.c",
         "if (dirty)\n",
         "if (0)\n",
     ),
-    "marks of another 2 MiB": ("memory.c", " || chunk_end(guest, end) != end)", ")"),
-    "marks of the pages before": (
+    "dirty pages of another 2 MiB": ("memory.c", " || chunk_end(guest, end) != end)", ")"),
+    "dirty pages before the range": (
         "tables.c",
         "place = tables_find(domain, guest);\n    }\n    for",
         "place.entry = table_of(*place.entry);\n    }\n    for",
@@ -57,7 +57,11 @@ FAULTS = {
         "if (superpage->pages || superpage->vcpu_areas)",
         "if (superpage->vcpu_areas)",
     ),
-    "released with a block": ("memory.c", "if (superpage->pages || superpage->vcpu_areas)", "if (superpage->pages)"),
+    "released with a shared area": (
+        "memory.c",
+        "if (superpage->pages || superpage->vcpu_areas)",
+        "if (superpage->pages)",
+    ),
     "released while in use": ("memory.c", "if (!memory_is_flushed(domain))", "if (0)"),
     "a hint that is taken": (
         "memory.c",
@@ -73,24 +77,24 @@ FAULTS = {
     "a stranger's process": ("domu.h", " && (guest_cr3() & CR3_SPACE) == domain->owner", ""),
     "half a secret": ("domu.h", " | (cpu->guest.r9 ^ domain->secret[1])", ""),
     "an old handle": ("domain.c", "handle && domain->handle == handle &&", ""),
-    "a vCPU taken twice": ("domu.h", "return EBUSY;", ";"),
-    "a dying domain is entry_generation": (
+    "a vCPU acquired twice": ("domu.h", "return EBUSY;", ";"),
+    "a dying domain is acquired": (
         "domu.h",
         "domain->state == DOMAIN_ALIVE && knows_secret(cpu, domain)",
         "knows_secret(cpu, domain)",
     ),
-    "ends with a CPU inside": (
+    "ends with a vCPU acquired": (
         "vcpus.c",
         "if (!vcpu_try_acquire(cpu, vcpu))\n        return false;",
         "vcpu_try_acquire(cpu, vcpu);",
     ),
-    "a block of another's": (
+    "a shared area of another's": (
         "vcpus.c",
         "return inside && pool_owned(pool_of(domain), *area, domain->index) ? 0 : EPERM;",
         "return inside ? 0 : EPERM;",
     ),
-    "a block in pieces": ("vcpus.c", "if (physical != *area + done)\n            return EPERM;", ""),
-    "a block not counted": ("vcpus.c", "pool_owned(pool_of(domain), area, domain->index)->vcpu_areas++;", ""),
+    "a shared area in pieces": ("vcpus.c", "if (physical != *area + done)\n            return EPERM;", ""),
+    "a shared area not counted": ("vcpus.c", "pool_owned(pool_of(domain), area, domain->index)->vcpu_areas++;", ""),
     "pages of a vCPU kept": ("vcpus.c", "pool_page_free(pool_of(domain), vcpu->xsave, vcpu->xsave_pages);", ";"),
     "a secret used twice": ("domain.c", "domains[i].secret[0] == low && domains[i].secret[1] == high", "false"),
     "proof that is only read": (

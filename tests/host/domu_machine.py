@@ -1,4 +1,4 @@
-"""The code of runtime/domu on the host beside its oracle, and random calls of both."""
+"""The code of runtime/domu on the host, its oracle, and random calls of both."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from generated.abi.luvalley_abi import CALLER
 from tests.host.domu_model import (
-    BLOCK,
+    AREA,
+    DIRTY_PAGES,
     EAGAIN,
     EBUSY,
     EINVAL,
@@ -20,7 +20,6 @@ from tests.host.domu_model import (
     ENOMEM,
     GUEST_PAGES,
     LARGE,
-    MARKS,
     PAGE,
     READ,
     WRITE,
@@ -30,6 +29,7 @@ from tests.host.domu_model import (
     Process,
     Vcpu,
 )
+from tests.lib.abi import CALLER
 from tests.lib.support import ROOT, TESTS
 
 MODULES = ("pool", "tables", "memory", "vcpus", "domain")
@@ -43,7 +43,7 @@ GUEST_CHUNKS = (0, 1, 2, 3, 2048, GUEST_PAGES // LARGE - 1)
 
 
 def build(folder: Path, name: str = "", text: str = "") -> Path:
-    """The library from a copy of runtime/domu, in which the file of this name has another text."""
+    """Compile the library from a copy of runtime/domu, in which the file of this name has another text."""
     code = Path(shutil.copytree(ROOT / "runtime" / "domu", folder / "domu"))
     if name:
         (code / name).write_text(text)
@@ -59,14 +59,14 @@ def build(folder: Path, name: str = "", text: str = "") -> Path:
 
 
 class Difference(Exception):
-    """The code did something else than the oracle."""
+    """The code and the oracle differ."""
 
 
 class Machine:
     """The code, the oracle, and random calls of both."""
 
     def __init__(self, built: Path, folder: Path, seed: int, dirty: bool = True) -> None:
-        copy = folder / f"domus-{seed}.so"  # with variables of its own
+        copy = folder / f"domus-{seed}.so"  # its own variables
         shutil.copy(built, copy)
         self.code = ctypes.CDLL(str(copy))
         self.code.host_pool.restype = self.code.host_account.restype = ctypes.c_uint64
@@ -79,7 +79,7 @@ class Machine:
         self.user = (ctypes.c_uint64 * ((PROCESSES + 1) * 16384)).in_dll(self.code, "host_user")
         self.account = [self.code.host_account(pool) for pool in range(2)]
         self.ended = Counter[str]()
-        self.graves: list[Domain] = []  # whose owners have died, whatever became of them
+        self.abandoned: list[Domain] = []  # domains whose owners have died, reaped or not
         self.secrets = 0
 
     # ---- both sides
@@ -90,15 +90,15 @@ class Machine:
             raise Difference(f"{what}: {found}, not {wanted}")
 
     def call(self, domain: Domain, number: int, *arguments: int, who: int = OWNER) -> tuple[int, int]:
-        """One call by the owner: the error, and the value."""
+        """Make one call as the owner; return the error and the value."""
         value = ctypes.c_uint64()
         self.code.host_caller(domain.owner.number + 1, *map(ctypes.c_uint64, domain.secret))
         three = [ctypes.c_uint64(one) for one in (*arguments, 0, 0, 0)[:3]]
         error = self.code.host_call(ctypes.c_uint64(domain.handle), who, number, *three, ctypes.byref(value))
         return error, value.value
 
-    def insist(self, domain: Domain, number: int, *arguments: int, who: int = OWNER) -> tuple[int, int]:
-        """The same again while it says EAGAIN."""
+    def call_until_done(self, domain: Domain, number: int, *arguments: int, who: int = OWNER) -> tuple[int, int]:
+        """Repeat the call while it returns EAGAIN."""
         for _ in range(PATIENCE):
             error, value = self.call(domain, number, *arguments, who=who)
             if error != EAGAIN:
@@ -106,7 +106,7 @@ class Machine:
         return EAGAIN, 0
 
     def show(self, process: Process, page: int, frame: int, writable: bool) -> None:
-        """A page of a process; frame 0: none."""
+        """Map a page of a process; frame 0: none."""
         process.pages.pop(page, None)
         if frame:
             process.pages[page] = (frame, writable)
@@ -118,26 +118,26 @@ class Machine:
         alive = [one for one in self.model.domains if not one.is_dead]
         return self.source.choice(alive) if alive else None
 
-    def draw_vcpu(self, inside: bool) -> tuple[Domain, Vcpu] | None:
+    def draw_vcpu(self, acquired: bool) -> tuple[Domain, Vcpu] | None:
         alive = [one for one in self.model.domains if not one.is_dead]
-        known = [(one, vcpu) for one in alive for vcpu in one.vcpus if vcpu.inside == inside]
+        known = [(one, vcpu) for one in alive for vcpu in one.vcpus if vcpu.acquired == acquired]
         return self.source.choice(known) if known else None
 
     def change_memory(self) -> None:
-        """A whole frame of a pool, some pages of one, other memory, or nothing."""
+        """Map a whole superpage of a pool, some pages of one, other memory, or nothing."""
         process, chunk = self.source.choice(self.processes), self.source.randrange(1, USER_CHUNKS)
         pool = self.source.choice(self.model.pools)
         first = pool.first + self.source.randrange(len(pool.owners)) * LARGE
         shift, turn = self.source.choice((0, 0, 0, 1, 8, 300)), self.source.choice((LARGE, 2 * LARGE))
         writable, hole = self.source.random() < 0.8, self.source.choice((None, None, self.source.randrange(LARGE)))
-        kind, swapped = self.source.random(), self.source.choice((-1, self.source.randrange(LARGE // BLOCK)))
+        kind, swapped = self.source.random(), self.source.choice((-1, self.source.randrange(LARGE // AREA)))
         for at in range(LARGE):
-            page = (at ^ (at // BLOCK == swapped) + shift) % turn
+            page = (at ^ (at // AREA == swapped) + shift) % turn
             frame = first + page if kind < 0.9 else 16 + at if kind < 0.95 else 0
             self.show(process, chunk * LARGE + at, 0 if at == hole else frame, writable)
 
     def show_own(self) -> None:
-        """A process maps a frame that its domain owns."""
+        """Let a process map a superpage that its domain owns."""
         domain = self.draw_domain()
         pool = self.model.pools[domain.pool] if domain else None
         owned = [number for number, owner in enumerate(pool.owners) if owner is domain] if pool else []
@@ -159,7 +159,7 @@ class Machine:
         secret = (self.secrets, 7) if self.source.random() < 0.98 else (0, 0)
         wanted, pool_number = self.model.create(process, secret, page)
         if wanted == ENOMEM and self.model.find_dead(pool_number):
-            return  # reaped in part: the claim shows that
+            return  # reaped in part: the claim checks that
         value = ctypes.c_uint64()
         self.code.host_caller(process.number + 1, *map(ctypes.c_uint64, secret))
         error = self.code.host_create(0, ctypes.c_uint64(page * PAGE), ctypes.byref(value))
@@ -173,15 +173,15 @@ class Machine:
         if not domain or self.model.find_dead(domain.pool):
             return
         pages = domain.owner.pages
-        good = [page for page in pages if page % BLOCK == 0 and self.model.owns(domain, pages[page][0])]
+        good = [page for page in pages if page % AREA == 0 and self.model.owns(domain, pages[page][0])]
         page = self.source.choice(good) if good and self.source.random() < 0.8 else self.source.randrange(LARGE * 8)
         apic_id = self.source.randrange(20)
-        wanted, block = self.model.make_vcpu(domain, domain.owner, apic_id, page * PAGE)
+        wanted, area = self.model.make_vcpu(domain, domain.owner, apic_id, page * PAGE)
         error, handle = self.call(domain, VCPU, apic_id, page * PAGE)
         self.expect("vcpu", error, wanted)
         if not error:
-            domain.vcpus.append(Vcpu(handle, apic_id, block))
-            domain.proof = (page, block)
+            domain.vcpus.append(Vcpu(handle, apic_id, area))
+            domain.proof = (page, area)
 
     def claim(self) -> None:
         domain = self.draw_domain()
@@ -190,12 +190,12 @@ class Machine:
         owners = self.model.pools[domain.pool].owners
         free = [number for number, owner in enumerate(owners) if owner is None]
         hint = self.source.choice((~0 & (1 << 64) - 1, self.source.randrange(len(owners) + 2)))
-        error, number = self.insist(domain, CLAIM, hint)
+        error, number = self.call_until_done(domain, CLAIM, hint)
         wanted = {hint} if hint in free else set(free)
         if not free:
             for dead in self.model.find_dead(domain.pool, domain):
-                if not any(vcpu.inside for vcpu in dead.vcpus):
-                    self.model.end(dead)  # whoever had none may be there still: reconcile() looks
+                if not any(vcpu.acquired for vcpu in dead.vcpus):
+                    self.model.end(dead)  # some may still exist: see reconcile()
             wanted = {index for index, owner in enumerate(owners) if owner is None}
             self.reconcile()
         self.expect("claim", error, 0 if wanted else ENOMEM)
@@ -209,12 +209,12 @@ class Machine:
             self.ram[start + at] = 0xAA
 
     def reconcile(self) -> None:
-        """Those who were not yet ended for a claim are ended now, by their secret."""
+        """End abandoned domains that no claim has ended, by their secret."""
         known = {one.handle for one in self.model.domains}
-        for dead in list(self.graves):
+        for dead in list(self.abandoned):
             if dead.handle not in known:
-                self.expect("reaped", self.insist(dead, DESTROY, who=SECRET)[0] in (0, ENOENT), True)
-                self.graves.remove(dead)
+                self.expect("reaped", self.call_until_done(dead, DESTROY, who=SECRET)[0] in (0, ENOENT), True)
+                self.abandoned.remove(dead)
 
     def release(self) -> None:
         domain = self.draw_domain()
@@ -226,7 +226,7 @@ class Machine:
             self.expect("release", found, self.model.release(domain, number))
 
     def draw_guest(self) -> tuple[int, int]:
-        """A page of a guest and a number of pages."""
+        """Draw a page of a guest and a number of pages."""
         page = self.source.choice(GUEST_CHUNKS) * LARGE + self.source.choice((0, 0, 0, self.source.randrange(LARGE)))
         count = self.source.choice((1, LARGE, LARGE, 3 * LARGE, self.source.randrange(1, 700)))
         return page, min(count, GUEST_PAGES - page)
@@ -279,79 +279,79 @@ class Machine:
         self.model.write(domain, guest)
 
     def split(self) -> None:
-        """Somebody asks about a part of a written large leaf; it loses a page; somebody asks about the rest."""
+        """Collect dirty pages of a part of a written large entry, unmap a page of it, and collect the rest."""
         domain = self.draw_domain()
         if not domain or not domain.large:
             return
         chunk = self.source.choice(list(domain.large))
         self.write_page(domain, chunk * LARGE)
-        first, count = self.source.randrange(LARGE - MARKS), self.source.randrange(1, MARKS + 1)
-        self.harvest_pages(domain, chunk * LARGE + first, count)
+        first, count = self.source.randrange(LARGE - DIRTY_PAGES), self.source.randrange(1, DIRTY_PAGES + 1)
+        self.collect_dirty_pages(domain, chunk * LARGE + first, count)
         self.unmap_range(domain, chunk * LARGE + self.source.randrange(LARGE), 1)
-        for first in range(chunk * LARGE, chunk * LARGE + LARGE, MARKS):
-            self.harvest_pages(domain, first, MARKS)
+        for first in range(chunk * LARGE, chunk * LARGE + LARGE, DIRTY_PAGES):
+            self.collect_dirty_pages(domain, first, DIRTY_PAGES)
 
-    def harvest(self) -> None:
+    def collect_dirty(self) -> None:
         domain = self.draw_domain()
         if domain:
-            counts = (1, MARKS, MARKS, self.source.randrange(MARKS + 3))
-            self.harvest_pages(domain, self.draw_guest()[0], self.source.choice(counts))
+            counts = (1, DIRTY_PAGES, DIRTY_PAGES, self.source.randrange(DIRTY_PAGES + 3))
+            self.collect_dirty_pages(domain, self.draw_guest()[0], self.source.choice(counts))
 
-    def harvest_pages(self, domain: Domain, guest: int, count: int) -> None:
+    def collect_dirty_pages(self, domain: Domain, guest: int, count: int) -> None:
         error, bits = self.call(domain, DIRTY, guest * PAGE, count)
-        found = [guest + at for at in range(MARKS) if bits >> at & 1]
-        wanted, pages = self.model.harvest(domain, guest, count)
+        found = [guest + at for at in range(DIRTY_PAGES) if bits >> at & 1]
+        wanted, pages = self.model.collect_dirty(domain, guest, count)
         self.expect("dirty", error, wanted)
         self.expect("dirty pages", found == pages, True)
 
-    def enter(self) -> None:
-        """A CPU takes a vCPU; a second one cannot, nor can a stranger."""
-        drawn = self.draw_vcpu(inside=self.source.random() < 0.2)
+    def acquire(self) -> None:
+        """Acquire a vCPU; a second CPU cannot, nor can a stranger."""
+        drawn = self.draw_vcpu(acquired=self.source.random() < 0.2)
         if not drawn:
             return
         domain, vcpu = drawn
         stranger = self.source.random() < 0.2
         secret = (domain.secret[0], domain.secret[1] + stranger)
         self.code.host_caller(domain.owner.number + 1, *map(ctypes.c_uint64, secret))
-        wanted = ENOENT if stranger else EBUSY if vcpu.inside else 0
-        self.expect("enter", self.code.host_enter(ctypes.c_uint64(vcpu.handle)), wanted)
+        wanted = ENOENT if stranger else EBUSY if vcpu.acquired else 0
+        self.expect("acquire", self.code.host_acquire(ctypes.c_uint64(vcpu.handle)), wanted)
         if not wanted:
-            vcpu.inside, vcpu.stale = True, False
+            vcpu.acquired, vcpu.stale = True, False
 
-    def leave(self) -> None:
-        drawn = self.draw_vcpu(inside=True)
+    def release_vcpu(self) -> None:
+        drawn = self.draw_vcpu(acquired=True)
         if drawn:
-            self.code.host_leave(ctypes.c_uint64(drawn[1].handle))
-            drawn[1].inside = False
+            self.code.host_release(ctypes.c_uint64(drawn[1].handle))
+            drawn[1].acquired = False
 
     def destroy(self) -> None:
         domain = self.draw_domain()
         if not domain or self.source.random() < 0.5:
             return
-        if any(vcpu.inside for vcpu in domain.vcpus):
+        if any(vcpu.acquired for vcpu in domain.vcpus):
             return  # it would be dying from then on: see finish()
         who = self.source.choice((SECRET, ROOT_CALLER))
-        self.expect("destroy", self.insist(domain, DESTROY, who=who)[0], self.model.end(domain))
+        self.expect("destroy", self.call_until_done(domain, DESTROY, who=who)[0], self.model.end(domain))
 
     def die(self) -> None:
-        """A process ends: its memory is gone."""
+        """End a process: its memory is unmapped."""
         process = self.source.choice(self.processes)
         if self.source.random() < 0.7:
             return
         for page in list(process.pages):
             self.show(process, page, 0, False)
 
-    def bury(self) -> None:
-        """Whose owner has died leaves its CPUs."""
-        for domain in [one for one in self.model.domains if one.is_dead and one not in self.graves]:
-            self.graves.append(domain)
+    def release_abandoned(self) -> None:
+        """Release the vCPUs of domains whose owner has died."""
+        for domain in [one for one in self.model.domains if one.is_dead and one not in self.abandoned]:
+            self.abandoned.append(domain)
             for vcpu in domain.vcpus:
-                if vcpu.inside:
-                    self.code.host_leave(ctypes.c_uint64(vcpu.handle))
-                    vcpu.inside = False
+                if vcpu.acquired:
+                    self.code.host_release(ctypes.c_uint64(vcpu.handle))
+                    vcpu.acquired = False
 
     def call_wrongly(self) -> None:
-        """By another process, without the secret, or by an old handle."""
+        """Call as another process, without the secret, or by an old handle."""
         domain = self.draw_domain()
         if not domain:
             return
@@ -365,7 +365,7 @@ class Machine:
             wrong.handle ^= self.source.choice((1 << 16, 1 << 47, 1 << 15, 1 << 63, 1))
         self.expect("wrong", self.call(wrong, STAT, 0, who=who)[0], ENOENT)
 
-    # ---- what must always be so
+    # ---- invariants
 
     def check_tables(self, domain: Domain) -> None:
         found: dict[int, tuple[int, int]] = {}
@@ -388,38 +388,39 @@ class Machine:
         for index, pool in enumerate(self.model.pools):
             for number, owner in enumerate(pool.owners):
                 found = (ctypes.c_uint64 * 4)()
-                self.code.host_frame(index, number, found)
-                mapped = sum(pool.frame(page) == number for page, _ in owner.pages.values()) if owner else 0
-                blocks = sum(pool.frame(vcpu.block) == number for vcpu in owner.vcpus) if owner else 0
-                wanted = ((owner.handle & 0xFFFF) + 1 if owner else 0, mapped, blocks, pool.owners.count(None))
-                self.expect("frame", tuple(found) == wanted, True)
+                self.code.host_superpage(index, number, found)
+                mapped = sum(pool.superpage(page) == number for page, _ in owner.pages.values()) if owner else 0
+                areas = sum(pool.superpage(vcpu.area) == number for vcpu in owner.vcpus) if owner else 0
+                wanted = ((owner.handle & 0xFFFF) + 1 if owner else 0, mapped, areas, pool.owners.count(None))
+                self.expect("superpage", tuple(found) == wanted, True)
 
     def run(self, steps: int) -> None:
-        """Random calls, with a look at everything now and then; at the end all is given back."""
+        """Make random calls and check everything from time to time; at the end all memory must be free."""
         actions: list[Callable[[], None]] = [
             self.change_memory, self.show_own, self.show_own, self.create, self.make_vcpu, self.claim, self.claim,
-            self.release, self.map, self.map, self.map, self.unmap, self.unmap, self.split, self.write, self.harvest,
-            self.enter, self.enter, self.leave, self.destroy, self.die, self.call_wrongly,
+            self.release, self.map, self.map, self.map, self.unmap, self.unmap, self.split, self.write,
+            self.collect_dirty, self.acquire, self.acquire, self.release_vcpu, self.destroy, self.die,
+            self.call_wrongly,
         ]
         for step in range(steps):
             self.source.choice(actions)()
-            self.bury()
+            self.release_abandoned()
             if step % 50 == 0:
                 self.check()
         for _ in range(20):
             self.make_vcpu()
-            self.enter()
+            self.acquire()
         self.finish()
 
     def finish(self) -> None:
-        """A domain that a CPU is in ends when it has left; nobody enters it any more meanwhile."""
+        """End all domains: one with an acquired vCPU ends after its release; nobody can acquire it meanwhile."""
         for domain in list(self.model.domains):
             for vcpu in domain.vcpus:
-                if vcpu.inside:
+                if vcpu.acquired:
                     self.expect("end", self.call(domain, DESTROY, who=SECRET)[0], EAGAIN)
                     self.code.host_caller(domain.owner.number + 1, *map(ctypes.c_uint64, domain.secret))
-                    self.expect("late", self.code.host_enter(ctypes.c_uint64(domain.vcpus[0].handle)), ENOENT)
-                    self.code.host_leave(ctypes.c_uint64(vcpu.handle))
-                    vcpu.inside = False
-            self.expect("end", self.insist(domain, DESTROY, who=ROOT_CALLER)[0] in (0, ENOENT), True)
+                    self.expect("late", self.code.host_acquire(ctypes.c_uint64(domain.vcpus[0].handle)), ENOENT)
+                    self.code.host_release(ctypes.c_uint64(vcpu.handle))
+                    vcpu.acquired = False
+            self.expect("end", self.call_until_done(domain, DESTROY, who=ROOT_CALLER)[0] in (0, ENOENT), True)
         self.expect("account", [self.code.host_account(pool) for pool in range(2)] == self.account, True)

@@ -9,7 +9,7 @@
 #include "domu/pool.h"
 #include "domu/state.h"
 #include "domu/switch.h"
-#include "generated/externs.h"
+#include "generated/x86/externs.h"
 
 #define HIDDEN_BASE GIB(1)
 #define HIDDEN_PAGES 2048
@@ -28,7 +28,7 @@ volatile bool panicking;
 struct start start;
 
 static struct cpu cpu;
-static u64 process;                     /* who calls: its CR3 is its number in pages */
+static u64 process;                     /* the caller: its CR3 is its number in pages */
 static bool has_dirty;
 
 bool nested_has_dirty(void)
@@ -97,7 +97,7 @@ u64 region_ram_end(void)
     return RAM_SIZE;
 }
 
-/* ---- The caller's memory: a list stands for its tables, of which walk.c has a test of its own. */
+/* ---- The caller's memory: a list instead of page tables; walk.c has its own test. */
 
 struct walk walk_caller(bool write)
 {
@@ -123,7 +123,7 @@ u64 walk_span(struct walk *walk, u64 address, u64 size, u64 *physical)
     return done;
 }
 
-/* ---- What Python asks for. */
+/* ---- Called from Python. */
 
 void host_begin(u32 pool_frames, u32 other_frames, bool dirty)
 {
@@ -152,7 +152,7 @@ u64 host_pool(u32 pool)
     return pools[pool].base;
 }
 
-/* Calls as the dispatcher makes them: the answer's error, and its value in *value. */
+/* Calls as the dispatcher makes them; back: the error, and the value in *value. */
 u32 host_create(u32 flags, u64 address, u64 *value)
 {
     struct answer answer = domain_create(&cpu, flags, address);
@@ -188,8 +188,8 @@ u32 host_call(u64 handle, u32 who, u32 call, u64 a, u64 b, u64 c, u64 *value)
     return answer.error;
 }
 
-/* A CPU goes in with what it knows of the tables, and out. */
-u32 host_enter(u64 handle)
+/* A CPU acquires a vCPU and flushes, as vcpu_run does; and releases it. */
+u32 host_acquire(u64 handle)
 {
     struct vcpu *vcpu;
     u32 error = vcpu_acquire(&cpu, handle, &vcpu);
@@ -198,7 +198,7 @@ u32 host_enter(u64 handle)
     return error;
 }
 
-void host_leave(u64 handle)
+void host_release(u64 handle)
 {
     vcpu_release(&vcpus[(handle >> HANDLE_VCPU_SHIFT) - 1]);
 }
@@ -225,7 +225,7 @@ static u32 leaves_list(u64 page, u32 level, u64 guest, u64 *list, u32 count)
     return count;
 }
 
-/* All leaves of a domain: guest address and level, entry. */
+/* All leaf entries of a domain: guest address and level, entry. */
 u32 host_leaves(u64 handle, u64 *list)
 {
     const struct domain *domain = &domains[handle & HANDLE_INDEX_MASK];
@@ -233,12 +233,12 @@ u32 host_leaves(u64 handle, u64 *list)
 }
 
 /* Owner, mapped pages, shared vCPU areas. */
-void host_frame(u32 pool, u32 number, u64 *list)
+void host_superpage(u32 pool, u32 number, u64 *list)
 {
-    const struct superpage *frame = &pools[pool].superpage[number];
-    list[0] = frame->owner;
-    list[1] = frame->pages;
-    list[2] = frame->vcpu_areas;
+    const struct superpage *superpage = &pools[pool].superpage[number];
+    list[0] = superpage->owner;
+    list[1] = superpage->pages;
+    list[2] = superpage->vcpu_areas;
     list[3] = pools[pool].free;
 }
 

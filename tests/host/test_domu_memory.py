@@ -1,4 +1,4 @@
-"""runtime/domu on the host: domains, frames, vCPUs and guest memory, random calls against an oracle."""
+"""runtime/domu on the host: domains, vCPUs and guest memory, random calls against an oracle."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tests.host.domu_machine import (
     Machine,
     build,
 )
-from tests.host.domu_model import BLOCK, EAGAIN, ENOENT, ENOMEM, ENOSYS, GUEST_PAGES, LARGE, PAGE, Domain
+from tests.host.domu_model import AREA, EAGAIN, ENOENT, ENOMEM, ENOSYS, GUEST_PAGES, LARGE, PAGE, Domain
 from tests.lib.support import ROOT
 
 STEPS, SEEDS = 1500, 4
 ANSWERS = (
     "create 0", "create 1", "create 14", "create 17", "vcpu 0", "vcpu 1", "vcpu 14", "vcpu 17", "claim 0", "claim 12",
     "release 0", "release 11", "release 16", "release 22", "map 0", "map 1", "map 14", "map 17", "map 22", "unmap 0",
-    "unmap 11", "dirty 0", "dirty 22", "enter 0", "enter 2", "enter 16", "wrong 2", "destroy 0", "end 11",
+    "unmap 11", "dirty 0", "dirty 22", "acquire 0", "acquire 2", "acquire 16", "wrong 2", "destroy 0", "end 11",
 )
 
 
@@ -43,7 +43,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def count_answers(built: Path, folder: Path, seeds: int) -> Counter[str]:
-    """How often each call ended how, in so many runs without a difference."""
+    """Count how each call ended, in so many runs without a difference."""
     ended = Counter[str]()
     for seed in range(seeds):
         machine = Machine(built, folder, seed)
@@ -60,15 +60,15 @@ def test_random_calls(built: Path, tmp_path: Path) -> None:
 # ---- one thing after the other
 
 
-def make_domain(machine: Machine, pool: int, frames: int, secret: int = 1) -> Domain:
-    """A domain with frames, all of which its owner sees from 2 MiB on."""
+def make_domain(machine: Machine, pool: int, superpages: int, secret: int = 1) -> Domain:
+    """Make a domain with superpages, which its owner maps from 2 MiB on."""
     process, first = machine.processes[pool], machine.model.pools[pool].first
     machine.show(process, 0, first, True)
     value = ctypes.c_uint64()
     machine.code.host_caller(process.number + 1, ctypes.c_uint64(secret), ctypes.c_uint64(pool))
     assert machine.code.host_create(0, ctypes.c_uint64(0), ctypes.byref(value)) == 0
     domain = Domain(value.value, pool, process, (secret, pool), (0, first))
-    for chunk in range(1, frames + 1):
+    for chunk in range(1, superpages + 1):
         error, number = machine.call(domain, CLAIM, ~0 & (1 << 64) - 1)
         assert error == 0
         for at in range(LARGE):
@@ -77,7 +77,7 @@ def make_domain(machine: Machine, pool: int, frames: int, secret: int = 1) -> Do
 
 
 def test_tables_run_out_for_one_pool_only(built: Path, tmp_path: Path) -> None:
-    """Pages of a guest far from each other take three tables each; what is used up comes back in the end."""
+    """Distant pages of a guest need three tables each; all of them are freed in the end."""
     machine = Machine(built, tmp_path, 0)
     domain, other = make_domain(machine, 0, 1), make_domain(machine, 1, 1)
     step, count = 1 << 39, 0
@@ -88,21 +88,21 @@ def test_tables_run_out_for_one_pool_only(built: Path, tmp_path: Path) -> None:
     assert error == ENOMEM and 80 < count < 100
     assert machine.call(domain, MAP, 0, LARGE * PAGE, PAGE | 7)[0] == 17, "what is mapped is still there"
     assert machine.call(domain, UNMAP, 0, PAGE) == (0, PAGE)
-    assert machine.insist(other, MAP, 0, LARGE * PAGE, LARGE * PAGE | 7)[0] == 0
+    assert machine.call_until_done(other, MAP, 0, LARGE * PAGE, LARGE * PAGE | 7)[0] == 0
     for one in (domain, other):
-        assert machine.insist(one, DESTROY, who=SECRET)[0] == 0
+        assert machine.call_until_done(one, DESTROY, who=SECRET)[0] == 0
     assert [machine.code.host_account(pool) for pool in range(2)] == machine.account
 
 
 def test_domains_and_vcpus_are_shared_by_pools(built: Path, tmp_path: Path) -> None:
-    """Half of all that there may be for each of two; a dead owner's place is found again."""
+    """Each of two pools has half of all slots; a dead owner's slot is reaped."""
     machine = Machine(built, tmp_path, 0)
     domains = [make_domain(machine, 0, 0, secret) for secret in range(1, 9)]
     machine.code.host_caller(1, ctypes.c_uint64(99), ctypes.c_uint64(0))
     value = ctypes.c_uint64()
     assert machine.code.host_create(0, ctypes.c_uint64(0), ctypes.byref(value)) == ENOMEM
     other = make_domain(machine, 1, 1)
-    apic_ids = [machine.call(other, VCPU, apic_id, (LARGE + apic_id * BLOCK) * PAGE)[0] for apic_id in range(17)]
+    apic_ids = [machine.call(other, VCPU, apic_id, (LARGE + apic_id * AREA) * PAGE)[0] for apic_id in range(17)]
     assert apic_ids == [0] * 16 + [ENOMEM]
     machine.show(machine.processes[0], 0, 0, False)
     machine.show(machine.processes[0], 5, machine.model.pools[0].first, True)
@@ -122,10 +122,10 @@ def test_without_dirty_bits(built: Path, tmp_path: Path) -> None:
 
 
 def test_work_is_bounded(built: Path, tmp_path: Path) -> None:
-    """A large range takes several calls, each of which says how far it came."""
+    """A large range takes several calls, each of which returns how far it came."""
     machine = Machine(built, tmp_path, 0)
     domain = make_domain(machine, 0, 14)
-    for at in range(14 * LARGE):  # frames backwards: no large leaf, no two pages in one piece
+    for at in range(14 * LARGE):  # backwards: no large entry, no two contiguous pages
         machine.show(domain.owner, 16 * LARGE + at, machine.model.pools[0].first + 14 * LARGE - 1 - at, True)
     error, done = machine.call(domain, MAP, 0, 16 * LARGE * PAGE, 14 * LARGE * PAGE | 7)
     assert error == EAGAIN and 0 < done < LARGE * PAGE
@@ -136,7 +136,7 @@ def test_work_is_bounded(built: Path, tmp_path: Path) -> None:
 
 
 def test_pages_by_two_threads(built: Path, tmp_path: Path) -> None:
-    """No page is given twice, runs are in one piece and zeroed."""
+    """No page is allocated twice; runs are contiguous and zeroed."""
     code = Machine(built, tmp_path, 0).code
     code.page_alloc.restype = ctypes.c_uint64
     hidden = (ctypes.c_uint8 * (2048 * PAGE)).in_dll(code, "host_hidden")
@@ -176,7 +176,7 @@ def test_pages_by_two_threads(built: Path, tmp_path: Path) -> None:
 
 
 def is_noticed(built: Path, folder: Path) -> bool:
-    """Whether random calls show a difference."""
+    """Say if random calls find a difference."""
     try:
         count_answers(built, folder, 4 * SEEDS)
     except Difference:

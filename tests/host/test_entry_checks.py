@@ -20,7 +20,7 @@ BLOCKS, STATES = 4, 500
 CANONICAL, BEYOND, HIGH = (1 << 47) - 1, 1 << 47, 1 << 48
 VALID = 1 << 31
 
-# Rules that are never broken alone, but for the first: its state is among the edges.
+# Rules that are never violated alone, but for the first, whose state is among the edges.
 TOGETHER = {
     "pid_table_end_fits": "the search does not meet the last eight bytes of memory",
     "guest_long_needs_long": "outside long mode there is no 64-bit host either",
@@ -37,7 +37,7 @@ def facts() -> Facts:
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     path = tmp_path_factory.mktemp("checks") / "checks.so"
     checks = ROOT / "runtime" / "vmx" / "entry_checks.c"
-    sources = [TESTS / "host" / "checks_host.c", checks, ROOT / "generated" / "checks.c"]
+    sources = [TESTS / "host" / "checks_host.c", checks, ROOT / "generated" / "vmx" / "checks.c"]
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-I", str(ROOT), "-I", str(ROOT / "runtime")]
     subprocess.run(["gcc", *flags, "-o", str(path), *map(str, sources)], check=True)
     made = ctypes.CDLL(str(path))
@@ -64,7 +64,7 @@ def put(array: ctypes.Array[ctypes.c_uint64] | ctypes.Array[ctypes.c_uint32] | c
 
 
 def ask_c(library: ctypes.CDLL, fields: dict[str, int]) -> tuple[str, ...]:
-    """The rules that the C finds broken."""
+    """Return the rules that the C finds violated."""
     words = (ctypes.c_uint64 * 0x8000).in_dll(library, "host_fields")
     ctypes.memset(words, 0, ctypes.sizeof(words))
     for name, value in fields.items():
@@ -77,7 +77,7 @@ def ask_c(library: ctypes.CDLL, fields: dict[str, int]) -> tuple[str, ...]:
 def draw_state(
     source: random.Random, processor: Processor, bases: list[dict[str, int]], atoms: list[Atom]
 ) -> dict[str, int]:
-    """A good state with a few changes, or with many."""
+    """Draw a valid state with a few changes, or with many."""
     state = dict(source.choice(bases))
     for _ in range(source.choice((1, 2, 4, 16, 64))):
         atom = source.choice(atoms)
@@ -89,7 +89,7 @@ def draw_state(
 
 
 def draw_processor(source: random.Random) -> Processor:
-    """One of ours with some capability bits changed."""
+    """Draw one of the known processors with some capability bits changed."""
     made = source.choice((make_able, make_plain))(facts())
     msrs = dict(made.msrs)
     for name in source.sample(sorted(msrs), 3):
@@ -112,7 +112,7 @@ def test_random_states(library: ctypes.CDLL, block: int) -> None:
 
 
 def search_side(name: str, keep: bool) -> tuple[Processor, Found]:
-    """A state on that side of the rule that breaks nothing else, on the one processor or on the other."""
+    """Return a state on that side of the rule that violates no other, on the one processor or on the other."""
     able, plain = make_able(facts()), make_plain(facts())
     first = searcher(able, True).search(name, keep)
     if first.cost == 0:
@@ -136,7 +136,7 @@ def searcher(processor: Processor, able: bool) -> Searcher:
 
 @pytest.mark.parametrize("group", facts().entry_checks)
 def test_both_sides_of_every_rule(library: ctypes.CDLL, group: str) -> None:
-    """Each rule counts and is kept in a state that enters, and is broken in one that breaks nothing else."""
+    """Each rule holds in a state that enters, and is violated in one that violates no other."""
     for rule in facts().entry_checks[group].rules:
         for keep in (True, False):
             processor, found = search_side(rule.name, keep)
@@ -148,7 +148,7 @@ def test_both_sides_of_every_rule(library: ctypes.CDLL, group: str) -> None:
                 assert broken == (() if keep else (rule.name,))
 
 
-# A good state, one field of it changed, and what the manual says of that.
+# A valid state, one field of it changed, and what the manual says of that.
 EDGES: tuple[tuple[str, str, int, str], ...] = (
     ("long", "guest_fs_base", CANONICAL, ""),
     ("long", "guest_fs_base", BEYOND, "fs_base_canonical"),
@@ -201,7 +201,7 @@ EDGES: tuple[tuple[str, str, int, str], ...] = (
 
 
 def make_edge_bases() -> dict[str, dict[str, int]]:
-    """The good states, and one with a table that ends with memory."""
+    """Return the valid states, and one with a table that ends with memory."""
     bases = make_bases()
     table = {"primary_controls": 0x8423E172, "tertiary_controls": 1 << 4, "pid_pointer_table_address": (1 << 39) - 8}
     return bases | {"table": bases["long"] | table}
@@ -231,8 +231,8 @@ def test_show_names_what_is_broken(library: ctypes.CDLL) -> None:
     ask_c(library, {**make_bases()["long"], "guest_rflags": 0, "guest_cs_base": 1 << 40})
     library.host_show()
     text = (ctypes.c_char * (1 << 16)).in_dll(library, "host_text").value.decode()
-    assert text == ("VM entry breaks the rule rflags_one, SDM 27.3.1.4\n"
-                    "VM entry breaks the rule cs_base_short, SDM 27.3.1.2\n")
+    assert text == ("VM entry violates the rule rflags_one, SDM 27.3.1.4\n"
+                    "VM entry violates the rule cs_base_short, SDM 27.3.1.2\n")
 
 
 def test_names_are_in_one_order(library: ctypes.CDLL) -> None:

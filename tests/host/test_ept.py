@@ -27,7 +27,7 @@ FRAME = 0x000F_FFFF_FFFF_F000
 
 @dataclass
 class Machine:
-    """Where things are, and what the MTRRs say."""
+    """Regions, and the MTRRs."""
 
     regions: dict[str, tuple[int, int]]
     width: int = 32
@@ -76,7 +76,7 @@ def type_by_fixed(machine: Machine, address: int) -> int:
 
 
 def type_of(machine: Machine, address: int) -> int:
-    """SDM 12.11.4.1: which ranges hold it, and which type wins."""
+    """SDM 12.11.4.1: the ranges that hold the address, and the type of their overlap."""
     if not machine.default_type & ENABLE:
         return UC
     if machine.default_type & FIXED and address < MIB:
@@ -92,7 +92,7 @@ def type_of(machine: Machine, address: int) -> int:
 
 
 def find_rule(machine: Machine, rules: Iterable[Rule], address: int) -> Rule:
-    """The first rule whose region holds the address."""
+    """Return the first rule whose region holds the address."""
     for rule in rules:
         lo, hi = machine.regions.get(rule.region, (0, 1 << 48))
         if lo <= address < hi:
@@ -101,7 +101,7 @@ def find_rule(machine: Machine, rules: Iterable[Rule], address: int) -> Rule:
 
 
 def expect_page(machine: Machine, rules: Iterable[Rule], address: int) -> tuple[int, int, int]:
-    """Frame, rights and memory type."""
+    """Return frame, rights and memory type."""
     rule = find_rule(machine, rules, address)
     if rule.what == "hide":
         return machine.ones_page, rule.rights, WB
@@ -113,7 +113,7 @@ def expect_page(machine: Machine, rules: Iterable[Rule], address: int) -> tuple[
 
 
 def read_rules() -> list[tuple[Rule, int]]:
-    """dom0's rules as the spec has them, and each region's number."""
+    """Return dom0's rules of the spec, and each region's number."""
     model = compile_spec()
     numbers = {name: number for number, name in enumerate(model.regions)}
     return [
@@ -158,7 +158,7 @@ def load_machine(library: ctypes.CDLL, machine: Machine, pages: int = POOL_PAGES
 
 
 def read_leaves(library: ctypes.CDLL) -> Iterator[Leaf]:
-    """Every leaf, by a walk of all tables from the root."""
+    """Return every leaf entry, by a walk of all tables from the root."""
     words = (ctypes.c_uint64 * (POOL_PAGES * 512)).in_dll(library, "host_tables")
     pending = [(0, 0, 4)]
     while pending:
@@ -172,7 +172,7 @@ def read_leaves(library: ctypes.CDLL) -> Iterator[Leaf]:
 
 
 def check_leaf(machine: Machine, leaf: Leaf, address: int) -> None:
-    """What one page of the leaf shows is what the oracle says, and nothing of the hypervisor."""
+    """Compare one page of the leaf entry with the oracle; it must map nothing of the hypervisor."""
     frame = (leaf.entry & FRAME) + address - leaf.gpa
     found = (frame, leaf.entry & 7, leaf.entry >> 3 & 7)
     assert found == expect_page(machine, PLAIN, address), f"page {address:#x} by the leaf at {leaf.gpa:#x}"
@@ -186,7 +186,7 @@ def find_leaf(leaves: dict[int, Leaf], address: int) -> Leaf | None:
 
 
 def fill_and_check(library: ctypes.CDLL, machine: Machine, addresses: Iterable[int]) -> dict[int, Leaf]:
-    """Touch each address as a guest would, then hold its page against the oracle."""
+    """Access each address as a guest would, then compare its page with the oracle."""
     pages = sorted({address & -PAGE for address in addresses if address < machine.end})
     load_machine(library, machine)
     for address in pages:
@@ -201,7 +201,7 @@ def fill_and_check(library: ctypes.CDLL, machine: Machine, addresses: Iterable[i
 
 
 def check_edges(machine: Machine, leaves: Iterable[Leaf]) -> None:
-    """What was filled beside an address is right too: each leaf's ends, and wherever anything changes in it."""
+    """Compare what was filled beside an address: each leaf entry's ends, and where a rule or type changes in it."""
     edges = list_edges(machine)
     for leaf in leaves:
         inside = edges[bisect_left(edges, leaf.gpa) : bisect_left(edges, leaf.gpa + leaf.size)]
@@ -211,7 +211,7 @@ def check_edges(machine: Machine, leaves: Iterable[Leaf]) -> None:
 
 
 def list_edges(machine: Machine) -> list[int]:
-    """Pages at which a region or a variable range may begin or end."""
+    """Return pages at which a region or a variable range may begin or end."""
     edges = {edge for pair in machine.regions.values() for edge in pair} | {0, MIB, machine.end}
     for base, mask in machine.variable:
         lowest = (mask & -PAGE) & -(mask & -PAGE)
@@ -224,7 +224,7 @@ def list_edges(machine: Machine) -> list[int]:
 
 
 def make_usual(a20: bool = True, page_1g: bool = True) -> Machine:
-    """A PC: memory, a hole below 4 GiB, legacy ranges, the hypervisor at the top of low memory."""
+    """Return a PC: memory, a hole below 4 GiB, legacy ranges, the hypervisor at the top of low memory."""
     regions = {"hypervisor": (0x7FC0_0000, 0x8000_0000), "local_apic": (0xFEE0_0000, 0xFEE0_1000),
                "a20_window": (0, 0) if a20 else (MIB, 2 * MIB)}
     fixed = [0x0606_0606_0606_0606] * 2 + [0] + [0x0505_0505_0505_0505] * 8
@@ -233,7 +233,7 @@ def make_usual(a20: bool = True, page_1g: bool = True) -> Machine:
 
 
 def draw_machine(seed: int) -> Machine:
-    """Anything that firmware could set up, sensible or not."""
+    """Draw anything that firmware could set up, sensible or not."""
     source = random.Random(seed)
     width = source.choice((32, 36, 39))
     top = source.randrange(64, 1 << (width - 22)) * 2 * MIB
@@ -247,7 +247,7 @@ def draw_machine(seed: int) -> Machine:
 
 
 def draw_range(source: random.Random, width: int) -> tuple[int, int]:
-    """Mostly contiguous; now and then off, or with a hole in its mask."""
+    """Draw a variable range: mostly contiguous, sometimes disabled, or with a hole in its mask."""
     size = 1 << source.randrange(12, width)
     base = source.randrange(0, (1 << width) // size) * size
     mask = (1 << width) - size
@@ -262,7 +262,7 @@ def draw_range(source: random.Random, width: int) -> tuple[int, int]:
 @pytest.mark.parametrize("a20", [True, False])
 @pytest.mark.parametrize("page_1g", [True, False])
 def test_every_page_of_a_usual_machine(library: ctypes.CDLL, a20: bool, page_1g: bool) -> None:
-    """All of the first 16 MiB and around the hypervisor; elsewhere every block of 2 MiB."""
+    """All of the first 16 MiB and around the hypervisor; elsewhere every 2 MiB."""
     machine = make_usual(a20, page_1g=page_1g)
     top = machine.regions["hypervisor"][0]
     addresses = [*range(0, 16 * MIB, PAGE), *range(top - 4 * MIB, top + 8 * MIB, PAGE), *range(0, 4 * GIB, 2 * MIB)]
@@ -281,7 +281,7 @@ def test_random_machines(library: ctypes.CDLL, block: int) -> None:
 
 
 def test_largest_pages(library: ctypes.CDLL) -> None:
-    """A 2 MiB block of one rule and one type is one leaf; 1 GiB too, where the processor has such leaves."""
+    """2 MiB of one rule and one type is one leaf entry; so is 1 GiB, where the processor has such pages."""
     for page_1g in (True, False):
         machine = make_usual(page_1g=page_1g)
         leaves = fill_and_check(library, machine, range(0, 4 * GIB, 2 * MIB))
@@ -302,7 +302,7 @@ def test_watched_and_hidden_pages(library: ctypes.CDLL) -> None:
 
 
 def test_a_page_is_pointed_elsewhere(library: ctypes.CDLL) -> None:
-    """Only a page that has an entry of its own in a last-level table."""
+    """Only a page that has its own entry in a last-level table can be pointed elsewhere."""
     machine = make_usual()
     apic = machine.regions["local_apic"][0]
     load_machine(library, machine)
@@ -315,7 +315,7 @@ def test_a_page_is_pointed_elsewhere(library: ctypes.CDLL) -> None:
 
 
 def test_an_empty_pool_says_so(library: ctypes.CDLL) -> None:
-    """And leaves no half-made table behind that a walk would follow out of the pool."""
+    """When the pages run out, no table is left that leads out of the pool."""
     machine = make_usual()
     load_machine(library, machine, pages=3)
     results = [library.host_fill(u64(address)) for address in range(0, 8 * MIB, PAGE)]

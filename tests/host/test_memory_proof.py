@@ -58,7 +58,7 @@ FAULTY_LAYOUTS = {
 
 @pytest.mark.parametrize("layout", FAULTY_LAYOUTS)
 def test_a_faulty_layout_is_refuted(layout: str) -> None:
-    """With a witness that the semantics, asked with its numbers, confirm."""
+    """The proof of a faulty layout fails, with a witness that the semantics confirm."""
     witnesses = prove_memory(replace(domain(), memory=tuple(FAULTY_LAYOUTS[layout])))
     assert witnesses
     for one in witnesses:
@@ -80,10 +80,10 @@ def test_faulty_semantics_are_refuted() -> None:
 # ---- the C
 
 
-def build(folder: Path, ept: Path) -> ctypes.CDLL:
-    """The library, with one or another ept.c."""
+def build(folder: Path, code: Path) -> ctypes.CDLL:
+    """Compile the library from this nested_paging.c."""
     path = folder / "memory.so"
-    sources = [TESTS / "host" / "memory_host.c", ept, ROOT / "runtime" / "core" / "mtrr.c"]
+    sources = [TESTS / "host" / "memory_host.c", code, ROOT / "runtime" / "core" / "mtrr.c"]
     flags = ["-shared", "-fPIC", "-O2", "-I", str(ROOT), "-I", str(ROOT / "runtime")]
     subprocess.run(["gcc", *flags, "-o", str(path), *map(str, sources)], check=True)
     library = ctypes.CDLL(str(path))
@@ -94,18 +94,18 @@ def build(folder: Path, ept: Path) -> ctypes.CDLL:
 
 
 def read_records(library: ctypes.CDLL, seed: int, count: int) -> Iterator[tuple[int, ...]]:
-    """Maps and what the C made of them."""
+    """Yield random maps, each with what the C filled."""
     words = (ctypes.c_uint64 * (WORDS * count))()
     library.host_records(ctypes.c_uint64(seed), words, count)
     yield from iter_unpack(f"={WORDS}Q", words)
 
 
 def find_difference(record: tuple[int, ...], rules: Sequence[MemoryRule]) -> str:
-    """What the C did otherwise than the semantics, or nothing."""
+    """Return how the C differs from the semantics; empty: it does not."""
     regions = {name: Range(record[2 * index], record[2 * index + 1]) for index, name in enumerate(REGIONS)}
     typed, page_1g, ones_page, address = Range(record[6], record[7]), bool(record[8]), record[9], record[10]
     if not typed.holds(address):
-        return "the stretch of one memory type does not hold the address"
+        return "the range of one memory type does not hold the address"
     machine = Machine(regions, typed, page_1g, ones_page)
     choice = next(one for one in list_choices(rules, machine, address) if one.chosen)
     level = next(one for one in (3, 2, 1) if leaf_fits(choice, machine, address, one))
@@ -153,8 +153,8 @@ def test_a_fault_in_the_code_is_found(tmp_path: Path, fault: str) -> None:
     text = (ROOT / "runtime" / "vmx" / "nested_paging.c").read_text()
     good, bad = FAULTS[fault]
     assert good in text
-    ept = tmp_path / "ept.c"
-    ept.write_text(text.replace(good, bad))
+    code = tmp_path / "nested_paging.c"
+    code.write_text(text.replace(good, bad))
     rules = domain().memory
-    records = read_records(build(tmp_path, ept), 1, 20_000)
+    records = read_records(build(tmp_path, code), 1, 20_000)
     assert any(find_difference(record, rules) for record in records)

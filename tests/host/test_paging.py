@@ -23,7 +23,7 @@ FRAME = 0x000F_FFFF_FFFF_F000
 
 @dataclass(frozen=True)
 class Leaf:
-    """A mapping: what it is for all levels together."""
+    """A mapping, with the rights of all levels together."""
 
     virtual: int
     physical: int
@@ -41,7 +41,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 def read_leaves(words: ctypes.Array[ctypes.c_uint64], base: int, used: int) -> Iterator[Leaf]:
-    """Every mapping, by a walk from the root as the processor does it. SDM: 4.5"""
+    """Return every mapping, by a walk from the root as the processor does it. SDM: 4.5"""
     pending = [(base, 0, 4, True, True)]
     while pending:
         table, virtual, level, write, execute = pending.pop()
@@ -61,7 +61,7 @@ def read_leaves(words: ctypes.Array[ctypes.c_uint64], base: int, used: int) -> I
 
 
 def build(library: ctypes.CDLL, page_1g: bool, base: int, size: int, ram_end: int) -> list[Leaf]:
-    """The tables of one machine; they must fit what was asked for."""
+    """Build the tables of one machine, which must fit in the pages counted for them."""
     used = ctypes.c_uint32()
     u64 = ctypes.c_uint64
     asked = library.host_build(page_1g, u64(base), u64(size), u64(ram_end), ctypes.byref(used))

@@ -1,4 +1,4 @@
-"""Where pools go in the machine's map, and what dom0 is told: region.c and pool.c on the host, on random maps."""
+"""Where pools are placed, and the memory map that dom0 gets: region.c and pool.c on the host, on random maps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Range = tuple[int, int, int]
 
 @dataclass
 class Machine:
-    """A map (base, length, type), modules (start, end), what is asked for: own bytes, frames of each pool."""
+    """A map (base, length, type), modules (start, end), the bytes to hide, and superpages of each pool."""
 
     ranges: list[Range]
     modules: list[tuple[int, int]]
@@ -35,7 +35,7 @@ class Machine:
 
 @dataclass
 class Placed:
-    """What became of it."""
+    """Where the hypervisor and the pools are, and the map afterwards."""
 
     error: str
     hidden: tuple[int, int]
@@ -49,7 +49,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 def build(folder: Path, *changed: Path) -> ctypes.CDLL:
-    """The library, with some of its modules replaced."""
+    """Compile the library, with some of its modules replaced."""
     modules = [ROOT / "runtime" / name for name in ("boot/region.c", "domu/pool.c", "core/string.c")]
     names = {one.name: one for one in changed}
     sources = [TESTS / "host" / "region_host.c", *(names.get(one.name, one) for one in modules)]
@@ -65,7 +65,7 @@ def build(folder: Path, *changed: Path) -> ctypes.CDLL:
 
 
 def place(library: ctypes.CDLL, machine: Machine) -> Placed:
-    """What the code does."""
+    """Let the code place the machine's pools."""
     library.host_clear()
     for base, length, kind in machine.ranges:
         library.host_range(ctypes.c_uint64(base), ctypes.c_uint64(length), kind)
@@ -89,7 +89,7 @@ def meet(start: int, end: int, other: int, other_end: int) -> bool:
 
 
 def is_free(machine: Machine, taken: Sequence[tuple[int, int]], start: int, end: int) -> bool:
-    """Usable in one range, touched by nothing else: another type, a module, the image, what was placed before."""
+    """Say if memory is in one usable range, and overlaps no other type, module, the image, or a place taken before."""
     inside = any(kind == USABLE and base <= start and end <= base + length for base, length, kind in machine.ranges)
     others = [(base, base + length) for base, length, kind in machine.ranges if kind != USABLE]
     image = (MIB, IMAGE[0] + IMAGE[1])
@@ -97,7 +97,7 @@ def is_free(machine: Machine, taken: Sequence[tuple[int, int]], start: int, end:
 
 
 def find_place(machine: Machine, taken: Sequence[tuple[int, int]], size: int, lowest: int, end: int) -> int:
-    """The highest, by trying all."""
+    """Return the highest free place, by trying all."""
     for at in range(end // BLOCK * BLOCK - size, lowest - 1, -BLOCK):
         if is_free(machine, taken, at, at + size):
             return at
@@ -105,12 +105,12 @@ def find_place(machine: Machine, taken: Sequence[tuple[int, int]], size: int, lo
 
 
 def kind_at(ranges: Sequence[Range], address: int) -> set[int]:
-    """All that a map says of an address."""
+    """Return the types that a map has for an address."""
     return {kind for base, length, kind in ranges if base <= address < base + length}
 
 
 def check(machine: Machine, placed: Placed) -> str:
-    """What is wrong, or nothing."""
+    """Return what is wrong; empty: nothing."""
     end = max((base + length for base, length, kind in machine.ranges if kind == USABLE), default=0)
     hidden, size = placed.hidden
     taken: list[tuple[int, int]] = []
@@ -130,7 +130,7 @@ def check(machine: Machine, placed: Placed) -> str:
 
 
 def check_map(machine: Machine, placed: Placed, taken: Sequence[tuple[int, int]]) -> str:
-    """Each address is as it was, or of the type of what was placed there."""
+    """Compare the maps: each address has the type that it had, or that of what was placed there."""
     edges = {edge for base, length, _ in [*machine.ranges, *placed.ranges] for edge in (base, base + length)}
     for address in sorted(edges | {edge - 1 for edge in edges if edge}):
         before, after = kind_at(machine.ranges, address), kind_at(placed.ranges, address)
@@ -145,7 +145,7 @@ def check_map(machine: Machine, placed: Placed, taken: Sequence[tuple[int, int]]
 
 
 def draw_machine(seed: int) -> Machine:
-    """A PC's map, in any order, with holes and overlaps; sometimes too small for what is asked."""
+    """Draw a PC's map, in any order, with holes and overlaps; sometimes too small for the pools."""
     source = random.Random(seed)
     low = source.randrange(24, 512) * MIB + source.choice((0, 64 * KIB, -4 * KIB, 12345))
     ranges = [(0, 640 * KIB, USABLE), (0xF0000, 64 * KIB, RESERVED), (MIB, low - MIB, USABLE)]
@@ -163,7 +163,7 @@ def draw_machine(seed: int) -> Machine:
 
 
 def find_faults(library: ctypes.CDLL, maps: int) -> list[str]:
-    """What is wrong on so many maps, and that some have pools in high and in low memory, and some have no room."""
+    """Return what is wrong on so many maps; some must have pools above and below 4 GiB, and some no room."""
     found, seen = [], set()
     for seed in range(maps):
         machine = draw_machine(seed)
@@ -194,7 +194,7 @@ def test_random_maps(library: ctypes.CDLL) -> None:
 
 
 def test_a_pool_above_4_gib(library: ctypes.CDLL) -> None:
-    """It goes high, and what the older calls say of low memory stays."""
+    """It is placed high, so that the older BIOS calls report the same memory."""
     ranges = [(0, 640 * KIB, USABLE), (MIB, 511 * MIB, USABLE), (4 * GIB, GIB, USABLE)]
     placed = place(library, Machine(ranges, [], MIB, [256]))
     assert placed.pools == [4 * GIB + 512 * MIB - GAP]

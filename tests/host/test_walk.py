@@ -24,7 +24,7 @@ HIDDEN, POOL = (22, 24), (24, 32)  # pages
 
 @dataclass
 class Caller:
-    """A process: its tables are in `words`, all of memory."""
+    """A process. `words` is all of memory, its tables included."""
 
     words: list[int]
     root: int
@@ -33,7 +33,7 @@ class Caller:
     pkru: int
 
     def entry(self, table: int, index: int) -> int:
-        """A word of a table (physical address)."""
+        """Return an entry of a table (physical address)."""
         return self.words[(table + 8 * index) // 8]
 
 
@@ -46,7 +46,7 @@ def is_canonical(address: int, levels: int) -> bool:
 
 
 def may_read(table: int) -> bool:
-    """Memory that dom0 may touch."""
+    """Say if dom0 may access the page."""
     return table // PAGE < RAM_PAGES and not HIDDEN[0] <= table // PAGE < HIDDEN[1]
 
 
@@ -61,7 +61,7 @@ def key_permits(caller: Caller, entry: int, write: bool) -> bool:
 
 
 def find_page(caller: Caller, address: int, write: bool) -> tuple[int, list[tuple[int, int]]] | None:
-    """The frame of a page, and the words that an access marks, with the marks."""
+    """Return the frame of a page, and the words in which an access sets bits, with the bits."""
     if not is_canonical(address, caller.levels):
         return None
     table, used = caller.root, []
@@ -89,12 +89,12 @@ def find_page(caller: Caller, address: int, write: bool) -> tuple[int, list[tupl
 
 
 def level_of(table: int) -> int:
-    """What a page of memory serves as, where tables are not drawn wild."""
+    """Return the role of a page of memory."""
     return 1 + table % 5
 
 
 def draw_entry(source: random.Random, level: int, tables: int, wild: bool) -> int:
-    """Mostly a good one: a table of the lower ones, or a leaf."""
+    """Draw an entry, mostly a valid one: a lower table, or a page."""
     leaf = level == 1 or source.random() < (0, 0, 0.3, 0.1, 0.01, 0.01)[level]
     lower = [at for at in range(tables) if level_of(at) == level - 1]
     frame = source.randrange(RAM_PAGES) if leaf or wild else source.choice(lower)
@@ -110,7 +110,7 @@ def draw_entry(source: random.Random, level: int, tables: int, wild: bool) -> in
 
 
 def draw_run(source: random.Random, words: list[int], table: int, tables: int, wild: bool) -> None:
-    """Neighbours in a last level, some of which differ in a bit; now and then up to its end and beyond."""
+    """Write neighbors in a last level, some of which differ in a bit; sometimes up to its end and beyond."""
     start, first = source.choice((source.randrange(8, 480), 505)), draw_entry(source, 1, tables, wild)
     for index in range(source.randrange(2, 32)):
         flipped = 1 << source.choice((1, 2, 5, 6, 59, 59, 60, 63)) if source.random() < 0.1 else 0
@@ -118,7 +118,7 @@ def draw_run(source: random.Random, words: list[int], table: int, tables: int, w
 
 
 def draw_caller(source: random.Random) -> Caller:
-    """Tables that lead into each other, runs of neighbours in the last level, and noise."""
+    """Draw tables that lead to each other, runs of neighbors in the last level, and noise."""
     wild, words = source.random() < 0.2, [0] * WORDS
     tables = source.choice((10, 20, 31))
     for table in range(tables):
@@ -135,7 +135,7 @@ def draw_caller(source: random.Random) -> Caller:
 
 
 def draw_address(source: random.Random, caller: Caller) -> int:
-    """A path through the tables that leads somewhere, mostly."""
+    """Draw an address that mostly leads through the tables to a page."""
     address, table = 0, caller.root
     for level in range(caller.levels, 0, -1):
         known = [index for index in range(512) if table < WORDS * 8 and caller.entry(table, index)]
@@ -153,7 +153,7 @@ def draw_address(source: random.Random, caller: Caller) -> int:
 
 
 def build(folder: Path, walk: Path = ROOT / "runtime" / "domu" / "walk.c") -> ctypes.CDLL:
-    """The library, with one or another walk.c."""
+    """Compile the library from this walk.c."""
     source = (TESTS / "host" / "walk_host.c").read_text().replace('"runtime/domu/walk.c"', f'"{walk}"')
     (folder / "walk_host.c").write_text(source)
     flags = ["-shared", "-fPIC", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover", "-Wall", "-Wextra"]
@@ -172,7 +172,7 @@ def u64(value: int) -> ctypes.c_uint64:
 
 
 def walk_range(library: ctypes.CDLL, caller: Caller, address: int, pages: int, write: bool, other: bool) -> list[int]:
-    """The frames that the code finds from an address on, until one is missing; memory afterwards in `caller.words`."""
+    """Return the frames that the code finds from an address on; memory afterwards is in `caller.words`."""
     ram = (ctypes.c_uint64 * WORDS).in_dll(library, "host_ram")
     ctypes.memmove(ram, (ctypes.c_uint64 * WORDS)(*caller.words), WORDS * 8)
     library.host_machine(*(u64(page * PAGE) for page in (*HIDDEN, *POOL)))
@@ -188,7 +188,7 @@ def walk_range(library: ctypes.CDLL, caller: Caller, address: int, pages: int, w
 
 
 def expect_range(caller: Caller, address: int, pages: int, write: bool, other: bool) -> tuple[list[int], list[int]]:
-    """The same from the oracle, and memory with the marks."""
+    """Return the same from the oracle, and memory with the bits set."""
     frames, words = [], list(caller.words)
     for page in range(pages):
         found = find_page(caller, (address + page * PAGE) % (1 << 64), write)
@@ -201,7 +201,7 @@ def expect_range(caller: Caller, address: int, pages: int, write: bool, other: b
 
 
 def compare(library: ctypes.CDLL, seed: int) -> tuple[str, int]:
-    """What differs, or nothing; and how many pages were found."""
+    """Return what differs (empty: nothing), and how many pages were found."""
     source = random.Random(seed)
     caller = draw_caller(source)
     address, pages, other = draw_address(source, caller), source.choice((1, 8, 64, 600)), source.random() < 0.2
@@ -213,13 +213,13 @@ def compare(library: ctypes.CDLL, seed: int) -> tuple[str, int]:
     if found != frames:
         return f"seed {seed}: {len(found)} pages, not {len(frames)}", len(frames)
     pairs = [pair for pair in zip(caller.words, words, strict=True) if pair[0] != pair[1]]
-    # Entries on the way to one that refuses may have been marked, as by processors. SDM: 4.8
+    # Entries on the way to one without the rights may have their accessed bits set, as by processors. SDM: 4.8
     wrong = [pair for pair in pairs if other or pair[0] != pair[1] | ACCESSED]
     return f"seed {seed}: {len(wrong)} words are not marked as an access does it" if wrong else "", len(frames)
 
 
 def find_differences(library: ctypes.CDLL, runs: int) -> tuple[list[str], int, int]:
-    """All differences of so many runs, and how many of these found one page, or many."""
+    """Return all differences of so many runs, and how many runs found a page, or many."""
     results = [compare(library, seed) for seed in range(runs)]
     counts = [count for _, count in results]
     return [text for text, _ in results if text], sum(count > 0 for count in counts), sum(count > 8 for count in counts)
@@ -232,24 +232,24 @@ def test_random_tables(library: ctypes.CDLL) -> None:
 
 
 FAULTS = {
-    "user is not asked for": ("PAGE_ENTRY_USER | (walk->write", "(walk->write"),
-    "writable is not asked for": ("(walk->write ? PAGE_ENTRY_WRITE : 0);", "0;"),
+    "user is not checked": ("PAGE_ENTRY_USER | (walk->write", "(walk->write"),
+    "writable is not checked": ("(walk->write ? PAGE_ENTRY_WRITE : 0);", "0;"),
     "not at the last level": ("if (!permits(walk, value) ||", "if ((level > 1 && !permits(walk, value)) ||"),
-    "keys are not looked at": ("walk->keys ? walk->pkru >> 2 * key : 0", "0 * key"),
+    "keys are not checked": ("walk->keys ? walk->pkru >> 2 * key : 0", "0 * key"),
     "a key that forbids writing": ("&& !(walk->write && denied & 2)", ""),
     "tables in hidden memory": ("return ram ?", "return ram || physical < 24 * PAGE_SIZE ?"),
     "tables in the pool are refused": (" || pool_at(physical) != POOLS_MAX", ""),
     "four levels always": ("cr4 & CR4_LA57 ? 5 : 4,", "4,"),
     "an address that is not canonical": ("if (!is_canonical(walk, address))", "if (0 && !is_canonical(walk, address))"),
     "a large leaf with bits below its frame": ("!is_sound(value, level) ||", ""),
-    "no dirty mark": ("is_leaf(entry, level) && walk->write ?", "0 ?"),
+    "no dirty bit": ("is_leaf(entry, level) && walk->write ?", "0 ?"),
     "dirty when only read": ("is_leaf(entry, level) && walk->write ?", "is_leaf(entry, level) ?"),
-    "no accessed mark": ("return walk->mark ? PAGE_ENTRY_ACCESSED | dirty : 0;", "return walk->mark ? dirty : 0;"),
-    "neighbours with other rights": ("PAGE_ENTRY_PRESENT | PAGE_ENTRY_USER | PAGE_ENTRY_WRITE | PAGE_ENTRY_ACCESSED",
+    "no accessed bit": ("return walk->mark ? PAGE_ENTRY_ACCESSED | dirty : 0;", "return walk->mark ? dirty : 0;"),
+    "neighbors with other rights": ("PAGE_ENTRY_PRESENT | PAGE_ENTRY_USER | PAGE_ENTRY_WRITE | PAGE_ENTRY_ACCESSED",
                                      "PAGE_ENTRY_PRESENT | PAGE_ENTRY_ACCESSED"),
-    "neighbours with another key": (" | \\\n              PAGE_ENTRY_PROTECTION_KEY_MASK)", ")"),
-    "neighbours that are not marked": ("u64 same = SAME | (walk->write ? PAGE_ENTRY_DIRTY : 0);", "u64 same = SAME;"),
-    "more than was asked for": ("min(size, level_size(level) - offset)", "level_size(level) - offset"),
+    "neighbors with another key": (" | \\\n     PAGE_ENTRY_PROTECTION_KEY_MASK)", ")"),
+    "neighbors that are not dirty": ("u64 same = SAME | (walk->write ? PAGE_ENTRY_DIRTY : 0);", "u64 same = SAME;"),
+    "more than the size": ("min(size, level_size(level) - offset)", "level_size(level) - offset"),
     "beyond the table": ("ENTRIES - address / PAGE_SIZE % ENTRIES), pages", "ENTRIES), pages"),
 }
 

@@ -1,4 +1,4 @@
-"""Entry checks evaluated in Python, from the model: the same rules that generated/checks.c asks of the processor."""
+"""Entry checks evaluated in Python, from the model: the rules of generated/vmx/checks.c."""
 
 from __future__ import annotations
 

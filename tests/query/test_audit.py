@@ -43,7 +43,7 @@ def test_status(real: Reading, number: int, status: str) -> None:
 
 def test_reasons_name_the_chain(real: Reading) -> None:
     texts = [one.text for one in coverage_of(real).rows[12].reasons]
-    assert texts == ["primary.hlt_exiting is off (not set)", "`halt` is native"]
+    assert texts == ["primary.hlt_exiting is off by `native halt`", "`halt` is native"]
     assert [one.text for one in coverage_of(real).rows[35].reasons] == ["this edition of the SDM reserves the number"]
 
 

@@ -57,13 +57,13 @@ def test_the_ordinary_image_stays_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "build" / "instrumented"
     assert "branch_counts" in read_symbols(folder / "luvalley.debug.elf")
     assert "branch_counts" not in read_symbols(tmp_path / "build" / "luvalley.debug.elf")
-    assert "dom0 on cpuid" in json.loads((folder / "arms.json").read_text())
+    assert "dom0 on cpuid" in json.loads((folder / "branches.json").read_text())
 
 
 def read_files(root: Path) -> dict[str, bytes]:
     """What the ordinary build made."""
-    paths = [root / "build" / "luvalley.elf", *sorted((root / "generated").iterdir())]
-    return {path.name: path.read_bytes() for path in paths}
+    paths = [root / "build" / "luvalley.elf", *(root / "generated").rglob("*")]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths if path.is_file()}
 
 
 def read_symbols(path: Path) -> set[str]:

@@ -1,10 +1,10 @@
-; The boot stub: reads the boot record of the chosen disk or partition to 0:7C00 and jumps there, in guest mode and
-; bare alike.
+; The boot stub for a disk: reads the boot record of the chosen disk or partition to 0:7C00 and jumps there, in VMX non-root
+; operation or, without a hypervisor, on the bare machine.
 global disk_start
 extern low_drive, low_partition
 
 SECTOR          equ 0x7C00
-TABLE_COPY      equ 0x7BE               ; where boot records leave the partition table, by custom
+TABLE_COPY      equ 0x7BE               ; where boot records copy the partition table by convention
 TABLE           equ 0x1BE
 SIGNATURE       equ 0xAA55
 TRIES           equ 3
@@ -16,21 +16,21 @@ disk_start:
         mov ds, ax
         xor ax, ax
         mov es, ax
-        call lba_ask
-        call sector_read
+        call check_lba
+        call read_sector
         movzx ax, byte [low_partition]
         or ax, ax
         jz .jump
-        call partition_choose
-        call sector_read
+        call choose_partition
+        call read_sector
 .jump:  mov dl, [low_drive]
         mov si, [entry]
         xor ax, ax
         mov ds, ax
         jmp 0:SECTOR
 
-; AX: partition 1 to 4 of the table now at SECTOR.
-partition_choose:
+; AX: number of a partition, 1 to 4, in the table of the boot record at SECTOR.
+choose_partition:
         dec ax
         shl ax, 4
         add ax, TABLE_COPY
@@ -46,7 +46,7 @@ partition_choose:
         mov si, [entry]
         cmp byte [es:si + 4], 0         ; its type
         mov ax, text_partition
-        je fail_with
+        je stop_with
         mov eax, [es:si + 8]
         mov [packet.lba], eax
         mov dh, [es:si + 1]
@@ -55,8 +55,8 @@ partition_choose:
         mov [cylinder_sector], cx
         ret
 
-; Are there calls that take a block number?
-lba_ask:
+; Does the BIOS have the extended read, which takes a block number?
+check_lba:
         mov ah, 0x41
         mov bx, 0x55AA
         mov dl, [low_drive]
@@ -68,9 +68,9 @@ lba_ask:
         mov [lba], cl
 .done:  ret
 
-sector_read:
+read_sector:
         mov bp, TRIES
-.try:   call sector_try
+.try:   call try_read
         jnc .read
         xor ax, ax
         mov dl, [low_drive]
@@ -78,14 +78,14 @@ sector_read:
         dec bp
         jnz .try
         mov si, text_read
-        jmp fail
+        jmp stop
 .read:  cmp word [es:SECTOR + 510], SIGNATURE
         je .done
         mov si, text_signature
-        jmp fail
+        jmp stop
 .done:  ret
 
-sector_try:
+try_read:
         mov dl, [low_drive]
         cmp byte [lba], 0
         je .chs
@@ -100,10 +100,10 @@ sector_try:
         int 0x13
         ret
 
-fail_with:
+stop_with:
         mov si, ax
-; SI: text. Says it on screen and COM1 and halts.
-fail:   call serial_setup
+; SI: text. Prints it on the screen and COM1, and halts.
+stop:   call serial_setup
 .next:  lodsb
         or al, al
         jz .halt

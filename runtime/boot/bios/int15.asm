@@ -1,10 +1,11 @@
-; INT 15h: the memory sizes that dom0 sees, without what is hidden. Everything else goes to the BIOS. No exits.
+; The handler of INT 15h in dom0: answers questions for memory sizes and the memory map, in which hidden memory is reserved,
+; and jumps to the BIOS for everything else. It causes no VM exits.
 global int15, int15_old, int15_count, int15_table, int15_ax, int15_bx, int15_88
 
-INT15_MAX       equ 96                  ; RANGES_MAX of multiboot.h
+RANGES_MAX       equ 96                  ; start.h has it too
 
 SMAP            equ 0x534D4150
-FLAGS           equ 6                   ; of the caller, from BP
+FLAGS           equ 6                   ; offset from BP: the caller's FLAGS
 CARRY           equ 1
 
 section .low16 progbits alloc exec nowrite align=16
@@ -19,13 +20,13 @@ int15:  cmp ax, 0xE820
         je ah88
         jmp far [cs:int15_old]
 
-; EBX: index, ECX: room, ES:DI: where to.
+; EBX: index of a range, ECX: size of the buffer at ES:DI. ACPI: 15.1
 e820:   cmp edx, SMAP
-        jne refuse
+        jne return_failure
         cmp ecx, 20
-        jb refuse
+        jb return_failure
         cmp ebx, [cs:int15_count]
-        jae refuse
+        jae return_failure
         push ds
         push si
         push di
@@ -51,28 +52,30 @@ e820:   cmp edx, SMAP
         pop si
         pop ds
         mov eax, SMAP
-        jmp accept
+        jmp return_success
 
 e881:   movzx eax, word [cs:int15_ax]
         movzx ebx, word [cs:int15_bx]
         mov ecx, eax
         mov edx, ebx
-        jmp accept
+        jmp return_success
 
 e801:   mov ax, [cs:int15_ax]
         mov bx, [cs:int15_bx]
         mov cx, ax
         mov dx, bx
-        jmp accept
+        jmp return_success
 
 ah88:   mov ax, [cs:int15_88]
-accept: push bp
+return_success:
+        push bp
         mov bp, sp
         and byte [bp + FLAGS], ~CARRY
         pop bp
         iret
 
-refuse: mov ah, 0x86
+return_failure:
+        mov ah, 0x86                    ; function not supported
         push bp
         mov bp, sp
         or byte [bp + FLAGS], CARRY
@@ -87,4 +90,4 @@ int15_bx:       dw 0                    ; 64 KiB blocks above 16 MiB
 int15_88:       dw 0                    ; KiB above 1 MiB
 
 section .low16.table nobits alloc noexec write align=4
-int15_table:    resb INT15_MAX * 20     ; base, length, type
+int15_table:    resb RANGES_MAX * 20     ; base, length, type

@@ -1,4 +1,4 @@
-/* A kernel is started at its 16-bit entry, as an old loader would. Linux: Documentation/arch/x86/boot.rst */
+/* A kernel is started at its 16-bit entry point, as BIOS loaders do. Linux: Documentation/arch/x86/boot.rst */
 #include "boot/bios/linux.h"
 
 #include "core/layout.h"
@@ -12,16 +12,16 @@
 #define SECTOR 512
 #define BOOT_FLAG 0xAA55
 #define MAGIC 0x53726448                /* "HdrS" */
-#define VERSION_OLDEST 0x0203           /* cmd_line_ptr, initrd_addr_max */
+#define VERSION_MIN 0x0203           /* cmd_line_ptr, initrd_addr_max */
 #define VERSION_INIT_SIZE 0x020A        /* cmdline_size, pref_address, init_size */
-#define LOADER_OTHER 0xFF
+#define LOADER_UNDEFINED 0xFF
 #define LOADED_HIGH 1
 #define CAN_USE_HEAP 0x80
-#define LINE_SHORTEST 255
+#define LINE_MIN 255
 
 /* The 64 KiB below the low page: setup code, its heap and stack, then the command line. */
 #define SETUP_ROOM KIB(64)
-#define SETUP_MOST KIB(32)
+#define SETUP_MAX KIB(32)
 #define HEAP_END 0xE000                 /* linux16.asm has it too */
 #define HEAP_END_BIAS 0x200
 
@@ -65,24 +65,24 @@ static u64 setup_size(const struct setup_header *header)
     return ((header->setup_sectors ? header->setup_sectors : 4) + 1u) * SECTOR;
 }
 
-static void places_check(void)
+static void check_places(void)
 {
     for (u32 i = 0; i < start.module_count; i++)
         if (start.modules[i].start < MIB(1))
             boot_stop("module-place", "the loader put a module below 1 MiB");
 }
 
-static void kernel_check(const struct module *kernel, const struct setup_header *header)
+static void check_kernel(const struct module *kernel, const struct setup_header *header)
 {
     if (size_of(kernel) < HEADER + sizeof(*header) || header->boot_flag != BOOT_FLAG || header->magic != MAGIC ||
-        !(header->load_flags & LOADED_HIGH) || setup_size(header) > SETUP_MOST || setup_size(header) >= size_of(kernel))
+        !(header->load_flags & LOADED_HIGH) || setup_size(header) > SETUP_MAX || setup_size(header) >= size_of(kernel))
         boot_stop("module-kernel", "the first module is not a bzImage of Linux");
-    if (header->version < VERSION_OLDEST)
+    if (header->version < VERSION_MIN)
         boot_stop("module-protocol", "the kernel's boot protocol is older than 2.03");
 }
 
 /* Some loaders put the file's name first. */
-static const char *line_without_name(const char *line)
+static const char *skip_file_name(const char *line)
 {
     if (*line == '/' || *line == '(')
         while (*line && *line != ' ')
@@ -92,18 +92,18 @@ static const char *line_without_name(const char *line)
     return line;
 }
 
-static void line_write(const struct setup_header *header, const char *line, char *to)
+static void write_line(const struct setup_header *header, const char *line, char *to)
 {
-    u64 most = header->version < VERSION_INIT_SIZE ? LINE_SHORTEST : header->line_size, size = 0;
+    u64 max = header->version < VERSION_INIT_SIZE ? LINE_MIN : header->line_size, size = 0;
     while (line[size])
         size++;
-    if (size > most)
+    if (size > max)
         boot_stop("module-line", "the kernel's command line is too long");
     memcpy(to, line, size + 1);
 }
 
-/* The end of what the kernel takes before it knows of its initrd. */
-static u64 kernel_end(const struct module *kernel, const struct setup_header *header)
+/* The end of the memory that the kernel writes before it reads its initrd. */
+static u64 find_kernel_end(const struct module *kernel, const struct setup_header *header)
 {
     u64 lo = MIB(1), hi = lo + size_of(kernel) - setup_size(header);
     bool fits = region_is_ram(lo, hi);
@@ -117,8 +117,8 @@ static u64 kernel_end(const struct module *kernel, const struct setup_header *he
     return hi;
 }
 
-/* To the top, clear of where both modules are now. */
-static void initrd_move(const struct module *initrd, struct setup_header *header, u64 lowest)
+/* As high as possible, without overlap with both modules where they are now. */
+static void move_initrd(const struct module *initrd, struct setup_header *header, u64 lowest)
 {
     u64 to = region_find(size_of(initrd), lowest, (u64)header->ramdisk_last + 1);
     if (!to)
@@ -133,19 +133,19 @@ void linux_load(void)
     const struct module *kernel = &start.modules[0];
     u64 setup = start.low_page - SETUP_ROOM;
     struct setup_header *header = phys(kernel->start + HEADER);
-    places_check();
-    kernel_check(kernel, header);
-    u64 lowest = kernel_end(kernel, header);
-    line_write(header, line_without_name(kernel->line), phys(setup + HEAP_END));
-    header->loader_type = LOADER_OTHER;
+    check_places();
+    check_kernel(kernel, header);
+    u64 lowest = find_kernel_end(kernel, header);
+    write_line(header, skip_file_name(kernel->line), phys(setup + HEAP_END));
+    header->loader_type = LOADER_UNDEFINED;
     header->load_flags |= CAN_USE_HEAP;
     header->heap_end = HEAP_END - HEAP_END_BIAS;
     header->line = (u32)(setup + HEAP_END);
     if (start.module_count > 1)
-        initrd_move(&start.modules[1], header, lowest);
-    /* Last, and in this order: the kernel may move onto itself, and onto where the initrd was. */
+        move_initrd(&start.modules[1], header, lowest);
+    /* Last, and in this order: the kernel's new place may overlap its old one, and the initrd's old one. */
     u64 code = kernel->start + setup_size(header), code_size = kernel->end - code;
     memcpy(phys(setup), phys(kernel->start), setup_size(header));
     memmove(phys(MIB(1)), phys(code), code_size);
-    *(u16 *)phys(start.low_page + (u64)low_linux) = (u16)(setup >> 4);
+    low_set_linux(setup);
 }

@@ -2,44 +2,11 @@
 
 #include "core/layout.h"
 #include "boot/start.h"
-#include "boot/region.h"
 #include "core/string.h"
-
-#define BDA_MEMORY 0x413                /* KiB of conventional memory */
-#define VECTOR_15 (0x15 * 4)
-#define CONVENTIONAL_END KIB(640)
 
 static void *field(const char *offset)
 {
     return phys(start.low_page + (u64)offset);
-}
-
-static u16 capped(u64 value, u64 most)
-{
-    return (u16)min(value, most);
-}
-
-/* The older calls, from the same map: KiB up to 16 MiB, 64 KiB blocks above, KiB in one word. */
-static void write_sizes(void)
-{
-    u64 end = region_contiguous_end();
-    *(u16 *)field(int15_ax) = capped((min(end, MIB(16)) - MIB(1)) / KIB(1), 0x3C00);
-    *(u16 *)field(int15_bx) = end > MIB(16) ? capped((min(end, GIB(4)) - MIB(16)) / KIB(64), 0xFFFF) : 0;
-    *(u16 *)field(int15_88) = capped((end - MIB(1)) / KIB(1), 0xFC00);
-}
-
-static void hook_vector(void)
-{
-    u32 *vector = phys(VECTOR_15);
-    *(u32 *)field(int15_old) = *vector;
-    *vector = (u32)(start.low_page >> 4) << 16 | (u32)(u64)int15;
-}
-
-/* In the BIOS's own count and in the map. */
-static void reserve_page(void)
-{
-    *(u16 *)phys(BDA_MEMORY) = (u16)(start.low_page / KIB(1));
-    region_reserve(start.low_page, CONVENTIONAL_END, RANGE_RESERVED);
 }
 
 void low_set_entry(u64 cr3, const void *entry)
@@ -50,14 +17,18 @@ void low_set_entry(u64 cr3, const void *entry)
 
 void low_install(void)
 {
-    reserve_page();
     memcpy(phys(start.low_page), phys((u64)low_load), (u64)low_size);
-    *(u8 *)field(low_drive) = start.options.disk.drive;
-    *(u8 *)field(low_partition) = start.options.disk.partition;
     *(u32 *)field(low_gdt_base) += start.low_page;
     *(u32 *)field(low_far) += start.low_page;
-    *(u32 *)field(int15_count) = start.range_count;
-    memcpy(field(int15_table), start.ranges, start.range_count * sizeof(struct range));
-    write_sizes();
-    hook_vector();
+}
+
+void low_set_disk(const struct boot_disk *disk)
+{
+    *(u8 *)field(low_drive) = disk->drive;
+    *(u8 *)field(low_partition) = disk->partition;
+}
+
+void low_set_linux(u64 setup)
+{
+    *(u16 *)field(low_linux) = (u16)(setup >> 4);
 }

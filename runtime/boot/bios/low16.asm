@@ -1,11 +1,12 @@
-; The low page: 16-bit code and data that live in one page at the top of conventional memory, which every memory map
-; then reserves. Linked at 0, so a label is an offset in the page.
-%include "generated/constants.inc"
+; The low page: 16-bit code and data in one page at the top of conventional memory, which dom0's memory maps show as
+; reserved. It is linked at 0, so a label is an offset in the page.
+%include "generated/vmx/constants.inc"
 
 global low_page, low_gdt_base, low_cr3, low_entry, low_far, low_boot, low_real_mode, low_drive, low_partition, low_linux
 extern disk_start, linux_start
 
-; SDM: 10.4.4.1: a SIPI with vector VV starts at VV00:0000, so this comes first.
+; Where CPUs other than the first begin: a start-up IPI with vector VV starts them at VV00:0000, so this is the page's
+; first code. SDM: 10.4.4.1
 section .low16.start progbits alloc exec nowrite align=16
 bits 16
 low_page:
@@ -54,9 +55,10 @@ low_drive:
 low_partition:
         db 0
 low_linux:
-        dw 0                            ; the segment of a kernel's setup code, if there is one to start
+        dw 0                            ; segment of a Linux kernel's setup code; 0: start the disk instead
 
-; From 16-bit protected mode, CS at this page, BX its segment, to the boot stub in real mode. SDM: 10.9.2
+; From 16-bit protected mode, where CS begins at this page, to the boot stub in real mode. BX: the page's segment.
+; SDM: 10.9.2
 bits 16
 low_real_mode:
         mov eax, cr0
@@ -69,7 +71,8 @@ low_real_mode:
         push low_boot
         retf
 
-; Starts the kernel that the loader brought along, or reads the boot record and jumps to it, as the BIOS would.
+; The boot stub, dom0's first code: starts the kernel that was loaded as a module, or reads the boot record and jumps to it
+; as the BIOS would.
 low_boot:
         xor ax, ax
         mov ss, ax

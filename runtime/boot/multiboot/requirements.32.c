@@ -2,7 +2,7 @@
 
 #include "boot/multiboot/cpu32.h"
 #include "boot/multiboot/text.h"
-#include "generated/x86.h"
+#include "generated/x86/x86.h"
 
 #define BASIC_TRUE (1ull << 55)         /* IA32_VMX_BASIC: there are TRUE capability MSRs. SDM: A.1 */
 #define EXTENDED_LEAVES 0x80000000u

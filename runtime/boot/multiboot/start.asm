@@ -1,6 +1,6 @@
 ; The entry point: 32-bit protected mode, no paging, interrupts off (Multiboot 1, 3.2; Multiboot 2, 3.3). The code in
 ; `.boot` runs at the address where it was loaded; its memory becomes dom0's afterwards.
-%include "generated/constants.inc"
+%include "generated/vmx/constants.inc"
 
 extern start32, handoff, multiboot_boot, boot_stack_top, image_start, image_pages
 

@@ -17,10 +17,10 @@ struct sizes {
 
 struct options {
     struct boot_disk disk;
-    struct sizes pools;
     bool loud;
+    struct sizes pools;
 };
 
 _Static_assert(offsetof(struct options, disk) == 0, "");
+_Static_assert(offsetof(struct options, loud) == 2, "");
 _Static_assert(offsetof(struct options, pools) == 4, "");
-_Static_assert(offsetof(struct options, loud) == 16, "");
