@@ -32,15 +32,16 @@ def make_numbers(kind: Numbers, subject: Subject) -> str:
     """Return a table of numbers."""
     rows = [(str(one.number), code(constant(kind.name, one.name)), str(one.size or ""), text(one.text))
             for one in kind.numbers]
-    rows += list_each(kind.name, kind.each) if kind.each else []
+    if kind.each:
+        rows += list_each(kind.name, kind.each)
     head = ("Number", "Name", "Bytes", "Meaning")
     return make_section("numbers", kind, table(head, rows, "wrap"), subject)
 
 
-def list_each(kind: str, each: Each) -> Iterator[tuple[str, ...]]:
+def list_each(kind: str, each: Each) -> Iterator[tuple[str, str, str, str]]:
     """Yield the numbers that every one of several has."""
     for one in each.members:
-        yield (f"{one.number} + {each.stride} × {each.name}", code(constant(kind, one.name)), "", text(one.text))
+        yield (f"{one.number} + {each.stride} * {each.name}", code(constant(kind, one.name)), "", text(one.text))
 
 
 def make_flags(kind: Flags, subject: Subject) -> str:

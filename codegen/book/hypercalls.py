@@ -22,8 +22,9 @@ from codegen.model.types import StructType, Type
 def make_hypercalls(subject: Subject) -> Page:
     calls = sorted(subject.model.hypercalls.values(), key=lambda one: one.number)
     registers = ", ".join(code(one.upper()) for one in ARGUMENT_REGISTERS)
+    magic = hexadecimal(subject.model.abi.magic)
     lead = (
-        f"{len(calls)} hypercalls, by VMCALL: {code('RAX')} holds {code(hexadecimal(subject.model.abi.magic))} in its upper half and the "
+        f"{len(calls)} hypercalls, by VMCALL: {code('RAX')} holds {code(magic)} in its upper half and the "
         f"number in its lower, {registers} the arguments. The results are {code('RAX')} (0, or a negated error) and "
         f"{code('RDX')}."
     )

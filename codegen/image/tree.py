@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-INPUTS = ("spec", "codegen", "runtime", "generated")
+INPUTS = ("spec", "codegen", "runtime", "generated", "dom0", "tests", "bench", "machine")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Tree:
     def includes(self) -> tuple[str, ...]:
         """Return folders of headers, from the root."""
         return (".", "runtime")
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """Return what C is compiled with besides the ordinary flags."""
+        return ()
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -87,6 +92,20 @@ class InstrumentedTree(Tree):
     def branches(self) -> Path:
         """Return where the names of the counted branches are, in the order of their numbers."""
         return self.build / "branches.json"
+
+
+class PoisonedTree(Tree):
+    """The build for tests that fills each VMCS page before VMCLEAR, so that a field that nothing writes is seen."""
+
+    @property
+    def build(self) -> Path:
+        """Return where everything goes that is not committed."""
+        return self.root / "build" / "poisoned"
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """Return what turns the fill on: runtime/vmx/vmx.c."""
+        return ("-DPOISON_VMCS",)
 
 
 def list_inputs(tree: Tree) -> str:

@@ -45,7 +45,7 @@ class Numbered:
 
 
 @dataclass(frozen=True)
-class Member:
+class MemberText:
     """One of the numbers that each of several has."""
 
     name: Name
@@ -58,7 +58,7 @@ class NumberedEach:
 
     number: Number
     name: Name
-    members: tuple[Member, ...]
+    members: tuple[MemberText, ...]
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class AbiBuilder(Builder):
         return Numbered(children[0], children[1], part(children, "size"), children[-1])
 
     numbered_size = keeps("size")
-    member_text = makes(Member)
+    member_text = makes(MemberText)
 
     def numbered_each(self, children: Children) -> NumberedEach:
         """Build a first number, a name and members."""
@@ -231,10 +231,10 @@ def say_record_field(node: RecordField) -> Lines:
 
 def say_numbers(node: Numbers) -> Lines:
     """Print numbers with names."""
-    return braces(f"numbers {node.name.text}", [line for one in node.numbers for line in say_number(one)])
+    return braces(f"numbers {node.name.text}", [line for one in node.numbers for line in say_numbered(one)])
 
 
-def say_number(node: Numbered | NumberedEach) -> Lines:
+def say_numbered(node: Numbered | NumberedEach) -> Lines:
     """Print one number, or those that each of several has."""
     if isinstance(node, NumberedEach):
         members = [f'{one.name.text} "{one.text.value}";' for one in node.members]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from codegen import errors
 from codegen.diagnostics import Reporter
@@ -36,8 +37,7 @@ def resolve_abi(items: list[syntax.Item], reporter: Reporter) -> model.Abi:
     for node, _ in of_kind(items, syntax.Options):
         resolver.add_options(node)
     magic = [resolver.add_callers(node) for node, _ in of_kind(items, syntax.Callers)]
-    abi = resolver.abi
-    return model.Abi(abi.records, abi.numbers, abi.flags, abi.limits, magic[0] if magic else 0, abi.callers, abi.options)
+    return replace(resolver.abi, magic=magic[0] if magic else 0)
 
 
 class AbiResolver:
@@ -107,13 +107,13 @@ class AbiResolver:
 
     def check_order(self, last: model.RecordField | None, one: model.RecordField) -> None:
         """Report a field that overlaps those before, or claims to and does not; `last` ends after all of these."""
-        end = last.end if last else 0
+        end, first = (last.end, last.span) if last else (0, None)
         if one.offset < end and not one.overlay:
             message = f"`{one.name}` at {one.offset:#x} overlaps what comes before, which ends at {end:#x}"
-            errors.record_layout(self.reporter, one.span, message, "say `overlay` if it should", last and last.span)
+            errors.record_layout(self.reporter, one.span, message, "say `overlay` if it should", first)
         if one.overlay and one.offset >= end:
             message = f"`{one.name}` at {one.offset:#x} overlays nothing: what comes before ends at {end:#x}"
-            errors.record_layout(self.reporter, one.span, message, "say it without `overlay`", last and last.span)
+            errors.record_layout(self.reporter, one.span, message, "say it without `overlay`", first)
 
     # ---- numbers and flags
 
@@ -194,7 +194,8 @@ class AbiResolver:
         if node.kind.text not in KINDS:
             errors.unknown_name(self.reporter, node.kind, "kind of option", KINDS)
         elif KINDS[node.kind.text] != (node.limit is not None):
-            message = f"an option of kind `{node.kind.text}` has {'a' if KINDS[node.kind.text] else 'no'} number of values"
+            many = "a" if KINDS[node.kind.text] else "no"
+            message = f"an option of kind `{node.kind.text}` has {many} number of values"
             errors.type_mismatch(self.reporter, node.kind.span, message, f"`{node.kind.text}`")
         if found is None:
             message = f'no word of a command line begins like "{node.syntax.value}"'

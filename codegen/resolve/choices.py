@@ -17,6 +17,7 @@ from codegen.resolve.declarations import check_reserved, declare, of_kind
 from codegen.resolve.defines import check_defines
 from codegen.resolve.domains import DomainResolver
 from codegen.resolve.expressions import resolve_value
+from codegen.resolve.host import resolve_host
 from codegen.resolve.hypercalls import EXTERN_COST, HypercallResolver
 from codegen.resolve.scope import Scope
 
@@ -48,7 +49,8 @@ class ChoiceResolver:
         hypercalls = calls.resolve()
         check_defines(defines, self.scope.uses, self.reporter)
         return choices.Model(
-            self.facts, constants, structs, externs | calls.externs, regions, hypercalls, self.facts.errnos, domains, abi
+            self.facts, constants, structs, externs | calls.externs, regions, hypercalls, self.facts.errnos, domains,
+            resolve_host(self.items, self.scope), abi,
         )
 
     def structs(self) -> dict[str, StructType]:

@@ -1,10 +1,10 @@
-/* Hypercalls as this program makes them: in assembly, with nothing of the library. */
+/* Hypercalls by inline assembly, independent of libluvkvm. */
 #pragma once
 #include <stdint.h>
 
 #include "luvalley_abi.h"
 
-/* What a call gave back: 0 or -errno, and a value. */
+/* The result of a hypercall: 0 or -errno, and a value. */
 struct result {
     int64_t status;
     uint64_t value;
@@ -22,5 +22,5 @@ static inline struct result call(uint32_t number, uint64_t first, uint64_t secon
     return (struct result){(int64_t)status, third};
 }
 
-/* One number about the hypervisor, of enum luv_info; ends the case where the call fails. */
+/* The hypercall `info`, of enum luv_info; its failure ends the case. */
 uint64_t ask(uint32_t which);

@@ -18,10 +18,6 @@
 /* Ports */
 #define PORT_KEYBOARD_DATA 0x60u
 
-/* Bits of cr0 */
-#define CR0_PE 0x1u
-#define CR0_NE 0x20u
-
 /* Bits of io_qualification */
 #define IO_QUALIFICATION_SIZE_MINUS_ONE_MASK 0x7u
 #define IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT 0x0u
