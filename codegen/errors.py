@@ -97,6 +97,12 @@ def out_of_range(reporter: Reporter, span: Span, message: str, label: str, help:
     reporter.add(Diagnostic("out-of-range", span, message, label, help=help))
 
 
+def record_layout(reporter: Reporter, span: Span, message: str, label: str, first: Span | None = None) -> None:
+    """Report a record's field that is misaligned, overlaps another, or lies outside."""
+    notes = (Note(first, "this is declared here"),) if first else ()
+    reporter.add(Diagnostic("record-layout", span, message, label, notes))
+
+
 def payload_mismatch(reporter: Reporter, name: Name, event: str, message: str, first: Span) -> None:
     """Report exits that become one event with different payloads."""
     note = Note(first, f"event `{event}` got its payload here")

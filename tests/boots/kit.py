@@ -45,7 +45,7 @@ def compile_source(source: Path, folder: Path, generated: Path) -> Path:
     if source.suffix == ".c":
         run_command(["gcc", *CFLAGS, f"-I{generated / 'abi'}", "-c", source, "-o", output])
     else:
-        run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", source, "-o", output])
+        run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", f"-I{generated}/abi/", source, "-o", output])
     return output
 
 

@@ -11,9 +11,10 @@ import pytest
 from codegen.image import toolchain
 from codegen.image.dependencies import Includes, parse_rule
 from codegen.image.toolchain import ToolError, build_image
-from codegen.image.tree import SHARED, InstrumentedTree, PoisonedTree, Tree, is_current, list_inputs, write_stamp
+from codegen.image.tree import InstrumentedTree, PoisonedTree, Tree, is_current, list_inputs, write_stamp
 from tests.lib.support import ROOT
 
+ABI = "generated/abi/numbers.h"  # what the runtime has in common with programs of dom0
 FILES = {
     "runtime/link.ld": "ENTRY(start) SECTIONS { .text 0x100000 : { *(.text*) } .data : { *(.data*) *(.rodata*) } }\n",
     "runtime/core/types.h": "#pragma once\ntypedef unsigned int u32;\n",
@@ -21,13 +22,13 @@ FILES = {
     "runtime/core/deep.h": "#pragma once\n#define DEEP 1u\n",
     "runtime/core/one.c": '#include "core/types.h"\n#include "near.h"\n\nu32 one = DEEP;\n',
     "runtime/core/two.c": '#include "core/types.h"\n  #  include "generated/numbers.h"\n\nu32 two = NUMBER;\n',
-    "runtime/core/shared.c": f'#include "{SHARED}"\n\nint shared = SHARED;\n',
+    "runtime/core/shared.c": f'#include "{ABI}"\n\nint shared = SHARED;\n',
     "runtime/boot/start.asm": '%include "generated/numbers.inc"\n%include "boot/text.inc"\nglobal start\nstart:\n',
     "runtime/boot/text.inc": "%define TEXT 1\n",
     "generated/numbers.h": "#pragma once\n#define NUMBER 1u\n",
     "generated/numbers.inc": "%define NUMBER 1\n",
     "generated/alone.c": "int alone;\n",
-    SHARED: "#pragma once\n#define SHARED 1\n",
+    ABI: "#pragma once\n#define SHARED 1\n",
 }
 ALL = {"one.c", "two.c", "shared.c", "start.asm", "alone.c"}
 
@@ -62,7 +63,7 @@ EDITS = {
     "runtime/core/one.c": {"one.c"},
     "runtime/boot/start.asm": {"start.asm"},
     "generated/alone.c": {"alone.c"},
-    SHARED: {"shared.c"},
+    ABI: {"shared.c"},
     "runtime/link.ld": set(),
 }
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from codegen.cli import main
-from codegen.image.tree import SHARED
 from codegen.source import SourceFile
 from tests.lib.support import ROOT, parse_text, say_errors
 
@@ -96,8 +95,6 @@ def apply_diff(path: Path, diff: str) -> None:
 def copy_tree(target: Path) -> None:
     for name in ("spec", "runtime"):
         shutil.copytree(ROOT / name, target / name)
-    (target / SHARED).parent.mkdir(parents=True)
-    shutil.copy(ROOT / SHARED, target / SHARED)
     (target / "build").mkdir()
 
 

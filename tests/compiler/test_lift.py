@@ -39,7 +39,7 @@ def lift_file(file: syntax.File, model: Model) -> syntax.File:
     items = []
     for item in file.items:
         node = item.declaration
-        if isinstance(node, syntax.Hypercall):
+        if isinstance(node, syntax.Hypercall) and node.body:
             node = replace(node, body=lift_block(model.hypercalls[node.name.text].body.statements))
         elif isinstance(node, syntax.Domain):
             domain = model.domains[node.name.text]

@@ -13,7 +13,6 @@ from elftools.elf.sections import SymbolTableSection
 from codegen.cli import main
 from codegen.emit import generate
 from codegen.emit.files import find_stale
-from codegen.image.tree import SHARED
 from codegen.query.branches import instrument, list_branches
 from codegen.query.reading import Reading
 from tests.lib.support import ROOT
@@ -47,8 +46,6 @@ def test_the_model_is_not_changed(real: Reading) -> None:
 def test_the_ordinary_image_is_not_changed(tmp_path: Path) -> None:
     for name in ("spec", "generated", "runtime"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / SHARED).parent.mkdir(parents=True)
-    shutil.copy(ROOT / SHARED, tmp_path / SHARED)
     share_syntax(tmp_path)
     assert main(["--root", str(tmp_path), "build"]) == 0
     before = read_files(tmp_path)
