@@ -14,8 +14,8 @@ EXPORTS = Path(__file__).with_name("exports.txt")
 COMMENT = re.compile(r"/\*.*?\*/|\"(?:[^\"\\\n]|\\.)*\"", re.DOTALL)
 ASM_COMMENT = re.compile(r";.*")
 WORD = re.compile(r"\b[A-Za-z_]\w*")
-EXTRACT = re.compile(r"\bextract\(\w+, (\w+)\)")
-GRANTED = re.compile(r"\bgranted\((\w+), (\w+)\)")
+EXTRACT = re.compile(r"\bextract\((\w+),")
+CONTROL = re.compile(r"\b(?:granted|has)\((\w+), (\w+)\)")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def find_needed(outputs: Iterable[Output]) -> Needed:
 def list_names(text: str) -> set[str]:
     """Return the words of a C text, with those that its macros paste together."""
     masks = {f"{field}_{part}" for field in EXTRACT.findall(text) for part in ("MASK", "SHIFT")}
-    return set(WORD.findall(text)) | masks | {f"{word}_{bit}" for word, bit in GRANTED.findall(text)}
+    return set(WORD.findall(text)) | masks | {f"{word}_{bit}" for word, bit in CONTROL.findall(text)}
 
 
 @cache

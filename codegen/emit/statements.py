@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.emit.c import c_declare, c_number, expression, is_wrapped, truth
+from codegen.emit.c import c_declare, c_number, expression, truth
 from codegen.emit.state import read_state, write_state
 from codegen.model import ir
 from codegen.model.choices import Body
@@ -51,7 +51,7 @@ def merge(old: str, new: str, low: int | None, high: int | None) -> str:
 def branch(item: ir.Branch) -> list[str]:
     """Return `if` and `else`."""
     test = truth(item.condition)
-    lines = [f"if {test if is_wrapped(test) else f'({test})'} {{", *statements(item.then)]
+    lines = [f"if ({test}) {{", *statements(item.then)]
     if item.otherwise:
         lines += ["} else {", *statements(item.otherwise)]
     return [*lines, "}"]

@@ -627,7 +627,7 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
 /* XCR0 stays loaded in root mode, which uses no state that it enables. */
 static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
 {
-    if (((u8)((guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
+    if (extract(ACCESS_RIGHTS_DPL, guest_ss_access()) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -684,25 +684,25 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     u64 value = guest_register(cpu, gpr);
     bool paging = !!(value & CR0_PG);
     bool paged = !!(guest_cr0() & CR0_PG);
-    if (((u32)((value >> 32) & 0xffffffff)) != 0) {
+    if (value >> 32 != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paging && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
+    if ((paging && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (((paging && !paged) && (guest_efer() & EFER_LME)) && ((guest_cs_access() & ACCESS_RIGHTS_L) ||
+    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L ||
             !(guest_cr4() & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && (((guest_efer() & EFER_LMA) && (guest_cs_access() & ACCESS_RIGHTS_L)) ||
-            (guest_cr4() & CR4_PCIDE))) {
+    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) ||
+            guest_cr4() & CR4_PCIDE)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((guest_cr4() & CR4_CET) && !(value & CR0_WP)) {
+    if (guest_cr4() & CR4_CET && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -811,8 +811,7 @@ static inline void on_entry_failure(struct cpu *cpu)
 /* An exception whose bit in the exception bitmap is 1, or an NMI. Software interrupts (INT n) cause no exit. */
 void dom0_exit_exception_or_nmi(struct cpu *cpu)
 {
-    if (((u8)((vmread(VMCS_EXIT_INTERRUPTION_INFO) & EXIT_INTERRUPTION_INFO_TYPE_MASK) >>
-            EXIT_INTERRUPTION_INFO_TYPE_SHIFT)) == 2) {
+    if (extract(EXIT_INTERRUPTION_INFO_TYPE, vmread(VMCS_EXIT_INTERRUPTION_INFO)) == 2) {
         on_nmi(cpu);
         return;
     }
@@ -832,8 +831,7 @@ void dom0_exit_init_signal(struct cpu *cpu)
 /* Happens only in activity state wait-for-SIPI; in other states a start-up IPI is ignored. */
 void dom0_exit_start_up_ipi(struct cpu *cpu)
 {
-    u8 vector = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & SIPI_QUALIFICATION_VECTOR_MASK) >>
-            SIPI_QUALIFICATION_VECTOR_SHIFT);
+    u8 vector = extract(SIPI_QUALIFICATION_VECTOR, vmread(VMCS_EXIT_QUALIFICATION));
     on_sipi(cpu, vector);
 }
 
@@ -918,21 +916,17 @@ void dom0_exit_vmxon(struct cpu *cpu)
 
 void dom0_exit_cr_access(struct cpu *cpu)
 {
-    u8 number = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_NUMBER_MASK) >>
-            CR_ACCESS_QUALIFICATION_NUMBER_SHIFT);
-    u8 access = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_ACCESS_MASK) >>
-            CR_ACCESS_QUALIFICATION_ACCESS_SHIFT);
-    u8 gpr = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_GPR_MASK) >>
-            CR_ACCESS_QUALIFICATION_GPR_SHIFT);
+    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, vmread(VMCS_EXIT_QUALIFICATION));
+    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, vmread(VMCS_EXIT_QUALIFICATION));
+    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, vmread(VMCS_EXIT_QUALIFICATION));
     on_cr_access(cpu, number, access, gpr);
 }
 
 /* With I/O bitmaps, an access that wraps from port FFFFH to 0 always exits. */
 void dom0_exit_io(struct cpu *cpu)
 {
-    u16 port = (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT);
-    u8 size = (u8)(((u8)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) >>
-            IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT)) + 1);
+    u16 port = extract(IO_QUALIFICATION_PORT, vmread(VMCS_EXIT_QUALIFICATION));
+    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, vmread(VMCS_EXIT_QUALIFICATION)) + 1);
     bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
     bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
     on_io(cpu, port, size, input, string);

@@ -19,8 +19,8 @@ static void on_msr_read(struct cpu *cpu, u32 msr)
     case 0x3b /* IA32_TSC_ADJUST */:
         {
             u64 value = tsc_adjust_read(cpu);
-            cpu->guest.rax = (u32)(value & 0xffffffff);
-            cpu->guest.rdx = (u32)((value >> 32) & 0xffffffff);
+            cpu->guest.rax = (u32)value;
+            cpu->guest.rdx = value >> 32;
             guest_advance(cpu);
             return;
         }
@@ -93,7 +93,7 @@ static inline void on_machine_check_on_entry(struct cpu *cpu)
 /* The VMM checks the value and sets it by vcpu_set. */
 static inline void on_xsetbv(struct cpu *cpu)
 {
-    if (((u8)((guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
+    if (extract(ACCESS_RIGHTS_DPL, guest_ss_access()) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -169,27 +169,26 @@ static inline void on_rdpmc(struct cpu *cpu)
  * now without an exit; what it would raise #GP for is checked first, before the shadow changes. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
-    if ((access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) || ((number != 0) && (number != 4))) {
+    if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO || (number != 0 && number != 4)) {
         exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
         return;
     }
     if (number == 4) {
         u64 value = guest_register(cpu, gpr);
         bool in_long = !!(guest_efer() & EFER_LMA);
-        if ((((value & ~cr4_permitted(cpu)) != 0) || (value & CR4_VMXE)) || (value & CR4_SMXE)) {
+        if ((value & ~cr4_permitted(cpu)) != 0 || value & CR4_VMXE || value & CR4_SMXE) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (in_long && (!(value & CR4_PAE) || (!!(value & CR4_LA57) != !!(guest_cr4() & CR4_LA57)))) {
+        if (in_long && (!(value & CR4_PAE) || !!(value & CR4_LA57) != !!(guest_cr4() & CR4_LA57))) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (((value & CR4_PCIDE) && !(guest_cr4() & CR4_PCIDE)) && (!in_long ||
-                (((u16)(guest_cr3() & 0xfff)) != 0))) {
+        if (value & CR4_PCIDE && !(guest_cr4() & CR4_PCIDE) && (!in_long || bits(guest_cr3(), 0, 11) != 0)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if ((value & CR4_CET) && !(guest_cr0() & CR0_WP)) {
+        if (value & CR4_CET && !(guest_cr0() & CR0_WP)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
@@ -200,25 +199,25 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     u64 value = guest_register(cpu, gpr);
     bool paging = !!(value & CR0_PG);
     bool paged = !!(guest_cr0() & CR0_PG);
-    if (((u32)((value >> 32) & 0xffffffff)) != 0) {
+    if (value >> 32 != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paging && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
+    if ((paging && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (((paging && !paged) && (guest_efer() & EFER_LME)) && ((guest_cs_access() & ACCESS_RIGHTS_L) ||
+    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L ||
             !(guest_cr4() & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && (((guest_efer() & EFER_LMA) && (guest_cs_access() & ACCESS_RIGHTS_L)) ||
-            (guest_cr4() & CR4_PCIDE))) {
+    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) ||
+            guest_cr4() & CR4_PCIDE)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((guest_cr4() & CR4_CET) && !(value & CR0_WP)) {
+    if (guest_cr4() & CR4_CET && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -250,8 +249,7 @@ static inline void on_exception(struct cpu *cpu)
 /* An exception whose bit in the exception bitmap is 1, or an NMI. Software interrupts (INT n) cause no exit. */
 static void exit_exception_or_nmi(struct cpu *cpu)
 {
-    if (((u8)((vmread(VMCS_EXIT_INTERRUPTION_INFO) & EXIT_INTERRUPTION_INFO_TYPE_MASK) >>
-            EXIT_INTERRUPTION_INFO_TYPE_SHIFT)) == 2) {
+    if (extract(EXIT_INTERRUPTION_INFO_TYPE, vmread(VMCS_EXIT_INTERRUPTION_INFO)) == 2) {
         on_nmi(cpu);
         return;
     }
@@ -325,12 +323,9 @@ static void exit_vmxon(struct cpu *cpu)
 
 static void exit_cr_access(struct cpu *cpu)
 {
-    u8 number = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_NUMBER_MASK) >>
-            CR_ACCESS_QUALIFICATION_NUMBER_SHIFT);
-    u8 access = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_ACCESS_MASK) >>
-            CR_ACCESS_QUALIFICATION_ACCESS_SHIFT);
-    u8 gpr = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_GPR_MASK) >>
-            CR_ACCESS_QUALIFICATION_GPR_SHIFT);
+    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, vmread(VMCS_EXIT_QUALIFICATION));
+    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, vmread(VMCS_EXIT_QUALIFICATION));
+    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, vmread(VMCS_EXIT_QUALIFICATION));
     on_cr_access(cpu, number, access, gpr);
 }
 

@@ -114,6 +114,7 @@
 #define EPT_QUALIFICATION_NMI_UNBLOCKING_DUE_TO_IRET 0x1000u
 
 /* Bits of rflags */
+#define RFLAGS_FIXED_ONE 0x2u
 #define RFLAGS_TF 0x100u
 #define RFLAGS_IF 0x200u
 #define RFLAGS_DF 0x400u
@@ -131,6 +132,10 @@
 #define CR0_NW 0x20000000u
 #define CR0_CD 0x40000000u
 #define CR0_PG 0x80000000u
+
+/* Bits of cr3 */
+#define CR3_LAM_U57 0x2000000000000000ull
+#define CR3_LAM_U48 0x4000000000000000ull
 
 /* Bits of cr4 */
 #define CR4_VME 0x1u
@@ -190,18 +195,32 @@
 
 /* Bits of access_rights */
 #define ACCESS_RIGHTS_TYPE_MASK 0xfu
+#define ACCESS_RIGHTS_TYPE_SHIFT 0x0u
+#define ACCESS_RIGHTS_S 0x10u
 #define ACCESS_RIGHTS_DPL_MASK 0x60u
 #define ACCESS_RIGHTS_DPL_SHIFT 0x5u
+#define ACCESS_RIGHTS_P 0x80u
 #define ACCESS_RIGHTS_L 0x2000u
+#define ACCESS_RIGHTS_DB 0x4000u
+#define ACCESS_RIGHTS_G 0x8000u
 #define ACCESS_RIGHTS_UNUSABLE 0x10000u
 
 /* Bits of interruptibility */
 #define INTERRUPTIBILITY_STI 0x1u
 #define INTERRUPTIBILITY_MOV_SS 0x2u
+#define INTERRUPTIBILITY_SMI 0x4u
 #define INTERRUPTIBILITY_NMI 0x8u
+#define INTERRUPTIBILITY_ENCLAVE 0x10u
 
 /* Bits of pending_debug */
+#define PENDING_DEBUG_BLD 0x800u
 #define PENDING_DEBUG_BS 0x4000u
+#define PENDING_DEBUG_RTM 0x10000u
+
+/* Bits of selector */
+#define SELECTOR_RPL_MASK 0x3u
+#define SELECTOR_RPL_SHIFT 0x0u
+#define SELECTOR_TI 0x4u
 
 /* Bits of page_entry */
 #define PAGE_ENTRY_PRESENT 0x1u

@@ -24,6 +24,19 @@ typedef int64_t i64;
 #define PAGE_2M MIB(2)
 #define PAGE_1G GIB(1)
 
+/* A field of a value by the names of its mask and its shift; bits by their numbers. */
+#define extract(field, value) (((value) & field##_MASK) >> field##_SHIFT)
+
+static inline bool bit(u64 value, u32 number)
+{
+    return value >> number & 1;
+}
+
+static inline u64 bits(u64 value, u32 low, u32 high)
+{
+    return value << (63 - high) >> (63 - high + low);
+}
+
 static inline u64 round_down(u64 value, u64 unit)
 {
     return value & ~(unit - 1);

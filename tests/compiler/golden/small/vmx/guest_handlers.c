@@ -117,7 +117,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
     switch (msr) {
     case 0x277 /* IA32_PAT */:
         {
-            if (((u8)(value & 0xff)) == GATE) {
+            if ((u8)value == GATE) {
                 guest_inject_error(cpu, VECTOR_GP, 0);
                 return;
             }
@@ -217,9 +217,8 @@ void guest_exit_cr_access(struct cpu *cpu)
 
 void guest_exit_io(struct cpu *cpu)
 {
-    u16 port = (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT);
-    u8 size = (u8)(((u8)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) >>
-            IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT)) + 1);
+    u16 port = extract(IO_QUALIFICATION_PORT, vmread(VMCS_EXIT_QUALIFICATION));
+    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, vmread(VMCS_EXIT_QUALIFICATION)) + 1);
     bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
     bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
     on_io(cpu, port, size, input, string);

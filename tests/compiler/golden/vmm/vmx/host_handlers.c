@@ -246,9 +246,8 @@ void host_exit_cr_access(struct cpu *cpu)
 
 void host_exit_io(struct cpu *cpu)
 {
-    u16 port = (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT);
-    u8 size = (u8)(((u8)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) >>
-            IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT)) + 1);
+    u16 port = extract(IO_QUALIFICATION_PORT, vmread(VMCS_EXIT_QUALIFICATION));
+    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, vmread(VMCS_EXIT_QUALIFICATION)) + 1);
     bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
     bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
     on_io(cpu, port, size, input, string);
