@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from codegen.diagnostics import Done
-from codegen.image.tree import InstrumentedTree, Tree, is_current
+from codegen.image.tree import InstrumentedTree, PoisonedTree, Tree, is_current
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,7 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def choose_tree(options: argparse.Namespace) -> Tree:
-    """Return the ordinary build, or the one that counts branches."""
+    """Return the ordinary build, or one of those for tests."""
+    if getattr(options, "poison", False):
+        return PoisonedTree(options.root)
     return InstrumentedTree(options.root) if getattr(options, "instrument", False) else Tree(options.root)
 
 
@@ -37,8 +39,11 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("gen", help="compile spec/ into generated/")
     build = commands.add_parser("build", help="gen, then compile and link build/luvalley.elf")
-    build.add_argument("--instrument", action="store_true",
-                       help="instead build/instrumented/luvalley.elf, which counts every branch")
+    variants = build.add_mutually_exclusive_group()
+    variants.add_argument("--instrument", action="store_true",
+                          help="instead build/instrumented/luvalley.elf, which counts every branch")
+    variants.add_argument("--poison", action="store_true",
+                          help="instead build/poisoned/luvalley.elf, which fills a new VMCS with ones, for tests")
     commands.add_parser("check", help="say whether generated/ is stale")
     add_query(commands)
     add_docs(commands)

@@ -19,7 +19,7 @@ from codegen.source import SourceFile, load_files
 def compile_tree(spec: Path, folder: Path | None = None) -> tuple[Model, list[Output]]:
     """Return the checked model of a folder of specs and what is generated from it; SpecError where it has errors."""
     model = compile_sources(load_files(spec, spec.name), folder)
-    return model, generate(model)
+    return model, generate(model, spec.parent)
 
 
 def compile_sources(sources: list[SourceFile], folder: Path | None = None) -> Model:

@@ -166,6 +166,13 @@ def trap_never(reporter: Reporter, name: Name, why: str, fact: Span, choice: Spa
     reporter.add(Diagnostic("trap-never", name.span, message, "never causes an exit", notes))
 
 
+def host_state(reporter: Reporter, span: Span, rule: str, text: str, sections: str, fact: Span) -> None:
+    """Report host state with which every VM entry fails."""
+    message = f"host state breaks the rule `{rule}`: {text} (SDM {sections})"
+    note = Note(fact, "VM entry checks it here")
+    reporter.add(Diagnostic("host-state", span, message, "refused at every VM entry", (note,)))
+
+
 # ---- coverage
 
 

@@ -58,7 +58,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", type=Path, metavar="FILE",
                         help="write how many exits of dom0 had each reason; `audit --run FILE` reads it")
     parser.add_argument("--record-as", default="", metavar="NAME", help="who made the run (the command line)")
-    parser.add_argument("--instrument", action="store_true", help="run the build that counts branches of handlers")
+    variants = parser.add_mutually_exclusive_group()
+    variants.add_argument("--instrument", action="store_true", help="run the build that counts branches of handlers")
+    variants.add_argument("--poison", action="store_true", help="run the build that fills a new VMCS with ones")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -76,7 +78,8 @@ def find_conflict(options: argparse.Namespace) -> str | None:
     dom0_only = {"--module": options.module, "--with": options.additions, "--exec": options.command is not None,
                  "--kernel-options": options.kernel_options, "--record": options.record, "--domu": options.domu}
     luvalley_only = {"--module": options.module, "--options": options.options, "--multiboot": options.multiboot != 1,
-                     "--record": options.record, "--instrument": options.instrument}
+                     "--record": options.record, "--instrument": options.instrument,
+                     "--poison": options.poison}
     for name, given in dom0_only.items():
         if options.image and given:
             return f"{name} is for Debian's dom0 and has no meaning with --image"
@@ -132,7 +135,7 @@ def make_request(options: argparse.Namespace) -> Request:
         bare=options.bare, module=options.module, image=options.image, command=options.command,
         additions=tuple(options.additions), options=options.options, kernel_options=options.kernel_options,
         multiboot=options.multiboot, shell=choose_shell(options), domu=options.domu, trixie=options.trixie,
-        size=(size.lines, size.columns), record=options.record, instrument=options.instrument,
+        size=(size.lines, size.columns), record=options.record, instrument=options.instrument, poison=options.poison,
         record_as=options.record_as or shlex.join(["build.py", *sys.argv[1:]]))
 
 

@@ -13,6 +13,7 @@ USERSPACE = ROOT / "tests" / "userspace"  # programs of dom0 that are not shippe
 GENERATED = ROOT / "generated"
 IMAGE = BUILD / "luvalley.elf"
 INSTRUMENTED = BUILD / "instrumented"  # the build that counts branches of handlers: the same files in another folder
+POISONED = BUILD / "poisoned"  # the build that fills a new VMCS with ones
 
 
 class MachineFault(Exception):

@@ -36,6 +36,7 @@ class Request:
     record: Path | None = None  # where the record of the run goes
     record_as: str = ""  # who made the run
     instrument: bool = False  # run the build that counts branches of handlers
+    poison: bool = False  # run the build that fills a new VMCS with ones
     domu: bool = False  # give dom0 QEMU, guests and a pool; without a command a guest checks itself
     trixie: bool = False  # QEMU is Debian 13's
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from machine.bochs import SMP_SLACK, Progress, Result, run_machine
 from machine.markers import find_init_tick, find_output, find_status
-from machine.paths import BUILD, IMAGE, INSTRUMENTED, MachineFault
+from machine.paths import BUILD, IMAGE, INSTRUMENTED, POISONED, MachineFault
 from machine.prepare import prepare_machine
 from machine.progress import Reporter
 from machine.record import Recorder, make_recorder
@@ -21,14 +21,17 @@ TIMEOUTS = ("timeout", "too-slow")
 TAIL = 25  # lines of the serial record shown when something went wrong
 
 
-def build_image(instrument: bool = False) -> int:
-    """Bring build/luvalley.elf up to date, or the build that counts branches; return the compiler's exit status."""
-    command = [sys.executable, "-m", "codegen.cli", "build", *(["--instrument"] if instrument else [])]
+def build_image(instrument: bool = False, poison: bool = False) -> int:
+    """Bring build/luvalley.elf up to date, or one of the builds for tests; return the compiler's exit status."""
+    options = {"--instrument": instrument, "--poison": poison}
+    command = [sys.executable, "-m", "codegen.cli", "build", *(name for name, given in options.items() if given)]
     return subprocess.run(command, stdout=sys.stderr, check=False).returncode
 
 
 def choose_image(request: Request) -> Path:
     """Return the build that the request is for."""
+    if request.poison:
+        return POISONED / IMAGE.name
     return INSTRUMENTED / IMAGE.name if request.instrument else IMAGE
 
 
@@ -142,7 +145,7 @@ def run_image(request: Request, folder: Path) -> int:
 
 def run_request(request: Request) -> int:
     """Do what the user asked for and return the exit status."""
-    if not request.bare and (status := build_image(request.instrument)):
+    if not request.bare and (status := build_image(request.instrument, request.poison)):
         return status
     recorder = find_recorder(request)
     try:

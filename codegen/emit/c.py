@@ -14,8 +14,11 @@ LEVELS = {
 }
 UNARY, PRIMARY = 11, 12
 # Inside these C needs no parentheses around tighter operators, and gcc asks for none.
-PLAIN_INSIDE = {"||": (3, 4, 5, 6, 7, 8, 9, 10), "&&": (3, 4, 5, 6, 7, 8, 9, 10)}
-PLAIN_INSIDE |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), (8, 9, 10)) | {"+": (10,), "-": (10,)}
+PLAIN_INSIDE: dict[str, range] = {
+    **dict.fromkeys(("||", "&&"), range(3, 11)),
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), range(8, 11)),
+    **dict.fromkeys(("+", "-"), range(10, 11)),
+}
 CHAINED = ("||", "&&", "|", "&", "+", "*")
 GROWING = {"+", "-", "*", "<<", "~"}
 WIDE = 64
@@ -145,11 +148,9 @@ class ExpressionPrinter:
         text = self.inside(self.show(left), operator)
         if isinstance(left, ir.Constant) and (operator == "<<" or isinstance(right, ir.Constant)):
             text = f"({c_type(left.type)}){text}"
-        right_text, level = self.show(right)
-        if level == LEVELS[operator]:
-            right_text = f"({right_text})"
-        made = f"{text} {operator} {self.inside((right_text, level), operator) if level != LEVELS[operator] else right_text}"
-        return self.narrow((made, LEVELS[operator]), value, left, right)
+        shown = self.show(right)
+        right_text = f"({shown[0]})" if shown[1] == LEVELS[operator] else self.inside(shown, operator)
+        return self.narrow((f"{text} {operator} {right_text}", LEVELS[operator]), value, left, right)
 
     def narrow(self, shown: Shown, value: ir.UnaryOperation | ir.Operation, *operands: ir.Expression) -> Shown:
         """Cut off what may exceed a type that is narrower than what C computes in."""
@@ -189,7 +190,9 @@ class ExpressionPrinter:
 
 def is_wide(value: ir.Expression) -> bool:
     """Return whether C has more bits for a value than its type."""
-    return isinstance(value, ir.Bits) and value.low != value.high and isinstance(value.type, Scalar) and value.type.bits < WIDE
+    if not isinstance(value, ir.Bits) or value.low == value.high:
+        return False
+    return isinstance(value.type, Scalar) and value.type.bits < WIDE
 
 
 PRINTER = ExpressionPrinter()

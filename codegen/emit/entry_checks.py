@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from codegen.check.entry_rules import list_open_rules
 from codegen.emit.c import PRIMARY, WIDE, ExpressionPrinter, Shown
 from codegen.emit.files import Output, fold_c, header_comment, render
 from codegen.model import ir
@@ -16,14 +17,17 @@ OPPOSITES = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 def make_entry_checks(model: Model) -> list[Output]:
-    """Generate checks.c with the rules in order and checks.h with their count; nothing where there are no rules."""
+    """Generate checks.c with the rules that are not decided here, in order, and checks.h with their count."""
     groups = [one for one in model.facts.entry_checks.values() if one.rules]
     if not groups:
         return []
     first = header_comment("spec/facts/vmx/", "What VM entry checks.")
     printer = CheckPrinter(model.facts)
-    views = [(group, [(rule, print_rule(rule, printer)) for rule in group.rules]) for group in groups]
-    view = {"first": first, "groups": views, "count": sum(len(group.rules) for group in groups),
+    left = {rule.name for rule in list_open_rules(model)}
+    made = [(group, [(rule, print_rule(rule, printer)) for rule in group.rules if rule.name in left])
+            for group in groups]
+    views = [(group, rules) for group, rules in made if rules]
+    view = {"first": first, "groups": views, "count": len(left),
             "errors": say_errors(groups), "say": say_group, "words": list_words(model.facts, views)}
     return [Output(f"vmx/checks.{kind}", fold_c(render(f"checks.{kind}.j2", **view))) for kind in ("c", "h")]
 
@@ -41,7 +45,7 @@ def say_group(group: EntryGroup) -> str:
 
 
 def list_words(facts: Facts, views: list[tuple[EntryGroup, list[tuple[EntryRule, str]]]]) -> list[tuple[str, str, str]]:
-    """Return name, VMCS field and activation (or nothing) of the control words that rules ask for, in the order of use."""
+    """Return name, VMCS field and activation (or nothing) of the control words that rules ask for."""
     words = [(one.name.upper(), one.field.upper(), say_activation(facts.word_needs[one.name]))
              for one in facts.words.values() if one.field in facts.vmcs]
     texts = [holds for _, rules in views for _, holds in rules]
@@ -158,5 +162,6 @@ class CheckPrinter(ExpressionPrinter):
     def find_capability(self, value: ir.Bits) -> str:
         """Return the constant of a bit of a capability MSR, or nothing."""
         table = self.tables.get(value.base.msr) if isinstance(value.base, ir.MsrRead) else None
-        bit = next((one for one in table.bits if (one.low, one.high) == (value.low, value.high)), None) if table else None
-        return f"{table.name}_{bit.name}".upper() if table and bit else ""
+        bits = table.bits if table else ()
+        names = [one.name for one in bits if (one.low, one.high) == (value.low, value.high)]
+        return f"{table.name}_{names[0]}".upper() if table and names else ""

@@ -122,7 +122,8 @@ def command_for(source: Path, tree: Tree) -> list[str]:
     """Return how a source is compiled or assembled."""
     if source.suffix == ".c":
         flags = C32_FLAGS if source.name.endswith(C32_SUFFIX) else C_FLAGS
-        return ["gcc", *flags, f"-ffile-prefix-map={tree.root}=.", *(f"-I{one}" for one in tree.includes), "-c"]
+        folders = [f"-I{one}" for one in tree.includes]
+        return ["gcc", *flags, *tree.defines, f"-ffile-prefix-map={tree.root}=.", *folders, "-c"]
     return ["nasm", *NASM_FLAGS, *(f"-I{one}/" for one in tree.includes)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 SHARED = "dom0/libluvkvm/luv_run.h"  # what the runtime has in common with programs of dom0
 
-INPUTS = ("spec", "codegen", "runtime", "generated")
+INPUTS = ("spec", "codegen", "runtime", "generated", "dom0", "tests", "bench", "machine")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Tree:
     def includes(self) -> tuple[str, ...]:
         """Return folders of headers, from the root."""
         return (".", "runtime")
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """Return what C is compiled with besides the ordinary flags."""
+        return ()
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -94,6 +99,20 @@ class InstrumentedTree(Tree):
     def branches(self) -> Path:
         """Return where the names of the counted branches are, in the order of their numbers."""
         return self.build / "branches.json"
+
+
+class PoisonedTree(Tree):
+    """The build for tests that fills each VMCS page before VMCLEAR, so that a field that nothing writes is seen."""
+
+    @property
+    def build(self) -> Path:
+        """Return where everything goes that is not committed."""
+        return self.root / "build" / "poisoned"
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """Return what turns the fill on: runtime/vmx/vmx.c."""
+        return ("-DPOISON_VMCS",)
 
 
 def list_inputs(tree: Tree) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from codegen.language.bodies import Block, say_block
 from codegen.language.expressions import Expr, say_expression
-from codegen.language.parts import Children, Part, keeps, makes, makes_named_list, part, pick, pick_all
+from codegen.language.parts import Children, Part, keeps, makes, makes_list, makes_named_list, part, pick, pick_all
 from codegen.language.words import Builder, Lines, Number, braces
-from codegen.source import Name
+from codegen.source import Name, Span
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,23 @@ class Region:
     kind: str
     base: Expr | None
     size: Expr | None
+
+
+@dataclass(frozen=True)
+class HostValue:
+    """`how`: `=` for the whole register; includes or excludes for bits of it."""
+
+    name: Name
+    how: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Host:
+    """What registers hold in root mode."""
+
+    values: tuple[HostValue, ...]
+    span: Span
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,16 @@ class ChoiceBuilder(Builder):
         """Build base and size."""
         return Part("at", (children[0], children[1]))
 
+    host = makes_list(Host)
+
+    def host_value(self, children: Children) -> HostValue:
+        """Build `NAME = VALUE`."""
+        return HostValue(children[0], "=", children[1])
+
+    def host_bits(self, children: Children) -> HostValue:
+        """Build `NAME includes BITS`, or excludes."""
+        return HostValue(children[0], str(children[1]), children[2])
+
     def hypercall(self, children: Children) -> Hypercall:
         """Build a number, a signature, the callers, the errors and a body."""
         return Hypercall(
@@ -149,6 +176,11 @@ def say_region(node: Region) -> Lines:
     if node.base and node.size:
         return [f"region {node.name.text} at {say_expression(node.base)} size {say_expression(node.size)};"]
     return [f"region {node.name.text} {node.kind};"]
+
+
+def say_host(node: Host) -> Lines:
+    """Print host state."""
+    return braces("host", [f"{one.name.text} {one.how} {say_expression(one.value)};" for one in node.values])
 
 
 def say_hypercall(node: Hypercall) -> Lines:

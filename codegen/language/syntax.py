@@ -29,7 +29,7 @@ Declaration = (
     facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | entry_checks.Checks
     | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos
     | tables.Forwards | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall
-    | choices.Define | domains.Domain
+    | choices.Define | choices.Host | domains.Domain
 )
 
 
@@ -86,6 +86,7 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     choices.Region: choices.say_region,
     choices.Hypercall: choices.say_hypercall,
     choices.Define: choices.say_define,
+    choices.Host: choices.say_host,
     domains.Domain: domains.say_domain,
 }
 

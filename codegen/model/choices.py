@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from codegen.model.facts import Bit, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
+from codegen.model.host import Host
 from codegen.model.ir import Expression, Statement
 from codegen.model.types import Scalar, StructType, Type
 from codegen.source import Name, Span
@@ -241,3 +242,4 @@ class Model:
     hypercalls: dict[str, Hypercall] = field(default_factory=dict)
     errnos: dict[str, Errno] = field(default_factory=dict)
     domains: dict[str, Domain] = field(default_factory=dict)
+    host: Host = field(default_factory=Host)

@@ -260,6 +260,7 @@ class Facts:
     control_needs: dict[str, Condition] = field(default_factory=dict)
     capabilities: dict[str, CapabilityTable] = field(default_factory=dict)
     state: dict[str, StateField] = field(default_factory=dict)
+    host: dict[str, StateField] = field(default_factory=dict)
     resets: dict[str, tuple[ResetValue, ...]] = field(default_factory=dict)
     exits: dict[str, Exit] = field(default_factory=dict)
     reserved_exits: dict[int, Span] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from codegen.resolve.declarations import check_reserved, declare, of_kind
 from codegen.resolve.defines import check_defines
 from codegen.resolve.domains import DomainResolver
 from codegen.resolve.expressions import resolve_value
+from codegen.resolve.host import resolve_host
 from codegen.resolve.hypercalls import HypercallResolver
 from codegen.resolve.scope import Scope
 
@@ -47,7 +48,8 @@ class ChoiceResolver:
         domains, hypercalls = self.domains(), HypercallResolver(self.items, self.scope, self.parameters).resolve()
         check_defines(defines, self.scope.uses, self.reporter)
         return choices.Model(
-            self.facts, constants, structs, externs, regions, hypercalls, self.facts.errnos, domains
+            self.facts, constants, structs, externs, regions, hypercalls, self.facts.errnos, domains,
+            resolve_host(self.items, self.scope),
         )
 
     def structs(self) -> dict[str, StructType]:

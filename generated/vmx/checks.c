@@ -9,42 +9,31 @@
 /* None of this runs while all is well: small is better than fast. */
 #pragma GCC optimize("Os")
 
-/* Control words; one that is not activated counts as 0, as the processor has it. */
+/* `has` asks for a control. A word that is not activated counts as 0, as the processor has it. */
 #define field(name) field_read(VMCS_##name)
-#define has(word, control) ((word##_WORD() & word##_##control) != 0)
-#define PIN_WORD() pin_word()
-#define PRIMARY_WORD() primary_word()
-#define SECONDARY_WORD() secondary_word()
-#define TERTIARY_WORD() tertiary_word()
-#define EXIT_WORD() exit_word()
-#define ENTRY_WORD() entry_word()
+#define has(word, control) ((word##_controls() & word##_##control) != 0)
 
-static u64 pin_word(void)
+static u64 PIN_controls(void)
 {
     return field(PIN_BASED_CONTROLS);
 }
 
-static u64 primary_word(void)
+static u64 PRIMARY_controls(void)
 {
     return field(PRIMARY_CONTROLS);
 }
 
-static u64 secondary_word(void)
+static u64 SECONDARY_controls(void)
 {
     return has(PRIMARY, ACTIVATE_SECONDARY) ? field(SECONDARY_CONTROLS) : 0;
 }
 
-static u64 tertiary_word(void)
-{
-    return has(PRIMARY, ACTIVATE_TERTIARY) ? field(TERTIARY_CONTROLS) : 0;
-}
-
-static u64 exit_word(void)
+static u64 EXIT_controls(void)
 {
     return field(VM_EXIT_CONTROLS);
 }
 
-static u64 entry_word(void)
+static u64 ENTRY_controls(void)
 {
     return field(VM_ENTRY_CONTROLS);
 }
@@ -67,9 +56,6 @@ static void check_execution_controls(check_rule *check, void *context)
     /* The secondary processor-based controls have only allowed settings. */
     RULE(secondary_allowed, "27.2.1.1, A.3.3", !has(PRIMARY, ACTIVATE_SECONDARY) ||
             is_allowed(field(SECONDARY_CONTROLS), msr_read(IA32_VMX_PROCBASED_CTLS2)));
-    /* The tertiary processor-based controls have only allowed settings. */
-    RULE(tertiary_allowed, "27.2.1.1, A.3.4", !has(PRIMARY, ACTIVATE_TERTIARY) ||
-            is_allowed_ones(field(TERTIARY_CONTROLS), msr_read(IA32_VMX_PROCBASED_CTLS3)));
     /* The CR3-target count is not above the processor's maximum. */
     RULE(cr3_targets, "27.2.1.1, A.6", field(CR3_TARGET_COUNT) <= extract(MISC_CR3_TARGET_COUNT,
             msr_read(IA32_VMX_MISC)));
@@ -77,20 +63,8 @@ static void check_execution_controls(check_rule *check, void *context)
     RULE(virtual_nmis_need_exiting, "27.2.1.1", has(PIN, NMI_EXITING) || !has(PIN, VIRTUAL_NMIS));
     /* "NMI-window exiting" requires "virtual NMIs". */
     RULE(nmi_window_needs_virtual_nmis, "27.2.1.1", has(PIN, VIRTUAL_NMIS) || !has(PRIMARY, NMI_WINDOW_EXITING));
-    /* "Virtualize x2APIC mode" excludes "virtualize APIC accesses". */
-    RULE(x2apic_or_accesses, "27.2.1.1", !has(SECONDARY, VIRTUALIZE_X2APIC_MODE) ||
-            !has(SECONDARY, VIRTUALIZE_APIC_ACCESSES));
-    /* "Virtual-interrupt delivery" requires "external-interrupt exiting". */
-    RULE(virtual_interrupts_need_exiting, "27.2.1.1", !has(SECONDARY, VIRTUAL_INTERRUPT_DELIVERY) ||
-            has(PIN, EXTERNAL_INTERRUPT_EXITING));
     /* The VPID is not 0, which is the VPID of root mode. */
     RULE(vpid_not_zero, "27.2.1.1", !has(SECONDARY, ENABLE_VPID) || field(VPID) != 0);
-    /* The TSC multiplier is not 0. */
-    RULE(tsc_multiplier_not_zero, "27.2.1.1", !has(SECONDARY, USE_TSC_SCALING) || field(TSC_MULTIPLIER) != 0);
-    /* "Intel PT uses guest physical addresses" requires EPT,
-     * and IA32_RTIT_CTL loaded at entry and cleared at exit. */
-    RULE(trace_needs_switching, "27.2.1.1", !has(SECONDARY, PT_USES_GUEST_PHYSICAL) ||
-            (has(SECONDARY, ENABLE_EPT) && has(ENTRY, LOAD_IA32_RTIT_CTL) && has(EXIT, CLEAR_IA32_RTIT_CTL)));
 }
 
 /* Addresses of I/O and MSR bitmaps and of VMREAD and VMWRITE bitmaps. Failure: VM-instruction error 7. */
@@ -111,18 +85,6 @@ static void check_execution_bitmaps(check_rule *check, void *context)
             bits(field(MSR_BITMAP_ADDRESS), 0, 11) == 0);
     /* The address of the MSR bitmap is within the physical-address width. */
     RULE(msr_bitmap_fits, "27.2.1.1", !has(PRIMARY, USE_MSR_BITMAPS) || is_structure(field(MSR_BITMAP_ADDRESS)));
-    /* The address of the VMREAD bitmap is page-aligned. */
-    RULE(vmread_bitmap_aligned, "27.2.1.1", !has(SECONDARY, VMCS_SHADOWING) ||
-            bits(field(VMREAD_BITMAP_ADDRESS), 0, 11) == 0);
-    /* The address of the VMREAD bitmap is within the physical-address width. */
-    RULE(vmread_bitmap_fits, "27.2.1.1", !has(SECONDARY, VMCS_SHADOWING) ||
-            is_structure(field(VMREAD_BITMAP_ADDRESS)));
-    /* The address of the VMWRITE bitmap is page-aligned. */
-    RULE(vmwrite_bitmap_aligned, "27.2.1.1", !has(SECONDARY, VMCS_SHADOWING) ||
-            bits(field(VMWRITE_BITMAP_ADDRESS), 0, 11) == 0);
-    /* The address of the VMWRITE bitmap is within the physical-address width. */
-    RULE(vmwrite_bitmap_fits, "27.2.1.1", !has(SECONDARY, VMCS_SHADOWING) ||
-            is_structure(field(VMWRITE_BITMAP_ADDRESS)));
 }
 
 /* APIC virtualization and posted interrupts. Failure: VM-instruction error 7. */
@@ -137,46 +99,6 @@ static void check_execution_apic(check_rule *check, void *context)
     /* Bits 31:4 of the TPR threshold are 0, without virtual-interrupt delivery. */
     RULE(tpr_threshold_bits, "27.2.1.1", !has(PRIMARY, USE_TPR_SHADOW) ||
             has(SECONDARY, VIRTUAL_INTERRUPT_DELIVERY) || field(TPR_THRESHOLD) >> 4 == 0);
-    /* The APIC-access address is page-aligned. */
-    RULE(apic_access_aligned, "27.2.1.1", !has(SECONDARY, VIRTUALIZE_APIC_ACCESSES) ||
-            bits(field(APIC_ACCESS_ADDRESS), 0, 11) == 0);
-    /* The APIC-access address is within the physical-address width. */
-    RULE(apic_access_fits, "27.2.1.1", !has(SECONDARY, VIRTUALIZE_APIC_ACCESSES) ||
-            is_structure(field(APIC_ACCESS_ADDRESS)));
-    /* "Virtualize x2APIC mode" requires "use TPR shadow". */
-    RULE(x2apic_needs_shadow, "27.2.1.1", has(PRIMARY, USE_TPR_SHADOW) || !has(SECONDARY, VIRTUALIZE_X2APIC_MODE));
-    /* "APIC-register virtualization" requires "use TPR shadow". */
-    RULE(registers_need_shadow, "27.2.1.1", has(PRIMARY, USE_TPR_SHADOW) ||
-            !has(SECONDARY, APIC_REGISTER_VIRTUALIZATION));
-    /* "Virtual-interrupt delivery" requires "use TPR shadow". */
-    RULE(delivery_needs_shadow, "27.2.1.1", has(PRIMARY, USE_TPR_SHADOW) ||
-            !has(SECONDARY, VIRTUAL_INTERRUPT_DELIVERY));
-    /* "IPI virtualization" requires "use TPR shadow". */
-    RULE(ipis_need_shadow, "27.2.1.1", has(PRIMARY, USE_TPR_SHADOW) || !has(TERTIARY, IPI_VIRTUALIZATION));
-    /* "Process posted interrupts" requires "virtual-interrupt delivery". */
-    RULE(posted_needs_delivery, "27.2.1.1", !has(PIN, PROCESS_POSTED_INTERRUPTS) ||
-            has(SECONDARY, VIRTUAL_INTERRUPT_DELIVERY));
-    /* "Process posted interrupts" requires "acknowledge interrupt on exit". */
-    RULE(posted_needs_acknowledge, "27.2.1.1", !has(PIN, PROCESS_POSTED_INTERRUPTS) ||
-            has(EXIT, ACKNOWLEDGE_INTERRUPT_ON_EXIT));
-    /* The posted-interrupt notification vector is at most 255. */
-    RULE(posted_vector, "27.2.1.1", !has(PIN, PROCESS_POSTED_INTERRUPTS) ||
-            field(POSTED_INTERRUPT_NOTIFICATION_VECTOR) >> 8 == 0);
-    /* The posted-interrupt descriptor is aligned to 64 bytes. */
-    RULE(posted_descriptor_aligned, "27.2.1.1", !has(PIN, PROCESS_POSTED_INTERRUPTS) ||
-            bits(field(POSTED_INTERRUPT_DESCRIPTOR_ADDRESS), 0, 5) == 0);
-    /* The posted-interrupt descriptor is within the physical-address width. */
-    RULE(posted_descriptor_fits, "27.2.1.1", !has(PIN, PROCESS_POSTED_INTERRUPTS) ||
-            is_structure(field(POSTED_INTERRUPT_DESCRIPTOR_ADDRESS)));
-    /* The PID-pointer table is aligned to 8 bytes. */
-    RULE(pid_table_aligned, "27.2.1.1", !has(TERTIARY, IPI_VIRTUALIZATION) ||
-            bits(field(PID_POINTER_TABLE_ADDRESS), 0, 2) == 0);
-    /* The start of the PID-pointer table is within the physical-address width. */
-    RULE(pid_table_fits, "27.2.1.1", !has(TERTIARY, IPI_VIRTUALIZATION) ||
-            is_physical(field(PID_POINTER_TABLE_ADDRESS)));
-    /* The end of the PID-pointer table is within the physical-address width. */
-    RULE(pid_table_end_fits, "27.2.1.1", !has(TERTIARY, IPI_VIRTUALIZATION) ||
-            is_physical(field(PID_POINTER_TABLE_ADDRESS) + (field(LAST_PID_POINTER_INDEX) << 3)));
 }
 
 /* EPT, and the controls that depend on it. Failure: VM-instruction error 7. */
@@ -205,74 +127,6 @@ static void check_execution_memory(check_rule *check, void *context)
     RULE(ept_reserved, "27.2.1.1, 25.6.11", !has(SECONDARY, ENABLE_EPT) || bits(field(EPT_POINTER), 8, 11) == 0);
     /* The address of the EPT root table is within the physical-address width. */
     RULE(ept_fits, "27.2.1.1, 25.6.11", !has(SECONDARY, ENABLE_EPT) || is_physical(field(EPT_POINTER)));
-    /* "Unrestricted guest" requires EPT. */
-    RULE(unrestricted_needs_ept, "27.2.1.1, 25.6.11", !has(SECONDARY, UNRESTRICTED_GUEST) ||
-            has(SECONDARY, ENABLE_EPT));
-    /* "Mode-based execute control" requires EPT. */
-    RULE(mode_based_needs_ept, "27.2.1.1, 25.6.11", !has(SECONDARY, MODE_BASED_EXECUTE_CONTROL) ||
-            has(SECONDARY, ENABLE_EPT));
-    /* "Sub-page write permissions" requires EPT. */
-    RULE(sub_page_needs_ept, "27.2.1.1, 25.6.11", !has(SECONDARY, SUB_PAGE_WRITE_PERMISSIONS) ||
-            has(SECONDARY, ENABLE_EPT));
-    /* The sub-page-permission-table pointer is page-aligned. */
-    RULE(sub_page_aligned, "27.2.1.1, 25.6.11", !has(SECONDARY, SUB_PAGE_WRITE_PERMISSIONS) ||
-            bits(field(SUB_PAGE_PERMISSION_TABLE_POINTER), 0, 11) == 0);
-    /* The sub-page-permission-table pointer is within the physical-address width. */
-    RULE(sub_page_fits, "27.2.1.1, 25.6.11", !has(SECONDARY, SUB_PAGE_WRITE_PERMISSIONS) ||
-            is_structure(field(SUB_PAGE_PERMISSION_TABLE_POINTER)));
-    /* "Enable PML" requires EPT. */
-    RULE(pml_needs_ept, "27.2.1.1, 25.6.11", !has(SECONDARY, ENABLE_PML) || has(SECONDARY, ENABLE_EPT));
-    /* The PML address is page-aligned. */
-    RULE(pml_aligned, "27.2.1.1, 25.6.11", !has(SECONDARY, ENABLE_PML) || bits(field(PML_ADDRESS), 0, 11) == 0);
-    /* The PML address is within the physical-address width. */
-    RULE(pml_fits, "27.2.1.1, 25.6.11", !has(SECONDARY, ENABLE_PML) || is_structure(field(PML_ADDRESS)));
-    /* The virtualization-exception information address is page-aligned. */
-    RULE(ve_area_aligned, "27.2.1.1, 25.6.11", !has(SECONDARY, EPT_VIOLATION_VE) ||
-            bits(field(VIRTUALIZATION_EXCEPTION_ADDRESS), 0, 11) == 0);
-    /* The virtualization-exception information address is within the physical-address width. */
-    RULE(ve_area_fits, "27.2.1.1, 25.6.11", !has(SECONDARY, EPT_VIOLATION_VE) ||
-            is_structure(field(VIRTUALIZATION_EXCEPTION_ADDRESS)));
-    /* Only supported VM functions are enabled. */
-    RULE(vm_functions_allowed, "27.2.1.1, A.11", !has(SECONDARY, ENABLE_VMFUNC) ||
-            (field(VM_FUNCTION_CONTROLS) & ~msr_read(IA32_VMX_VMFUNC)) == 0);
-    /* "EPTP switching" requires EPT. */
-    RULE(eptp_switching_needs_ept, "27.2.1.1, 25.6.11", !has(SECONDARY, ENABLE_VMFUNC) ||
-            !(field(VM_FUNCTION_CONTROLS) & VM_FUNCTION_CONTROLS_EPTP_SWITCHING) || has(SECONDARY, ENABLE_EPT));
-    /* The EPTP-list address is page-aligned. */
-    RULE(eptp_list_aligned, "27.2.1.1, 25.6.11", !has(SECONDARY, ENABLE_VMFUNC) ||
-            !(field(VM_FUNCTION_CONTROLS) & VM_FUNCTION_CONTROLS_EPTP_SWITCHING) ||
-            bits(field(EPTP_LIST_ADDRESS), 0, 11) == 0);
-    /* The EPTP-list address is within the physical-address width. */
-    RULE(eptp_list_fits, "27.2.1.1, 25.6.11", !has(SECONDARY, ENABLE_VMFUNC) ||
-            !(field(VM_FUNCTION_CONTROLS) & VM_FUNCTION_CONTROLS_EPTP_SWITCHING) ||
-            is_structure(field(EPTP_LIST_ADDRESS)));
-    /* "Enable HLAT" requires EPT. */
-    RULE(hlat_needs_ept, "27.2.1.1, 25.6.11", !has(TERTIARY, ENABLE_HLAT) || has(SECONDARY, ENABLE_EPT));
-    /* Reserved bits of the HLAT pointer are 0. */
-    RULE(hlat_reserved, "27.2.1.1, 25.6.23", !has(TERTIARY, ENABLE_HLAT) ||
-            (bits(field(HLAT_POINTER), 0, 2) == 0 && bits(field(HLAT_POINTER), 5, 11) == 0));
-    /* The HLAT pointer is within the physical-address width. */
-    RULE(hlat_fits, "27.2.1.1, 25.6.23", !has(TERTIARY, ENABLE_HLAT) || is_physical(field(HLAT_POINTER)));
-    /* The HLAT prefix size is not above the processor's maximum. */
-    RULE(hlat_prefix, "27.2.1.1, A.10", !has(TERTIARY, ENABLE_HLAT) ||
-            field(HLAT_PREFIX_SIZE) <= extract(EPT_HLAT_PREFIX_SIZE, msr_read(IA32_VMX_EPT_VPID_CAP)));
-    /* "EPT paging-write control" requires EPT. */
-    RULE(paging_write_needs_ept, "27.2.1.1, 25.6.11", !has(TERTIARY, EPT_PAGING_WRITE) || has(SECONDARY, ENABLE_EPT));
-    /* "Guest-paging verification" requires EPT. */
-    RULE(paging_verification_needs_ept, "27.2.1.1, 25.6.11", !has(TERTIARY, GUEST_PAGING_VERIFICATION) ||
-            has(SECONDARY, ENABLE_EPT));
-    /* The LOW PASID-directory address is page-aligned. */
-    RULE(low_pasid_aligned, "27.2.1.1, 25.6.11", !has(SECONDARY, PASID_TRANSLATION) ||
-            bits(field(LOW_PASID_DIRECTORY_ADDRESS), 0, 11) == 0);
-    /* The LOW PASID-directory address is within the physical-address width. */
-    RULE(low_pasid_fits, "27.2.1.1, 25.6.11", !has(SECONDARY, PASID_TRANSLATION) ||
-            is_physical(field(LOW_PASID_DIRECTORY_ADDRESS)));
-    /* The HIGH PASID-directory address is page-aligned. */
-    RULE(high_pasid_aligned, "27.2.1.1, 25.6.11", !has(SECONDARY, PASID_TRANSLATION) ||
-            bits(field(HIGH_PASID_DIRECTORY_ADDRESS), 0, 11) == 0);
-    /* The HIGH PASID-directory address is within the physical-address width. */
-    RULE(high_pasid_fits, "27.2.1.1, 25.6.11", !has(SECONDARY, PASID_TRANSLATION) ||
-            is_physical(field(HIGH_PASID_DIRECTORY_ADDRESS)));
 }
 
 /* VM-exit controls and MSR areas. Failure: VM-instruction error 7. */
@@ -283,12 +137,6 @@ static void check_exit_controls(check_rule *check, void *context)
             is_allowed(field(VM_EXIT_CONTROLS), msr_read(IA32_VMX_TRUE_EXIT_CTLS))) ||
             (!(msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) &&
             is_allowed(field(VM_EXIT_CONTROLS), msr_read(IA32_VMX_EXIT_CTLS))));
-    /* The secondary VM-exit controls have only allowed settings. */
-    RULE(secondary_exit_allowed, "27.2.1.2, A.4.2", !has(EXIT, ACTIVATE_SECONDARY_EXIT) ||
-            is_allowed_ones(field(SECONDARY_VM_EXIT_CONTROLS), msr_read(IA32_VMX_EXIT_CTLS2)));
-    /* "Save VMX-preemption timer value" requires "activate VMX-preemption timer". */
-    RULE(save_timer_needs_timer, "27.2.1.2", has(PIN, ACTIVATE_PREEMPTION_TIMER) ||
-            !has(EXIT, SAVE_PREEMPTION_TIMER));
     /* The VM-exit MSR-STORE area is aligned to 16 bytes. */
     RULE(exit_store_list_aligned, "27.2.1.2", field(VM_EXIT_MSR_STORE_COUNT) == 0 ||
             bits(field(VM_EXIT_MSR_STORE_ADDRESS), 0, 3) == 0);
@@ -326,12 +174,6 @@ static void check_entry_controls(check_rule *check, void *context)
     /* The end of the VM-entry MSR-load area is within the physical-address width. */
     RULE(entry_list_end_fits, "27.2.1.3", field(VM_ENTRY_MSR_LOAD_COUNT) == 0 ||
             is_structure((field(VM_ENTRY_MSR_LOAD_ADDRESS) + (field(VM_ENTRY_MSR_LOAD_COUNT) << 4)) - 1));
-    /* "Entry to SMM" is 0 for VM entries from outside SMM. */
-    RULE(not_to_smm, "27.2.1.3", !has(ENTRY, ENTRY_TO_SMM));
-    /* "Deactivate dual-monitor treatment" is 0 for VM entries from outside SMM. */
-    RULE(not_out_of_dual_monitor, "27.2.1.3", !has(ENTRY, DEACTIVATE_DUAL_MONITOR));
-    /* "Load IA32_RTIT_CTL" is 0 while Intel Processor Trace is enabled (TraceEn is 1). */
-    RULE(trace_is_off, "27.2.1.3", !has(ENTRY, LOAD_IA32_RTIT_CTL) || !bit(msr_read(IA32_RTIT_CTL), 0));
 }
 
 /* VM-entry interruption information: the event to inject. Failure: VM-instruction error 7. */
@@ -439,18 +281,6 @@ static void check_guest_registers(check_rule *check, void *context)
     RULE(guest_sysenter_esp_canonical, "27.3.1.1", is_canonical(field(GUEST_IA32_SYSENTER_ESP)));
     /* IA32_SYSENTER_EIP is canonical. */
     RULE(guest_sysenter_eip_canonical, "27.3.1.1", is_canonical(field(GUEST_IA32_SYSENTER_EIP)));
-    /* IA32_S_CET is canonical and its reserved bits are 0. */
-    RULE(guest_s_cet, "27.3.1.1", !has(ENTRY, LOAD_CET_STATE) ||
-            (is_canonical(field(GUEST_IA32_S_CET)) && bits(field(GUEST_IA32_S_CET), 6, 9) == 0));
-    /* IA32_S_CET does not have both SUPPRESS and TRACKER set. */
-    RULE(guest_s_cet_tracker, "27.3.1.1", !has(ENTRY, LOAD_CET_STATE) ||
-            !(bit(field(GUEST_IA32_S_CET), 10) && bit(field(GUEST_IA32_S_CET), 11)));
-    /* IA32_INTERRUPT_SSP_TABLE_ADDR is canonical. */
-    RULE(guest_ssp_table_canonical, "27.3.1.1", !has(ENTRY, LOAD_CET_STATE) ||
-            is_canonical(field(GUEST_INTERRUPT_SSP_TABLE_ADDRESS)));
-    /* Reserved bits of IA32_PERF_GLOBAL_CTRL are 0. */
-    RULE(guest_perf_global_ctrl, "27.3.1.1", !has(ENTRY, LOAD_IA32_PERF_GLOBAL_CTRL) ||
-            field(GUEST_IA32_PERF_GLOBAL_CTRL) >> 49 == 0);
     /* Every byte of IA32_PAT is a valid memory type. */
     RULE(guest_pat_types, "27.3.1.1", !has(ENTRY, LOAD_IA32_PAT) || is_memory_types(field(GUEST_IA32_PAT)));
     /* Reserved bits of IA32_EFER are 0. */
@@ -463,19 +293,6 @@ static void check_guest_registers(check_rule *check, void *context)
     /* If CR0.PG is 1, IA32_EFER.LMA equals IA32_EFER.LME. */
     RULE(guest_efer_lme, "27.3.1.1", !has(ENTRY, LOAD_IA32_EFER) || !(field(GUEST_CR0) & CR0_PG) ||
             !!(field(GUEST_IA32_EFER) & EFER_LMA) == !!(field(GUEST_IA32_EFER) & EFER_LME));
-    /* Reserved bits of IA32_BNDCFGS are 0. */
-    RULE(guest_bndcfgs_reserved, "27.3.1.1", !has(ENTRY, LOAD_IA32_BNDCFGS) ||
-            bits(field(GUEST_IA32_BNDCFGS), 2, 11) == 0);
-    /* The linear address in IA32_BNDCFGS is canonical. */
-    RULE(guest_bndcfgs_canonical, "27.3.1.1", !has(ENTRY, LOAD_IA32_BNDCFGS) ||
-            is_canonical(field(GUEST_IA32_BNDCFGS) & 0xfffffffffffff000ull));
-    /* Reserved bits of IA32_LBR_CTL are 0. */
-    RULE(guest_lbr_ctl, "27.3.1.1", !has(ENTRY, LOAD_GUEST_IA32_LBR_CTL) ||
-            (bits(field(GUEST_IA32_LBR_CTL), 4, 15) == 0 && field(GUEST_IA32_LBR_CTL) >> 23 == 0));
-    /* Bits 63:32 of IA32_PKRS are 0. */
-    RULE(guest_pkrs, "27.3.1.1", !has(ENTRY, LOAD_PKRS) || field(GUEST_IA32_PKRS) >> 32 == 0);
-    /* The user-interrupt notification vector is at most 255. */
-    RULE(guest_uinv_vector, "27.3.1.1", !has(ENTRY, LOAD_UINV) || field(GUEST_UINV) >> 8 == 0);
 }
 
 /* Guest GDTR and IDTR. Failure: exit entry_failure_guest. */
@@ -512,14 +329,6 @@ static void check_guest_flow(check_rule *check, void *context)
     RULE(rflags_if, "27.3.1.4", !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 0 ||
             field(GUEST_RFLAGS) & RFLAGS_IF);
-    /* Bits 1:0 of SSP are 0. */
-    RULE(ssp_aligned, "27.3.1.4", !has(ENTRY, LOAD_CET_STATE) || bits(field(GUEST_SSP), 0, 1) == 0);
-    /* Outside 64-bit mode, bits 63:32 of SSP are 0. */
-    RULE(ssp_short, "27.3.1.4", !has(ENTRY, LOAD_CET_STATE) || (has(ENTRY, IA32E_MODE_GUEST) &&
-            field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) || field(GUEST_SSP) >> 32 == 0);
-    /* In 64-bit mode, the bits of SSP above the linear-address width are identical. */
-    RULE(ssp_long, "27.3.1.4", !has(ENTRY, LOAD_CET_STATE) || !has(ENTRY, IA32E_MODE_GUEST) ||
-            !(field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) || is_linear(field(GUEST_SSP)));
 }
 
 /* Page-directory-pointer-table entries of a guest with PAE paging. Failure: exit entry_failure_guest. */
@@ -560,70 +369,16 @@ static void check_host_registers(check_rule *check, void *context)
     RULE(host_cr4_ones, "27.2.2, A.8", (~field(HOST_CR4) & msr_read(IA32_VMX_CR4_FIXED0)) == 0);
     /* Bits of CR4 that are fixed to 0 in VMX operation are 0. */
     RULE(host_cr4_zeros, "27.2.2, A.8", (field(HOST_CR4) & ~msr_read(IA32_VMX_CR4_FIXED1)) == 0);
-    /* If CR4.CET is 1, CR0.WP is 1. */
-    RULE(host_cet_needs_wp, "27.2.2", !(field(HOST_CR4) & CR4_CET) || field(HOST_CR0) & CR0_WP);
     /* CR3 has no bits beyond the physical-address width, except the LAM bits if the processor has linear-address
      * masking. */
     RULE(host_cr3_fits, "27.2.2", is_physical(field(HOST_CR3) & 0x9fffffffffffffffull) &&
             (feature_read(0x7, 1, 0, 26 /* lam */) || (!(field(HOST_CR3) & CR3_LAM_U57) &&
             !(field(HOST_CR3) & CR3_LAM_U48))));
-    /* IA32_SYSENTER_ESP is canonical. */
-    RULE(host_sysenter_esp_canonical, "27.2.2", is_canonical(field(HOST_IA32_SYSENTER_ESP)));
-    /* IA32_SYSENTER_EIP is canonical. */
-    RULE(host_sysenter_eip_canonical, "27.2.2", is_canonical(field(HOST_IA32_SYSENTER_EIP)));
-    /* Reserved bits of IA32_PERF_GLOBAL_CTRL are 0. */
-    RULE(host_perf_global_ctrl, "27.2.2", !has(EXIT, LOAD_IA32_PERF_GLOBAL_CTRL) ||
-            field(HOST_IA32_PERF_GLOBAL_CTRL) >> 49 == 0);
-    /* Every byte of IA32_PAT is a valid memory type. */
-    RULE(host_pat_types, "27.2.2", !has(EXIT, LOAD_IA32_PAT) || is_memory_types(field(HOST_IA32_PAT)));
-    /* Reserved bits of IA32_EFER are 0. */
-    RULE(host_efer_reserved, "27.2.2", !has(EXIT, LOAD_IA32_EFER) ||
-            (bits(field(HOST_IA32_EFER), 1, 7) == 0 && !bit(field(HOST_IA32_EFER), 9) &&
-            field(HOST_IA32_EFER) >> 12 == 0));
-    /* IA32_EFER.LMA and LME equal the VM-exit control "host address-space size". */
-    RULE(host_efer_mode, "27.2.2", !has(EXIT, LOAD_IA32_EFER) ||
-            (!!(field(HOST_IA32_EFER) & EFER_LMA) == has(EXIT, HOST_ADDRESS_SPACE_SIZE) &&
-            !!(field(HOST_IA32_EFER) & EFER_LME) == has(EXIT, HOST_ADDRESS_SPACE_SIZE)));
-    /* IA32_S_CET is canonical and its reserved bits are 0. */
-    RULE(host_s_cet, "27.2.2", !has(EXIT, LOAD_CET_STATE) || (is_canonical(field(HOST_IA32_S_CET)) &&
-            bits(field(HOST_IA32_S_CET), 6, 9) == 0));
-    /* IA32_S_CET does not have both SUPPRESS and TRACKER set. */
-    RULE(host_s_cet_tracker, "27.2.2", !has(EXIT, LOAD_CET_STATE) ||
-            !(bit(field(HOST_IA32_S_CET), 10) && bit(field(HOST_IA32_S_CET), 11)));
-    /* Bits 1:0 of SSP are 0. */
-    RULE(host_ssp_aligned, "27.2.2", !has(EXIT, LOAD_CET_STATE) || bits(field(HOST_SSP), 0, 1) == 0);
-    /* IA32_INTERRUPT_SSP_TABLE_ADDR is canonical. */
-    RULE(host_ssp_table_canonical, "27.2.2", !has(EXIT, LOAD_CET_STATE) ||
-            is_canonical(field(HOST_INTERRUPT_SSP_TABLE_ADDRESS)));
-    /* Bits 63:32 of IA32_PKRS are 0. */
-    RULE(host_pkrs, "27.2.2", !has(EXIT, LOAD_PKRS) || field(HOST_IA32_PKRS) >> 32 == 0);
 }
 
 /* Host segment selectors and bases. Failure: VM-instruction error 8. */
 static void check_host_segments(check_rule *check, void *context)
 {
-    /* RPL and TI of the selector of ES are 0. */
-    RULE(host_es_selector_plain, "27.2.3", bits(field(HOST_ES_SELECTOR), 0, 2) == 0);
-    /* RPL and TI of the selector of CS are 0. */
-    RULE(host_cs_selector_plain, "27.2.3", bits(field(HOST_CS_SELECTOR), 0, 2) == 0);
-    /* RPL and TI of the selector of SS are 0. */
-    RULE(host_ss_selector_plain, "27.2.3", bits(field(HOST_SS_SELECTOR), 0, 2) == 0);
-    /* RPL and TI of the selector of DS are 0. */
-    RULE(host_ds_selector_plain, "27.2.3", bits(field(HOST_DS_SELECTOR), 0, 2) == 0);
-    /* RPL and TI of the selector of FS are 0. */
-    RULE(host_fs_selector_plain, "27.2.3", bits(field(HOST_FS_SELECTOR), 0, 2) == 0);
-    /* RPL and TI of the selector of GS are 0. */
-    RULE(host_gs_selector_plain, "27.2.3", bits(field(HOST_GS_SELECTOR), 0, 2) == 0);
-    /* RPL and TI of the selector of TR are 0. */
-    RULE(host_tr_selector_plain, "27.2.3", bits(field(HOST_TR_SELECTOR), 0, 2) == 0);
-    /* The selector of CS is not 0. */
-    RULE(host_cs_not_null, "27.2.3", field(HOST_CS_SELECTOR) != 0);
-    /* The selector of TR is not 0. */
-    RULE(host_tr_not_null, "27.2.3", field(HOST_TR_SELECTOR) != 0);
-    /* Without "host address-space size", the selector of SS is not 0. */
-    RULE(host_ss_not_null, "27.2.3", has(EXIT, HOST_ADDRESS_SPACE_SIZE) || field(HOST_SS_SELECTOR) != 0);
-    /* The base of FS is canonical. */
-    RULE(host_fs_base_canonical, "27.2.3", is_canonical(field(HOST_FS_BASE)));
     /* The base of GS is canonical. */
     RULE(host_gs_base_canonical, "27.2.3", is_canonical(field(HOST_GS_BASE)));
     /* The base of GDTR is canonical. */
@@ -637,28 +392,8 @@ static void check_host_segments(check_rule *check, void *context)
 /* "Host address-space size" against the present mode and the guest's mode. Failure: VM-instruction error 8. */
 static void check_host_mode(check_rule *check, void *context)
 {
-    /* If VM entry is executed in IA-32e mode, "host address-space size" is 1. */
-    RULE(host_stays_long, "27.2.4", !bit(msr_read(IA32_EFER), 10) || has(EXIT, HOST_ADDRESS_SPACE_SIZE));
-    /* If VM entry is executed outside IA-32e mode, "host address-space size" is 0. */
-    RULE(host_stays_short, "27.2.4", bit(msr_read(IA32_EFER), 10) || !has(EXIT, HOST_ADDRESS_SPACE_SIZE));
-    /* If VM entry is executed outside IA-32e mode, "IA-32e mode guest" is 0. */
-    RULE(guest_long_needs_long, "27.2.4", bit(msr_read(IA32_EFER), 10) || !has(ENTRY, IA32E_MODE_GUEST));
-    /* Without "host address-space size", "IA-32e mode guest" is 0. */
-    RULE(guest_long_needs_host, "27.2.4", has(EXIT, HOST_ADDRESS_SPACE_SIZE) || !has(ENTRY, IA32E_MODE_GUEST));
-    /* Without "host address-space size", CR4.PCIDE is 0. */
-    RULE(host_short_no_pcide, "27.2.4", has(EXIT, HOST_ADDRESS_SPACE_SIZE) || !(field(HOST_CR4) & CR4_PCIDE));
-    /* Without "host address-space size", bits 63:32 of RIP are 0. */
-    RULE(host_short_rip, "27.2.4", has(EXIT, HOST_ADDRESS_SPACE_SIZE) || field(HOST_RIP) >> 32 == 0);
-    /* Without "host address-space size", bits 63:32 of IA32_S_CET and SSP are 0. */
-    RULE(host_short_cet, "27.2.4", !has(EXIT, LOAD_CET_STATE) || has(EXIT, HOST_ADDRESS_SPACE_SIZE) ||
-            (field(HOST_IA32_S_CET) >> 32 == 0 && field(HOST_SSP) >> 32 == 0));
-    /* With "host address-space size", CR4.PAE is 1. */
-    RULE(host_long_pae, "27.2.4", !has(EXIT, HOST_ADDRESS_SPACE_SIZE) || field(HOST_CR4) & CR4_PAE);
     /* With "host address-space size", RIP is canonical. */
     RULE(host_long_rip, "27.2.4", !has(EXIT, HOST_ADDRESS_SPACE_SIZE) || is_canonical(field(HOST_RIP)));
-    /* With "host address-space size", SSP is canonical. */
-    RULE(host_long_ssp, "27.2.4", !has(EXIT, LOAD_CET_STATE) || !has(EXIT, HOST_ADDRESS_SPACE_SIZE) ||
-            is_canonical(field(HOST_SSP)));
 }
 
 /* Segments in virtual-8086 mode. Failure: exit entry_failure_guest. */
@@ -716,9 +451,6 @@ static void check_guest_segment_bases(check_rule *check, void *context)
     /* If LDTR is usable, TI of its selector is 0. */
     RULE(ldtr_selector_table, "27.3.1.2", field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
             !(field(GUEST_LDTR_SELECTOR) & SELECTOR_TI));
-    /* RPL of SS equals RPL of CS, outside virtual-8086 mode and without "unrestricted guest". */
-    RULE(ss_selector_ring, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || has(SECONDARY, UNRESTRICTED_GUEST) ||
-            extract(SELECTOR_RPL, field(GUEST_SS_SELECTOR)) == extract(SELECTOR_RPL, field(GUEST_CS_SELECTOR)));
     /* The base of TR is canonical. */
     RULE(tr_base_canonical, "27.3.1.2", is_canonical(field(GUEST_TR_BASE)));
     /* The base of FS is canonical. */
@@ -777,10 +509,6 @@ static void check_guest_code_and_stack(check_rule *check, void *context)
             field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
             extract(ACCESS_RIGHTS_TYPE, field(GUEST_SS_ACCESS_RIGHTS)) == 3 ||
             extract(ACCESS_RIGHTS_TYPE, field(GUEST_SS_ACCESS_RIGHTS)) == 7);
-    /* Without "unrestricted guest", DPL of SS equals RPL of its selector. */
-    RULE(ss_dpl_selector, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || has(SECONDARY, UNRESTRICTED_GUEST) ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_SS_ACCESS_RIGHTS)) == extract(SELECTOR_RPL,
-            field(GUEST_SS_SELECTOR)));
     /* If CS is data, or CR0.PE is 0, DPL of SS is 0. */
     RULE(ss_dpl_real, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 3 && field(GUEST_CR0) & CR0_PE) ||
@@ -903,12 +631,6 @@ static void check_guest_data(check_rule *check, void *context)
             field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_DS_ACCESS_RIGHTS)) & 8) == 0 ||
             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_DS_ACCESS_RIGHTS)) & 2) != 0);
-    /* If DS is data or non-conforming code, its DPL is not below RPL of its selector. */
-    RULE(ds_dpl, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || has(SECONDARY, UNRESTRICTED_GUEST) ||
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_DS_ACCESS_RIGHTS)) > 0xb ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_DS_ACCESS_RIGHTS)) >= extract(SELECTOR_RPL,
-            field(GUEST_DS_SELECTOR)));
     /* The accessed bit of ES is 1. */
     RULE(es_accessed, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
             field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
@@ -918,12 +640,6 @@ static void check_guest_data(check_rule *check, void *context)
             field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_ES_ACCESS_RIGHTS)) & 8) == 0 ||
             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_ES_ACCESS_RIGHTS)) & 2) != 0);
-    /* If ES is data or non-conforming code, its DPL is not below RPL of its selector. */
-    RULE(es_dpl, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || has(SECONDARY, UNRESTRICTED_GUEST) ||
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_ES_ACCESS_RIGHTS)) > 0xb ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_ES_ACCESS_RIGHTS)) >= extract(SELECTOR_RPL,
-            field(GUEST_ES_SELECTOR)));
     /* The accessed bit of FS is 1. */
     RULE(fs_accessed, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
             field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
@@ -933,12 +649,6 @@ static void check_guest_data(check_rule *check, void *context)
             field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_FS_ACCESS_RIGHTS)) & 8) == 0 ||
             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_FS_ACCESS_RIGHTS)) & 2) != 0);
-    /* If FS is data or non-conforming code, its DPL is not below RPL of its selector. */
-    RULE(fs_dpl, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || has(SECONDARY, UNRESTRICTED_GUEST) ||
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_FS_ACCESS_RIGHTS)) > 0xb ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_FS_ACCESS_RIGHTS)) >= extract(SELECTOR_RPL,
-            field(GUEST_FS_SELECTOR)));
     /* The accessed bit of GS is 1. */
     RULE(gs_accessed, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
             field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
@@ -948,12 +658,6 @@ static void check_guest_data(check_rule *check, void *context)
             field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_GS_ACCESS_RIGHTS)) & 8) == 0 ||
             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_GS_ACCESS_RIGHTS)) & 2) != 0);
-    /* If GS is data or non-conforming code, its DPL is not below RPL of its selector. */
-    RULE(gs_dpl, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || has(SECONDARY, UNRESTRICTED_GUEST) ||
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_GS_ACCESS_RIGHTS)) > 0xb ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_GS_ACCESS_RIGHTS)) >= extract(SELECTOR_RPL,
-            field(GUEST_GS_SELECTOR)));
 }
 
 /* TR and LDTR. Failure: exit entry_failure_guest. */

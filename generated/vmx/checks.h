@@ -3,7 +3,7 @@
 
 #include "core/types.h"
 
-#define CHECK_RULES 298
+#define CHECK_RULES 196
 
 /* Receives a rule of the manual's checks on VM entries: its name, the section of the SDM,
  * whether the current VMCS keeps it. */

@@ -514,21 +514,6 @@ static inline void set_guest_debugctl(u64 value)
     vmwrite(VMCS_GUEST_IA32_DEBUGCTL, value);
 }
 
-static inline u64 guest_perf_global_ctrl(void)
-{
-    return vmread(VMCS_GUEST_IA32_PERF_GLOBAL_CTRL);
-}
-
-static inline u64 guest_pkrs(void)
-{
-    return vmread(VMCS_GUEST_IA32_PKRS);
-}
-
-static inline u64 guest_s_cet(void)
-{
-    return vmread(VMCS_GUEST_IA32_S_CET);
-}
-
 static inline u64 guest_interruptibility(void)
 {
     return vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);

@@ -244,9 +244,6 @@
 #define EPT_POINTER_ACCESSED_DIRTY 0x40u
 #define EPT_POINTER_SUPERVISOR_SHADOW_STACK 0x80u
 
-/* Bits of vm_function_controls */
-#define VM_FUNCTION_CONTROLS_EPTP_SWITCHING 0x1u
-
 /* Bits of vm_entry_interruption_info */
 #define VM_ENTRY_INTERRUPTION_INFO_VECTOR_MASK 0xffu
 #define VM_ENTRY_INTERRUPTION_INFO_VECTOR_SHIFT 0x0u

@@ -6,6 +6,7 @@
 #include "core/pages.h"
 #include "core/string.h"
 #include "domu/pool.h"
+#include "generated/vmx/vmcs_init.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/switch_msrs.h"
 
@@ -66,7 +67,6 @@ static void choices_write(struct cpu *cpu, struct vcpu *vcpu)
     host_state_write(cpu, vcpu_vm_exit);
     addresses_write(vcpu);
     switched_msrs_prepare(vcpu);
-    zeros_write(domu_control_word[DOMU_WORD_SECONDARY]);
     set_exception_intercepts(DOMU_EXCEPTION_BITMAP);
     vmwrite(VMCS_CR0_GUEST_HOST_MASK, DOMU_CR0_OWNED);
     set_tsc_offset(vcpu->domain->tsc_offset);
@@ -74,9 +74,9 @@ static void choices_write(struct cpu *cpu, struct vcpu *vcpu)
 
 void vcpu_state_init(struct cpu *cpu, struct vcpu *vcpu)
 {
-    *(u32 *)hv_virt(vcpu->control_page) = host_rdmsr(IA32_VMX_BASIC) & BASIC_REVISION_MASK;
-    vmclear(vcpu->control_page);
+    vmcs_create(vcpu->control_page);
     vcpu_load(cpu, vcpu);
+    domu_vmcs_init();
     choices_write(cpu, vcpu);
     domu_reset_state(cpu);
 }

@@ -3,14 +3,15 @@
 #include "core/cpu.h"
 #include "generated/vmx/controls.h"
 #include "generated/vmx/dom0.h"
+#include "generated/vmx/host.h"
+#include "generated/vmx/vmcs_init.h"
 #include "generated/x86/x86.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/panic.h"
+#include "core/string.h"
 #include "core/traps.h"
 #include "vmx/state.h"
-
-#define PAT_AT_RESET 0x0007040600070406ull      /* SDM: 12.12.4 */
 
 /* Bits of a control word that may be 1, and bits that must be. SDM: A.2 */
 struct allowed {
@@ -60,6 +61,21 @@ u64 controls_word(u16 field)
     return 0;
 }
 
+static u32 vmcs_revision(void)
+{
+    return host_rdmsr(IA32_VMX_BASIC) & BASIC_REVISION_MASK;
+}
+
+bool vmcs_create(u64 address)
+{
+    u8 *page = hv_virt(address);
+#ifdef POISON_VMCS
+    memset(page, 0xff, PAGE_SIZE);      /* `build --poison`: a field that nothing writes must not happen to be 0 */
+#endif
+    *(u32 *)page = vmcs_revision();
+    return vmclear(address);
+}
+
 /* SDM: 24.7 */
 static void vmx_enable(struct cpu *cpu)
 {
@@ -70,11 +86,9 @@ static void vmx_enable(struct cpu *cpu)
     host_write_cr4(host_read_cr4() | host_rdmsr(IA32_VMX_CR4_FIXED0));
 
     struct cpu_block *block = cpu_block(cpu);
-    u32 revision = host_rdmsr(IA32_VMX_BASIC) & BASIC_REVISION_MASK;
-    *(u32 *)block->host_area = revision;
-    *(u32 *)block->control_page = revision;
+    *(u32 *)block->host_area = vmcs_revision();
     u64 vmcs = hv_phys(block->control_page);
-    if (!vmxon(hv_phys(block->host_area)) || !vmclear(vmcs) || !vmptrld(vmcs))
+    if (!vmxon(hv_phys(block->host_area)) || !vmcs_create(vmcs) || !vmptrld(vmcs))
         panic(0, "VMXON or VMPTRLD failed");
     cpu->guest_mode = true;
 }
@@ -95,35 +109,14 @@ void host_place_write(struct cpu *cpu)
 
 void host_state_write(struct cpu *cpu, void (*arrive)(void))
 {
+    host_constants_write();
     vmwrite(VMCS_HOST_CR0, host_read_cr0());
     vmwrite(VMCS_HOST_CR3, host_read_cr3());
     vmwrite(VMCS_HOST_CR4, host_read_cr4());
-    vmwrite(VMCS_HOST_CS_SELECTOR, HOST_CODE);
-    vmwrite(VMCS_HOST_SS_SELECTOR, HOST_DATA);
-    vmwrite(VMCS_HOST_DS_SELECTOR, HOST_DATA);
-    vmwrite(VMCS_HOST_ES_SELECTOR, HOST_DATA);
-    vmwrite(VMCS_HOST_FS_SELECTOR, 0);
-    vmwrite(VMCS_HOST_GS_SELECTOR, 0);
-    vmwrite(VMCS_HOST_TR_SELECTOR, HOST_TSS);
-    vmwrite(VMCS_HOST_FS_BASE, 0);
     host_place_write(cpu);
     vmwrite(VMCS_HOST_IDTR_BASE, traps_base());
-    vmwrite(VMCS_HOST_IA32_SYSENTER_CS, 0);
-    vmwrite(VMCS_HOST_IA32_SYSENTER_ESP, 0);
-    vmwrite(VMCS_HOST_IA32_SYSENTER_EIP, 0);
-    vmwrite(VMCS_HOST_IA32_PAT, PAT_AT_RESET);
-    vmwrite(VMCS_HOST_IA32_EFER, EFER_LME | EFER_LMA | EFER_NXE);
     vmwrite(VMCS_HOST_RSP, (u64)cpu);
     vmwrite(VMCS_HOST_RIP, (u64)arrive);
-}
-
-void zeros_write(u64 secondary)
-{
-    vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
-    vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
-    vmwrite(VMCS_CR3_TARGET_COUNT, 0);
-    if (secondary & SECONDARY_ENABLE_XSAVES)
-        vmwrite(VMCS_XSS_EXITING_BITMAP, 0);
 }
 
 static void execution_write(struct cpu *cpu)
@@ -138,7 +131,6 @@ static void execution_write(struct cpu *cpu)
     vmwrite(VMCS_EPT_POINTER, cpu->nested_pointer);
     if (controls_word(VMCS_SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID)
         vmwrite(VMCS_VPID, cpu->index + 1);
-    zeros_write(controls_word(VMCS_SECONDARY_CONTROLS));
 }
 
 bool guest_mode_init(void)
@@ -149,6 +141,7 @@ bool guest_mode_init(void)
 void guest_mode_start(struct cpu *cpu)
 {
     vmx_enable(cpu);
+    dom0_vmcs_init();
     controls_write(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS);
     host_state_write(cpu, dom0_exit);
     execution_write(cpu);

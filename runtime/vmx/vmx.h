@@ -104,11 +104,12 @@ void controls_write(const struct control_choice *choices, const u64 *words, u32 
 /* Where exits arrive, and the host's registers; the second alone writes what differs from CPU to CPU. */
 void host_state_write(struct cpu *cpu, void (*arrive)(void));
 void host_place_write(struct cpu *cpu);
-/* A new VMCS need not read as zeros: fields that the processor uses and nothing else sets. SDM: 25.11.3 */
-void zeros_write(u64 secondary);
 
 /* Fills the CPU's MSR areas for dom0; the current VMCS uses them. */
 void msr_areas_write(struct cpu *cpu);
+
+/* A page becomes a cleared VMCS, none of whose fields has a value that anything may rely on. SDM: 25.2, 25.11.3 */
+bool vmcs_create(u64 address);
 
 /* VMX operation on this CPU, with dom0's VMCS current, but for the guest's state. SDM: 32.6 */
 void guest_mode_start(struct cpu *cpu);

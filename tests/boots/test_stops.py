@@ -13,7 +13,9 @@ from machine.command import run_command
 from machine.disk import CYLINDER
 from machine.grub import make_loader_cd
 from machine.paths import IMAGE, ROOT
+from machine.run import build_image
 from tests.boots.kit import SECTOR, describe_end
+from tests.lib.poison import leave_out_field
 
 pytestmark = [pytest.mark.boot, pytest.mark.usefixtures("luvalley")]
 LINGER = 0.5  # seconds from the sentence to the end: what comes after it shall be seen
@@ -134,3 +136,11 @@ def test_refused_entry_dumps_all(tmp_path: Path) -> None:
     result = start(tmp_path, make_disk(tmp_path, {0: make_record(b"")}), image)
     expect(result, "stopped", "the processor refused the state of dom0")
     assert "last exit: entry_failure_guest, VM entry failed" in result.serial
+
+
+def test_a_field_of_dom0s_vmcs_that_is_left_out(tmp_path: Path) -> None:
+    """The poisoned image finds it: its VM entry has 0xFFFFFFFF CR3 targets. SDM: 27.2.1.1"""
+    assert build_image(poison=True) == 0
+    image = leave_out_field(tmp_path / "planted.elf", "dom0", "cr3_target_count")
+    result = start(tmp_path, make_disk(tmp_path, {0: make_record(b"")}), image)
+    expect(result, "stopped", "VM entry refused with VM-instruction error 7")

@@ -11,7 +11,7 @@ import pytest
 from codegen.image import toolchain
 from codegen.image.dependencies import Includes, parse_rule
 from codegen.image.toolchain import ToolError, build_image
-from codegen.image.tree import SHARED, InstrumentedTree, Tree, is_current, list_inputs, write_stamp
+from codegen.image.tree import SHARED, InstrumentedTree, PoisonedTree, Tree, is_current, list_inputs, write_stamp
 from tests.lib.support import ROOT
 
 FILES = {
@@ -205,6 +205,16 @@ def test_the_instrumented_build_reads_its_own_headers(tree: Tree) -> None:
     (tree.root / "generated" / "numbers.h").write_text("#define NUMBER 3u\n")
     assert rebuild(counting) == set()
     assert rebuild(tree) == {"two.c"}
+
+
+def test_the_poisoned_build_stands_beside_the_ordinary_one(tree: Tree) -> None:
+    ordinary = tree.image.read_bytes()
+    poisoned = PoisonedTree(tree.root)
+    write(tree.root / "runtime" / "core" / "one.c", "#ifndef POISON_VMCS\n#error ordinary\n#endif\n")
+    assert rebuild(poisoned) == ALL
+    assert tree.image.read_bytes() == ordinary
+    with pytest.raises(ToolError, match="error ordinary"):
+        build_image(tree)
 
 
 def test_no_list_is_longer_than_what_the_compiler_reads() -> None:

@@ -1,4 +1,4 @@
-"""The library's emulator of instructions against the processor that runs the test."""
+"""libluvkvm's instruction emulator, compared with the processor that runs the test."""
 
 from __future__ import annotations
 

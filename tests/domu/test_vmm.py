@@ -1,4 +1,4 @@
-"""The hypercalls without QEMU: the test VMM's cases, on one CPU and on two, and hostile callers."""
+"""The hypercalls for domUs without QEMU: the cases of the test VMM, on one CPU and on two, and hostile callers."""
 
 from __future__ import annotations
 
@@ -10,27 +10,37 @@ from machine.compile import TEST_VMM, build_fuzzer, build_luv, build_test_vmm
 from machine.paths import BUILD, make_folder
 from machine.run import build_image
 from tests.lib.dom0 import run_dom0
+from tests.lib.poison import leave_out_field
 
 pytestmark = pytest.mark.boot
 
 CASES = re.findall(r"X\((\w+)\)", (TEST_VMM / "test.h").read_text().partition("#define CASES")[2])
 CASE = re.compile(r"^case (\w+):.* (\S+)$", re.MULTILINE)
-COMMAND = "./testvmm; ./fuzzcalls 8; selfcheck"  # the last: dom0 is still well
+COMMAND = "./testvmm; ./fuzzcalls 8; selfcheck"  # the last one checks that dom0 still works
 
 
-@pytest.mark.parametrize("cpus", [1, 2])
-def test_cases(cpus: int) -> None:
-    assert build_image() == 0
+@pytest.mark.parametrize(("cpus", "poison"), [(1, False), (2, True)], ids=["1", "2-poisoned"])
+def test_cases(cpus: int, poison: bool) -> None:
+    """On two CPUs under the image that fills each new VMCS with ones: no field that is used happens to be 0."""
+    assert build_image(poison=poison) == 0
     programs = [build_test_vmm(), build_fuzzer()]
-    output = run_dom0(make_folder(BUILD / f"testvmm-{cpus}"), COMMAND, cpus=cpus, programs=programs)
+    output = run_dom0(make_folder(BUILD / f"testvmm-{cpus}"), COMMAND, cpus=cpus, programs=programs, poison=poison)
     said = dict(CASE.findall(output))
     assert {name: said.get(name, "silent") for name in CASES if said.get(name) != "ok"} == {}
     assert "fuzzcalls: nothing was wrong" in output
     assert "selfcheck: all is consistent." in output
 
 
+def test_the_poison_finds_a_field_that_is_left_out() -> None:
+    assert build_image(poison=True) == 0
+    folder = make_folder(BUILD / "planted-field")
+    image = leave_out_field(folder / "luvalley.elf", "domu", "vm_entry_interruption_info")
+    output = run_dom0(folder, "./testvmm reset_state", programs=[build_test_vmm()], image=image)
+    assert re.search(r"^case reset_state: FAILED at .*: exit 12 instead of 2 ", output, re.MULTILINE)
+
+
 def test_two_pools() -> None:
-    """Two devices, in the order of the command line: who can open one has no access to the other."""
+    """Two pools are two devices, in the order of the command line."""
     assert build_image() == 0
     command = "cd /sys/bus/dax/devices; echo *; cat dax*/size; cd /root; ./testvmm frames; ./luv info"
     programs = [build_test_vmm(), build_luv()]

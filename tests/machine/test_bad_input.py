@@ -21,6 +21,8 @@ REFUSED = {
     "--image /dev/null --with /": "--with is for Debian's dom0 and has no meaning with --image",
     "--bare --module": "--module is for Luvalley and has no meaning with --bare",
     "--bare --options apic=watch": "--options is for Luvalley and has no meaning with --bare",
+    "--bare --poison": "--poison is for Luvalley and has no meaning with --bare",
+    "--instrument --poison": "argument --poison: not allowed with argument --instrument",
     "--with /nowhere": "--with /nowhere: there is no such file or folder",
     "--bochs /nowhere": "--bochs /nowhere: there is no such program",
     "--nonsense": "unrecognized arguments: --nonsense",

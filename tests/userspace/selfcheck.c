@@ -126,7 +126,7 @@ static void check_cpus(uint64_t online)
         fail("Linux has %" PRIu64 " CPUs online, Luvalley started %" PRIu64 ".", online, started);
 }
 
-/* Hold the hidden range against Linux's map: inside one Reserved entry, no byte of it System RAM. */
+/* Compare the hidden range with Linux's map: inside one Reserved entry, no byte of it System RAM. */
 static void check_memory(void)
 {
     uint64_t base = ask(INFO_HIDDEN_BASE), end = base + ask(INFO_HIDDEN_SIZE), low, high;

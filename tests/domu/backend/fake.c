@@ -17,7 +17,7 @@ struct fake fake;
 static int pool_fd;
 static char pool_path[64];
 
-/* Where an address of ours lies in the pool, by the kernel's own word; -1: it is none of the pool's. */
+/* The offset in the pool of an address of this process, by /proc/self/maps; -1: it is not in the pool. */
 static int64_t find_in_pool(uint64_t address)
 {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -62,7 +62,7 @@ static int64_t release(uint64_t frame)
     return 0;
 }
 
-/* At most 2 MiB in a call, as there. */
+/* At most 2 MiB in a call, as in Luvalley. */
 static int64_t map(const struct hypercall *call, uint64_t *done)
 {
     uint64_t rights = call->r10 & RIGHTS, size = call->r10 & ~0xFFFull;
@@ -95,7 +95,7 @@ static int64_t unmap(const struct hypercall *call, uint64_t *done)
     return -EAGAIN;
 }
 
-/* Of one 2 MiB, as there. */
+/* Of one 2 MiB, as in Luvalley. */
 static int64_t tell_dirty(uint64_t first, uint64_t pages, uint64_t *bits)
 {
     if (fake.has_no_marks)
@@ -118,7 +118,7 @@ static int64_t create_vcpu(const struct hypercall *call, uint64_t *value)
     return 0;
 }
 
-/* As there: what is to be stepped over is, and an entry that must not be is none. */
+/* As in Luvalley: skips the instruction if requested, and does not enter the guest if that is requested. */
 static int64_t run(uint32_t vcpu)
 {
     struct luv_run *page = (struct luv_run *)(fake.blocks[vcpu] + LUV_RUN_OFFSET);

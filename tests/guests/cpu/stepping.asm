@@ -1,4 +1,4 @@
-; Code for stepping.c: what matters is where the traps come.
+; Code for stepping.c, which checks at which instructions traps are delivered.
 %include "low.inc"
 bits 64
 section .text
@@ -36,7 +36,7 @@ step_code:
     pop rbx
     ret
 
-; MOV SS holds the trap off for one instruction, CPUID.
+; MOV SS blocks the debug exception until after the next instruction, CPUID. SDM: 7.8.3
 global shadow_ss_step
 shadow_ss_step:
     push rbx

@@ -1,6 +1,6 @@
 /*
- * Run by root in dom0, on each CPU: CPUID loops, MSRs, hidden memory by /dev/mem, hypercalls. Lines as a guest's cases
- * write them; exit status 1 if one is `not ok`.
+ * Run by root in dom0, on each CPU: CPUID loops, MSRs, hidden memory by /dev/mem, hypercalls. Prints `ok` and `not ok`
+ * lines as guests do; exit status 1 after a `not ok`.
  */
 #define _GNU_SOURCE
 #include <cpuid.h>

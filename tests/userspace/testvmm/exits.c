@@ -1,4 +1,4 @@
-/* Cases: each way out of the guest, what it says, and the way back in. */
+/* Cases: each exit of a domU that is reflected to the VMM, its data in the run page, and the guest's state afterwards. */
 #include <cpuid.h>
 #include <string.h>
 
@@ -137,7 +137,7 @@ void case_mmio(void)
     EQUAL(cpu->run->rcx, 99);
 }
 
-/* ROM is read without an exit; a write to it says that it is mapped. */
+/* ROM is read without an exit; the exit of a write reports that the page is mapped. */
 void case_read_only(void)
 {
     uint64_t superpage;
@@ -167,7 +167,7 @@ static uint64_t count_violations(void)
     return result.value;
 }
 
-/* What was mapped is there at once: 512 pages, touched for the first time, cost no exit. */
+/* memory_map fills EPT at once: the first access to each of 512 pages causes no exit. */
 void case_first_touch(void)
 {
     uint64_t before;
@@ -211,7 +211,7 @@ void case_halt(void)
     EQUAL(cpu->run->rip, CODE + 1);
 }
 
-/* What is not the machine's is the library's, and so is the #GP. */
+/* MSRs that the hypervisor does not handle are reflected, and the VMM injects #GP. */
 void case_msr_exits(void)
 {
     start(LONG);
@@ -305,7 +305,7 @@ void case_exceptions(void)
     EQUAL(find_vector(cpu), 6);
 }
 
-/* #UD if its flag hides the instruction that is loaded, or the processor does not have it. */
+/* #UD if the CPUID table hides the instruction, or the processor does not have it. */
 static void check_hidden(uint32_t flag, bool exists)
 {
     for (uint32_t hidden = 0; hidden <= LUV_HIDE_ALL; hidden++) {
@@ -323,7 +323,7 @@ static void check_hidden(uint32_t flag, bool exists)
     }
 }
 
-/* The MSRs of speculation control are exits then. */
+/* Then accesses to the MSRs of speculation control cause exits. */
 static void check_speculation(void)
 {
     uint64_t controls[3] = {(uint64_t)LUV_HIDE_SPECULATION << 32, 0, 0x3707FF};

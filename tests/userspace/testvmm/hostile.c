@@ -1,4 +1,4 @@
-/* Cases: guests that loop in the processor, fall over, or say nonsense; states that no processor takes. */
+/* Cases: guests that loop in event delivery or triple fault, and VMMs that set states for which VM entry fails. */
 #include <string.h>
 
 #include "test.h"
@@ -13,7 +13,7 @@ static void start(enum mode mode)
     begin(cpu, mode);
 }
 
-/* The guest does not get on; the VMM does. */
+/* The guest makes no progress, but vcpu_run returns to the VMM. */
 static void expect_no_progress(void)
 {
     for (int turn = 0; turn < 20; turn++) {
@@ -21,11 +21,11 @@ static void expect_no_progress(void)
 
         STATUS(result, 0);
         if (result.value != LUV_EXIT_INTERRUPTED)
-            return; /* this processor gets out of it by itself */
+            return; /* this processor ends the loop by itself */
     }
 }
 
-/* Delivering #AC on a crooked stack at level 3 makes #AC. */
+/* Delivery of #AC on a misaligned stack at CPL 3 causes #AC. */
 void case_alignment_loop(void)
 {
     make_domain(&domain);
@@ -36,7 +36,7 @@ void case_alignment_loop(void)
     expect_no_progress();
 }
 
-/* Delivering #DB writes where a watchpoint is. */
+/* Delivery of #DB writes to a watchpoint. */
 void case_debug_loop(void)
 {
     struct kvm_debugregs debug;
@@ -132,14 +132,14 @@ void case_nowhere(void)
     RUN(cpu, MEMORY);
     EQUAL(cpu->run->memory.physical, 0x30000000);
     EQUAL(cpu->run->memory.flags, LUV_MEMORY_FETCH | LUV_MEMORY_LINEAR);
-    begin(cpu, LONG); /* tables that are nowhere */
+    begin(cpu, LONG); /* page tables in unmapped memory */
     cpu->run->rax = 0x700000000;
     LOAD(&domain, write_cr3);
     RUN(cpu, MEMORY);
     EQUAL(cpu->run->memory.flags & LUV_MEMORY_LINEAR, 0);
 }
 
-/* What the log says after `offset`. */
+/* Return the log's text after `offset`. */
 static uint64_t read_log(uint64_t offset, char *text, unsigned size)
 {
     memset(text, 0, size);
@@ -165,7 +165,7 @@ static void expect_refusal(const char *what)
     CHECK(strlen(text) > 8, "%s: nothing in the log", what);
 }
 
-/* A domain that has not been refused yet: later ones are not always said. */
+/* A new domain for each state, since only the first failed entries of a domain are logged. */
 static void renew(void)
 {
     if (domain.handle)
@@ -200,7 +200,7 @@ void case_refused_entry(void)
     sregs.cr0 = 1u << 31;
     expect_state_refused("paging without protection", &sregs);
     renew();
-    cpu->run->rip = 1ull << 62; /* some processors refuse it, others fetch from there */
+    cpu->run->rip = 1ull << 62; /* on some processors VM entry fails, others fetch from there */
     CHECK(run(cpu) == LUV_EXIT_FAIL_ENTRY || find_vector(cpu) == 13, "a RIP that is not canonical");
     begin(cpu, LONG);
     EQUAL(enter(cpu).value, LUV_EXIT_INTERRUPTED); /* and the vCPU can be used again */

@@ -1,4 +1,4 @@
-/* Domains and vCPUs: making, loading, running, reading and writing their state. */
+/* Creating domains and vCPUs, loading and running guests, reading and writing vCPU state. */
 #include <string.h>
 #include <sys/random.h>
 
@@ -74,7 +74,7 @@ uint32_t run(struct processor *processor)
         if (result.value != LUV_EXIT_INTERRUPTED)
             return (uint32_t)result.value;
     }
-    CHECK(false, "interrupted %d times and nothing else", ROUNDS);
+    CHECK(false, "interrupted %d times without another exit", ROUNDS);
 }
 
 uint32_t step(struct processor *processor)

@@ -1,4 +1,4 @@
-/* The guest's tables, and the processor's state in each mode. */
+/* The guest's descriptor and page tables, and the initial vCPU state in each mode. */
 #include <string.h>
 
 #include "test.h"
@@ -121,7 +121,7 @@ static void place(struct processor *processor)
     processor->run->want = 0;
 }
 
-/* The CPUID table that the library would set: OSXSAVE and all else that the cases use. */
+/* A CPUID table as libluvkvm sets it, with the features that the cases use. */
 static void permit(struct processor *processor)
 {
     uint64_t controls[3] = {0, 0, 0x3707FF};

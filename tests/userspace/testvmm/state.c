@@ -1,4 +1,4 @@
-/* Cases: the processor's state passes both ways, for the guest and for dom0. */
+/* Cases: registers are switched correctly between dom0 and the guest, in both directions. */
 #define _GNU_SOURCE
 #include <cpuid.h>
 #include <linux/perf_event.h>
@@ -43,7 +43,7 @@ void case_registers(void)
 void case_registers_of_dom0(void)
 {
     uint64_t before[10], after[10], status, value = 0;
-    uint8_t vectors[32][16]; /* those set, then those found */
+    uint8_t vectors[32][16]; /* those set, then those read back */
 
     start(LONG);
     LOAD(&domain, state);
@@ -77,7 +77,7 @@ void case_registers_of_dom0(void)
         for (int i = 0; i < 10; i++)
             EQUAL(after[i], before[i]);
         for (int i = 0; i < 16; i += i ? 12 : 3)
-            CHECK(!memcmp(vectors[i], vectors[16 + i], 16), "xmm%d is not what it was", i);
+            CHECK(!memcmp(vectors[i], vectors[16 + i], 16), "xmm%d has changed", i);
     }
 }
 
@@ -115,7 +115,7 @@ static void set_xmm3(uint64_t value)
     set_state(cpu, STATE_XSAVE, area, (uint32_t)ask(INFO_XSAVE));
 }
 
-/* CR2, debug registers, a vector, CR8: into the guest, then out of it. */
+/* CR2, debug registers, an XMM register, CR8: set for the guest, changed by it, and read back. */
 void case_control_registers(void)
 {
     struct kvm_debugregs debug;
@@ -165,7 +165,7 @@ __attribute__((target("xsave"))) static uint64_t read_xcr0(void)
     return ecx & bit_OSXSAVE ? _xgetbv(0) : 0;
 }
 
-/* The guest has its own XCR0; dom0's comes back. */
+/* The guest has its own XCR0; dom0's is restored. */
 void case_extended_state(void)
 {
     uint64_t xcr0 = read_xcr0();
@@ -199,7 +199,7 @@ static int watch(void)
     return (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
 }
 
-/* A watchpoint of dom0's still counts after a guest has used the debug registers. */
+/* A watchpoint of dom0 still works after a guest has used the debug registers. */
 void case_debug_registers_of_dom0(void)
 {
     int counter = watch();

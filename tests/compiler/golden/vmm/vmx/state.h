@@ -14,7 +14,22 @@ static inline void set_guest_rip(u64 value)
     vmwrite(VMCS_GUEST_RIP, value);
 }
 
+static inline u64 guest_cr0(void)
+{
+    return vmread(VMCS_GUEST_CR0);
+}
+
 static inline void set_guest_cr0(u64 value)
 {
     vmwrite(VMCS_GUEST_CR0, value);
+}
+
+static inline u64 guest_efer(void)
+{
+    return vmread(VMCS_GUEST_IA32_EFER);
+}
+
+static inline void set_guest_efer(u64 value)
+{
+    vmwrite(VMCS_GUEST_IA32_EFER, value);
 }

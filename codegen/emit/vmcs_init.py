@@ -1,0 +1,67 @@
+"""A new VMCS: zeros in all fields that a domain's controls make valid and that its reset state does not set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from codegen.check.evaluate import evaluate
+from codegen.emit.c import expression
+from codegen.emit.cpuid import lower_condition
+from codegen.emit.files import Output, header_comment, render
+from codegen.model import ir
+from codegen.model.choices import Domain, Model
+from codegen.model.facts import VmcsField
+
+READONLY = "readonly"  # the area that software does not write: SDM 25.9
+
+
+@dataclass(frozen=True)
+class InitView:
+    """A domain's fields: those that always exist, and by condition those that exist where the processor granted it."""
+
+    domain: str
+    always: tuple[str, ...]
+    granted: dict[str, list[str]]
+
+
+def make_vmcs_init(model: Model) -> list[Output]:
+    """Generate a function for each domain that initializes the current VMCS. SDM: 25.11.3"""
+    first = header_comment("spec/", "Fields of a new VMCS that no declaration sets.")
+    views = [make_view(model, domain) for domain in model.domains.values()]
+    view = {"first": first, "domains": views}
+    return [Output(f"vmx/vmcs_init.{kind}", render(f"vmcs_init.{kind}.j2", **view)) for kind in ("c", "h")]
+
+
+def make_view(model: Model, domain: Domain) -> InitView:
+    """Sort a domain's fields by the condition under which they exist."""
+    granted: dict[str, list[str]] = {}
+    always = []
+    for field in list_unset(model, domain):
+        need = find_need(model, field)
+        name = f"VMCS_{field.name.upper()}"
+        if evaluate(need, settle_switched(domain)).can_fail:
+            granted.setdefault(expression(lower_condition(need, settle_switched(domain))), []).append(name)
+        else:
+            always.append(name)
+    return InitView(domain.name, tuple(always), granted)
+
+
+def list_unset(model: Model, domain: Domain) -> list[VmcsField]:
+    """Return the fields that can exist under the domain's controls and that its reset state does not set."""
+    declared = {field.field for field, _ in domain.reset} | {f"{register}_read_shadow" for register in domain.owned}
+    return [
+        one for one in model.facts.vmcs.values()
+        if one.area != READONLY and one.name not in declared and evaluate(find_need(model, one), domain).can_hold
+    ]
+
+
+def find_need(model: Model, field: VmcsField) -> ir.Condition:
+    """Return the condition under which a field exists."""
+    return model.facts.field_needs.get(field.name, ir.Always(True))
+
+
+def settle_switched(domain: Domain) -> Domain:
+    """Return the domain with each switched control on: it is off in the word that was granted, but its field exists."""
+    settings = {name: replace(one, value="on") if one.value == "switched" else one
+                for name, one in domain.settings.items()}
+    return replace(domain, settings=settings)
