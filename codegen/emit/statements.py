@@ -6,6 +6,7 @@ from codegen.emit.c import c_declare, c_number, expression, truth
 from codegen.emit.state import read_state, write_state
 from codegen.model import ir
 from codegen.model.choices import Body
+from codegen.model.facts import Layout
 from codegen.model.types import StructType
 
 INDENT = "    "
@@ -14,9 +15,38 @@ INDENT = "    "
 def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
     """Return statements as indented lines."""
     lines: list[str] = []
-    for item in items:
-        lines += [INDENT * depth + line for line in statement(item)]
+    for some in join_writes(items):
+        made = statement(some[0]) if len(some) == 1 else [write_all(some)]
+        lines += [INDENT * depth + line for line in made]
     return lines
+
+
+def join_writes(items: tuple[ir.Statement, ...]) -> list[list[ir.Statement]]:
+    """Return the statements, those together that write bits of one VMCS field one after another."""
+    groups: list[list[ir.Statement]] = []
+    for item in items:
+        last = groups[-1][-1] if groups else None
+        if is_bit_write(item) and is_bit_write(last) and getattr(last, "field", 0) == getattr(item, "field", 1):
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    return groups
+
+
+def is_bit_write(item: ir.Statement | None) -> bool:
+    """Return whether a statement writes some bits of a VMCS field, and computes them without reading that field."""
+    return isinstance(item, ir.VmcsWrite) and item.low is not None and f"VMCS_{item.field.name}" not in repr(item.value)
+
+
+def write_all(items: list[ir.Statement]) -> str:
+    """Return one write of all bits: the field is read once."""
+    assert isinstance(items[0], ir.VmcsWrite)
+    name = f"VMCS_{items[0].field.name.upper()}"
+    value = f"vmread({name})"
+    for item in items:
+        assert isinstance(item, ir.VmcsWrite)
+        value = merge(value, item.value, item.low, item.high, item.field.layout)
+    return f"vmwrite({name}, {value});"
 
 
 def statement(item: ir.Statement) -> list[str]:
@@ -25,10 +55,10 @@ def statement(item: ir.Statement) -> list[str]:
         case ir.LetLocal(name, value):
             return [f"{c_declare(value.type, name)} = {expression(value)};"]
         case ir.GuestWrite(field, value, low, high):
-            return [write_state(field, merge(read_state(field), expression(value), low, high))]
+            return [write_state(field, merge(read_state(field), value, low, high, field.layout))]
         case ir.VmcsWrite(field, value, low, high):
             name = f"VMCS_{field.name.upper()}"
-            return [f"vmwrite({name}, {merge(f'vmread({name})', expression(value), low, high)});"]
+            return [f"vmwrite({name}, {merge(f'vmread({name})', value, low, high, field.layout)});"]
         case ir.Branch():
             return branch(item)
         case ir.Evaluate(call):
@@ -40,12 +70,20 @@ def statement(item: ir.Statement) -> list[str]:
             return outcome(item)
 
 
-def merge(old: str, new: str, low: int | None, high: int | None) -> str:
-    """Return `old` with `new` in bits low..high."""
+def merge(old: str, value: ir.Expression, low: int | None, high: int | None, layout: Layout | None) -> str:
+    """Return `old` with a value in bits low..high, which the layout names."""
     if low is None or high is None:
-        return new
-    mask = ((1 << (high - low + 1)) - 1) << low
-    return f"({old} & ~{c_number(mask)}{'' if mask >> 32 else 'ull'}) | (u64)({new}) << {low}"
+        return expression(value)
+    names = [one.name for one in layout.bits if (one.low, one.high) == (low, high)] if layout else []
+    mask = c_number(((1 << (high - low + 1)) - 1) << low)
+    if layout and names:
+        mask = f"{layout.name}_{names[0]}".upper() + ("" if low == high else "_MASK")
+    return f"replace_bits({old}, {mask}, {expression(value)})"
+
+
+def without_last_return(lines: list[str]) -> list[str]:
+    """Return the lines of a function's body without a `return;` before its end."""
+    return lines[:-1] if lines and lines[-1].strip() == "return;" else lines
 
 
 def branch(item: ir.Branch) -> list[str]:

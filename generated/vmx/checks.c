@@ -44,21 +44,22 @@ static u64 ENTRY_controls(void)
 static void check_execution_controls(check_rule *check, void *context)
 {
     /* The pin-based controls have only allowed settings. */
-    RULE(pin_allowed, "27.2.1.1, A.3.1", (msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS &&
-            is_allowed(field(PIN_BASED_CONTROLS), msr_read(IA32_VMX_TRUE_PINBASED_CTLS))) ||
-            (!(msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) &&
-            is_allowed(field(PIN_BASED_CONTROLS), msr_read(IA32_VMX_PINBASED_CTLS))));
+    RULE(pin_allowed, "27.2.1.1, A.3.1",
+         (msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS &&
+          is_allowed(field(PIN_BASED_CONTROLS), msr_read(IA32_VMX_TRUE_PINBASED_CTLS))) ||
+             (!(msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) &&
+              is_allowed(field(PIN_BASED_CONTROLS), msr_read(IA32_VMX_PINBASED_CTLS))));
     /* The primary processor-based controls have only allowed settings. */
-    RULE(primary_allowed, "27.2.1.1, A.3.2", (msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS &&
-            is_allowed(field(PRIMARY_CONTROLS), msr_read(IA32_VMX_TRUE_PROCBASED_CTLS))) ||
-            (!(msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) &&
-            is_allowed(field(PRIMARY_CONTROLS), msr_read(IA32_VMX_PROCBASED_CTLS))));
+    RULE(primary_allowed, "27.2.1.1, A.3.2",
+         (msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS &&
+          is_allowed(field(PRIMARY_CONTROLS), msr_read(IA32_VMX_TRUE_PROCBASED_CTLS))) ||
+             (!(msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) &&
+              is_allowed(field(PRIMARY_CONTROLS), msr_read(IA32_VMX_PROCBASED_CTLS))));
     /* The secondary processor-based controls have only allowed settings. */
-    RULE(secondary_allowed, "27.2.1.1, A.3.3", !has(PRIMARY, ACTIVATE_SECONDARY) ||
-            is_allowed(field(SECONDARY_CONTROLS), msr_read(IA32_VMX_PROCBASED_CTLS2)));
+    RULE(secondary_allowed, "27.2.1.1, A.3.3",
+         !has(PRIMARY, ACTIVATE_SECONDARY) || is_allowed(field(SECONDARY_CONTROLS), msr_read(IA32_VMX_PROCBASED_CTLS2)));
     /* The CR3-target count is not above the processor's maximum. */
-    RULE(cr3_targets, "27.2.1.1, A.6", field(CR3_TARGET_COUNT) <= extract(MISC_CR3_TARGET_COUNT,
-            msr_read(IA32_VMX_MISC)));
+    RULE(cr3_targets, "27.2.1.1, A.6", field(CR3_TARGET_COUNT) <= extract(MISC_CR3_TARGET_COUNT, msr_read(IA32_VMX_MISC)));
     /* "Virtual NMIs" requires "NMI exiting". */
     RULE(virtual_nmis_need_exiting, "27.2.1.1", has(PIN, NMI_EXITING) || !has(PIN, VIRTUAL_NMIS));
     /* "NMI-window exiting" requires "virtual NMIs". */
@@ -71,18 +72,15 @@ static void check_execution_controls(check_rule *check, void *context)
 static void check_execution_bitmaps(check_rule *check, void *context)
 {
     /* The address of I/O bitmap A is page-aligned. */
-    RULE(io_bitmap_a_aligned, "27.2.1.1", !has(PRIMARY, USE_IO_BITMAPS) ||
-            bits(field(IO_BITMAP_A_ADDRESS), 0, 11) == 0);
+    RULE(io_bitmap_a_aligned, "27.2.1.1", !has(PRIMARY, USE_IO_BITMAPS) || bits(field(IO_BITMAP_A_ADDRESS), 0, 11) == 0);
     /* The address of I/O bitmap A is within the physical-address width. */
     RULE(io_bitmap_a_fits, "27.2.1.1", !has(PRIMARY, USE_IO_BITMAPS) || is_structure(field(IO_BITMAP_A_ADDRESS)));
     /* The address of I/O bitmap B is page-aligned. */
-    RULE(io_bitmap_b_aligned, "27.2.1.1", !has(PRIMARY, USE_IO_BITMAPS) ||
-            bits(field(IO_BITMAP_B_ADDRESS), 0, 11) == 0);
+    RULE(io_bitmap_b_aligned, "27.2.1.1", !has(PRIMARY, USE_IO_BITMAPS) || bits(field(IO_BITMAP_B_ADDRESS), 0, 11) == 0);
     /* The address of I/O bitmap B is within the physical-address width. */
     RULE(io_bitmap_b_fits, "27.2.1.1", !has(PRIMARY, USE_IO_BITMAPS) || is_structure(field(IO_BITMAP_B_ADDRESS)));
     /* The address of the MSR bitmap is page-aligned. */
-    RULE(msr_bitmap_aligned, "27.2.1.1", !has(PRIMARY, USE_MSR_BITMAPS) ||
-            bits(field(MSR_BITMAP_ADDRESS), 0, 11) == 0);
+    RULE(msr_bitmap_aligned, "27.2.1.1", !has(PRIMARY, USE_MSR_BITMAPS) || bits(field(MSR_BITMAP_ADDRESS), 0, 11) == 0);
     /* The address of the MSR bitmap is within the physical-address width. */
     RULE(msr_bitmap_fits, "27.2.1.1", !has(PRIMARY, USE_MSR_BITMAPS) || is_structure(field(MSR_BITMAP_ADDRESS)));
 }
@@ -91,38 +89,37 @@ static void check_execution_bitmaps(check_rule *check, void *context)
 static void check_execution_apic(check_rule *check, void *context)
 {
     /* The virtual-APIC address is page-aligned. */
-    RULE(virtual_apic_aligned, "27.2.1.1", !has(PRIMARY, USE_TPR_SHADOW) ||
-            bits(field(VIRTUAL_APIC_PAGE_ADDRESS), 0, 11) == 0);
+    RULE(virtual_apic_aligned, "27.2.1.1", !has(PRIMARY, USE_TPR_SHADOW) || bits(field(VIRTUAL_APIC_PAGE_ADDRESS), 0, 11) == 0);
     /* The virtual-APIC address is within the physical-address width. */
-    RULE(virtual_apic_fits, "27.2.1.1", !has(PRIMARY, USE_TPR_SHADOW) ||
-            is_structure(field(VIRTUAL_APIC_PAGE_ADDRESS)));
+    RULE(virtual_apic_fits, "27.2.1.1", !has(PRIMARY, USE_TPR_SHADOW) || is_structure(field(VIRTUAL_APIC_PAGE_ADDRESS)));
     /* Bits 31:4 of the TPR threshold are 0, without virtual-interrupt delivery. */
-    RULE(tpr_threshold_bits, "27.2.1.1", !has(PRIMARY, USE_TPR_SHADOW) ||
-            has(SECONDARY, VIRTUAL_INTERRUPT_DELIVERY) || field(TPR_THRESHOLD) >> 4 == 0);
+    RULE(tpr_threshold_bits, "27.2.1.1",
+         !has(PRIMARY, USE_TPR_SHADOW) || has(SECONDARY, VIRTUAL_INTERRUPT_DELIVERY) || field(TPR_THRESHOLD) >> 4 == 0);
 }
 
 /* EPT, and the controls that depend on it. Failure: VM-instruction error 7. */
 static void check_execution_memory(check_rule *check, void *context)
 {
     /* The EPT memory type is supported by the processor. */
-    RULE(ept_type, "27.2.1.1, A.10", !has(SECONDARY, ENABLE_EPT) ||
-            (extract(EPT_POINTER_MEMORY_TYPE, field(EPT_POINTER)) == 0 &&
-            msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_MEMORY_UC) ||
-            (extract(EPT_POINTER_MEMORY_TYPE, field(EPT_POINTER)) == 6 &&
-            msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_MEMORY_WB));
+    RULE(ept_type, "27.2.1.1, A.10",
+         !has(SECONDARY, ENABLE_EPT) ||
+             (extract(EPT_POINTER_MEMORY_TYPE, field(EPT_POINTER)) == 0 && msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_MEMORY_UC) ||
+             (extract(EPT_POINTER_MEMORY_TYPE, field(EPT_POINTER)) == 6 && msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_MEMORY_WB));
     /* The EPT page-walk length is 4, or 5 if the processor supports that. */
-    RULE(ept_levels, "27.2.1.1, A.10", !has(SECONDARY, ENABLE_EPT) ||
-            (extract(EPT_POINTER_WALK_LENGTH_MINUS_ONE, field(EPT_POINTER)) == 3 &&
-            msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_WALK_4) || (extract(EPT_POINTER_WALK_LENGTH_MINUS_ONE,
-            field(EPT_POINTER)) == 4 && msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_WALK_5));
+    RULE(ept_levels, "27.2.1.1, A.10",
+         !has(SECONDARY, ENABLE_EPT) ||
+             (extract(EPT_POINTER_WALK_LENGTH_MINUS_ONE, field(EPT_POINTER)) == 3 &&
+              msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_WALK_4) ||
+             (extract(EPT_POINTER_WALK_LENGTH_MINUS_ONE, field(EPT_POINTER)) == 4 &&
+              msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_WALK_5));
     /* Accessed and dirty flags for EPT are enabled only if the processor supports them. */
-    RULE(ept_accessed_dirty, "27.2.1.1, A.10", !has(SECONDARY, ENABLE_EPT) ||
-            !(field(EPT_POINTER) & EPT_POINTER_ACCESSED_DIRTY) ||
-            msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_ACCESSED_DIRTY);
+    RULE(ept_accessed_dirty, "27.2.1.1, A.10",
+         !has(SECONDARY, ENABLE_EPT) || !(field(EPT_POINTER) & EPT_POINTER_ACCESSED_DIRTY) ||
+             msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_ACCESSED_DIRTY);
     /* Access rights for supervisor shadow-stack pages are enabled only if the processor supports them. */
-    RULE(ept_shadow_stack, "27.2.1.1, A.10", !has(SECONDARY, ENABLE_EPT) ||
-            !(field(EPT_POINTER) & EPT_POINTER_SUPERVISOR_SHADOW_STACK) ||
-            msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_SUPERVISOR_SHADOW_STACK);
+    RULE(ept_shadow_stack, "27.2.1.1, A.10",
+         !has(SECONDARY, ENABLE_EPT) || !(field(EPT_POINTER) & EPT_POINTER_SUPERVISOR_SHADOW_STACK) ||
+             msr_read(IA32_VMX_EPT_VPID_CAP) & EPT_SUPERVISOR_SHADOW_STACK);
     /* Reserved bits of the EPT pointer are 0. */
     RULE(ept_reserved, "27.2.1.1, 25.6.11", !has(SECONDARY, ENABLE_EPT) || bits(field(EPT_POINTER), 8, 11) == 0);
     /* The address of the EPT root table is within the physical-address width. */
@@ -133,47 +130,50 @@ static void check_execution_memory(check_rule *check, void *context)
 static void check_exit_controls(check_rule *check, void *context)
 {
     /* The primary VM-exit controls have only allowed settings. */
-    RULE(exit_allowed, "27.2.1.2, A.4.1", (msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS &&
-            is_allowed(field(VM_EXIT_CONTROLS), msr_read(IA32_VMX_TRUE_EXIT_CTLS))) ||
-            (!(msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) &&
-            is_allowed(field(VM_EXIT_CONTROLS), msr_read(IA32_VMX_EXIT_CTLS))));
+    RULE(exit_allowed, "27.2.1.2, A.4.1",
+         (msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS &&
+          is_allowed(field(VM_EXIT_CONTROLS), msr_read(IA32_VMX_TRUE_EXIT_CTLS))) ||
+             (!(msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) &&
+              is_allowed(field(VM_EXIT_CONTROLS), msr_read(IA32_VMX_EXIT_CTLS))));
     /* The VM-exit MSR-STORE area is aligned to 16 bytes. */
-    RULE(exit_store_list_aligned, "27.2.1.2", field(VM_EXIT_MSR_STORE_COUNT) == 0 ||
-            bits(field(VM_EXIT_MSR_STORE_ADDRESS), 0, 3) == 0);
+    RULE(exit_store_list_aligned, "27.2.1.2",
+         field(VM_EXIT_MSR_STORE_COUNT) == 0 || bits(field(VM_EXIT_MSR_STORE_ADDRESS), 0, 3) == 0);
     /* The start of the VM-exit MSR-STORE area is within the physical-address width. */
-    RULE(exit_store_list_fits, "27.2.1.2", field(VM_EXIT_MSR_STORE_COUNT) == 0 ||
-            is_structure(field(VM_EXIT_MSR_STORE_ADDRESS)));
+    RULE(exit_store_list_fits, "27.2.1.2",
+         field(VM_EXIT_MSR_STORE_COUNT) == 0 || is_structure(field(VM_EXIT_MSR_STORE_ADDRESS)));
     /* The end of the VM-exit MSR-STORE area is within the physical-address width. */
-    RULE(exit_store_list_end_fits, "27.2.1.2", field(VM_EXIT_MSR_STORE_COUNT) == 0 ||
-            is_structure((field(VM_EXIT_MSR_STORE_ADDRESS) + (field(VM_EXIT_MSR_STORE_COUNT) << 4)) - 1));
+    RULE(exit_store_list_end_fits, "27.2.1.2",
+         field(VM_EXIT_MSR_STORE_COUNT) == 0 ||
+             is_structure((field(VM_EXIT_MSR_STORE_ADDRESS) + (field(VM_EXIT_MSR_STORE_COUNT) << 4)) - 1));
     /* The VM-exit MSR-LOAD area is aligned to 16 bytes. */
-    RULE(exit_load_list_aligned, "27.2.1.2", field(VM_EXIT_MSR_LOAD_COUNT) == 0 ||
-            bits(field(VM_EXIT_MSR_LOAD_ADDRESS), 0, 3) == 0);
+    RULE(exit_load_list_aligned, "27.2.1.2",
+         field(VM_EXIT_MSR_LOAD_COUNT) == 0 || bits(field(VM_EXIT_MSR_LOAD_ADDRESS), 0, 3) == 0);
     /* The start of the VM-exit MSR-LOAD area is within the physical-address width. */
-    RULE(exit_load_list_fits, "27.2.1.2", field(VM_EXIT_MSR_LOAD_COUNT) == 0 ||
-            is_structure(field(VM_EXIT_MSR_LOAD_ADDRESS)));
+    RULE(exit_load_list_fits, "27.2.1.2", field(VM_EXIT_MSR_LOAD_COUNT) == 0 || is_structure(field(VM_EXIT_MSR_LOAD_ADDRESS)));
     /* The end of the VM-exit MSR-LOAD area is within the physical-address width. */
-    RULE(exit_load_list_end_fits, "27.2.1.2", field(VM_EXIT_MSR_LOAD_COUNT) == 0 ||
-            is_structure((field(VM_EXIT_MSR_LOAD_ADDRESS) + (field(VM_EXIT_MSR_LOAD_COUNT) << 4)) - 1));
+    RULE(exit_load_list_end_fits, "27.2.1.2",
+         field(VM_EXIT_MSR_LOAD_COUNT) == 0 ||
+             is_structure((field(VM_EXIT_MSR_LOAD_ADDRESS) + (field(VM_EXIT_MSR_LOAD_COUNT) << 4)) - 1));
 }
 
 /* VM-entry controls and MSR-load area. Failure: VM-instruction error 7. */
 static void check_entry_controls(check_rule *check, void *context)
 {
     /* The VM-entry controls have only allowed settings. */
-    RULE(entry_allowed, "27.2.1.3, A.5", (msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS &&
-            is_allowed(field(VM_ENTRY_CONTROLS), msr_read(IA32_VMX_TRUE_ENTRY_CTLS))) ||
-            (!(msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) &&
-            is_allowed(field(VM_ENTRY_CONTROLS), msr_read(IA32_VMX_ENTRY_CTLS))));
+    RULE(entry_allowed, "27.2.1.3, A.5",
+         (msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS &&
+          is_allowed(field(VM_ENTRY_CONTROLS), msr_read(IA32_VMX_TRUE_ENTRY_CTLS))) ||
+             (!(msr_read(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) &&
+              is_allowed(field(VM_ENTRY_CONTROLS), msr_read(IA32_VMX_ENTRY_CTLS))));
     /* The VM-entry MSR-load area is aligned to 16 bytes. */
-    RULE(entry_list_aligned, "27.2.1.3", field(VM_ENTRY_MSR_LOAD_COUNT) == 0 ||
-            bits(field(VM_ENTRY_MSR_LOAD_ADDRESS), 0, 3) == 0);
+    RULE(entry_list_aligned, "27.2.1.3",
+         field(VM_ENTRY_MSR_LOAD_COUNT) == 0 || bits(field(VM_ENTRY_MSR_LOAD_ADDRESS), 0, 3) == 0);
     /* The start of the VM-entry MSR-load area is within the physical-address width. */
-    RULE(entry_list_fits, "27.2.1.3", field(VM_ENTRY_MSR_LOAD_COUNT) == 0 ||
-            is_structure(field(VM_ENTRY_MSR_LOAD_ADDRESS)));
+    RULE(entry_list_fits, "27.2.1.3", field(VM_ENTRY_MSR_LOAD_COUNT) == 0 || is_structure(field(VM_ENTRY_MSR_LOAD_ADDRESS)));
     /* The end of the VM-entry MSR-load area is within the physical-address width. */
-    RULE(entry_list_end_fits, "27.2.1.3", field(VM_ENTRY_MSR_LOAD_COUNT) == 0 ||
-            is_structure((field(VM_ENTRY_MSR_LOAD_ADDRESS) + (field(VM_ENTRY_MSR_LOAD_COUNT) << 4)) - 1));
+    RULE(entry_list_end_fits, "27.2.1.3",
+         field(VM_ENTRY_MSR_LOAD_COUNT) == 0 ||
+             is_structure((field(VM_ENTRY_MSR_LOAD_ADDRESS) + (field(VM_ENTRY_MSR_LOAD_COUNT) << 4)) - 1));
 }
 
 /* VM-entry interruption information: the event to inject. Failure: VM-instruction error 7. */
@@ -181,78 +181,83 @@ static void check_entry_event(check_rule *check, void *context)
 {
     /* The interruption type is not reserved; "other event" is allowed only if the processor has the monitor trap
      * flag. */
-    RULE(event_type, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
-            (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 1 &&
-            (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 7 ||
-            bit(msr_read(IA32_VMX_PROCBASED_CTLS), 59))));
+    RULE(event_type, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 1 &&
+              (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 7 ||
+               bit(msr_read(IA32_VMX_PROCBASED_CTLS), 59))));
     /* For an NMI, the vector is 2. */
-    RULE(event_nmi_vector, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || extract(VM_ENTRY_INTERRUPTION_INFO_TYPE,
-            field(VM_ENTRY_INTERRUPTION_INFO)) != 2 || extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR,
-            field(VM_ENTRY_INTERRUPTION_INFO)) == 2);
+    RULE(event_nmi_vector, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 2 ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 2);
     /* For a hardware exception, the vector is at most 31. */
-    RULE(event_exception_vector, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || extract(VM_ENTRY_INTERRUPTION_INFO_TYPE,
-            field(VM_ENTRY_INTERRUPTION_INFO)) != 3 || extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR,
-            field(VM_ENTRY_INTERRUPTION_INFO)) <= 0x1f);
+    RULE(event_exception_vector, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 3 ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) <= 0x1f);
     /* For an "other event", the vector is 0. */
-    RULE(event_other_vector, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || extract(VM_ENTRY_INTERRUPTION_INFO_TYPE,
-            field(VM_ENTRY_INTERRUPTION_INFO)) != 7 || extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR,
-            field(VM_ENTRY_INTERRUPTION_INFO)) == 0);
+    RULE(event_other_vector, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 7 ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 0);
     /* The deliver-error-code bit is 1 only for hardware exceptions of guests with CR0.PE set. */
-    RULE(event_code_only_protected, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID) || (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE,
-            field(VM_ENTRY_INTERRUPTION_INFO)) == 3 && field(GUEST_CR0) & CR0_PE));
+    RULE(event_code_only_protected, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID) ||
+             (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 3 && field(GUEST_CR0) & CR0_PE));
     /* The deliver-error-code bit is 1 for the exceptions that have an error code, in protected mode. */
-    RULE(event_code_given, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || extract(VM_ENTRY_INTERRUPTION_INFO_TYPE,
-            field(VM_ENTRY_INTERRUPTION_INFO)) != 3 || !(field(GUEST_CR0) & CR0_PE) ||
-            msr_read(IA32_VMX_BASIC) & BASIC_ANY_ERROR_CODE || (extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR,
-            field(VM_ENTRY_INTERRUPTION_INFO)) != 8 && (extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR,
-            field(VM_ENTRY_INTERRUPTION_INFO)) < 0xa || extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR,
-            field(VM_ENTRY_INTERRUPTION_INFO)) > 0xe) && extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR,
-            field(VM_ENTRY_INTERRUPTION_INFO)) != 0x11) || field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID);
+    RULE(event_code_given, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 3 || !(field(GUEST_CR0) & CR0_PE) ||
+             msr_read(IA32_VMX_BASIC) & BASIC_ANY_ERROR_CODE ||
+             (extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) != 8 &&
+              (extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) < 0xa ||
+               extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) > 0xe) &&
+              extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) != 0x11) ||
+             field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID);
     /* The deliver-error-code bit is 0 for exceptions without error code. */
-    RULE(event_code_not_given, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || msr_read(IA32_VMX_BASIC) & BASIC_ANY_ERROR_CODE ||
-            (extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) > 7 &&
-            extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) != 9 &&
-            extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) != 0xf &&
-            extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) != 0x10 &&
-            extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) < 0x12) ||
-            !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID));
+    RULE(event_code_not_given, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             msr_read(IA32_VMX_BASIC) & BASIC_ANY_ERROR_CODE ||
+             (extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) > 7 &&
+              extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) != 9 &&
+              extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) != 0xf &&
+              extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) != 0x10 &&
+              extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) < 0x12) ||
+             !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID));
     /* Reserved bits of the interruption-information field are 0. */
-    RULE(event_reserved, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID)
-            || bits(field(VM_ENTRY_INTERRUPTION_INFO), 12, 30) == 0);
+    RULE(event_reserved, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             bits(field(VM_ENTRY_INTERRUPTION_INFO), 12, 30) == 0);
     /* Bits 31:16 of the VM-entry exception error code are 0. */
-    RULE(event_code_bits, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID)
-            || !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID) ||
-            field(VM_ENTRY_EXCEPTION_ERROR_CODE) >> 16 == 0);
+    RULE(event_code_bits, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID) ||
+             field(VM_ENTRY_EXCEPTION_ERROR_CODE) >> 16 == 0);
     /* For a software interrupt or exception, the instruction length is at most 15. */
-    RULE(event_length, "27.2.1.3, 25.8.3", !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
-            extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) < 4 ||
-            extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) > 6 ||
-            field(VM_ENTRY_INSTRUCTION_LENGTH) <= 0xf);
+    RULE(event_length, "27.2.1.3, 25.8.3",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) < 4 ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) > 6 ||
+             field(VM_ENTRY_INSTRUCTION_LENGTH) <= 0xf);
     /* For a software interrupt or exception, the instruction length is 0 only if the processor allows that. */
-    RULE(event_length_zero, "27.2.1.3, A.6", !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID)
-            || extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) < 4 ||
-            extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) > 6 ||
-            field(VM_ENTRY_INSTRUCTION_LENGTH) != 0 || msr_read(IA32_VMX_MISC) & MISC_INJECT_LENGTH_ZERO);
+    RULE(event_length_zero, "27.2.1.3, A.6",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) < 4 ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) > 6 ||
+             field(VM_ENTRY_INSTRUCTION_LENGTH) != 0 || msr_read(IA32_VMX_MISC) & MISC_INJECT_LENGTH_ZERO);
 }
 
 /* Guest control registers, debug registers, and MSRs. Failure: exit entry_failure_guest. */
 static void check_guest_registers(check_rule *check, void *context)
 {
     /* Bits of CR0 that are fixed to 1 in VMX operation are 1, except PE and PG of an unrestricted guest. */
-    RULE(guest_cr0_ones, "27.3.1.1, A.7", (~field(GUEST_CR0) & msr_read(IA32_VMX_CR0_FIXED0) & 0xffffffff1ffffffeull)
-            == 0 && (has(SECONDARY, UNRESTRICTED_GUEST) || (~field(GUEST_CR0) & msr_read(IA32_VMX_CR0_FIXED0) &
-            0x80000001) == 0));
+    RULE(guest_cr0_ones, "27.3.1.1, A.7",
+         (~field(GUEST_CR0) & msr_read(IA32_VMX_CR0_FIXED0) & 0xffffffff1ffffffeull) == 0 &&
+             (has(SECONDARY, UNRESTRICTED_GUEST) || (~field(GUEST_CR0) & msr_read(IA32_VMX_CR0_FIXED0) & 0x80000001) == 0));
     /* Bits of CR0 that are fixed to 0 in VMX operation are 0. */
-    RULE(guest_cr0_zeros, "27.3.1.1, A.7", (field(GUEST_CR0) & ~msr_read(IA32_VMX_CR0_FIXED1) &
-            0xffffffff9fffffffull) == 0);
+    RULE(guest_cr0_zeros, "27.3.1.1, A.7", (field(GUEST_CR0) & ~msr_read(IA32_VMX_CR0_FIXED1) & 0xffffffff9fffffffull) == 0);
     /* If CR0.PG is 1, CR0.PE is 1. */
     RULE(guest_paging_protected, "27.3.1.1", !(field(GUEST_CR0) & CR0_PG) || field(GUEST_CR0) & CR0_PE);
     /* Bits of CR4 that are fixed to 1 in VMX operation are 1. */
@@ -262,8 +267,9 @@ static void check_guest_registers(check_rule *check, void *context)
     /* If CR4.CET is 1, CR0.WP is 1. */
     RULE(guest_cet_needs_wp, "27.3.1.1", !(field(GUEST_CR4) & CR4_CET) || field(GUEST_CR0) & CR0_WP);
     /* Reserved bits of IA32_DEBUGCTL are 0. */
-    RULE(guest_debugctl, "27.3.1.1, 18.4.1", !has(ENTRY, LOAD_DEBUG_CONTROLS) ||
-            (bits(field(GUEST_IA32_DEBUGCTL), 3, 5) == 0 && field(GUEST_IA32_DEBUGCTL) >> 16 == 0));
+    RULE(guest_debugctl, "27.3.1.1, 18.4.1",
+         !has(ENTRY, LOAD_DEBUG_CONTROLS) ||
+             (bits(field(GUEST_IA32_DEBUGCTL), 3, 5) == 0 && field(GUEST_IA32_DEBUGCTL) >> 16 == 0));
     /* With "IA-32e mode guest", CR0.PG is 1. */
     RULE(guest_long_pages, "27.3.1.1", !has(ENTRY, IA32E_MODE_GUEST) || field(GUEST_CR0) & CR0_PG);
     /* With "IA-32e mode guest", CR4.PAE is 1. */
@@ -272,9 +278,10 @@ static void check_guest_registers(check_rule *check, void *context)
     RULE(guest_short_no_pcide, "27.3.1.1", has(ENTRY, IA32E_MODE_GUEST) || !(field(GUEST_CR4) & CR4_PCIDE));
     /* CR3 has no bits beyond the physical-address width, except the LAM bits if the processor has linear-address
      * masking. */
-    RULE(guest_cr3_fits, "27.3.1.1", is_physical(field(GUEST_CR3) & 0x9fffffffffffffffull) &&
-            (feature_read(0x7, 1, 0, 26 /* lam */) || (!(field(GUEST_CR3) & CR3_LAM_U57) &&
-            !(field(GUEST_CR3) & CR3_LAM_U48))));
+    RULE(guest_cr3_fits, "27.3.1.1",
+         is_physical(field(GUEST_CR3) & 0x9fffffffffffffffull) &&
+             (feature_read(0x7, 1, 0, 26 /* lam */) ||
+              (!(field(GUEST_CR3) & CR3_LAM_U57) && !(field(GUEST_CR3) & CR3_LAM_U48))));
     /* Bits 63:32 of DR7 are 0. */
     RULE(guest_dr7, "27.3.1.1", !has(ENTRY, LOAD_DEBUG_CONTROLS) || field(GUEST_DR7) >> 32 == 0);
     /* IA32_SYSENTER_ESP is canonical. */
@@ -284,15 +291,16 @@ static void check_guest_registers(check_rule *check, void *context)
     /* Every byte of IA32_PAT is a valid memory type. */
     RULE(guest_pat_types, "27.3.1.1", !has(ENTRY, LOAD_IA32_PAT) || is_memory_types(field(GUEST_IA32_PAT)));
     /* Reserved bits of IA32_EFER are 0. */
-    RULE(guest_efer_reserved, "27.3.1.1", !has(ENTRY, LOAD_IA32_EFER) ||
-            (bits(field(GUEST_IA32_EFER), 1, 7) == 0 && !bit(field(GUEST_IA32_EFER), 9) &&
-            field(GUEST_IA32_EFER) >> 12 == 0));
+    RULE(guest_efer_reserved, "27.3.1.1",
+         !has(ENTRY, LOAD_IA32_EFER) ||
+             (bits(field(GUEST_IA32_EFER), 1, 7) == 0 && !bit(field(GUEST_IA32_EFER), 9) && field(GUEST_IA32_EFER) >> 12 == 0));
     /* IA32_EFER.LMA equals the VM-entry control "IA-32e mode guest". */
-    RULE(guest_efer_lma, "27.3.1.1", !has(ENTRY, LOAD_IA32_EFER) ||
-            !!(field(GUEST_IA32_EFER) & EFER_LMA) == has(ENTRY, IA32E_MODE_GUEST));
+    RULE(guest_efer_lma, "27.3.1.1",
+         !has(ENTRY, LOAD_IA32_EFER) || !!(field(GUEST_IA32_EFER) & EFER_LMA) == has(ENTRY, IA32E_MODE_GUEST));
     /* If CR0.PG is 1, IA32_EFER.LMA equals IA32_EFER.LME. */
-    RULE(guest_efer_lme, "27.3.1.1", !has(ENTRY, LOAD_IA32_EFER) || !(field(GUEST_CR0) & CR0_PG) ||
-            !!(field(GUEST_IA32_EFER) & EFER_LMA) == !!(field(GUEST_IA32_EFER) & EFER_LME));
+    RULE(guest_efer_lme, "27.3.1.1",
+         !has(ENTRY, LOAD_IA32_EFER) || !(field(GUEST_CR0) & CR0_PG) ||
+             !!(field(GUEST_IA32_EFER) & EFER_LMA) == !!(field(GUEST_IA32_EFER) & EFER_LME));
 }
 
 /* Guest GDTR and IDTR. Failure: exit entry_failure_guest. */
@@ -312,68 +320,72 @@ static void check_guest_tables(check_rule *check, void *context)
 static void check_guest_flow(check_rule *check, void *context)
 {
     /* Outside 64-bit mode, bits 63:32 of RIP are 0. */
-    RULE(rip_short, "27.3.1.4", (has(ENTRY, IA32E_MODE_GUEST) && field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) ||
-            field(GUEST_RIP) >> 32 == 0);
+    RULE(rip_short, "27.3.1.4",
+         (has(ENTRY, IA32E_MODE_GUEST) && field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) || field(GUEST_RIP) >> 32 == 0);
     /* In 64-bit mode, the bits of RIP above the linear-address width are identical. */
-    RULE(rip_long, "27.3.1.4", !has(ENTRY, IA32E_MODE_GUEST) || !(field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) ||
-            is_linear(field(GUEST_RIP)));
+    RULE(rip_long, "27.3.1.4",
+         !has(ENTRY, IA32E_MODE_GUEST) || !(field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) || is_linear(field(GUEST_RIP)));
     /* Reserved bits of RFLAGS are 0. */
-    RULE(rflags_zeros, "27.3.1.4", field(GUEST_RFLAGS) >> 22 == 0 && !bit(field(GUEST_RFLAGS), 15) &&
-            !bit(field(GUEST_RFLAGS), 5) && !bit(field(GUEST_RFLAGS), 3));
+    RULE(rflags_zeros, "27.3.1.4",
+         field(GUEST_RFLAGS) >> 22 == 0 && !bit(field(GUEST_RFLAGS), 15) && !bit(field(GUEST_RFLAGS), 5) &&
+             !bit(field(GUEST_RFLAGS), 3));
     /* Bit 1 of RFLAGS is 1. */
     RULE(rflags_one, "27.3.1.4", field(GUEST_RFLAGS) & RFLAGS_FIXED_ONE);
     /* RFLAGS.VM is 0 in IA-32e mode, and if CR0.PE is 0. */
-    RULE(rflags_vm, "27.3.1.4", (!has(ENTRY, IA32E_MODE_GUEST) && field(GUEST_CR0) & CR0_PE) ||
-            !(field(GUEST_RFLAGS) & RFLAGS_VM));
+    RULE(rflags_vm, "27.3.1.4",
+         (!has(ENTRY, IA32E_MODE_GUEST) && field(GUEST_CR0) & CR0_PE) || !(field(GUEST_RFLAGS) & RFLAGS_VM));
     /* If an external interrupt is injected, RFLAGS.IF is 1. */
-    RULE(rflags_if, "27.3.1.4", !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
-            extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 0 ||
-            field(GUEST_RFLAGS) & RFLAGS_IF);
+    RULE(rflags_if, "27.3.1.4",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 0 ||
+             field(GUEST_RFLAGS) & RFLAGS_IF);
 }
 
 /* Page-directory-pointer-table entries of a guest with PAE paging. Failure: exit entry_failure_guest. */
 static void check_guest_pdptes(check_rule *check, void *context)
 {
     /* If PDPTE0 is present, its reserved bits are 0. */
-    RULE(pdpte0_reserved, "27.3.1.6, 4.4.1", !(field(GUEST_CR0) & CR0_PG) || !(field(GUEST_CR4) & CR4_PAE) ||
-            has(ENTRY, IA32E_MODE_GUEST) || !has(SECONDARY, ENABLE_EPT) || !bit(field(GUEST_PDPTE0), 0) ||
-            (bits(field(GUEST_PDPTE0), 1, 2) == 0 && bits(field(GUEST_PDPTE0), 5, 8) == 0 &&
-            is_physical(field(GUEST_PDPTE0))));
+    RULE(
+        pdpte0_reserved, "27.3.1.6, 4.4.1",
+        !(field(GUEST_CR0) & CR0_PG) || !(field(GUEST_CR4) & CR4_PAE) || has(ENTRY, IA32E_MODE_GUEST) ||
+            !has(SECONDARY, ENABLE_EPT) || !bit(field(GUEST_PDPTE0), 0) ||
+            (bits(field(GUEST_PDPTE0), 1, 2) == 0 && bits(field(GUEST_PDPTE0), 5, 8) == 0 && is_physical(field(GUEST_PDPTE0))));
     /* If PDPTE1 is present, its reserved bits are 0. */
-    RULE(pdpte1_reserved, "27.3.1.6, 4.4.1", !(field(GUEST_CR0) & CR0_PG) || !(field(GUEST_CR4) & CR4_PAE) ||
-            has(ENTRY, IA32E_MODE_GUEST) || !has(SECONDARY, ENABLE_EPT) || !bit(field(GUEST_PDPTE1), 0) ||
-            (bits(field(GUEST_PDPTE1), 1, 2) == 0 && bits(field(GUEST_PDPTE1), 5, 8) == 0 &&
-            is_physical(field(GUEST_PDPTE1))));
+    RULE(
+        pdpte1_reserved, "27.3.1.6, 4.4.1",
+        !(field(GUEST_CR0) & CR0_PG) || !(field(GUEST_CR4) & CR4_PAE) || has(ENTRY, IA32E_MODE_GUEST) ||
+            !has(SECONDARY, ENABLE_EPT) || !bit(field(GUEST_PDPTE1), 0) ||
+            (bits(field(GUEST_PDPTE1), 1, 2) == 0 && bits(field(GUEST_PDPTE1), 5, 8) == 0 && is_physical(field(GUEST_PDPTE1))));
     /* If PDPTE2 is present, its reserved bits are 0. */
-    RULE(pdpte2_reserved, "27.3.1.6, 4.4.1", !(field(GUEST_CR0) & CR0_PG) || !(field(GUEST_CR4) & CR4_PAE) ||
-            has(ENTRY, IA32E_MODE_GUEST) || !has(SECONDARY, ENABLE_EPT) || !bit(field(GUEST_PDPTE2), 0) ||
-            (bits(field(GUEST_PDPTE2), 1, 2) == 0 && bits(field(GUEST_PDPTE2), 5, 8) == 0 &&
-            is_physical(field(GUEST_PDPTE2))));
+    RULE(
+        pdpte2_reserved, "27.3.1.6, 4.4.1",
+        !(field(GUEST_CR0) & CR0_PG) || !(field(GUEST_CR4) & CR4_PAE) || has(ENTRY, IA32E_MODE_GUEST) ||
+            !has(SECONDARY, ENABLE_EPT) || !bit(field(GUEST_PDPTE2), 0) ||
+            (bits(field(GUEST_PDPTE2), 1, 2) == 0 && bits(field(GUEST_PDPTE2), 5, 8) == 0 && is_physical(field(GUEST_PDPTE2))));
     /* If PDPTE3 is present, its reserved bits are 0. */
-    RULE(pdpte3_reserved, "27.3.1.6, 4.4.1", !(field(GUEST_CR0) & CR0_PG) || !(field(GUEST_CR4) & CR4_PAE) ||
-            has(ENTRY, IA32E_MODE_GUEST) || !has(SECONDARY, ENABLE_EPT) || !bit(field(GUEST_PDPTE3), 0) ||
-            (bits(field(GUEST_PDPTE3), 1, 2) == 0 && bits(field(GUEST_PDPTE3), 5, 8) == 0 &&
-            is_physical(field(GUEST_PDPTE3))));
+    RULE(
+        pdpte3_reserved, "27.3.1.6, 4.4.1",
+        !(field(GUEST_CR0) & CR0_PG) || !(field(GUEST_CR4) & CR4_PAE) || has(ENTRY, IA32E_MODE_GUEST) ||
+            !has(SECONDARY, ENABLE_EPT) || !bit(field(GUEST_PDPTE3), 0) ||
+            (bits(field(GUEST_PDPTE3), 1, 2) == 0 && bits(field(GUEST_PDPTE3), 5, 8) == 0 && is_physical(field(GUEST_PDPTE3))));
 }
 
 /* Control registers and MSRs of the host. Failure: VM-instruction error 8. */
 static void check_host_registers(check_rule *check, void *context)
 {
     /* Bits of CR0 that are fixed to 1 in VMX operation are 1; NW and CD are not checked. */
-    RULE(host_cr0_ones, "27.2.2, A.7", (~field(HOST_CR0) & msr_read(IA32_VMX_CR0_FIXED0) & 0xffffffff9fffffffull) ==
-            0);
+    RULE(host_cr0_ones, "27.2.2, A.7", (~field(HOST_CR0) & msr_read(IA32_VMX_CR0_FIXED0) & 0xffffffff9fffffffull) == 0);
     /* Bits of CR0 that are fixed to 0 in VMX operation are 0. */
-    RULE(host_cr0_zeros, "27.2.2, A.7", (field(HOST_CR0) & ~msr_read(IA32_VMX_CR0_FIXED1) & 0xffffffff9fffffffull) ==
-            0);
+    RULE(host_cr0_zeros, "27.2.2, A.7", (field(HOST_CR0) & ~msr_read(IA32_VMX_CR0_FIXED1) & 0xffffffff9fffffffull) == 0);
     /* Bits of CR4 that are fixed to 1 in VMX operation are 1. */
     RULE(host_cr4_ones, "27.2.2, A.8", (~field(HOST_CR4) & msr_read(IA32_VMX_CR4_FIXED0)) == 0);
     /* Bits of CR4 that are fixed to 0 in VMX operation are 0. */
     RULE(host_cr4_zeros, "27.2.2, A.8", (field(HOST_CR4) & ~msr_read(IA32_VMX_CR4_FIXED1)) == 0);
     /* CR3 has no bits beyond the physical-address width, except the LAM bits if the processor has linear-address
      * masking. */
-    RULE(host_cr3_fits, "27.2.2", is_physical(field(HOST_CR3) & 0x9fffffffffffffffull) &&
-            (feature_read(0x7, 1, 0, 26 /* lam */) || (!(field(HOST_CR3) & CR3_LAM_U57) &&
-            !(field(HOST_CR3) & CR3_LAM_U48))));
+    RULE(host_cr3_fits, "27.2.2",
+         is_physical(field(HOST_CR3) & 0x9fffffffffffffffull) &&
+             (feature_read(0x7, 1, 0, 26 /* lam */) || (!(field(HOST_CR3) & CR3_LAM_U57) && !(field(HOST_CR3) & CR3_LAM_U48))));
 }
 
 /* Host segment selectors and bases. Failure: VM-instruction error 8. */
@@ -400,43 +412,37 @@ static void check_host_mode(check_rule *check, void *context)
 static void check_guest_segments_8086(check_rule *check, void *context)
 {
     /* In virtual-8086 mode, the base of ES is its selector times 16. */
-    RULE(es_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) ||
-            field(GUEST_ES_BASE) == field(GUEST_ES_SELECTOR) << 4);
+    RULE(es_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_ES_BASE) == field(GUEST_ES_SELECTOR) << 4);
     /* In virtual-8086 mode, the limit of ES is FFFFH. */
     RULE(es_limit_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_ES_LIMIT) == 0xffff);
     /* In virtual-8086 mode, the access rights of ES are F3H: accessed read/write data, DPL 3. */
     RULE(es_access_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_ES_ACCESS_RIGHTS) == 0xf3);
     /* In virtual-8086 mode, the base of CS is its selector times 16. */
-    RULE(cs_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) ||
-            field(GUEST_CS_BASE) == field(GUEST_CS_SELECTOR) << 4);
+    RULE(cs_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_CS_BASE) == field(GUEST_CS_SELECTOR) << 4);
     /* In virtual-8086 mode, the limit of CS is FFFFH. */
     RULE(cs_limit_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_CS_LIMIT) == 0xffff);
     /* In virtual-8086 mode, the access rights of CS are F3H: accessed read/write data, DPL 3. */
     RULE(cs_access_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_CS_ACCESS_RIGHTS) == 0xf3);
     /* In virtual-8086 mode, the base of SS is its selector times 16. */
-    RULE(ss_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) ||
-            field(GUEST_SS_BASE) == field(GUEST_SS_SELECTOR) << 4);
+    RULE(ss_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_SS_BASE) == field(GUEST_SS_SELECTOR) << 4);
     /* In virtual-8086 mode, the limit of SS is FFFFH. */
     RULE(ss_limit_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_SS_LIMIT) == 0xffff);
     /* In virtual-8086 mode, the access rights of SS are F3H: accessed read/write data, DPL 3. */
     RULE(ss_access_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_SS_ACCESS_RIGHTS) == 0xf3);
     /* In virtual-8086 mode, the base of DS is its selector times 16. */
-    RULE(ds_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) ||
-            field(GUEST_DS_BASE) == field(GUEST_DS_SELECTOR) << 4);
+    RULE(ds_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_DS_BASE) == field(GUEST_DS_SELECTOR) << 4);
     /* In virtual-8086 mode, the limit of DS is FFFFH. */
     RULE(ds_limit_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_DS_LIMIT) == 0xffff);
     /* In virtual-8086 mode, the access rights of DS are F3H: accessed read/write data, DPL 3. */
     RULE(ds_access_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_DS_ACCESS_RIGHTS) == 0xf3);
     /* In virtual-8086 mode, the base of FS is its selector times 16. */
-    RULE(fs_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) ||
-            field(GUEST_FS_BASE) == field(GUEST_FS_SELECTOR) << 4);
+    RULE(fs_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_FS_BASE) == field(GUEST_FS_SELECTOR) << 4);
     /* In virtual-8086 mode, the limit of FS is FFFFH. */
     RULE(fs_limit_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_FS_LIMIT) == 0xffff);
     /* In virtual-8086 mode, the access rights of FS are F3H: accessed read/write data, DPL 3. */
     RULE(fs_access_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_FS_ACCESS_RIGHTS) == 0xf3);
     /* In virtual-8086 mode, the base of GS is its selector times 16. */
-    RULE(gs_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) ||
-            field(GUEST_GS_BASE) == field(GUEST_GS_SELECTOR) << 4);
+    RULE(gs_base_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_GS_BASE) == field(GUEST_GS_SELECTOR) << 4);
     /* In virtual-8086 mode, the limit of GS is FFFFH. */
     RULE(gs_limit_8086, "27.3.1.2", !(field(GUEST_RFLAGS) & RFLAGS_VM) || field(GUEST_GS_LIMIT) == 0xffff);
     /* In virtual-8086 mode, the access rights of GS are F3H: accessed read/write data, DPL 3. */
@@ -449,8 +455,8 @@ static void check_guest_segment_bases(check_rule *check, void *context)
     /* TI of the selector of TR is 0. */
     RULE(tr_selector_table, "27.3.1.2", !(field(GUEST_TR_SELECTOR) & SELECTOR_TI));
     /* If LDTR is usable, TI of its selector is 0. */
-    RULE(ldtr_selector_table, "27.3.1.2", field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            !(field(GUEST_LDTR_SELECTOR) & SELECTOR_TI));
+    RULE(ldtr_selector_table, "27.3.1.2",
+         field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || !(field(GUEST_LDTR_SELECTOR) & SELECTOR_TI));
     /* The base of TR is canonical. */
     RULE(tr_base_canonical, "27.3.1.2", is_canonical(field(GUEST_TR_BASE)));
     /* The base of FS is canonical. */
@@ -458,214 +464,223 @@ static void check_guest_segment_bases(check_rule *check, void *context)
     /* The base of GS is canonical. */
     RULE(gs_base_canonical, "27.3.1.2", is_canonical(field(GUEST_GS_BASE)));
     /* The base of LDTR is canonical. */
-    RULE(ldtr_base_canonical, "27.3.1.2", field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            is_canonical(field(GUEST_LDTR_BASE)));
+    RULE(ldtr_base_canonical, "27.3.1.2",
+         field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || is_canonical(field(GUEST_LDTR_BASE)));
     /* Bits 63:32 of the base of CS are 0. */
     RULE(cs_base_short, "27.3.1.2", field(GUEST_CS_BASE) >> 32 == 0);
     /* If SS is usable, bits 63:32 of its base are 0. */
-    RULE(ss_base_short, "27.3.1.2", field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_SS_BASE) >> 32 == 0);
+    RULE(ss_base_short, "27.3.1.2", field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_SS_BASE) >> 32 == 0);
     /* If DS is usable, bits 63:32 of its base are 0. */
-    RULE(ds_base_short, "27.3.1.2", field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_DS_BASE) >> 32 == 0);
+    RULE(ds_base_short, "27.3.1.2", field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_DS_BASE) >> 32 == 0);
     /* If ES is usable, bits 63:32 of its base are 0. */
-    RULE(es_base_short, "27.3.1.2", field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_ES_BASE) >> 32 == 0);
+    RULE(es_base_short, "27.3.1.2", field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_ES_BASE) >> 32 == 0);
 }
 
 /* Access rights of CS and SS. Failure: exit entry_failure_guest. */
 static void check_guest_code_and_stack(check_rule *check, void *context)
 {
     /* CS is accessed code, or with "unrestricted guest" accessed read/write data. */
-    RULE(cs_type, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) & 9) == 9 ||
-            (has(SECONDARY, UNRESTRICTED_GUEST) && extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) == 3));
+    RULE(cs_type, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || (extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) & 9) == 9 ||
+             (has(SECONDARY, UNRESTRICTED_GUEST) && extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) == 3));
     /* S of CS is 1: not a system segment. */
     RULE(cs_s, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
     /* If CS is data, its DPL is 0. */
-    RULE(cs_dpl_data, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 3 ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_CS_ACCESS_RIGHTS)) == 0);
+    RULE(cs_dpl_data, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 3 ||
+             extract(ACCESS_RIGHTS_DPL, field(GUEST_CS_ACCESS_RIGHTS)) == 0);
     /* If CS is non-conforming code, its DPL equals the DPL of SS. */
-    RULE(cs_dpl_plain, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 9 &&
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 0xb) ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_CS_ACCESS_RIGHTS)) == extract(ACCESS_RIGHTS_DPL,
-            field(GUEST_SS_ACCESS_RIGHTS)));
+    RULE(cs_dpl_plain, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 9 &&
+              extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 0xb) ||
+             extract(ACCESS_RIGHTS_DPL, field(GUEST_CS_ACCESS_RIGHTS)) ==
+                 extract(ACCESS_RIGHTS_DPL, field(GUEST_SS_ACCESS_RIGHTS)));
     /* If CS is conforming code, its DPL is not above the DPL of SS. */
-    RULE(cs_dpl_conforming, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 0xd &&
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 0xf) ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_CS_ACCESS_RIGHTS)) <= extract(ACCESS_RIGHTS_DPL,
-            field(GUEST_SS_ACCESS_RIGHTS)));
+    RULE(cs_dpl_conforming, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 0xd &&
+              extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 0xf) ||
+             extract(ACCESS_RIGHTS_DPL, field(GUEST_CS_ACCESS_RIGHTS)) <=
+                 extract(ACCESS_RIGHTS_DPL, field(GUEST_SS_ACCESS_RIGHTS)));
     /* CS is present. */
     RULE(cs_present, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
     /* If CS.L is 1 in IA-32e mode, CS.D is 0. */
-    RULE(cs_l_or_db, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || !has(ENTRY, IA32E_MODE_GUEST) ||
-            !(field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) ||
-            !(field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DB));
+    RULE(cs_l_or_db, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || !has(ENTRY, IA32E_MODE_GUEST) ||
+             !(field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L) || !(field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_DB));
     /* If SS is usable, it is accessed read/write data. */
-    RULE(ss_type, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_SS_ACCESS_RIGHTS)) == 3 ||
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_SS_ACCESS_RIGHTS)) == 7);
+    RULE(ss_type, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             extract(ACCESS_RIGHTS_TYPE, field(GUEST_SS_ACCESS_RIGHTS)) == 3 ||
+             extract(ACCESS_RIGHTS_TYPE, field(GUEST_SS_ACCESS_RIGHTS)) == 7);
     /* If CS is data, or CR0.PE is 0, DPL of SS is 0. */
-    RULE(ss_dpl_real, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 3 && field(GUEST_CR0) & CR0_PE) ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_SS_ACCESS_RIGHTS)) == 0);
+    RULE(ss_dpl_real, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_CS_ACCESS_RIGHTS)) != 3 && field(GUEST_CR0) & CR0_PE) ||
+             extract(ACCESS_RIGHTS_DPL, field(GUEST_SS_ACCESS_RIGHTS)) == 0);
     /* Reserved bits of the access rights of CS are 0. */
-    RULE(cs_reserved, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            (bits(field(GUEST_CS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_CS_ACCESS_RIGHTS) >> 17 == 0));
+    RULE(cs_reserved, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM ||
+             (bits(field(GUEST_CS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_CS_ACCESS_RIGHTS) >> 17 == 0));
     /* If any of bits 31:20 of the limit of CS is 1, G is 1. */
-    RULE(cs_large_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_CS_LIMIT) >> 20 == 0 ||
-            field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
+    RULE(cs_large_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_CS_LIMIT) >> 20 == 0 ||
+             field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
     /* If any of bits 11:0 of the limit of CS is 0, G is 0. */
-    RULE(cs_small_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            bits(field(GUEST_CS_LIMIT), 0, 11) == 0xfff || !(field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
+    RULE(cs_small_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || bits(field(GUEST_CS_LIMIT), 0, 11) == 0xfff ||
+             !(field(GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
 }
 
 /* Access rights of usable segments. Failure: exit entry_failure_guest. */
 static void check_guest_data(check_rule *check, void *context)
 {
     /* S of SS is 1: not a system segment. */
-    RULE(ss_s, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE
-            || field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
+    RULE(ss_s, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
     /* SS is present. */
-    RULE(ss_present, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
+    RULE(ss_present, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
     /* Reserved bits of the access rights of SS are 0. */
-    RULE(ss_reserved, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (bits(field(GUEST_SS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_SS_ACCESS_RIGHTS) >> 17 == 0));
+    RULE(ss_reserved, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (bits(field(GUEST_SS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_SS_ACCESS_RIGHTS) >> 17 == 0));
     /* If any of bits 31:20 of the limit of SS is 1, G is 1. */
-    RULE(ss_large_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_SS_LIMIT) >> 20 == 0 ||
-            field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
+    RULE(ss_large_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_SS_LIMIT) >> 20 == 0 || field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
     /* If any of bits 11:0 of the limit of SS is 0, G is 0. */
-    RULE(ss_small_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || bits(field(GUEST_SS_LIMIT), 0, 11) == 0xfff ||
-            !(field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
+    RULE(ss_small_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             bits(field(GUEST_SS_LIMIT), 0, 11) == 0xfff || !(field(GUEST_SS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
     /* S of DS is 1: not a system segment. */
-    RULE(ds_s, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE
-            || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
+    RULE(ds_s, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
     /* DS is present. */
-    RULE(ds_present, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
+    RULE(ds_present, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
     /* Reserved bits of the access rights of DS are 0. */
-    RULE(ds_reserved, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (bits(field(GUEST_DS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_DS_ACCESS_RIGHTS) >> 17 == 0));
+    RULE(ds_reserved, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (bits(field(GUEST_DS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_DS_ACCESS_RIGHTS) >> 17 == 0));
     /* If any of bits 31:20 of the limit of DS is 1, G is 1. */
-    RULE(ds_large_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_DS_LIMIT) >> 20 == 0 ||
-            field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
+    RULE(ds_large_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_DS_LIMIT) >> 20 == 0 || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
     /* If any of bits 11:0 of the limit of DS is 0, G is 0. */
-    RULE(ds_small_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || bits(field(GUEST_DS_LIMIT), 0, 11) == 0xfff ||
-            !(field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
+    RULE(ds_small_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             bits(field(GUEST_DS_LIMIT), 0, 11) == 0xfff || !(field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
     /* S of ES is 1: not a system segment. */
-    RULE(es_s, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE
-            || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
+    RULE(es_s, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
     /* ES is present. */
-    RULE(es_present, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
+    RULE(es_present, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
     /* Reserved bits of the access rights of ES are 0. */
-    RULE(es_reserved, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (bits(field(GUEST_ES_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_ES_ACCESS_RIGHTS) >> 17 == 0));
+    RULE(es_reserved, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (bits(field(GUEST_ES_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_ES_ACCESS_RIGHTS) >> 17 == 0));
     /* If any of bits 31:20 of the limit of ES is 1, G is 1. */
-    RULE(es_large_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_ES_LIMIT) >> 20 == 0 ||
-            field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
+    RULE(es_large_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_ES_LIMIT) >> 20 == 0 || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
     /* If any of bits 11:0 of the limit of ES is 0, G is 0. */
-    RULE(es_small_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || bits(field(GUEST_ES_LIMIT), 0, 11) == 0xfff ||
-            !(field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
+    RULE(es_small_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             bits(field(GUEST_ES_LIMIT), 0, 11) == 0xfff || !(field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
     /* S of FS is 1: not a system segment. */
-    RULE(fs_s, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE
-            || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
+    RULE(fs_s, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
     /* FS is present. */
-    RULE(fs_present, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
+    RULE(fs_present, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
     /* Reserved bits of the access rights of FS are 0. */
-    RULE(fs_reserved, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (bits(field(GUEST_FS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_FS_ACCESS_RIGHTS) >> 17 == 0));
+    RULE(fs_reserved, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (bits(field(GUEST_FS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_FS_ACCESS_RIGHTS) >> 17 == 0));
     /* If any of bits 31:20 of the limit of FS is 1, G is 1. */
-    RULE(fs_large_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_FS_LIMIT) >> 20 == 0 ||
-            field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
+    RULE(fs_large_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_FS_LIMIT) >> 20 == 0 || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
     /* If any of bits 11:0 of the limit of FS is 0, G is 0. */
-    RULE(fs_small_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || bits(field(GUEST_FS_LIMIT), 0, 11) == 0xfff ||
-            !(field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
+    RULE(fs_small_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             bits(field(GUEST_FS_LIMIT), 0, 11) == 0xfff || !(field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
     /* S of GS is 1: not a system segment. */
-    RULE(gs_s, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE
-            || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
+    RULE(gs_s, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_S);
     /* GS is present. */
-    RULE(gs_present, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
+    RULE(gs_present, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
     /* Reserved bits of the access rights of GS are 0. */
-    RULE(gs_reserved, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (bits(field(GUEST_GS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_GS_ACCESS_RIGHTS) >> 17 == 0));
+    RULE(gs_reserved, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (bits(field(GUEST_GS_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_GS_ACCESS_RIGHTS) >> 17 == 0));
     /* If any of bits 31:20 of the limit of GS is 1, G is 1. */
-    RULE(gs_large_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_GS_LIMIT) >> 20 == 0 ||
-            field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
+    RULE(gs_large_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             field(GUEST_GS_LIMIT) >> 20 == 0 || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
     /* If any of bits 11:0 of the limit of GS is 0, G is 0. */
-    RULE(gs_small_limit, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || bits(field(GUEST_GS_LIMIT), 0, 11) == 0xfff ||
-            !(field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
+    RULE(gs_small_limit, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             bits(field(GUEST_GS_LIMIT), 0, 11) == 0xfff || !(field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
     /* The accessed bit of DS is 1. */
-    RULE(ds_accessed, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_DS_ACCESS_RIGHTS)) & 1) != 0);
+    RULE(ds_accessed, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_DS_ACCESS_RIGHTS)) & 1) != 0);
     /* If DS is code, it is readable. */
-    RULE(ds_readable, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_DS_ACCESS_RIGHTS)) & 8) == 0 ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_DS_ACCESS_RIGHTS)) & 2) != 0);
+    RULE(ds_readable, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_DS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_DS_ACCESS_RIGHTS)) & 8) == 0 ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_DS_ACCESS_RIGHTS)) & 2) != 0);
     /* The accessed bit of ES is 1. */
-    RULE(es_accessed, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_ES_ACCESS_RIGHTS)) & 1) != 0);
+    RULE(es_accessed, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_ES_ACCESS_RIGHTS)) & 1) != 0);
     /* If ES is code, it is readable. */
-    RULE(es_readable, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_ES_ACCESS_RIGHTS)) & 8) == 0 ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_ES_ACCESS_RIGHTS)) & 2) != 0);
+    RULE(es_readable, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_ES_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_ES_ACCESS_RIGHTS)) & 8) == 0 ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_ES_ACCESS_RIGHTS)) & 2) != 0);
     /* The accessed bit of FS is 1. */
-    RULE(fs_accessed, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_FS_ACCESS_RIGHTS)) & 1) != 0);
+    RULE(fs_accessed, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_FS_ACCESS_RIGHTS)) & 1) != 0);
     /* If FS is code, it is readable. */
-    RULE(fs_readable, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_FS_ACCESS_RIGHTS)) & 8) == 0 ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_FS_ACCESS_RIGHTS)) & 2) != 0);
+    RULE(fs_readable, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_FS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_FS_ACCESS_RIGHTS)) & 8) == 0 ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_FS_ACCESS_RIGHTS)) & 2) != 0);
     /* The accessed bit of GS is 1. */
-    RULE(gs_accessed, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_GS_ACCESS_RIGHTS)) & 1) != 0);
+    RULE(gs_accessed, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_GS_ACCESS_RIGHTS)) & 1) != 0);
     /* If GS is code, it is readable. */
-    RULE(gs_readable, "27.3.1.2", field(GUEST_RFLAGS) & RFLAGS_VM ||
-            field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_GS_ACCESS_RIGHTS)) & 8) == 0 ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_GS_ACCESS_RIGHTS)) & 2) != 0);
+    RULE(gs_readable, "27.3.1.2",
+         field(GUEST_RFLAGS) & RFLAGS_VM || field(GUEST_GS_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_GS_ACCESS_RIGHTS)) & 8) == 0 ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_GS_ACCESS_RIGHTS)) & 2) != 0);
 }
 
 /* TR and LDTR. Failure: exit entry_failure_guest. */
 static void check_guest_system_segments(check_rule *check, void *context)
 {
     /* TR is a busy TSS, in IA-32e mode a 64-bit one. */
-    RULE(tr_type, "27.3.1.2", extract(ACCESS_RIGHTS_TYPE, field(GUEST_TR_ACCESS_RIGHTS)) == 0xb ||
-            (extract(ACCESS_RIGHTS_TYPE, field(GUEST_TR_ACCESS_RIGHTS)) == 3 && !has(ENTRY, IA32E_MODE_GUEST)));
+    RULE(tr_type, "27.3.1.2",
+         extract(ACCESS_RIGHTS_TYPE, field(GUEST_TR_ACCESS_RIGHTS)) == 0xb ||
+             (extract(ACCESS_RIGHTS_TYPE, field(GUEST_TR_ACCESS_RIGHTS)) == 3 && !has(ENTRY, IA32E_MODE_GUEST)));
     /* S of TR is 0: a system segment. */
     RULE(tr_s, "27.3.1.2", !(field(GUEST_TR_ACCESS_RIGHTS) & ACCESS_RIGHTS_S));
     /* TR is present. */
@@ -673,67 +688,72 @@ static void check_guest_system_segments(check_rule *check, void *context)
     /* TR is usable. */
     RULE(tr_usable, "27.3.1.2", !(field(GUEST_TR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE));
     /* Reserved bits of the access rights of TR are 0. */
-    RULE(tr_reserved, "27.3.1.2", bits(field(GUEST_TR_ACCESS_RIGHTS), 8, 11) == 0 &&
-            field(GUEST_TR_ACCESS_RIGHTS) >> 17 == 0);
+    RULE(tr_reserved, "27.3.1.2", bits(field(GUEST_TR_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_TR_ACCESS_RIGHTS) >> 17 == 0);
     /* If any of bits 31:20 of the limit of TR is 1, G is 1. */
-    RULE(tr_large_limit, "27.3.1.2", field(GUEST_TR_LIMIT) >> 20 == 0 ||
-            field(GUEST_TR_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
+    RULE(tr_large_limit, "27.3.1.2", field(GUEST_TR_LIMIT) >> 20 == 0 || field(GUEST_TR_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
     /* If any of bits 11:0 of the limit of TR is 0, G is 0. */
-    RULE(tr_small_limit, "27.3.1.2", bits(field(GUEST_TR_LIMIT), 0, 11) == 0xfff ||
-            !(field(GUEST_TR_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
+    RULE(tr_small_limit, "27.3.1.2",
+         bits(field(GUEST_TR_LIMIT), 0, 11) == 0xfff || !(field(GUEST_TR_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
     /* The type of LDTR is 2 (LDT). */
-    RULE(ldtr_type, "27.3.1.2", field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            extract(ACCESS_RIGHTS_TYPE, field(GUEST_LDTR_ACCESS_RIGHTS)) == 2);
+    RULE(ldtr_type, "27.3.1.2",
+         field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             extract(ACCESS_RIGHTS_TYPE, field(GUEST_LDTR_ACCESS_RIGHTS)) == 2);
     /* S of LDTR is 0: a system segment. */
-    RULE(ldtr_s, "27.3.1.2", field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            !(field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_S));
+    RULE(ldtr_s, "27.3.1.2",
+         field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || !(field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_S));
     /* LDTR is present. */
-    RULE(ldtr_present, "27.3.1.2", field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
+    RULE(ldtr_present, "27.3.1.2",
+         field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_P);
     /* Reserved bits of the access rights of LDTR are 0. */
-    RULE(ldtr_reserved, "27.3.1.2", field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            (bits(field(GUEST_LDTR_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_LDTR_ACCESS_RIGHTS) >> 17 == 0));
+    RULE(ldtr_reserved, "27.3.1.2",
+         field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
+             (bits(field(GUEST_LDTR_ACCESS_RIGHTS), 8, 11) == 0 && field(GUEST_LDTR_ACCESS_RIGHTS) >> 17 == 0));
     /* If any of bits 31:20 of the limit of LDTR is 1, G is 1. */
-    RULE(ldtr_large_limit, "27.3.1.2", field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            field(GUEST_LDTR_LIMIT) >> 20 == 0 || field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
+    RULE(ldtr_large_limit, "27.3.1.2",
+         field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || field(GUEST_LDTR_LIMIT) >> 20 == 0 ||
+             field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_G);
     /* If any of bits 11:0 of the limit of LDTR is 0, G is 0. */
-    RULE(ldtr_small_limit, "27.3.1.2", field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE ||
-            bits(field(GUEST_LDTR_LIMIT), 0, 11) == 0xfff || !(field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
+    RULE(ldtr_small_limit, "27.3.1.2",
+         field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_UNUSABLE || bits(field(GUEST_LDTR_LIMIT), 0, 11) == 0xfff ||
+             !(field(GUEST_LDTR_ACCESS_RIGHTS) & ACCESS_RIGHTS_G));
 }
 
 /* Activity state. Failure: exit entry_failure_guest. */
 static void check_guest_activity(check_rule *check, void *context)
 {
     /* The activity state is supported by the processor. */
-    RULE(activity_known, "27.3.1.5, A.6", field(GUEST_ACTIVITY_STATE) == 0 ||
-            (field(GUEST_ACTIVITY_STATE) == 1 && msr_read(IA32_VMX_MISC) & MISC_ACTIVITY_HLT) ||
-            (field(GUEST_ACTIVITY_STATE) == 2 && msr_read(IA32_VMX_MISC) & MISC_ACTIVITY_SHUTDOWN) ||
-            (field(GUEST_ACTIVITY_STATE) == 3 && msr_read(IA32_VMX_MISC) & MISC_ACTIVITY_WAIT_FOR_SIPI));
+    RULE(activity_known, "27.3.1.5, A.6",
+         field(GUEST_ACTIVITY_STATE) == 0 ||
+             (field(GUEST_ACTIVITY_STATE) == 1 && msr_read(IA32_VMX_MISC) & MISC_ACTIVITY_HLT) ||
+             (field(GUEST_ACTIVITY_STATE) == 2 && msr_read(IA32_VMX_MISC) & MISC_ACTIVITY_SHUTDOWN) ||
+             (field(GUEST_ACTIVITY_STATE) == 3 && msr_read(IA32_VMX_MISC) & MISC_ACTIVITY_WAIT_FOR_SIPI));
     /* In state HLT, the DPL of SS is 0. */
-    RULE(activity_hlt_ring, "27.3.1.5, 25.4.2", field(GUEST_ACTIVITY_STATE) != 1 ||
-            extract(ACCESS_RIGHTS_DPL, field(GUEST_SS_ACCESS_RIGHTS)) == 0);
+    RULE(activity_hlt_ring, "27.3.1.5, 25.4.2",
+         field(GUEST_ACTIVITY_STATE) != 1 || extract(ACCESS_RIGHTS_DPL, field(GUEST_SS_ACCESS_RIGHTS)) == 0);
     /* With blocking by STI or MOV SS, the state is active. */
-    RULE(activity_not_blocking, "27.3.1.5, 25.4.2", (!(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI) &&
-            !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)) || field(GUEST_ACTIVITY_STATE) == 0);
+    RULE(activity_not_blocking, "27.3.1.5, 25.4.2",
+         (!(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI) &&
+          !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)) ||
+             field(GUEST_ACTIVITY_STATE) == 0);
     /* An event injected in state HLT is an external interrupt, an NMI, #DB, #MC, or a pending MTF VM exit. */
-    RULE(activity_hlt_event, "27.3.1.5, 25.4.2", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || field(GUEST_ACTIVITY_STATE) != 1 ||
-            extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 0 ||
-            extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 2 ||
-            (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 3 &&
-            (extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 1 ||
-            extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 0x12)) ||
-            (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 7 &&
-            extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 0));
+    RULE(activity_hlt_event, "27.3.1.5, 25.4.2",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) || field(GUEST_ACTIVITY_STATE) != 1 ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 0 ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 2 ||
+             (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 3 &&
+              (extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 1 ||
+               extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 0x12)) ||
+             (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 7 &&
+              extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 0));
     /* An event injected in state shutdown is an NMI or #MC. */
-    RULE(activity_shutdown_event, "27.3.1.5, 25.4.2", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || field(GUEST_ACTIVITY_STATE) != 2 ||
-            extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 2 ||
-            (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 3 &&
-            extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 0x12));
+    RULE(activity_shutdown_event, "27.3.1.5, 25.4.2",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) || field(GUEST_ACTIVITY_STATE) != 2 ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 2 ||
+             (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) == 3 &&
+              extract(VM_ENTRY_INTERRUPTION_INFO_VECTOR, field(VM_ENTRY_INTERRUPTION_INFO)) == 0x12));
     /* In state wait-for-SIPI, no event is injected. */
-    RULE(activity_sipi_event, "27.3.1.5, 25.4.2", field(GUEST_ACTIVITY_STATE) != 3 ||
-            !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID));
+    RULE(activity_sipi_event, "27.3.1.5, 25.4.2",
+         field(GUEST_ACTIVITY_STATE) != 3 || !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID));
 }
 
 /* Interruptibility state. Failure: exit entry_failure_guest. */
@@ -742,76 +762,82 @@ static void check_guest_interruptibility(check_rule *check, void *context)
     /* Reserved bits of the interruptibility state are 0. */
     RULE(blocking_reserved, "27.3.1.5, 25.4.2", field(GUEST_INTERRUPTIBILITY_STATE) >> 5 == 0);
     /* Blocking by STI and blocking by MOV SS are not both 1. */
-    RULE(blocking_one, "27.3.1.5, 25.4.2", !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI &&
-            field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS));
+    RULE(blocking_one, "27.3.1.5, 25.4.2",
+         !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI &&
+           field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS));
     /* If RFLAGS.IF is 0, blocking by STI is 0. */
-    RULE(blocking_sti_flag, "27.3.1.5, 25.4.2", field(GUEST_RFLAGS) & RFLAGS_IF ||
-            !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI));
+    RULE(blocking_sti_flag, "27.3.1.5, 25.4.2",
+         field(GUEST_RFLAGS) & RFLAGS_IF || !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI));
     /* If an external interrupt is injected, blocking by STI and by MOV SS are 0. */
-    RULE(blocking_interrupt, "27.3.1.5, 25.4.2", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || extract(VM_ENTRY_INTERRUPTION_INFO_TYPE,
-            field(VM_ENTRY_INTERRUPTION_INFO)) != 0 || (!(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI)
-            && !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)));
+    RULE(blocking_interrupt, "27.3.1.5, 25.4.2",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 0 ||
+             (!(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI) &&
+              !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)));
     /* If an NMI is injected, blocking by MOV SS is 0. */
-    RULE(blocking_mov_ss_nmi, "27.3.1.5, 25.4.2", !(field(VM_ENTRY_INTERRUPTION_INFO) &
-            VM_ENTRY_INTERRUPTION_INFO_VALID) || extract(VM_ENTRY_INTERRUPTION_INFO_TYPE,
-            field(VM_ENTRY_INTERRUPTION_INFO)) != 2 || !(field(GUEST_INTERRUPTIBILITY_STATE) &
-            INTERRUPTIBILITY_MOV_SS));
+    RULE(blocking_mov_ss_nmi, "27.3.1.5, 25.4.2",
+         !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 2 ||
+             !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS));
     /* Blocking by SMI is 0 outside SMM. */
     RULE(blocking_smi, "27.3.1.5, 25.4.2", !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_SMI));
     /* With "virtual NMIs", blocking by NMI is 0 if an NMI is injected. */
-    RULE(blocking_nmi, "27.3.1.5, 25.4.2", !has(PIN, VIRTUAL_NMIS) ||
-            !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
-            extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 2 ||
-            !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI));
+    RULE(blocking_nmi, "27.3.1.5, 25.4.2",
+         !has(PIN, VIRTUAL_NMIS) || !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
+             extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 2 ||
+             !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI));
     /* If "enclave interruption" is 1, blocking by MOV SS is 0. */
-    RULE(blocking_enclave, "27.3.1.5, 25.4.2", !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_ENCLAVE) ||
-            !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS));
+    RULE(blocking_enclave, "27.3.1.5, 25.4.2",
+         !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_ENCLAVE) ||
+             !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS));
     /* "Enclave interruption" is 1 only on processors with SGX. */
-    RULE(blocking_enclave_exists, "27.3.1.5, 25.4.2", !(field(GUEST_INTERRUPTIBILITY_STATE) &
-            INTERRUPTIBILITY_ENCLAVE) || feature_read(0x7, 0, 1, 2 /* sgx */));
+    RULE(blocking_enclave_exists, "27.3.1.5, 25.4.2",
+         !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_ENCLAVE) || feature_read(0x7, 0, 1, 2 /* sgx */));
 }
 
 /* Pending debug exceptions. Failure: exit entry_failure_guest. */
 static void check_guest_pending_debug(check_rule *check, void *context)
 {
     /* Reserved bits of the pending debug exceptions are 0. */
-    RULE(pending_reserved, "27.3.1.5, 25.4.2", bits(field(GUEST_PENDING_DEBUG_EXCEPTIONS), 4, 10) == 0 &&
-            !bit(field(GUEST_PENDING_DEBUG_EXCEPTIONS), 13) && !bit(field(GUEST_PENDING_DEBUG_EXCEPTIONS), 15) &&
-            field(GUEST_PENDING_DEBUG_EXCEPTIONS) >> 17 == 0);
+    RULE(pending_reserved, "27.3.1.5, 25.4.2",
+         bits(field(GUEST_PENDING_DEBUG_EXCEPTIONS), 4, 10) == 0 && !bit(field(GUEST_PENDING_DEBUG_EXCEPTIONS), 13) &&
+             !bit(field(GUEST_PENDING_DEBUG_EXCEPTIONS), 15) && field(GUEST_PENDING_DEBUG_EXCEPTIONS) >> 17 == 0);
     /* BLD is 1 only on processors with bus-lock detection. */
-    RULE(pending_bus_lock, "27.3.1.5, 25.4.2", !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BLD) ||
-            feature_read(0x7, 0, 2, 24 /* bus_lock_detect */));
+    RULE(pending_bus_lock, "27.3.1.5, 25.4.2",
+         !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BLD) || feature_read(0x7, 0, 2, 24 /* bus_lock_detect */));
     /* With blocking by STI or MOV SS or in state HLT, BS is 1 if RFLAGS.TF is 1 and IA32_DEBUGCTL.BTF is 0. */
-    RULE(pending_step, "27.3.1.5, 25.4.2", (!(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI) &&
-            !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS) && field(GUEST_ACTIVITY_STATE) != 1) ||
-            !(field(GUEST_RFLAGS) & RFLAGS_TF) || field(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF ||
-            field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS);
+    RULE(pending_step, "27.3.1.5, 25.4.2",
+         (!(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI) &&
+          !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS) && field(GUEST_ACTIVITY_STATE) != 1) ||
+             !(field(GUEST_RFLAGS) & RFLAGS_TF) || field(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF ||
+             field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS);
     /* With blocking by STI or MOV SS or in state HLT, BS is 0 if RFLAGS.TF is 0 or IA32_DEBUGCTL.BTF is 1. */
-    RULE(pending_no_step, "27.3.1.5, 25.4.2", (!(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI) &&
-            !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS) && field(GUEST_ACTIVITY_STATE) != 1) ||
-            (field(GUEST_RFLAGS) & RFLAGS_TF && !(field(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF)) ||
-            !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS));
+    RULE(pending_no_step, "27.3.1.5, 25.4.2",
+         (!(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI) &&
+          !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS) && field(GUEST_ACTIVITY_STATE) != 1) ||
+             (field(GUEST_RFLAGS) & RFLAGS_TF && !(field(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF)) ||
+             !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS));
     /* If RTM is 1, only bit 12 is set besides it. */
-    RULE(pending_rtm_alone, "27.3.1.5, 25.4.2", !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_RTM) ||
-            field(GUEST_PENDING_DEBUG_EXCEPTIONS) == 0x11000);
+    RULE(pending_rtm_alone, "27.3.1.5, 25.4.2",
+         !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_RTM) || field(GUEST_PENDING_DEBUG_EXCEPTIONS) == 0x11000);
     /* RTM is 1 only on processors with RTM. */
-    RULE(pending_rtm_exists, "27.3.1.5, 25.4.2", !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_RTM) ||
-            feature_read(0x7, 0, 1, 11 /* rtm */));
+    RULE(pending_rtm_exists, "27.3.1.5, 25.4.2",
+         !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_RTM) || feature_read(0x7, 0, 1, 11 /* rtm */));
     /* If RTM is 1, blocking by MOV SS is 0. */
-    RULE(pending_rtm_unblocked, "27.3.1.5, 25.4.2", !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_RTM) ||
-            !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS));
+    RULE(pending_rtm_unblocked, "27.3.1.5, 25.4.2",
+         !(field(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_RTM) ||
+             !(field(GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS));
 }
 
 /* VMCS link pointer: a shadow VMCS, or all ones. Failure: exit entry_failure_guest. */
 static void check_guest_link(check_rule *check, void *context)
 {
     /* The VMCS link pointer is page-aligned. */
-    RULE(link_aligned, "27.3.1.5, 25.4.2", field(VMCS_LINK_POINTER) == 0xffffffffffffffffull ||
-            bits(field(VMCS_LINK_POINTER), 0, 11) == 0);
+    RULE(link_aligned, "27.3.1.5, 25.4.2",
+         field(VMCS_LINK_POINTER) == 0xffffffffffffffffull || bits(field(VMCS_LINK_POINTER), 0, 11) == 0);
     /* The VMCS link pointer is within the physical-address width. */
-    RULE(link_fits, "27.3.1.5, 25.4.2", field(VMCS_LINK_POINTER) == 0xffffffffffffffffull ||
-            is_structure(field(VMCS_LINK_POINTER)));
+    RULE(link_fits, "27.3.1.5, 25.4.2",
+         field(VMCS_LINK_POINTER) == 0xffffffffffffffffull || is_structure(field(VMCS_LINK_POINTER)));
 }
 
 void checks_evaluate(check_rule *check, void *context)

@@ -28,8 +28,7 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
 
 /* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
  * bits that are always 1. */
-static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx,
-        u32 edx)
+static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     if (leaf == 0x40000000)
         return (struct regs4){0x40000001, 0x6176754c, 0x79656c6c, 0x306d6f44};
@@ -185,7 +184,7 @@ static struct answer acquire_domain_destroy(struct cpu *cpu, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_domain_destroy(cpu, domain);
     domain_release(domain);
     return answer;
@@ -197,7 +196,7 @@ static struct answer acquire_vcpu_create(struct cpu *cpu, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_vcpu_create(cpu, domain, (u32)cpu->guest.rsi, (u64)cpu->guest.rdx);
     domain_release(domain);
     return answer;
@@ -209,7 +208,7 @@ static struct answer acquire_superpage_claim(struct cpu *cpu, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_superpage_claim(cpu, domain, (u64)cpu->guest.rsi);
     domain_release(domain);
     return answer;
@@ -221,7 +220,7 @@ static struct answer acquire_superpage_release(struct cpu *cpu, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_superpage_release(cpu, domain, (u64)cpu->guest.rsi);
     domain_release(domain);
     return answer;
@@ -233,9 +232,8 @@ static struct answer acquire_memory_map(struct cpu *cpu, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_memory_map(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx,
-            (u64)cpu->guest.r10);
+        return (struct answer){.error = error};
+    struct answer answer = hypercall_memory_map(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx, (u64)cpu->guest.r10);
     domain_release(domain);
     return answer;
 }
@@ -246,7 +244,7 @@ static struct answer acquire_memory_unmap(struct cpu *cpu, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_memory_unmap(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx);
     domain_release(domain);
     return answer;
@@ -258,7 +256,7 @@ static struct answer acquire_memory_dirty(struct cpu *cpu, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_memory_dirty(cpu, domain, (u64)cpu->guest.rsi, (u32)cpu->guest.rdx);
     domain_release(domain);
     return answer;
@@ -270,7 +268,7 @@ static struct answer acquire_vcpu_run(struct cpu *cpu)
     struct vcpu *vcpu;
     u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_vcpu_run(cpu, vcpu);
     vcpu_release(vcpu);
     return answer;
@@ -282,7 +280,7 @@ static struct answer acquire_vcpu_get(struct cpu *cpu)
     struct vcpu *vcpu;
     u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_vcpu_get(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
     vcpu_release(vcpu);
     return answer;
@@ -294,7 +292,7 @@ static struct answer acquire_vcpu_set(struct cpu *cpu)
     struct vcpu *vcpu;
     u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_vcpu_set(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
     vcpu_release(vcpu);
     return answer;
@@ -306,7 +304,7 @@ static struct answer acquire_domain_stat(struct cpu *cpu, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_domain_stat(cpu, domain, (u32)cpu->guest.rsi);
     domain_release(domain);
     return answer;
@@ -325,32 +323,25 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
         if (cpu->guest.rsi >> 32)
             break;
         return hypercall_exit_count(cpu, (u32)cpu->guest.rdi, (u32)cpu->guest.rsi);
-    case 2:
-        return hypercall_log_read(cpu, (u64)cpu->guest.rdi);
+    case 2: return hypercall_log_read(cpu, (u64)cpu->guest.rdi);
     case 16:
         if (cpu->guest.rdi >> 32)
             break;
         return hypercall_domain_create(cpu, (u32)cpu->guest.rdi, (u64)cpu->guest.rsi);
-    case 17:
-        return acquire_domain_destroy(cpu, CALLER_SECRET);
+    case 17: return acquire_domain_destroy(cpu, CALLER_SECRET);
     case 18:
         if (cpu->guest.rsi >> 32)
             break;
         return acquire_vcpu_create(cpu, CALLER_OWNER);
-    case 19:
-        return acquire_superpage_claim(cpu, CALLER_OWNER);
-    case 20:
-        return acquire_superpage_release(cpu, CALLER_OWNER);
-    case 21:
-        return acquire_memory_map(cpu, CALLER_OWNER);
-    case 22:
-        return acquire_memory_unmap(cpu, CALLER_OWNER);
+    case 19: return acquire_superpage_claim(cpu, CALLER_OWNER);
+    case 20: return acquire_superpage_release(cpu, CALLER_OWNER);
+    case 21: return acquire_memory_map(cpu, CALLER_OWNER);
+    case 22: return acquire_memory_unmap(cpu, CALLER_OWNER);
     case 23:
         if (cpu->guest.rdx >> 32)
             break;
         return acquire_memory_dirty(cpu, CALLER_OWNER);
-    case 24:
-        return acquire_vcpu_run(cpu);
+    case 24: return acquire_vcpu_run(cpu);
     case 25:
         if (cpu->guest.rsi >> 32)
             break;
@@ -367,10 +358,9 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
         if (cpu->guest.rsi >> 32)
             break;
         return acquire_domain_stat(cpu, CALLER_SECRET);
-    default:
-        return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
-    return (struct answer){ .error = EINVAL };
+    return (struct answer){.error = EINVAL};
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
@@ -391,8 +381,7 @@ static inline bool policy_hypercall(struct cpu *cpu)
 static struct answer hypercall_dispatch_root(struct cpu *cpu)
 {
     switch ((u32)cpu->guest.rax) {
-    case 17:
-        return acquire_domain_destroy(cpu, CALLER_ROOT);
+    case 17: return acquire_domain_destroy(cpu, CALLER_ROOT);
     case 27:
         if (cpu->guest.rsi >> 32)
             break;
@@ -401,10 +390,9 @@ static struct answer hypercall_dispatch_root(struct cpu *cpu)
         if (cpu->guest.rdi >> 32)
             break;
         return hypercall_domain_list(cpu, (u32)cpu->guest.rdi);
-    default:
-        return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
-    return (struct answer){ .error = EINVAL };
+    return (struct answer){.error = EINVAL};
 }
 
 /* Root's calls come by a port, which only who may use ports can write; anything else goes to the device. */
@@ -423,136 +411,99 @@ static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
 static void on_msr_read(struct cpu *cpu, u32 msr)
 {
     switch (msr) {
-    case 0x33 /* MSR_MEMORY_CTRL */:
-    case 0x79 /* IA32_BIOS_UPDT_TRIG */:
-    case 0x9b /* IA32_SMM_MONITOR_CTL */:
-    case 0x9e /* IA32_SMBASE */:
-    case 0x1f2 ... 0x1f3 /* IA32_SMRR_PHYSBASE */:
-    case 0x3f1 /* IA32_PEBS_ENABLE */:
-    case 0x560 ... 0x561 /* IA32_RTIT_OUTPUT_BASE */:
-    case 0x570 /* IA32_RTIT_CTL */:
-    case 0x600 /* IA32_DS_AREA */:
-    case 0x982 ... 0x984 /* IA32_TME_ACTIVATE */:
-    case 0xc80 /* IA32_DEBUG_INTERFACE */:
-    case 0x1406 /* IA32_MCU_CONTROL */:
-    case 0x17d0 /* IA32_HW_FEEDBACK_PTR */:
-        guest_msr_read_try(cpu, msr);
-        return;
-    case 0x3a /* IA32_FEATURE_CONTROL */:
-        guest_msr_answer(cpu, 1);
-        return;
-    case 0x1a0 /* IA32_MISC_ENABLE */:
-        guest_msr_read_try(cpu, msr);
-        return;
-    case 0x480 ... 0x493 /* IA32_VMX_BASIC */:
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
+    case IA32_FEATURE_CONTROL: guest_msr_answer(cpu, 1); return;
+    case 0x480 ... 0x493 /* IA32_VMX_BASIC and 19 more */: guest_inject_error(cpu, VECTOR_GP, 0); return;
     }
     guest_msr_read_try(cpu, msr);
-    return;
 }
 
 static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 {
     switch (msr) {
-    case 0x1b /* IA32_APIC_BASE */:
-        {
-            if (apic_base_write(cpu, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
-            return;
-        }
-    case 0x33 /* MSR_MEMORY_CTRL */:
-    case 0x79 /* IA32_BIOS_UPDT_TRIG */:
-    case 0x9b /* IA32_SMM_MONITOR_CTL */:
-    case 0x9e /* IA32_SMBASE */:
-    case 0x1f2 ... 0x1f3 /* IA32_SMRR_PHYSBASE */:
-    case 0x3f1 /* IA32_PEBS_ENABLE */:
-    case 0x560 ... 0x561 /* IA32_RTIT_OUTPUT_BASE */:
-    case 0x570 /* IA32_RTIT_CTL */:
-    case 0x600 /* IA32_DS_AREA */:
-    case 0x982 ... 0x984 /* IA32_TME_ACTIVATE */:
-    case 0xc80 /* IA32_DEBUG_INTERFACE */:
-    case 0x1406 /* IA32_MCU_CONTROL */:
-    case 0x17d0 /* IA32_HW_FEEDBACK_PTR */:
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    case 0x3a /* IA32_FEATURE_CONTROL */:
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    case 0xfe /* IA32_MTRRCAP */:
-    case 0x200 ... 0x213 /* IA32_MTRR_PHYS */:
-    case 0x250 /* IA32_MTRR_FIX64K_00000 */:
-    case 0x258 ... 0x259 /* IA32_MTRR_FIX16K_80000 */:
-    case 0x268 ... 0x26f /* IA32_MTRR_FIX4K_C0000 */:
-    case 0x2ff /* IA32_MTRR_DEF_TYPE */:
-        {
-            if (!host_wrmsr_try(msr, value)) {
-                guest_inject_error(cpu, VECTOR_GP, 0);
-                return;
-            }
-            mtrr_changed(cpu);
+    case IA32_APIC_BASE: {
+        if (apic_base_write(cpu, value)) {
             guest_advance(cpu);
             return;
         }
-    case 0x1a0 /* IA32_MISC_ENABLE */:
-        {
-            if (host_wrmsr_try(msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
-            return;
-        }
-    case 0x480 ... 0x493 /* IA32_VMX_BASIC */:
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
-    case 0x830 /* IA32_X2APIC_ICR */:
-        {
-            if (apic_icr_write(cpu, value)) {
-                guest_advance(cpu);
-                return;
-            }
+    }
+    case MSR_MEMORY_CTRL:
+    case IA32_BIOS_UPDT_TRIG:
+    case IA32_SMM_MONITOR_CTL:
+    case IA32_SMBASE:
+    case 0x1f2 ... 0x1f3 /* IA32_SMRR_PHYSBASE and 1 more */:
+    case IA32_PEBS_ENABLE:
+    case 0x560 ... 0x561 /* IA32_RTIT_OUTPUT_BASE and 1 more */:
+    case IA32_RTIT_CTL:
+    case IA32_DS_AREA:
+    case 0x982 ... 0x984 /* IA32_TME_ACTIVATE and 2 more */:
+    case IA32_DEBUG_INTERFACE:
+    case IA32_MCU_CONTROL:
+    case IA32_HW_FEEDBACK_PTR: guest_inject_error(cpu, VECTOR_GP, 0); return;
+    case IA32_FEATURE_CONTROL: guest_inject_error(cpu, VECTOR_GP, 0); return;
+    case IA32_MTRRCAP:
+    case 0x200 ... 0x213 /* IA32_MTRR_PHYS and 19 more */:
+    case IA32_MTRR_FIX64K_00000:
+    case 0x258 ... 0x259 /* IA32_MTRR_FIX16K_80000 and 1 more */:
+    case 0x268 ... 0x26f /* IA32_MTRR_FIX4K_C0000 and 7 more */:
+    case IA32_MTRR_DEF_TYPE: {
+        if (!host_wrmsr_try(msr, value)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-    case 0xda0 /* IA32_XSS */:
-        {
-            u64 value = value;
-            if (value & XSS_PT) {
-                guest_inject_error(cpu, VECTOR_GP, 0);
-                return;
-            }
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
+        mtrr_changed(cpu);
+        guest_advance(cpu);
+        return;
+    }
+    case IA32_MISC_ENABLE: {
+        if (host_wrmsr_try(msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
+            guest_advance(cpu);
+            return;
+        }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case 0x480 ... 0x493 /* IA32_VMX_BASIC and 19 more */: guest_inject_error(cpu, VECTOR_GP, 0); return;
+    case IA32_X2APIC_ICR: {
+        if (apic_icr_write(cpu, value)) {
+            guest_advance(cpu);
+            return;
+        }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case IA32_XSS: {
+        u64 value = value;
+        if (value & XSS_PT) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-    case 0xc0000081 ... 0xc0000084 /* IA32_STAR */:
-        {
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
+        if (switched_msr_write(cpu, msr, value)) {
+            guest_advance(cpu);
             return;
         }
-    case 0xc0000103 /* IA32_TSC_AUX */:
-        {
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case 0xc0000081 ... 0xc0000084 /* IA32_STAR and 3 more */: {
+        if (switched_msr_write(cpu, msr, value)) {
+            guest_advance(cpu);
             return;
         }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case IA32_TSC_AUX: {
+        if (switched_msr_write(cpu, msr, value)) {
+            guest_advance(cpu);
+            return;
+        }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
     }
     guest_msr_write_try(cpu, msr, value);
-    return;
 }
 
 /* ---- Ports in the bitmap. */
@@ -562,7 +513,7 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
     switch (port) {
     case 0x92: /* system_control_a */
         if (input) {
-            cpu->guest.rax = (cpu->guest.rax & ~0xffull) | (u64)(a20_port_read(cpu, port)) << 0;
+            cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, a20_port_read(cpu, port));
             guest_advance(cpu);
             return;
         }
@@ -574,7 +525,7 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
         break;
     case 0x60: /* keyboard_data */
         if (input) {
-            cpu->guest.rax = (cpu->guest.rax & ~0xffull) | (u64)(a20_port_read(cpu, port)) << 0;
+            cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, a20_port_read(cpu, port));
             guest_advance(cpu);
             return;
         }
@@ -621,7 +572,6 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
     cpu->guest.rcx = out.ecx;
     cpu->guest.rdx = out.edx;
     guest_advance(cpu);
-    return;
 }
 
 /* XCR0 stays loaded in root mode, which uses no state that it enables. */
@@ -636,7 +586,6 @@ static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
         return;
     }
     guest_inject_error(cpu, VECTOR_GP, 0);
-    return;
 }
 
 /* WBINVD instead: the hypervisor's own dirty lines must not be lost. */
@@ -644,19 +593,16 @@ static inline void on_invd(struct cpu *cpu)
 {
     host_wbinvd();
     guest_advance(cpu);
-    return;
 }
 
 static inline void on_getsec(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_vmx_instruction(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 /* A hypercall; #UD without the magic, or from anywhere but ring 3 in 64-bit mode. */
@@ -667,7 +613,6 @@ static inline void on_vmcall(struct cpu *cpu)
         return;
     }
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 /* CR4.VMXE: #GP, for there is no VMX. CR0.NE: the shadow changes and the instruction runs again,
@@ -692,13 +637,11 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L ||
-            !(guest_cr4() & CR4_PAE))) {
+    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(guest_cr4() & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) ||
-            guest_cr4() & CR4_PCIDE)) {
+    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || guest_cr4() & CR4_PCIDE)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -706,9 +649,8 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)(!!(value & CR0_NE)) << 5);
+    vmwrite(VMCS_CR0_READ_SHADOW, replace_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE, !!(value & CR0_NE)));
     guest_resume(cpu);
-    return;
 }
 
 /* Fills the tables. For a write to hidden memory or to the watched APIC,
@@ -717,7 +659,6 @@ static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 {
     handle_nested_page_fault(cpu, gpa, write);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_nested_page_misconfig(struct cpu *cpu)
@@ -739,28 +680,24 @@ static inline void on_nmi(struct cpu *cpu)
 {
     handle_dom0_nmi(cpu);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_nmi_window(struct cpu *cpu)
 {
     handle_nmi_window(cpu);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_init(struct cpu *cpu)
 {
     cpu_init(cpu);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_sipi(struct cpu *cpu, u8 vector)
 {
     cpu_sipi(cpu, vector);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_triple_fault(struct cpu *cpu)
@@ -787,13 +724,11 @@ static inline void on_xrstors(struct cpu *cpu)
 static inline void on_seamcall(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_tdcall(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_machine_check_on_entry(struct cpu *cpu)
@@ -916,19 +851,21 @@ void dom0_exit_vmxon(struct cpu *cpu)
 
 void dom0_exit_cr_access(struct cpu *cpu)
 {
-    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, vmread(VMCS_EXIT_QUALIFICATION));
-    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, vmread(VMCS_EXIT_QUALIFICATION));
-    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, vmread(VMCS_EXIT_QUALIFICATION));
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, qualification);
+    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, qualification);
+    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, qualification);
     on_cr_access(cpu, number, access, gpr);
 }
 
 /* With I/O bitmaps, an access that wraps from port FFFFH to 0 always exits. */
 void dom0_exit_io(struct cpu *cpu)
 {
-    u16 port = extract(IO_QUALIFICATION_PORT, vmread(VMCS_EXIT_QUALIFICATION));
-    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, vmread(VMCS_EXIT_QUALIFICATION)) + 1);
-    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
-    bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u16 port = extract(IO_QUALIFICATION_PORT, qualification);
+    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, qualification) + 1);
+    bool input = !!(qualification & IO_QUALIFICATION_INPUT);
+    bool string = !!(qualification & IO_QUALIFICATION_STRING);
     on_io(cpu, port, size, input, string);
 }
 

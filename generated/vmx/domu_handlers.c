@@ -16,55 +16,48 @@
 static void on_msr_read(struct cpu *cpu, u32 msr)
 {
     switch (msr) {
-    case 0x3b /* IA32_TSC_ADJUST */:
-        {
-            u64 value = tsc_adjust_read(cpu);
-            cpu->guest.rax = (u32)value;
-            cpu->guest.rdx = value >> 32;
-            guest_advance(cpu);
-            return;
-        }
+    case IA32_TSC_ADJUST: {
+        u64 value = tsc_adjust_read(cpu);
+        cpu->guest.rax = (u32)value;
+        cpu->guest.rdx = value >> 32;
+        guest_advance(cpu);
+        return;
+    }
     }
     exit_to_vmm(cpu, LUV_EXIT_MSR_READ);
-    return;
 }
 
 static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 {
     switch (msr) {
-    case 0x10 /* IA32_TIME_STAMP_COUNTER */:
-        {
-            tsc_write(cpu, value);
+    case IA32_TIME_STAMP_COUNTER: {
+        tsc_write(cpu, value);
+        guest_advance(cpu);
+        return;
+    }
+    case IA32_TSC_ADJUST: {
+        tsc_adjust_write(cpu, value);
+        guest_advance(cpu);
+        return;
+    }
+    case 0xc0000081 ... 0xc0000084 /* IA32_STAR and 3 more */: {
+        if (switched_msr_write(cpu, msr, value)) {
             guest_advance(cpu);
             return;
         }
-    case 0x3b /* IA32_TSC_ADJUST */:
-        {
-            tsc_adjust_write(cpu, value);
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case IA32_TSC_AUX: {
+        if (switched_msr_write(cpu, msr, value)) {
             guest_advance(cpu);
             return;
         }
-    case 0xc0000081 ... 0xc0000084 /* IA32_STAR */:
-        {
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
-            return;
-        }
-    case 0xc0000103 /* IA32_TSC_AUX */:
-        {
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
-            return;
-        }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
     }
     exit_to_vmm(cpu, LUV_EXIT_MSR_WRITE);
-    return;
 }
 
 /* ---- Handlers, an event each. */
@@ -73,21 +66,18 @@ static inline void on_nmi(struct cpu *cpu)
 {
     handle_nmi(cpu);
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 static inline void on_init(struct cpu *cpu)
 {
     handle_init(cpu);
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 static inline void on_machine_check_on_entry(struct cpu *cpu)
 {
     handle_machine_check(cpu);
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 /* The VMM checks the value and sets it by vcpu_set. */
@@ -98,20 +88,17 @@ static inline void on_xsetbv(struct cpu *cpu)
         return;
     }
     exit_to_vmm(cpu, LUV_EXIT_XSETBV);
-    return;
 }
 
 /* Does nothing: memory is WB whatever the guest's PAT, and devices are emulated. A real WBINVD would stall dom0. */
 static inline void on_wbinvd(struct cpu *cpu)
 {
     guest_advance(cpu);
-    return;
 }
 
 static inline void on_invd(struct cpu *cpu)
 {
     guest_advance(cpu);
-    return;
 }
 
 /* The debug registers become the guest's until the end of this run; the instruction runs again. */
@@ -119,50 +106,42 @@ static inline void on_dr_access(struct cpu *cpu)
 {
     handle_dr_access(cpu);
     guest_resume(cpu);
-    return;
 }
 
 /* Not in the guest's CPUID. */
 static inline void on_monitor(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_mwait(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_getsec(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_vmx_instruction(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_seamcall(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_tdcall(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_rdpmc(struct cpu *cpu)
 {
     guest_inject_error(cpu, VECTOR_GP, 0);
-    return;
 }
 
 /* As in dom0: the shadow changes and the instruction runs again,
@@ -192,7 +171,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        vmwrite(VMCS_CR4_READ_SHADOW, (vmread(VMCS_CR4_READ_SHADOW) & ~0x40ull) | (u64)(!!(value & CR4_MCE)) << 6);
+        vmwrite(VMCS_CR4_READ_SHADOW, replace_bits(vmread(VMCS_CR4_READ_SHADOW), CR4_MCE, !!(value & CR4_MCE)));
         guest_resume(cpu);
         return;
     }
@@ -207,13 +186,11 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L ||
-            !(guest_cr4() & CR4_PAE))) {
+    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(guest_cr4() & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) ||
-            guest_cr4() & CR4_PCIDE)) {
+    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || guest_cr4() & CR4_PCIDE)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -221,11 +198,11 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)(!!(value & CR0_NE)) << 5);
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20000000ull) | (u64)(!!(value & CR0_NW)) << 29);
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x40000000ull) | (u64)(!!(value & CR0_CD)) << 30);
+    vmwrite(VMCS_CR0_READ_SHADOW,
+            replace_bits(replace_bits(replace_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE, !!(value & CR0_NE)), CR0_NW,
+                                      !!(value & CR0_NW)),
+                         CR0_CD, !!(value & CR0_CD)));
     guest_resume(cpu);
-    return;
 }
 
 /* Injected if it is the guest's; `resume` then delivers nothing else. */
@@ -241,7 +218,6 @@ static inline void on_exception(struct cpu *cpu)
         return;
     }
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 /* ---- Exits: number by number, to their events. */
@@ -323,9 +299,10 @@ static void exit_vmxon(struct cpu *cpu)
 
 static void exit_cr_access(struct cpu *cpu)
 {
-    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, vmread(VMCS_EXIT_QUALIFICATION));
-    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, vmread(VMCS_EXIT_QUALIFICATION));
-    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, vmread(VMCS_EXIT_QUALIFICATION));
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, qualification);
+    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, qualification);
+    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, qualification);
     on_cr_access(cpu, number, access, gpr);
 }
 

@@ -37,6 +37,12 @@ static inline u64 bits(u64 value, u32 low, u32 high)
     return value << (63 - high) >> (63 - high + low);
 }
 
+/* `old` with `value` in the bits of a mask, which are next to each other. */
+static inline u64 replace_bits(u64 old, u64 mask, u64 value)
+{
+    return (old & ~mask) | (value << __builtin_ctzll(mask) & mask);
+}
+
 static inline u64 round_down(u64 value, u64 unit)
 {
     return value & ~(unit - 1);

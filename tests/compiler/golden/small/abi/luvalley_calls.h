@@ -42,8 +42,8 @@ static const struct luv_call luv_calls[] __attribute__((unused)) = {
         .name = "add",
         .number = LUV_HYPERCALL_add,
         .callers = LUV_FROM_USER,
-        .arguments = { { "a", LUV_KIND_U32 }, { "b", LUV_KIND_U64 } },
+        .arguments = {{"a", LUV_KIND_U32}, {"b", LUV_KIND_U64}},
         .returns = LUV_KIND_U64,
-        .errors = { EINVAL },
+        .errors = {EINVAL},
     },
 };

@@ -28,8 +28,7 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
 
 /* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
  * bits that are always 1. */
-static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx,
-        u32 edx)
+static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     struct regs4 out = cpuid_mask((struct regs4){eax, ebx, ecx, edx}, cpuid_shown(leaf, subleaf));
     return out;
@@ -62,10 +61,10 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
 static struct answer hypercall_ask(struct cpu *cpu, struct domain *domain, u32 what)
 {
     if (what == 1) {
-        return (struct answer){ .error = ENOENT };
+        return (struct answer){.error = ENOENT};
     }
     if (what == 2) {
-        return (struct answer){ .value = 1 };
+        return (struct answer){.value = 1};
     }
     return look(cpu, domain, what);
 }
@@ -80,7 +79,7 @@ static struct answer hypercall_enter(struct cpu *cpu, struct vcpu *vcpu)
 static struct answer hypercall_count(struct cpu *cpu, u64 index)
 {
     (void)cpu;
-    return (struct answer){ .value = index };
+    return (struct answer){.value = index};
 }
 
 /* With what the handle means, as long as the call lasts. */
@@ -89,7 +88,7 @@ static struct answer acquire_ask(struct cpu *cpu, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_ask(cpu, domain, (u32)cpu->guest.rsi);
     domain_release(domain);
     return answer;
@@ -101,7 +100,7 @@ static struct answer acquire_enter(struct cpu *cpu)
     struct vcpu *vcpu;
     u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = hypercall_enter(cpu, vcpu);
     vcpu_release(vcpu);
     return answer;
@@ -114,14 +113,11 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
         if (cpu->guest.rsi >> 32)
             break;
         return acquire_ask(cpu, CALLER_OWNER | CALLER_SECRET);
-    case 2:
-        return acquire_enter(cpu);
-    case 3:
-        return hypercall_count(cpu, (u64)cpu->guest.rdi);
-    default:
-        return (struct answer){ .error = ENOSYS };
+    case 2: return acquire_enter(cpu);
+    case 3: return hypercall_count(cpu, (u64)cpu->guest.rdi);
+    default: return (struct answer){.error = ENOSYS};
     }
-    return (struct answer){ .error = EINVAL };
+    return (struct answer){.error = EINVAL};
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
@@ -146,12 +142,10 @@ static struct answer hypercall_dispatch_root(struct cpu *cpu)
         if (cpu->guest.rsi >> 32)
             break;
         return acquire_ask(cpu, CALLER_ROOT);
-    case 3:
-        return hypercall_count(cpu, (u64)cpu->guest.rdi);
-    default:
-        return (struct answer){ .error = ENOSYS };
+    case 3: return hypercall_count(cpu, (u64)cpu->guest.rdi);
+    default: return (struct answer){.error = ENOSYS};
     }
-    return (struct answer){ .error = EINVAL };
+    return (struct answer){.error = EINVAL};
 }
 
 /* Root's calls come by a port, which only who may use ports can write; anything else goes to the device. */
@@ -172,7 +166,6 @@ static void on_msr_read(struct cpu *cpu, u32 msr)
     switch (msr) {
     }
     guest_msr_read_try(cpu, msr);
-    return;
 }
 
 static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
@@ -180,7 +173,6 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
     switch (msr) {
     }
     guest_inject_error(cpu, VECTOR_GP, 0);
-    return;
 }
 
 /* ---- Ports in the bitmap. */
@@ -212,13 +204,11 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 static inline void on_cpuid(struct cpu *cpu)
 {
     guest_advance(cpu);
-    return;
 }
 
 static inline void on_cr_access(struct cpu *cpu)
 {
     guest_inject_error(cpu, VECTOR_GP, 0);
-    return;
 }
 
 static inline void on_triple_fault(struct cpu *cpu)
@@ -246,10 +236,11 @@ void host_exit_cr_access(struct cpu *cpu)
 
 void host_exit_io(struct cpu *cpu)
 {
-    u16 port = extract(IO_QUALIFICATION_PORT, vmread(VMCS_EXIT_QUALIFICATION));
-    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, vmread(VMCS_EXIT_QUALIFICATION)) + 1);
-    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
-    bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u16 port = extract(IO_QUALIFICATION_PORT, qualification);
+    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, qualification) + 1);
+    bool input = !!(qualification & IO_QUALIFICATION_INPUT);
+    bool string = !!(qualification & IO_QUALIFICATION_STRING);
     on_io(cpu, port, size, input, string);
 }
 
