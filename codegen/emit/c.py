@@ -77,7 +77,8 @@ class ExpressionPrinter:
     def show_truth(self, value: ir.Expression) -> Shown:
         """Return an expression as `show` does; one named bit without `!!`."""
         text, level = self.show(value)
-        if isinstance(value, ir.Bits) and text.startswith("!!("):
+        bit = value.operand if isinstance(value, ir.Cast) and value.operand.type == value.type else value
+        if isinstance(bit, ir.Bits) and text.startswith("!!("):
             return text[3:-1], LEVELS["&"]
         return text, level
 

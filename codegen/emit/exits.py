@@ -12,7 +12,7 @@ from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, fold_c, header_comment, render
 from codegen.emit.hypercalls import find_port, hypercall_views
 from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
-from codegen.emit.statements import payload_used, statements, without_last_return
+from codegen.emit.statements import declare, payload_used, statements, without_last_return
 from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Alternative, Exit
 from codegen.model.ir import Constant, End, Statement
@@ -166,7 +166,7 @@ def make_alternative(alternative: Alternative, domain: Domain, before: tuple[Sta
     test = expression(alternative.where) if alternative.where is not None else ""
     wanted = wanted_payload(alternative.event, domain)
     payload = [(name, value) for name, value in alternative.payload if name in wanted]
-    made = read_once([f"{c_declare(value.type, name)} = {expression(value)};" for name, value in payload])
+    made = read_once([declare(name, value) for name, value in payload])
     call = f"on_{alternative.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
     return AlternativeView(test, (*statements(before, 0), *made, call))
 

@@ -7,7 +7,7 @@ from codegen.emit.state import read_state, write_state
 from codegen.model import ir
 from codegen.model.choices import Body
 from codegen.model.facts import Layout
-from codegen.model.types import StructType
+from codegen.model.types import BOOL, StructType
 
 INDENT = "    "
 
@@ -16,7 +16,7 @@ def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
     """Return statements as indented lines."""
     lines: list[str] = []
     for some in join_writes(items):
-        made = statement(some[0]) if len(some) == 1 else [write_all(some)]
+        made = [write_all(some)] if is_bit_write(some[0]) else statement(some[0])
         lines += [INDENT * depth + line for line in made]
     return lines
 
@@ -35,7 +35,9 @@ def join_writes(items: tuple[ir.Statement, ...]) -> list[list[ir.Statement]]:
 
 def is_bit_write(item: ir.Statement | None) -> bool:
     """Return whether a statement writes some bits of a VMCS field, and computes them without reading that field."""
-    return isinstance(item, ir.VmcsWrite) and item.low is not None and f"VMCS_{item.field.name}" not in repr(item.value)
+    if not isinstance(item, ir.VmcsWrite) or item.low is None:
+        return False
+    return f"VMCS_{item.field.name.upper()}" not in expression(item.value)
 
 
 def write_all(items: list[ir.Statement]) -> str:
@@ -43,17 +45,28 @@ def write_all(items: list[ir.Statement]) -> str:
     assert isinstance(items[0], ir.VmcsWrite)
     name = f"VMCS_{items[0].field.name.upper()}"
     value = f"vmread({name})"
-    for item in items:
-        assert isinstance(item, ir.VmcsWrite)
-        value = merge(value, item.value, item.low, item.high, item.field.layout)
+    writes = [one for one in items if isinstance(one, ir.VmcsWrite)]
+    sources = {copied_from(one) for one in writes}
+    if len(sources) == 1 and "" not in sources:
+        masks = [name_mask(one.low or 0, one.high or 0, one.field.layout) for one in writes]
+        return f"vmwrite({name}, copy_bits({value}, {' | '.join(masks)}, {sources.pop()}));"
+    for one in writes:
+        value = merge(value, one.value, one.low, one.high, one.field.layout)
     return f"vmwrite({name}, {value});"
+
+
+def copied_from(item: ir.VmcsWrite) -> str:
+    """Return the value whose bits are copied to the same place, or nothing."""
+    bits = item.value
+    same = isinstance(bits, ir.Bits) and (bits.low, bits.high) == (item.low, item.high)
+    return expression(bits.base) if isinstance(bits, ir.Bits) and same else ""
 
 
 def statement(item: ir.Statement) -> list[str]:
     """Return the lines of one statement."""
     match item:
         case ir.LetLocal(name, value):
-            return [f"{c_declare(value.type, name)} = {expression(value)};"]
+            return [declare(name, value)]
         case ir.GuestWrite(field, value, low, high):
             return [write_state(field, merge(read_state(field), value, low, high, field.layout))]
         case ir.VmcsWrite(field, value, low, high):
@@ -70,15 +83,24 @@ def statement(item: ir.Statement) -> list[str]:
             return outcome(item)
 
 
+def declare(name: str, value: ir.Expression) -> str:
+    """Return the declaration of a variable with its value; a bool needs no `!!`."""
+    return f"{c_declare(value.type, name)} = {truth(value) if value.type == BOOL else expression(value)};"
+
+
 def merge(old: str, value: ir.Expression, low: int | None, high: int | None, layout: Layout | None) -> str:
     """Return `old` with a value in bits low..high, which the layout names."""
     if low is None or high is None:
         return expression(value)
+    return f"replace_bits({old}, {name_mask(low, high, layout)}, {expression(value)})"
+
+
+def name_mask(low: int, high: int, layout: Layout | None) -> str:
+    """Return the mask of bits low..high, by name where the layout has one."""
     names = [one.name for one in layout.bits if (one.low, one.high) == (low, high)] if layout else []
-    mask = c_number(((1 << (high - low + 1)) - 1) << low)
-    if layout and names:
-        mask = f"{layout.name}_{names[0]}".upper() + ("" if low == high else "_MASK")
-    return f"replace_bits({old}, {mask}, {expression(value)})"
+    if not layout or not names:
+        return c_number(((1 << (high - low + 1)) - 1) << low)
+    return f"{layout.name}_{names[0]}".upper() + ("" if low == high else "_MASK")
 
 
 def without_last_return(lines: list[str]) -> list[str]:

@@ -627,8 +627,8 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         return;
     }
     u64 value = guest_register(cpu, gpr);
-    bool paging = !!(value & CR0_PG);
-    bool paged = !!(guest_cr0() & CR0_PG);
+    bool paging = value & CR0_PG;
+    bool paged = guest_cr0() & CR0_PG;
     if (value >> 32 != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
@@ -649,7 +649,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, replace_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE, !!(value & CR0_NE)));
+    vmwrite(VMCS_CR0_READ_SHADOW, copy_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE, value));
     guest_resume(cpu);
 }
 
@@ -864,8 +864,8 @@ void dom0_exit_io(struct cpu *cpu)
     u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
     u16 port = extract(IO_QUALIFICATION_PORT, qualification);
     u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, qualification) + 1);
-    bool input = !!(qualification & IO_QUALIFICATION_INPUT);
-    bool string = !!(qualification & IO_QUALIFICATION_STRING);
+    bool input = qualification & IO_QUALIFICATION_INPUT;
+    bool string = qualification & IO_QUALIFICATION_STRING;
     on_io(cpu, port, size, input, string);
 }
 
@@ -902,7 +902,7 @@ void dom0_exit_machine_check_on_entry(struct cpu *cpu)
 void dom0_exit_ept_violation(struct cpu *cpu)
 {
     u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
-    bool write = !!(vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_WRITE);
+    bool write = vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_WRITE;
     on_nested_page_fault(cpu, gpa, write);
 }
 

@@ -154,7 +154,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     }
     if (number == 4) {
         u64 value = guest_register(cpu, gpr);
-        bool in_long = !!(guest_efer() & EFER_LMA);
+        bool in_long = guest_efer() & EFER_LMA;
         if ((value & ~cr4_permitted(cpu)) != 0 || value & CR4_VMXE || value & CR4_SMXE) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
@@ -171,13 +171,13 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        vmwrite(VMCS_CR4_READ_SHADOW, replace_bits(vmread(VMCS_CR4_READ_SHADOW), CR4_MCE, !!(value & CR4_MCE)));
+        vmwrite(VMCS_CR4_READ_SHADOW, copy_bits(vmread(VMCS_CR4_READ_SHADOW), CR4_MCE, value));
         guest_resume(cpu);
         return;
     }
     u64 value = guest_register(cpu, gpr);
-    bool paging = !!(value & CR0_PG);
-    bool paged = !!(guest_cr0() & CR0_PG);
+    bool paging = value & CR0_PG;
+    bool paged = guest_cr0() & CR0_PG;
     if (value >> 32 != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
@@ -198,10 +198,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW,
-            replace_bits(replace_bits(replace_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE, !!(value & CR0_NE)), CR0_NW,
-                                      !!(value & CR0_NW)),
-                         CR0_CD, !!(value & CR0_CD)));
+    vmwrite(VMCS_CR0_READ_SHADOW, copy_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE | CR0_NW | CR0_CD, value));
     guest_resume(cpu);
 }
 

@@ -43,6 +43,12 @@ static inline u64 replace_bits(u64 old, u64 mask, u64 value)
     return (old & ~mask) | (value << __builtin_ctzll(mask) & mask);
 }
 
+/* `old` with the bits of a mask as `value` has them. */
+static inline u64 copy_bits(u64 old, u64 mask, u64 value)
+{
+    return (old & ~mask) | (value & mask);
+}
+
 static inline u64 round_down(u64 value, u64 unit)
 {
     return value & ~(unit - 1);
