@@ -246,8 +246,11 @@ class Errno:
 
 @dataclass(frozen=True)
 class Facts:
-    """All facts by name."""
+    """All facts by name: the machine's and those of one processor. `foreign_events` are those of any processor."""
 
+    processor: str = ""
+    processors: tuple[str, ...] = ()
+    foreign_events: frozenset[str] = frozenset()
     edition: str = ""
     sections: dict[str, str] = field(default_factory=dict)
     layouts: dict[str, Layout] = field(default_factory=dict)

@@ -67,32 +67,43 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
 
 /* ---- Hypercalls: from 64-bit ring 3, with the magic in the upper half of RAX. */
 
-/* One number about the hypervisor: 0 version of this interface, 1 CPUs started,
- * 2 and 3 base and size (bytes) of the hidden memory, 4 number of exit reasons,
- * 5 and 6 hidden pages read first and writes to hidden memory, 8 most domains, 9 most vCPUs of one,
- * 10 XCR0 for guests, 11 bytes of XSAVE for it, 12 kHz of the TSC (0: unknown), 16 pools; of pool p: 17 + 4p base,
- * 18 + 4p size, 19 + 4p free superpages, 20 + 4p superpages. */
-static struct answer hypercall_info(struct cpu *cpu, u32 which)
-{
-    return info_read(cpu, which);
-}
+/* What the first argument is a handle of. */
+enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
 
-/* How many VM exits a CPU (by index) had for a basic exit reason. */
-static struct answer hypercall_exit_count(struct cpu *cpu, u32 index, u32 reason)
-{
-    return exit_count_read(cpu, index, reason);
-}
+/* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
+struct hypercall {
+    u64 excess[4];
+    u8 callers, handle;
+};
 
-/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
-static struct answer hypercall_log_read(struct cpu *cpu, u64 offset)
-{
-    return log_read_bytes(cpu, offset);
-}
+static const struct hypercall hypercalls[] = {
+    [LUV_HYPERCALL_info] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_exit_count] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull,
+            .excess[1] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_log_read] = { .callers = LUV_FROM_USER },
+    [LUV_HYPERCALL_domain_create] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_domain_destroy] = { .callers = LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_vcpu_create] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN,
+            .excess[1] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_superpage_claim] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_superpage_release] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_memory_map] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_memory_unmap] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_memory_dirty] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN,
+            .excess[2] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_vcpu_run] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU },
+    [LUV_HYPERCALL_vcpu_get] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU,
+            .excess[1] = 0xffffffff00000000ull, .excess[2] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_vcpu_set] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU,
+            .excess[1] = 0xffffffff00000000ull, .excess[2] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_domain_stat] = { .callers = LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN,
+            .excess[1] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_domain_list] = { .callers = LUV_FROM_ROOT, .excess[0] = 0xffffffff00000000ull },
+};
 
-/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a
- * pool, which it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
-static struct answer hypercall_domain_create(struct cpu *cpu, u32 flags, u64 address)
+static struct answer call_plain(struct cpu *cpu, u32 number)
 {
+<<<<<<< HEAD
     return domain_create(cpu, flags, address);
 }
 
@@ -361,6 +372,92 @@ static struct answer hypercall_dispatch(struct cpu *cpu)
     default: return (struct answer){.error = ENOSYS};
     }
     return (struct answer){.error = EINVAL};
+=======
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_info: return info(cpu, (u32)r->rdi);
+    case LUV_HYPERCALL_exit_count: return exit_count(cpu, (u32)r->rdi, (u32)r->rsi);
+    case LUV_HYPERCALL_log_read: return log_read(cpu, r->rdi);
+    case LUV_HYPERCALL_domain_create: return domain_create(cpu, (u32)r->rdi, r->rsi);
+    case LUV_HYPERCALL_domain_list: return domain_list(cpu, (u32)r->rdi);
+    default: return (struct answer){ .error = ENOSYS };
+    }
+}
+
+static struct answer call_domain(struct cpu *cpu, u32 number, struct domain *domain)
+{
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_domain_destroy: return domain_destroy(cpu, domain);
+    case LUV_HYPERCALL_vcpu_create: return vcpu_create(cpu, domain, (u32)r->rsi, r->rdx);
+    case LUV_HYPERCALL_superpage_claim: return superpage_claim(cpu, domain, r->rsi);
+    case LUV_HYPERCALL_superpage_release: return superpage_release(cpu, domain, r->rsi);
+    case LUV_HYPERCALL_memory_map: return memory_map(cpu, domain, r->rsi, r->rdx, r->r10);
+    case LUV_HYPERCALL_memory_unmap: return memory_unmap(cpu, domain, r->rsi, r->rdx);
+    case LUV_HYPERCALL_memory_dirty: return memory_dirty(cpu, domain, r->rsi, (u32)r->rdx);
+    case LUV_HYPERCALL_domain_stat: return domain_stat(cpu, domain, (u32)r->rsi);
+    default: return (struct answer){ .error = ENOSYS };
+    }
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer dispatch_domain(struct cpu *cpu, u32 number, u32 callers)
+{
+    struct domain *domain;
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = call_domain(cpu, number, domain);
+    domain_release(domain);
+    return answer;
+}
+
+static struct answer call_vcpu(struct cpu *cpu, u32 number, struct vcpu *vcpu)
+{
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_vcpu_run: return vcpu_run(cpu, vcpu);
+    case LUV_HYPERCALL_vcpu_get: return vcpu_get(cpu, vcpu, (u32)r->rsi, (u32)r->rdx);
+    case LUV_HYPERCALL_vcpu_set: return vcpu_set(cpu, vcpu, (u32)r->rsi, (u32)r->rdx);
+    default: return (struct answer){ .error = ENOSYS };
+    }
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
+{
+    struct vcpu *vcpu;
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = call_vcpu(cpu, number, vcpu);
+    vcpu_release(vcpu);
+    return answer;
+}
+
+/* `way`: the callers that come this way. No jump goes through a table: the number only selects a row,
+ * in range also under speculation. */
+static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
+{
+    const struct registers *r = &cpu->guest;
+    u32 number = (u32)r->rax;
+    if (number >= COUNT_OF(hypercalls))
+        return (struct answer){ .error = ENOSYS };
+    const struct hypercall *row = &hypercalls[index_nospec(number, COUNT_OF(hypercalls))];
+    u32 callers = row->callers & way;
+    if (!callers)
+        return (struct answer){ .error = ENOSYS };
+    if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
+        return (struct answer){ .error = EINVAL };
+    if (row->handle == HANDLE_VCPU)
+        return dispatch_vcpu(cpu, number);
+    if (row->handle == HANDLE_DOMAIN)
+        return dispatch_domain(cpu, number, callers);
+    return call_plain(cpu, number);
+>>>>>>> main
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
@@ -374,10 +471,11 @@ static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    hypercall_answer(cpu, hypercall_dispatch(cpu));
+    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
     return true;
 }
 
+<<<<<<< HEAD
 static struct answer hypercall_dispatch_root(struct cpu *cpu)
 {
     switch ((u32)cpu->guest.rax) {
@@ -395,6 +493,8 @@ static struct answer hypercall_dispatch_root(struct cpu *cpu)
     return (struct answer){.error = EINVAL};
 }
 
+=======
+>>>>>>> main
 /* Root's calls come by a port, which only who may use ports can write; anything else goes to the device. */
 static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
 {
@@ -402,7 +502,7 @@ static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
         guest_io_native(cpu, port, size, input);
         return;
     }
-    hypercall_answer(cpu, hypercall_dispatch_root(cpu));
+    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_ROOT));
     guest_advance(cpu);
 }
 

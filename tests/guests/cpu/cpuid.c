@@ -108,7 +108,8 @@ CASE(cpuid_keeps_state)
             differing++;
         }
     check("cpuid: other registers changed", differing, 0);
-    check("cpuid clears bits 63:32 of its results", cpuid_around[28] | cpuid_around[29] | cpuid_around[30] | cpuid_around[31], 0);
+    check("cpuid clears bits 63:32 of its results", cpuid_around[28] | cpuid_around[29] | cpuid_around[30] | cpuid_around[31],
+          0);
 }
 
 CASE(cpuid_keeps_system_state)

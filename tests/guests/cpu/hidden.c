@@ -24,7 +24,7 @@ CASE(hidden_reads)
         u64 writes_before = hypervisor_info(WRITES), target = (at);                                         \
         __asm__ volatile(code : "+D"(target) : "a"(0x1122334455667788ull), ##__VA_ARGS__ : "memory", "cc"); \
         check_true("counted: " name, hypervisor_info(WRITES) > writes_before);                              \
-        check_ones("dropped: " name, at);                                                                  \
+        check_ones("dropped: " name, at);                                                                   \
     } while (0)
 
 CASE(hidden_writes)
