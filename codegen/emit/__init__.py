@@ -11,12 +11,8 @@ from codegen.emit.exits import make_exit_path, make_handlers, make_registers
 from codegen.emit.files import Output
 from codegen.emit.headers import make_constants, make_externs, make_names, make_regions
 from codegen.emit.host import make_host
-<<<<<<< HEAD
-from codegen.emit.hypercalls import make_abi, make_calls
-from codegen.emit.layout import lay_out
-=======
 from codegen.emit.hypercalls import make_calls
->>>>>>> main
+from codegen.emit.layout import lay_out
 from codegen.emit.needed import ROOT, find_needed
 from codegen.emit.requirements import make_requirements
 from codegen.emit.state import make_state

@@ -7,11 +7,6 @@
 /* What an argument is: a handle, or a number of so many bits. A wider one in the register is EINVAL. */
 enum luv_kind {
     LUV_KIND_NONE,
-    LUV_KIND_DOMAIN,
-    LUV_KIND_VCPU,
-    LUV_KIND_BOOL,
-    LUV_KIND_U8,
-    LUV_KIND_U16,
     LUV_KIND_U32,
     LUV_KIND_U64,
 };

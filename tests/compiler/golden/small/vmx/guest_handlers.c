@@ -80,26 +80,16 @@ struct hypercall {
 };
 
 static const struct hypercall hypercalls[] = {
-    [LUV_HYPERCALL_add] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_add] = {.callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull},
 };
 
 static struct answer call_plain(struct cpu *cpu, u32 number)
 {
-<<<<<<< HEAD
-    switch ((u32)cpu->guest.rax) {
-    case 1:
-        if (cpu->guest.rdi >> 32)
-            break;
-        return hypercall_add(cpu, (u32)cpu->guest.rdi, (u64)cpu->guest.rsi);
-    default: return (struct answer){.error = ENOSYS};
-    }
-    return (struct answer){.error = EINVAL};
-=======
     const struct registers *r = &cpu->guest;
     (void)r;
     switch (number) {
     case LUV_HYPERCALL_add: return hypercall_add(cpu, (u32)r->rdi, r->rsi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -110,15 +100,14 @@ static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
     const struct registers *r = &cpu->guest;
     u32 number = (u32)r->rax;
     if (number >= COUNT_OF(hypercalls))
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     const struct hypercall *row = &hypercalls[index_nospec(number, COUNT_OF(hypercalls))];
     u32 callers = row->callers & way;
     if (!callers)
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     return call_plain(cpu, number);
->>>>>>> main
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
@@ -247,8 +236,8 @@ void guest_exit_io(struct cpu *cpu)
     u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
     u16 port = extract(IO_QUALIFICATION_PORT, qualification);
     u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, qualification) + 1);
-    bool input = !!(qualification & IO_QUALIFICATION_INPUT);
-    bool string = !!(qualification & IO_QUALIFICATION_STRING);
+    bool input = qualification & IO_QUALIFICATION_INPUT;
+    bool string = qualification & IO_QUALIFICATION_STRING;
     on_io(cpu, port, size, input, string);
 }
 

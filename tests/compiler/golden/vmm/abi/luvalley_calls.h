@@ -9,9 +9,7 @@ enum luv_kind {
     LUV_KIND_NONE,
     LUV_KIND_DOMAIN,
     LUV_KIND_VCPU,
-    LUV_KIND_BOOL,
     LUV_KIND_U8,
-    LUV_KIND_U16,
     LUV_KIND_U32,
     LUV_KIND_U64,
 };
@@ -57,8 +55,8 @@ static const struct luv_call luv_calls[] __attribute__((unused)) = {
         .name = "peek",
         .number = LUV_HYPERCALL_peek,
         .callers = LUV_FROM_OWNER,
-        .arguments = { { "vcpu", LUV_KIND_VCPU }, { "index", LUV_KIND_U8 } },
+        .arguments = {{"vcpu", LUV_KIND_VCPU}, {"index", LUV_KIND_U8}},
         .returns = LUV_KIND_U64,
-        .errors = { ENOENT, EBUSY, EINVAL },
+        .errors = {ENOENT, EBUSY, EINVAL},
     },
 };

@@ -85,7 +85,7 @@ static void exit_cpuid(struct cpu *cpu)
 
 static void exit_io(struct cpu *cpu)
 {
-    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
+    bool input = vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT;
     on_io(cpu, input);
 }
 

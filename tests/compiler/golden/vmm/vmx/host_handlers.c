@@ -86,11 +86,12 @@ struct hypercall {
 };
 
 static const struct hypercall hypercalls[] = {
-    [LUV_HYPERCALL_ask] = { .callers = LUV_FROM_OWNER | LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN,
-            .excess[1] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_enter] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU },
-    [LUV_HYPERCALL_count] = { .callers = LUV_FROM_USER | LUV_FROM_ROOT },
-    [LUV_HYPERCALL_peek] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU, .excess[1] = 0xffffffffffffff00ull },
+    [LUV_HYPERCALL_ask] = {.callers = LUV_FROM_OWNER | LUV_FROM_SECRET | LUV_FROM_ROOT,
+                           .handle = HANDLE_DOMAIN,
+                           .excess[1] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_enter] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU},
+    [LUV_HYPERCALL_count] = {.callers = LUV_FROM_USER | LUV_FROM_ROOT},
+    [LUV_HYPERCALL_peek] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU, .excess[1] = 0xffffffffffffff00ull},
 };
 
 static struct answer call_plain(struct cpu *cpu, u32 number)
@@ -99,7 +100,7 @@ static struct answer call_plain(struct cpu *cpu, u32 number)
     (void)r;
     switch (number) {
     case LUV_HYPERCALL_count: return hypercall_count(cpu, r->rdi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -109,7 +110,7 @@ static struct answer call_domain(struct cpu *cpu, u32 number, struct domain *dom
     (void)r;
     switch (number) {
     case LUV_HYPERCALL_ask: return hypercall_ask(cpu, domain, (u32)r->rsi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -119,13 +120,8 @@ static struct answer dispatch_domain(struct cpu *cpu, u32 number, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-<<<<<<< HEAD
         return (struct answer){.error = error};
-    struct answer answer = hypercall_ask(cpu, domain, (u32)cpu->guest.rsi);
-=======
-        return (struct answer){ .error = error };
     struct answer answer = call_domain(cpu, number, domain);
->>>>>>> main
     domain_release(domain);
     return answer;
 }
@@ -137,7 +133,7 @@ static struct answer call_vcpu(struct cpu *cpu, u32 number, struct vcpu *vcpu)
     switch (number) {
     case LUV_HYPERCALL_enter: return run(cpu, vcpu);
     case LUV_HYPERCALL_peek: return peek(cpu, vcpu, (u8)r->rsi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -147,13 +143,8 @@ static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
     struct vcpu *vcpu;
     u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
-<<<<<<< HEAD
         return (struct answer){.error = error};
-    struct answer answer = hypercall_enter(cpu, vcpu);
-=======
-        return (struct answer){ .error = error };
     struct answer answer = call_vcpu(cpu, number, vcpu);
->>>>>>> main
     vcpu_release(vcpu);
     return answer;
 }
@@ -162,34 +153,21 @@ static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
  * in range also under speculation. */
 static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
 {
-<<<<<<< HEAD
-    switch ((u32)cpu->guest.rax) {
-    case 1:
-        if (cpu->guest.rsi >> 32)
-            break;
-        return acquire_ask(cpu, CALLER_OWNER | CALLER_SECRET);
-    case 2: return acquire_enter(cpu);
-    case 3: return hypercall_count(cpu, (u64)cpu->guest.rdi);
-    default: return (struct answer){.error = ENOSYS};
-    }
-    return (struct answer){.error = EINVAL};
-=======
     const struct registers *r = &cpu->guest;
     u32 number = (u32)r->rax;
     if (number >= COUNT_OF(hypercalls))
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     const struct hypercall *row = &hypercalls[index_nospec(number, COUNT_OF(hypercalls))];
     u32 callers = row->callers & way;
     if (!callers)
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     if (row->handle == HANDLE_VCPU)
         return dispatch_vcpu(cpu, number);
     if (row->handle == HANDLE_DOMAIN)
         return dispatch_domain(cpu, number, callers);
     return call_plain(cpu, number);
->>>>>>> main
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
@@ -207,22 +185,6 @@ static inline bool policy_hypercall(struct cpu *cpu)
     return true;
 }
 
-<<<<<<< HEAD
-static struct answer hypercall_dispatch_root(struct cpu *cpu)
-{
-    switch ((u32)cpu->guest.rax) {
-    case 1:
-        if (cpu->guest.rsi >> 32)
-            break;
-        return acquire_ask(cpu, CALLER_ROOT);
-    case 3: return hypercall_count(cpu, (u64)cpu->guest.rdi);
-    default: return (struct answer){.error = ENOSYS};
-    }
-    return (struct answer){.error = EINVAL};
-}
-
-=======
->>>>>>> main
 /* Root's calls come by a port, which only who may use ports can write; anything else goes to the device. */
 static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
 {
@@ -314,8 +276,8 @@ void host_exit_io(struct cpu *cpu)
     u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
     u16 port = extract(IO_QUALIFICATION_PORT, qualification);
     u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, qualification) + 1);
-    bool input = !!(qualification & IO_QUALIFICATION_INPUT);
-    bool string = !!(qualification & IO_QUALIFICATION_STRING);
+    bool input = qualification & IO_QUALIFICATION_INPUT;
+    bool string = qualification & IO_QUALIFICATION_STRING;
     on_io(cpu, port, size, input, string);
 }
 
