@@ -67,8 +67,8 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
 
 /* ---- Hypercalls: from 64-bit ring 3, with the magic in the upper half of RAX. */
 
-/* What the first argument is a handle of. */
-enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
+/* What the first argument is a handle of; 0: it is none. */
+enum handle { HANDLE_DOMAIN = 1, HANDLE_VCPU };
 
 /* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
 struct hypercall {

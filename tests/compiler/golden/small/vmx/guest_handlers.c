@@ -70,8 +70,8 @@ static struct answer hypercall_add(struct cpu *cpu, u32 a, u64 b)
     return (struct answer){.value = a + b};
 }
 
-/* What the first argument is a handle of. */
-enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
+/* What the first argument is a handle of; 0: it is none. */
+enum handle { HANDLE_DOMAIN = 1, HANDLE_VCPU };
 
 /* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
 struct hypercall {

@@ -76,8 +76,8 @@ static struct answer hypercall_count(struct cpu *cpu, u64 index)
     return (struct answer){.value = index};
 }
 
-/* What the first argument is a handle of. */
-enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
+/* What the first argument is a handle of; 0: it is none. */
+enum handle { HANDLE_DOMAIN = 1, HANDLE_VCPU };
 
 /* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
 struct hypercall {
