@@ -102,7 +102,8 @@ def view_policies(model: Model, domain: Domain) -> dict[str, Any]:
     """Return what the templates need of the policies."""
     return {
         "parameters": {event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
-        "read_cases": case_lines(domain.msr.read, "read"), "write_cases": case_lines(domain.msr.write, "write"),
+        "read_cases": case_lines(domain.msr.read, "read", domain.bitmaps["msr"]),
+        "write_cases": case_lines(domain.msr.write, "write", domain.bitmaps["msr"]),
         "read_default": unwrap(action_lines(domain.msr.default_read, "read")),
         "write_default": unwrap(action_lines(domain.msr.default_write, "write")),
         "io_default": default_lines(domain.io),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from codegen.model.facts import Bit, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
+from codegen.model.facts import Bit, Bitmap, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
 from codegen.model.host import Host
 from codegen.model.ir import Expression, Statement
 from codegen.model.types import Scalar, StructType, Type
@@ -206,7 +206,10 @@ class Hypercall:
 
 @dataclass(frozen=True)
 class Domain:
-    """A domain, resolved. `under`: who runs it, if not the hypervisor itself; `held`: owned bits that are kept on."""
+    """A domain, resolved. `under`: who runs it, if not the hypervisor itself; `held`: owned bits that are kept on.
+
+    `bitmaps`: those that its processor reads.
+    """
 
     name: str
     under: str
@@ -227,6 +230,7 @@ class Domain:
     memory: tuple[MemoryRule, ...]
     handlers: dict[str, Handler]
     span: Span
+    bitmaps: dict[str, Bitmap] = field(default_factory=dict)
     before_alternatives: dict[tuple[str, int], tuple[Statement, ...]] = field(default_factory=dict)
 
 
