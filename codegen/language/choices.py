@@ -76,7 +76,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Hypercall:
-    """A call from the guest: number, signature, callers, errors, body."""
+    """A call from the guest: number, signature, callers, errors, body (None: the function of that name answers)."""
 
     number: Number
     name: Name
@@ -84,7 +84,7 @@ class Hypercall:
     returns: Name | None
     callers: tuple[Name, ...]
     errors: tuple[Name, ...]
-    body: Block
+    body: Block | None
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def say_hypercall(node: Hypercall) -> Lines:
     head += f" -> {node.returns.text}" if node.returns else ""
     head += f" from {', '.join(one.text for one in node.callers)}"
     head += f" errors {', '.join(one.text for one in node.errors)}" if node.errors else ""
-    return say_block(head, node.body)
+    return say_block(head, node.body) if node.body else [f"{head};"]
 
 
 def say_define(node: Define) -> Lines:

@@ -72,7 +72,7 @@ class DomainResolver:
         if self.node.under is None:
             return
         if self.node.under.text not in RUNNERS:
-            errors.unknown_name(self.reporter, self.node.under, "runner of domains", RUNNERS)
+            errors.unknown_name(self.reporter, self.node.under, "VMM", RUNNERS)
         for clause in self.node.clauses:
             what = GIVEN.get(type(clause))
             if what and isinstance(clause, syntax.DomainCpuid | syntax.DomainMemory):
@@ -287,7 +287,7 @@ class DomainResolver:
                 errors.unknown_name(self.reporter, node.event, "event", sorted(self.facts.foreign_events))
             elif node.event.text in ANSWERED:
                 table: list[Any] = [one for one in self.node.clauses if isinstance(one, ANSWERED[node.event.text])]
-                message = f"`{node.event.text}` is answered by a table"
+                message = f"`{node.event.text}` is handled by a table"
                 place = table[0].span if table else self.node.name.span
                 errors.duplicate_rule(self.reporter, node.event.span, message, place)
             elif node.event.text in handlers:

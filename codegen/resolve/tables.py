@@ -84,10 +84,10 @@ class TableResolver(FactResolver):
     def add_forwards(self, node: syntax.Forwards) -> None:
         """Add reasons for exits to a VMM."""
         for one in node.forwards:
-            if not self.check_range(one.number, one.number, MAX_FORWARDS, "reason to come back"):
+            if not self.check_range(one.number, one.number, MAX_FORWARDS, "exit reason for the VMM"):
                 continue
             self.take_number("forward", one.number.value, one.number.span, f"reason {one.number.value}")
-            self.take_name("reason to come back", one.name)
+            self.take_name("exit reason for the VMM", one.name)
             self.facts.forwards[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
 
     def add_bitmap(self, node: syntax.Bitmap) -> None:

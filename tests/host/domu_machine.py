@@ -29,10 +29,11 @@ from tests.host.domu_model import (
     Process,
     Vcpu,
 )
+from tests.lib.abi import CALLER
 from tests.lib.support import ROOT, TESTS
 
 MODULES = ("pool", "tables", "memory", "vcpus", "domain")
-OWNER, SECRET, ROOT_CALLER = 1, 2, 4
+OWNER, SECRET, ROOT_CALLER = CALLER["owner"], CALLER["secret"], CALLER["root"]
 DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP, DIRTY = range(8)
 PROCESSES, USER_CHUNKS = 4, 32
 FRAMES = (14, 6)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.lib.abi import ERRNO, LIMIT, RIGHT, SIZE
+
 PAGE, LARGE = 4096, 512  # bytes; pages of a superpage
-EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSYS = 1, 2, 11, 12, 14, 16, 17, 22, 38
-READ, WRITE = 1, 2
-AREA = 8  # pages of a shared vCPU area
-DIRTY_PAGES = 64  # pages of one call of memory_dirty
-DOMAINS, VCPUS, VCPUS_OF_ALL = 16, 16, 64
+EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSYS = (
+    ERRNO[name] for name in
+    ("EPERM", "ENOENT", "EAGAIN", "ENOMEM", "EFAULT", "EBUSY", "EEXIST", "EINVAL", "ENOSYS")
+)
+READ, WRITE = RIGHT["read"], RIGHT["write"]
+AREA = SIZE["shared_area"] // PAGE  # pages of a shared vCPU area
+DIRTY_PAGES = LIMIT["dirty_pages"]  # of one call of memory_dirty
+DOMAINS, VCPUS, VCPUS_OF_ALL = LIMIT["domains"], LIMIT["domain_vcpus"], LIMIT["vcpus"]
 GUEST_PAGES = 1 << 36
 
 

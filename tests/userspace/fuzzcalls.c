@@ -80,7 +80,7 @@ static uint64_t draw_address(void)
     case 0: return (uintptr_t)own;
     case 1: return (uintptr_t)&domain;
     case 2: return (uintptr_t)find_proof() + draw_below(512) * PAGE;
-    case 3: return (uintptr_t)domain.shared_areas + draw_below(64) * LUV_BLOCK_SIZE;
+    case 3: return (uintptr_t)domain.shared_areas + draw_below(64) * sizeof(struct luv_shared_area);
     case 4: return draw_odd();
     default: return (uintptr_t)domain.memory + draw_below(512) * PAGE * draw_below(2);
     }
@@ -119,7 +119,8 @@ static uint64_t draw_argument(const struct luv_argument *argument)
 static void spoil_block(void)
 {
     volatile uint8_t *block = domain.processors[0].block;
-    uint64_t place = draw_below(2) ? LUV_RUN_OFFSET : LUV_STATE_OFFSET, size = draw_below(2) ? 0x158 : 1024;
+    uint64_t place = draw_below(2) ? offsetof(struct luv_shared_area, run) : offsetof(struct luv_shared_area, state),
+             size = draw_below(2) ? sizeof(struct luv_run) : 1024;
 
     for (uint64_t count = draw_below(12); count; count--)
         block[place + draw_below(size)] = (uint8_t)draw();

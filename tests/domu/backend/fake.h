@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "luv_run.h"
 #include "luvalley_abi.h"
 
 #define FAKE_FRAMES 64

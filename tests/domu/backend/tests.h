@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "luv_run.h"
+#include "luvalley_abi.h"
 
 void test_memory(void);
 void test_running(void);

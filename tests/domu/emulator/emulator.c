@@ -1,6 +1,6 @@
 /*
- * The instruction emulator compared with the processor: each encoding is executed natively on a page, then emulated with that page as a device, from the
- * same registers; registers, flags and memory must agree. Exit status 0 if all do.
+ * The instruction emulator compared with the processor: each encoding is executed natively on a page, then emulated with that page
+ * as a device, from the same registers; registers, flags and memory must agree. Exit status 0 if all do.
  */
 #include <cpuid.h>
 #include <setjmp.h>

@@ -4,7 +4,7 @@
 #include "luvalley_abi.h"
 
 #define UD ((u64)VECTOR_UD << 32)
-#define LAST_INFO 6
+#define LAST_INFO LUV_INFO_HIDDEN_WRITES
 
 static u64 memory[2] = {0x1000, 0};
 

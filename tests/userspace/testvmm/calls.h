@@ -22,11 +22,5 @@ static inline struct result call(uint32_t number, uint64_t first, uint64_t secon
     return (struct result){(int64_t)status, third};
 }
 
-/* The hypercall `info`; its failure ends the case. */
+/* The hypercall `info`, of enum luv_info; its failure ends the case. */
 uint64_t ask(uint32_t which);
-
-/* Numbers of `info`. */
-enum { INFO_POOLS = 16, INFO_BASE = 17, INFO_SIZE = 18, INFO_FREE = 19, INFO_FRAMES = 20 };
-enum { INFO_DOMAINS = 8, INFO_VCPUS = 9, INFO_XCR0 = 10, INFO_XSAVE = 11, INFO_TSC_KHZ = 12 };
-/* The kinds of state that vcpu_get and vcpu_set transfer. */
-enum { STATE_SREGS = 0, STATE_DEBUGREGS = 1, STATE_MSRS = 2, STATE_XSAVE = 3, STATE_XCR0 = 4, STATE_CONTROLS = 5 };

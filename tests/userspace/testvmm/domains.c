@@ -99,15 +99,15 @@ static void expect_vcpu(uint32_t apic_id, const void *block, int64_t status)
 
 void case_blocks(void)
 {
-    static uint8_t own[2 * LUV_BLOCK_SIZE];
+    static uint8_t own[2 * sizeof(struct luv_shared_area)];
 
     make_domain(&domain);
     memset(own, 1, sizeof own);
     expect_read_only_refused();
-    expect_vcpu(0, domain.shared_areas + LUV_BLOCK_SIZE, -EEXIST);
-    expect_vcpu(1, domain.shared_areas + LUV_BLOCK_SIZE + PAGE, -EINVAL);
-    expect_vcpu(1, (void *)(((uintptr_t)own + LUV_BLOCK_SIZE - 1) & -LUV_BLOCK_SIZE), -EPERM);
-    expect_vcpu(1, reserve(LUV_BLOCK_SIZE, LUV_BLOCK_SIZE), -EFAULT);
+    expect_vcpu(0, domain.shared_areas + sizeof(struct luv_shared_area), -EEXIST);
+    expect_vcpu(1, domain.shared_areas + sizeof(struct luv_shared_area) + PAGE, -EINVAL);
+    expect_vcpu(1, (void *)(((uintptr_t)own + sizeof(struct luv_shared_area) - 1) & -sizeof(struct luv_shared_area)), -EPERM);
+    expect_vcpu(1, reserve(sizeof(struct luv_shared_area), sizeof(struct luv_shared_area)), -EFAULT);
     expect_vcpu(1, map_superpage_at(reserve(SUPERPAGE, SUPERPAGE), domain.shared_superpage, false), -EFAULT);
     make_processor(&domain, 1);
 }
@@ -156,11 +156,11 @@ static bool is_zero(const uint8_t *bytes, uint64_t size)
 /* A released superpage is zeroed when it is claimed again, and can be claimed by its number. */
 void case_frames(void)
 {
-    uint64_t before = ask(INFO_FREE), superpage;
+    uint64_t before = ask(LUV_INFO_POOL_FREE), superpage;
     uint8_t *view;
 
     make_domain(&domain);
-    EQUAL(ask(INFO_FREE), before - 2);
+    EQUAL(ask(LUV_INFO_POOL_FREE), before - 2);
     superpage = claim_superpage(&domain);
     view = map_superpage(superpage);
     CHECK(is_zero(view, SUPERPAGE), "a new superpage is not zero");
@@ -177,7 +177,7 @@ void case_frames(void)
     STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, superpage, 0, 0), -EBUSY);
     unmap_memory(&domain, 0x40001000, PAGE);
     destroy(&domain);
-    EQUAL(ask(INFO_FREE), before);
+    EQUAL(ask(LUV_INFO_POOL_FREE), before);
 }
 
 static uint64_t claim_all(void)
@@ -195,25 +195,25 @@ static uint64_t claim_all(void)
 void case_exhaustion(void)
 {
     static struct domain many[256];
-    uint64_t frames = ask(INFO_FRAMES), made = 0;
+    uint64_t frames = ask(LUV_INFO_POOL_SUPERPAGES), made = 0;
     struct result result;
 
     make_domain(&domain);
     EQUAL(claim_all(), frames - 2);
     STATUS(claim(&domain, 0), -ENOMEM);
     for (uint32_t id = 1; !(result = call_domain(&domain, LUV_HYPERCALL_vcpu_create, id,
-                                                 (uintptr_t)domain.shared_areas + id * LUV_BLOCK_SIZE, 0))
+                                                 (uintptr_t)domain.shared_areas + id * sizeof(struct luv_shared_area), 0))
                                .status;)
-        CHECK(++id < SUPERPAGE / LUV_BLOCK_SIZE, "the number of vCPUs has no limit");
+        CHECK(++id < SUPERPAGE / sizeof(struct luv_shared_area), "the number of vCPUs has no limit");
     STATUS(result, -ENOMEM);
     while (made < 256 && !(result = create_domain(&many[made], 0, find_proof())).status)
         made++;
     STATUS(result, -ENOMEM);
-    CHECK(made < ask(INFO_DOMAINS), "%" PRIu64 " domains", made);
+    CHECK(made < ask(LUV_INFO_DOMAINS), "%" PRIu64 " domains", made);
     while (made)
         destroy(&many[--made]);
     destroy(&domain);
-    EQUAL(ask(INFO_FREE), frames);
+    EQUAL(ask(LUV_INFO_POOL_FREE), frames);
 }
 
 static void spin_forever(void)
@@ -242,12 +242,12 @@ static void kill_one(int turn)
 /* Owners are killed at random moments; the next owner can claim everything. */
 void case_killed_owners(void)
 {
-    uint64_t frames = ask(INFO_FRAMES);
+    uint64_t frames = ask(LUV_INFO_POOL_SUPERPAGES);
 
     for (int turn = 0; turn < 20; turn++)
         kill_one(turn);
     make_domain(&domain);
     EQUAL(claim_all(), frames - 2);
     destroy(&domain);
-    EQUAL(ask(INFO_FREE), frames);
+    EQUAL(ask(LUV_INFO_POOL_FREE), frames);
 }

@@ -159,9 +159,9 @@ void case_broken_delivery(void)
 
     start(LONG);
     LOAD(&domain, spin);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.idt.base = 0x20000000;
-    set_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     cpu->run->rflags = 0x202;
     cpu->run->event = INTERRUPT(0x30);
     for (int turn = 0; turn < 3; turn++) {
@@ -176,9 +176,9 @@ void case_broken_delivery(void)
     EQUAL(find_vector(cpu), 0x30);
     EQUAL(cpu->run->event, 0);
     begin(cpu, LONG); /* the same for an exception with an error code */
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.idt.base = 0x28000000;
-    set_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     cpu->run->event = FAULT(14);
     cpu->run->event_error = 7;
     RUN(cpu, MEMORY);

@@ -44,10 +44,10 @@ void case_debug_loop(void)
     start(LONG);
     LOAD(&domain, debug_loop);
     domain.memory[IDT + 16 + 4] = 1; /* the first IST entry */
-    get_state(cpu, STATE_DEBUGREGS, &debug, sizeof debug);
+    get_state(cpu, LUV_STATE_DEBUGREGS, &debug, sizeof debug);
     debug.db[0] = FAULT_STACK - 8;
     debug.dr7 = 0x402 | 9 << 16; /* 8 bytes, writes; global */
-    set_state(cpu, STATE_DEBUGREGS, &debug, sizeof debug);
+    set_state(cpu, LUV_STATE_DEBUGREGS, &debug, sizeof debug);
     cpu->run->rbx = FAULT_STACK - 8;
     expect_no_progress();
 }
@@ -56,9 +56,9 @@ static void set_no_gates(void)
 {
     struct kvm_sregs sregs;
 
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.idt.limit = 0;
-    set_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
 }
 
 void case_triple_fault(void)
@@ -100,13 +100,13 @@ void case_absurd_controls(void)
         expect_fault(cr0[i]);
     expect_taken(0x80000031);
     expect_taken(0xE0000011);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     EQUAL(sregs.cr0 & 0xE0000031, 0xE0000011);
     LOAD(&domain, write_cr4);
     for (unsigned i = 0; i < sizeof cr4 / sizeof *cr4; i++)
         expect_fault(cr4[i]);
     expect_taken(0x6A0);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     EQUAL(sregs.cr4, 0x6A0);
     LOAD(&domain, write_cr3);
     expect_fault(1ull << 62);
@@ -116,9 +116,9 @@ void case_absurd_controls(void)
     expect_taken(0);
     begin(cpu, LONG);
     LOAD(&domain, task_bits);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.cr0 |= 8;
-    set_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     RUN(cpu, HALT);
     EQUAL(cpu->run->rbx, (sregs.cr0 & ~8ull));
     EQUAL(cpu->run->rcx & 0xFFFF, (sregs.cr0 & ~8ull) & 0xFFFF);
@@ -177,7 +177,7 @@ static void renew(void)
 
 static void expect_state_refused(const char *what, const struct kvm_sregs *sregs)
 {
-    if (!try_set(cpu, STATE_SREGS, sregs, sizeof *sregs).status)
+    if (!try_set(cpu, LUV_STATE_SREGS, sregs, sizeof *sregs).status)
         expect_refusal(what);
 }
 
@@ -192,11 +192,11 @@ void case_refused_entry(void)
     cpu->run->event = 0x80000100 | 0x30; /* a reserved type */
     expect_refusal("an event of type 1");
     renew();
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.cs.present = 0;
     expect_state_refused("a code segment that is not present", &sregs);
     renew();
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.cr0 = 1u << 31;
     expect_state_refused("paging without protection", &sregs);
     renew();
@@ -211,21 +211,21 @@ void case_refused_state(void)
     struct kvm_sregs sregs, good;
 
     start(LONG);
-    get_state(cpu, STATE_SREGS, &good, sizeof good);
+    get_state(cpu, LUV_STATE_SREGS, &good, sizeof good);
     sregs = good;
     sregs.efer = ~0ull;
-    STATUS(try_set(cpu, STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
+    STATUS(try_set(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
     sregs = good;
     sregs.cr4 = ~0ull;
-    STATUS(try_set(cpu, STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    STATUS(try_set(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     EQUAL(sregs.efer, good.efer);
     EQUAL(sregs.cr4, good.cr4);
     EQUAL(sregs.cr0, good.cr0);
-    STATUS(try_set(cpu, STATE_SREGS, &good, sizeof good - 8), -EINVAL);
+    STATUS(try_set(cpu, LUV_STATE_SREGS, &good, sizeof good - 8), -EINVAL);
     STATUS(try_set(cpu, 99, &good, sizeof good), -EINVAL);
-    STATUS(try_set(cpu, STATE_MSRS, &(struct kvm_msr_entry){.index = 0x1A0}, 16), 0);
-    EQUAL(try_set(cpu, STATE_MSRS, &(struct kvm_msr_entry){.index = 0x1A0}, 16).value, 0);
-    EQUAL(try_set(cpu, STATE_MSRS, &(struct kvm_msr_entry){.index = 0xC0000082, .data = 1ull << 62}, 16).value, 0);
-    EQUAL(try_set(cpu, STATE_MSRS, &(struct kvm_msr_entry){.index = 0x277, .data = ~0ull}, 16).value, 0);
+    STATUS(try_set(cpu, LUV_STATE_MSRS, &(struct kvm_msr_entry){.index = 0x1A0}, 16), 0);
+    EQUAL(try_set(cpu, LUV_STATE_MSRS, &(struct kvm_msr_entry){.index = 0x1A0}, 16).value, 0);
+    EQUAL(try_set(cpu, LUV_STATE_MSRS, &(struct kvm_msr_entry){.index = 0xC0000082, .data = 1ull << 62}, 16).value, 0);
+    EQUAL(try_set(cpu, LUV_STATE_MSRS, &(struct kvm_msr_entry){.index = 0x277, .data = ~0ull}, 16).value, 0);
 }

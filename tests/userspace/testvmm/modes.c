@@ -126,7 +126,7 @@ static void permit(struct processor *processor)
 {
     uint64_t controls[3] = {0, 0, 0x3707FF};
 
-    set_state(processor, STATE_CONTROLS, controls, sizeof controls);
+    set_state(processor, LUV_STATE_CONTROLS, controls, sizeof controls);
 }
 
 void begin(struct processor *processor, enum mode mode)
@@ -138,9 +138,9 @@ void begin(struct processor *processor, enum mode mode)
     if (mode != REAL)
         fill_gates(processor->domain->memory, mode == LONG, mode == LONG ? SELECT_CODE64 : SELECT_CODE32, 0);
     permit(processor);
-    get_state(processor, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(processor, LUV_STATE_SREGS, &sregs, sizeof sregs);
     set_mode(&sregs, mode);
-    set_state(processor, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(processor, LUV_STATE_SREGS, &sregs, sizeof sregs);
     place(processor);
 }
 
@@ -150,10 +150,10 @@ void begin_user(struct processor *processor)
 
     begin(processor, PROTECTED);
     fill_gates(processor->domain->memory, false, SELECT_USER32, 3);
-    get_state(processor, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(processor, LUV_STATE_SREGS, &sregs, sizeof sregs);
     set_segments(&sregs, SELECT_USER32, SELECT_USER_DATA, 3, false);
     sregs.cr0 |= CR0_AM;
-    set_state(processor, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(processor, LUV_STATE_SREGS, &sregs, sizeof sregs);
 }
 
 int find_vector(struct processor *processor)

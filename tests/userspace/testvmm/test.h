@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "calls.h"
-#include "dom0/libluvkvm/luv_run.h"
 
 #define PAGE 4096ul
 #define SUPERPAGE (2ul << 20)

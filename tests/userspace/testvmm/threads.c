@@ -162,7 +162,7 @@ void case_busy_vcpu(void)
     CHECK(!pthread_create(&thread, NULL, hold_vcpu, NULL), "no thread");
     wait_a_moment();
     for (int turn = 0; turn < 300 || (!busy && turn < 300000); turn++) { /* CPU 1 may be busy at first */
-        struct result result = call(LUV_HYPERCALL_vcpu_get, cpu->handle, STATE_XCR0, 8, 0, domain.secret);
+        struct result result = call(LUV_HYPERCALL_vcpu_get, cpu->handle, LUV_STATE_XCR0, 8, 0, domain.secret);
 
         CHECK(!result.status || result.status == -EBUSY, "vcpu_get returns %" PRId64, result.status);
         busy += result.status == -EBUSY;
@@ -212,13 +212,13 @@ void case_two_domains(void)
 /* Each vCPU belongs to its domain alone: its shared area, and no other's, has the state after RESET. */
 static void expect_new(uint64_t handle, const uint8_t *block)
 {
-    const volatile struct luv_run *run = (const volatile struct luv_run *)(block + LUV_RUN_OFFSET);
+    const volatile struct luv_run *run = (const volatile struct luv_run *)(block + offsetof(struct luv_shared_area, run));
     struct result result;
 
     EQUAL(run->rip, 0xFFF0);
-    result = call(LUV_HYPERCALL_vcpu_get, handle, STATE_XCR0, 8, 0, domain.secret);
+    result = call(LUV_HYPERCALL_vcpu_get, handle, LUV_STATE_XCR0, 8, 0, domain.secret);
     STATUS(result, 0);
-    EQUAL(*(const volatile uint64_t *)(block + LUV_STATE_OFFSET), 1);
+    EQUAL(*(const volatile uint64_t *)(block + offsetof(struct luv_shared_area, state)), 1);
 }
 
 static void make_all_vcpus(void)
@@ -228,13 +228,13 @@ static void make_all_vcpus(void)
     memset(domain.shared_areas, 0, SUPERPAGE);
     for (uint32_t i = 0; i < MOST; i++) {
         struct result result = call_domain(&domain, LUV_HYPERCALL_vcpu_create, i,
-                                           (uintptr_t)domain.shared_areas + i * LUV_BLOCK_SIZE, 0);
+                                           (uintptr_t)domain.shared_areas + i * sizeof(struct luv_shared_area), 0);
 
         STATUS(result, 0);
         handles[i] = result.value;
     }
     for (uint32_t i = 0; i < MOST; i++)
-        expect_new(handles[i], domain.shared_areas + i * LUV_BLOCK_SIZE);
+        expect_new(handles[i], domain.shared_areas + i * sizeof(struct luv_shared_area));
 }
 
 static void be_born(long number)
