@@ -1,1 +1,1 @@
-"""Everything that measures: the figures, what exits cost, and the programs that take the ticks."""
+"""Measurements: the figures, the costs of exits, and the programs that count ticks."""

@@ -1,4 +1,4 @@
-/* What each hypercall costs in dom0's user mode: the fewest ticks of a turn of the loop over many batches, less the loop alone. */
+/* The cost of each hypercall from ring 3 of dom0: minimum ticks per iteration over many batches, minus the empty loop. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -28,7 +28,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Read the arguments and measure what they name; return the exit status."""
+    """Parse the arguments and run the measurement; return the exit status."""
     options = make_parser().parse_args(arguments)
     run, _ = COMMANDS[options.verb]
     try:

@@ -1,4 +1,4 @@
-; A boot sector and what follows it on the disk. It measures in real mode, interrupts off, what exits cost from guest to guest.
+; A boot sector and the code after it on the disk. In real mode, interrupts disabled, it measures exits with the VM entry after.
 ; Each case runs TURNS times with its instruction and TURNS times without; the difference by turn is its cost in ticks. A line
 ; for each case goes to COM1, then Bochs is ended. HIDDEN is an address of the hypervisor's hidden memory.
 bits 16
@@ -34,7 +34,7 @@ start:
     mov word [VECTOR_GP * 4 + 2], 0
     call open_segment
 
-; case NAME, "EVENT|WHAT|END": then the preparation of a turn, `instruction`, the instruction, `done`. Preparation counts in
+; case NAME, "EVENT|WHAT|END": then the preparation of a turn, `instruction`, the instruction, `done`. Preparation is in
 ; both loops. BP and the stack are the case's frame.
 %macro case 2
     jmp %%after

@@ -1,4 +1,4 @@
-"""What exits cost: a guest that measures them in real mode, and a program that measures hypercalls in dom0."""
+"""The costs of exits: a guest that measures them in real mode, and a program that measures hypercalls in dom0."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINE = re.compile(r"^@luv cost ([^|\n]+)\|([^|\n]+)\|([^|\n]+)\|(\d+)$", re.MULT
 
 @dataclass(frozen=True)
 class Cost:
-    """Ticks of one exit from guest to guest: the event or the table's rule, what was executed, how it ended."""
+    """Ticks of one exit and the following VM entry: the event or the table's rule, the instruction, the outcome."""
 
     event: str
     what: str
@@ -33,5 +33,5 @@ def read_costs(text: str) -> list[Cost]:
     """Return the costs that a run wrote; raise MachineFault if there are none."""
     costs = [Cost(event, what, ends, int(ticks)) for event, what, ends, ticks in LINE.findall(text.replace("\r", ""))]
     if not costs:
-        raise MachineFault("no-costs: the guest that measures wrote no figure")
+        raise MachineFault("no-costs: the measuring guest printed no figure")
     return costs

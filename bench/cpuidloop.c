@@ -1,4 +1,4 @@
-/* What CPUID costs in dom0's user mode: the fewest ticks of a turn of the loop over many batches, so without interrupts. */
+/* The cost of CPUID in ring 3 of dom0: minimum ticks per iteration over many batches, so without interrupts. */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-"""The figures: what Luvalley costs in memory, in bytes and in ticks.
+"""The figures of dom0: hidden memory, size of the image, and ticks that Luvalley costs.
 
 One CPU, so a tick is an instruction. Two boots of the same Debian, bare and with Luvalley, under Bochs's debugger: its
-breakpoints give the ticks at places that cannot tell themselves.
+breakpoints give the ticks at points in the boot that print nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from machine.workfolder import hold_folder
 
 BOOT_SECTOR = 0x7C00  # where the BIOS starts a CD's loader, and an MBR
 KERNEL = 0x1000000  # where GRUB starts the kernel
-# Linux that sees a hypervisor trusts the deadline timer and prints less: both boots shall do the same work.
+# On a hypervisor Linux uses the TSC-deadline timer and prints less; with these options both boots do the same work.
 SAME_WORK = "lapic=notscdeadline loglevel=1"
 TIMEOUT = 600.0  # seconds
 HIDDEN = re.compile(r"^memory hidden: \S+ \((\d+) KiB\)$", re.MULTILINE)
@@ -35,7 +35,7 @@ CPUID = re.compile(r"^cpuid ticks: (\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Boot:
-    """Ticks of one boot at its stations (`entry` is Luvalley's; 0 when bare), and what dom0 said."""
+    """Ticks of one boot at its stations (`entry` is Luvalley's; 0 when bare), and dom0's output."""
 
     entry: int
     mbr: int
@@ -78,7 +78,7 @@ def measure_boot(bochs: Path, entry: int | None, folder: Path) -> Boot:
 
 
 def read_boot(outcome: Outcome, request: Request, folder: Path) -> Boot:
-    """Return the stations that a run passed; raise MachineFault if it did not get through."""
+    """Return the stations of a run; raise MachineFault if it did not pass all of them."""
     stops = outcome.result.stops[1:]  # the first is the reset
     if outcome.status:
         raise MachineFault(f"no-figure: what ran in dom0 ended with {outcome.status}:\n{outcome.output}")
@@ -89,7 +89,7 @@ def read_boot(outcome: Outcome, request: Request, folder: Path) -> Boot:
 
 
 def find_number(pattern: re.Pattern[str], text: str) -> int:
-    """Return the number that `pattern` finds in what dom0 said."""
+    """Return the number that `pattern` finds in dom0's output."""
     found = pattern.search(text)
     if not found:
         raise MachineFault(f"no-figure: dom0 did not print `{pattern.pattern}`")
@@ -100,11 +100,11 @@ def compute_figures(size: int, bare: Boot, hosted: Boot) -> list[Figure]:
     """Return the five figures from the image's size and the two boots."""
     way, bare_way = hosted.init - hosted.kernel, bare.init - bare.kernel
     return [
-        Figure("memory that dom0 loses", find_number(HIDDEN, hosted.output) / 1024, 4, "MiB"),
+        Figure("memory hidden from dom0", find_number(HIDDEN, hosted.output) / 1024, 4, "MiB"),
         Figure("loadable image", size / 1024, 128, "KiB"),
         Figure("Multiboot entry to first MBR instruction", (hosted.mbr - hosted.entry) / 1e6, 2, "M ticks"),
-        Figure("CPUID in dom0, guest to guest, with the loop", find_number(CPUID, hosted.output), 90, "ticks"),
-        Figure("Debian's way to init, longer than bare by", 100 * (way - bare_way) / bare_way, 0.5, "%"),
+        Figure("CPUID in dom0, exit and entry, with the loop", find_number(CPUID, hosted.output), 90, "ticks"),
+        Figure("Debian's boot to init, longer than bare by", 100 * (way - bare_way) / bare_way, 0.5, "%"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What domUs cost, in ticks on one CPU: exits to user space and back, first touches, and a Linux guest as a whole."""
+"""The figures of domUs, in ticks on one CPU: exits to user space, first accesses to memory, and a whole Linux guest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from machine.request import Request
 from machine.run import boot, explain_end
 
 TIMEOUT = 900.0  # seconds
-# The guest runs twice: the first time QEMU comes from the disk.
+# The guest runs twice, since the first time QEMU is read from the disk.
 COMMAND = """
 /root/testvmm first_touch
 luv run -- /root/kvmcost
@@ -22,9 +22,9 @@ sh /guest/linux.sh 1 && TICKS=1 sh /guest/linux.sh 1
 AIMS: tuple[tuple[str, str, float, str, float], ...] = (  # name, what dom0 prints before the number, aim, unit, divisor
     ("OUT of a guest to user space and back", r"OUT to user space and back: (\d+)", 700, "ticks", 1),
     ("MMIO write of a guest, the same", r"MMIO write to user space and back: (\d+)", 2500, "ticks", 1),
-    ("CPUID of a guest, in the library, a plain leaf", r"CPUID\(0\) answered by the library: (\d+)", 1000, "ticks", 1),
-    ("CPUID of a guest, a leaf that depends on state", r"CPUID\(1\) answered by the library: (\d+)", 1000, "ticks", 1),
-    ("first touch of a guest's 512 pages", r"first_touch: (\d+) exits", 0, "exits", 1),
+    ("CPUID of a guest, in the library, constant leaf", r"CPUID\(0\) answered by the library: (\d+)", 1000, "ticks", 1),
+    ("CPUID of a guest, leaf that depends on state", r"CPUID\(1\) answered by the library: (\d+)", 1000, "ticks", 1),
+    ("first access to 512 pages of a guest", r"first_touch: (\d+) exits", 0, "exits", 1),
     ("Linux guest, from QEMU's start to its end", r"guest ticks: (\d+)", 1.35, "G ticks", 1e9),
 )
 
@@ -36,7 +36,7 @@ def read_figures(output: str, find: Callable[[re.Pattern[str], str], int]) -> li
 
 
 def run_guests(bochs: Path, folder: Path) -> str:
-    """Boot dom0 with domUs; return what it says of them."""
+    """Boot dom0, run the measurements of domUs; return the output."""
     cost = link_program(PROGRAMS / "kvmcost", ("-std=gnu11", "-O2"), [BENCH / "kvmcost.c"])
     request = Request(cpus=1, memory=1024, bochs=bochs, command=COMMAND, domu=True, timeout=TIMEOUT,
                       additions=(cost, build_test_vmm()))

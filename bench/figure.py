@@ -1,4 +1,4 @@
-"""A figure that is held against an aim."""
+"""A measured figure and its aim."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, its unit, and the aim that it is held against."""
+    """A figure, its unit, and the aim that it is compared with."""
 
     name: str
     value: float

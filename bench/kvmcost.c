@@ -1,6 +1,6 @@
 /*
- * What a VMM pays for a guest's exits through /dev/kvm: the fewest ticks of a round over many batches. A guest in 64-bit mode, with paging,
- * loops over one instruction; the VMM does nothing but ask for the next round. Under `luv run`, or on a KVM.
+ * The cost of a guest's exits to its VMM through /dev/kvm: minimum ticks per round over many batches. A guest in 64-bit mode
+ * loops over one instruction; the VMM only calls KVM_RUN again. Run it under `luv run`, or on KVM.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -40,7 +40,7 @@ static void need(int result, const char *what)
     exit(1);
 }
 
-/* --- The guest: 64 bits, the first 4 GiB mapped as they are --- */
+/* --- The guest: 64-bit mode, the first 4 GiB identity-mapped --- */
 
 static void fill_tables(void)
 {
@@ -110,7 +110,7 @@ static uint64_t run_batch(int turns, uint32_t reason)
 
     for (int turn = 0; turn < turns; turn++) {
         if (ioctl(vcpu, KVM_RUN, 0) || run->exit_reason != reason) {
-            fprintf(stderr, "the guest left for reason %u\n", run->exit_reason);
+            fprintf(stderr, "the guest exited for reason %u\n", run->exit_reason);
             exit(1);
         }
     }
@@ -130,7 +130,7 @@ static uint64_t measure(const uint8_t *code, size_t size, uint32_t reason, uint3
 
         best = ticks < best ? ticks : best;
     }
-    run->immediate_exit = 1; /* what the last exit asked is finished before registers change */
+    run->immediate_exit = 1; /* complete the last exit before registers change */
     ioctl(vcpu, KVM_RUN, 0);
     run->immediate_exit = 0;
     return best / (uint64_t)turns;

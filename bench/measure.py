@@ -1,7 +1,7 @@
-"""`build.py measure`: measures what the book shows of runs, and writes it to docs/records/.
+"""`build.py measure`: measure the figures that the book shows, and write them to docs/records/.
 
-Boots of Debian, bare and with Luvalley, give the five figures, the exits of a boot and the memory map; a guest of its
-own measures exits. One CPU, so a tick is an instruction.
+Boots of Debian, bare and with Luvalley, give the five figures, the exits of a boot and the memory map; a special
+guest measures exits. One CPU, so a tick is an instruction.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TIMEOUT = 600.0  # seconds
 
 
 def run_debian(request: Request, folder: Path) -> str:
-    """Boot Debian; return what its command says."""
+    """Boot Debian; return the output of the command in it."""
     outcome = boot(request, make_folder(folder))
     if outcome.status != 0:
         raise MachineFault(explain_end(outcome, request, folder))
@@ -41,7 +41,7 @@ def run_debian(request: Request, folder: Path) -> str:
 
 
 def run_dom0(bochs: Path, folder: Path) -> str:
-    """Boot Debian with Luvalley; return what dom0 says of its exits, its memory map and hypercalls."""
+    """Boot Debian with Luvalley; return dom0's output: exits, memory map, costs of hypercalls."""
     program = make_folder(folder / "dom0") / "callcost"
     program.write_bytes(compile_program(BENCH / "callcost.c"))
     return run_debian(Request(cpus=1, bochs=bochs, command=COMMAND, additions=(program,), timeout=TIMEOUT), folder)
@@ -53,10 +53,10 @@ def find_ranges(output: str) -> list[dict[str, Any]]:
 
 
 def find_hidden(output: str) -> dict[str, Any]:
-    """Return the hidden region as the self-check says it."""
+    """Return the hidden region from the output of selfcheck."""
     found = HIDDEN.search(output)
     if not found:
-        raise MachineFault("no-hidden: the self-check named no hidden memory")
+        raise MachineFault("no-hidden: selfcheck printed no hidden memory")
     return {"first": int(found[1], 16), "last": int(found[2], 16), "kind": "hidden"}
 
 
@@ -76,7 +76,7 @@ def measure_figures(bochs: Path, folder: Path) -> list[Figure]:
 
 
 def make_record(bochs: Path, folder: Path) -> dict[str, Any]:
-    """Do all the runs and gather what they said."""
+    """Perform all runs and return the record."""
     output = run_dom0(bochs, make_folder(folder / "debian"))
     hidden = find_hidden(output)
     bare = run_debian(Request(cpus=1, bochs=bochs, command=MAP, bare=True, timeout=TIMEOUT), folder / "bare-map")

@@ -1,4 +1,4 @@
-/* What a domU's ways out and back in cost, hypervisor and hypercall alone: ticks for each round, a loop of ours around it. */
+/* The cost of a domU's exits with hypercalls alone, without libluvkvm: ticks per vcpu_run in a loop. */
 #include <string.h>
 
 #include "tests/userspace/testvmm/test.h"
@@ -16,7 +16,7 @@ static uint64_t read_ticks(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* The guest is an endless loop of an instruction that exits; each round steps over it. */
+/* The guest is an endless loop of an instruction that causes an exit; each round skips it. */
 static void measure(const char *name, const uint8_t *code, size_t size, uint32_t kind, uint8_t finish)
 {
     uint64_t least = UINT64_MAX;

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from codegen.check import check
-from codegen.diagnostics import Reporter, stop_on_errors
+from codegen.diagnostics import Reporter, merge_reports, stop_on_errors
 from codegen.emit import generate
 from codegen.emit.files import Output
 from codegen.language import syntax
 from codegen.model.choices import Model
 from codegen.parse_cache import parse_all
-from codegen.resolve.spec import resolve_spec
+from codegen.resolve.spec import resolve_each
 from codegen.source import SourceFile, load_files
 
 
 def compile_tree(spec: Path, folder: Path | None = None) -> tuple[Model, list[Output]]:
     """Return the checked model of a folder of specs and what is generated from it; SpecError where it has errors."""
     model = compile_sources(load_files(spec, spec.name), folder)
-    return model, generate(model)
+    return model, generate(model, spec.parent)
 
 
 def compile_sources(sources: list[SourceFile], folder: Path | None = None) -> Model:
@@ -28,10 +28,18 @@ def compile_sources(sources: list[SourceFile], folder: Path | None = None) -> Mo
 
 
 def compile_files(files: list[syntax.File], sources: Iterable[SourceFile]) -> Model:
-    """Return the checked model of parsed files; `sources` are for the excerpts in messages."""
+    """Return the checked model of parsed files for the first processor; `sources` are for the excerpts in messages."""
+    return next(iter(compile_each(files, sources).values()))
+
+
+def compile_each(files: list[syntax.File], sources: Iterable[SourceFile]) -> dict[str, Model]:
+    """Return the checked model of parsed files for each processor; SpecError where one of them has errors."""
     reporter = Reporter()
-    model = resolve_spec(files, reporter)
+    models = resolve_each(files, reporter)
     stop_on_errors(reporter, sources)
-    check(model, reporter)
+    reports = {name: Reporter() for name in models}
+    for name, model in models.items():
+        check(model, reports[name])
+    merge_reports(reports, reporter)
     stop_on_errors(reporter, sources)
-    return model
+    return models

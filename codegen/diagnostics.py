@@ -63,6 +63,14 @@ def same_error(a: Diagnostic, b: Diagnostic) -> bool:
     return (a.name, a.span, a.message) == (b.name, b.span, b.message)
 
 
+def merge_reports(reports: Mapping[str, Reporter], reporter: Reporter) -> None:
+    """File what was found for each processor: what all have in common once, the rest with the processor's name."""
+    for name, report in reports.items():
+        for one in report.diagnostics:
+            common = all(any(same_error(one, other) for other in others.diagnostics) for others in reports.values())
+            reporter.add(one if common else replace(one, message=f"on {name}, {one.message}"))
+
+
 class SpecError(Exception):
     """The spec has errors: the caller shows them and exits with status 1."""
 

@@ -22,7 +22,7 @@ def nearest(text: str, known: Iterable[str]) -> str:
 
 
 def syntax(reporter: Reporter, span: Span, found: str, expected: str) -> None:
-    """Report text that is not understood."""
+    """Report text that does not parse."""
     reporter.add(Diagnostic("syntax", span, f"{found} is not expected here", f"expected {expected}"))
 
 
@@ -71,7 +71,7 @@ def duplicate_rule(reporter: Reporter, span: Span, message: str, first: Span) ->
 
 
 def redundant(reporter: Reporter, span: Span, message: str, first: Span, why: str) -> None:
-    """Report a declaration that says again what follows from another."""
+    """Report a declaration without effect: another one has the same."""
     reporter.add(Diagnostic("redundant", span, message, "no effect", (Note(first, why),), "delete it"))
 
 
@@ -79,15 +79,15 @@ def redundant(reporter: Reporter, span: Span, message: str, first: Span, why: st
 
 
 def encoding_width(reporter: Reporter, name: Name, encoding: int, declared: str, encoded: str) -> None:
-    """Report a VMCS encoding of another width."""
+    """Report a VMCS encoding whose width differs from the declared type."""
     message = f"`{name.text}` is declared {declared}, but bits 14:13 of {encoding:#06x} say {encoded}"
     help = "SDM B, table 25-21: 0 is 16-bit, 1 is 64-bit, 2 is 32-bit, 3 is natural width"
     reporter.add(Diagnostic("encoding-width", name.span, message, f"{encoded} by its encoding", help=help))
 
 
 def encoding_area(reporter: Reporter, name: Name, encoding: int, declared: str, encoded: str) -> None:
-    """Report a VMCS encoding of another area."""
-    message = f"`{name.text}` stands among {declared} fields, but bits 11:10 of {encoding:#06x} say {encoded}"
+    """Report a VMCS encoding whose area differs from the group's."""
+    message = f"`{name.text}` is declared among {declared} fields, but bits 11:10 of {encoding:#06x} say {encoded}"
     help = "SDM B, table 25-21: 0 is control, 1 is read-only, 2 is guest, 3 is host"
     reporter.add(Diagnostic("encoding-area", name.span, message, f"{encoded} by its encoding", help=help))
 
@@ -95,6 +95,12 @@ def encoding_area(reporter: Reporter, name: Name, encoding: int, declared: str, 
 def out_of_range(reporter: Reporter, span: Span, message: str, label: str, help: str = "") -> None:
     """Report a number beyond its table."""
     reporter.add(Diagnostic("out-of-range", span, message, label, help=help))
+
+
+def record_layout(reporter: Reporter, span: Span, message: str, label: str, first: Span | None = None) -> None:
+    """Report a record's field that is misaligned, overlaps another, or lies outside."""
+    notes = (Note(first, "this is declared here"),) if first else ()
+    reporter.add(Diagnostic("record-layout", span, message, label, notes))
 
 
 def payload_mismatch(reporter: Reporter, name: Name, event: str, message: str, first: Span) -> None:
@@ -107,7 +113,7 @@ def payload_mismatch(reporter: Reporter, name: Name, event: str, message: str, f
 
 
 def type_mismatch(reporter: Reporter, span: Span, message: str, label: str, help: str = "") -> None:
-    """Report one kind of thing where another is needed."""
+    """Report an expression of another type or kind than the place requires."""
     reporter.add(Diagnostic("type-mismatch", span, message, label, help=help))
 
 
@@ -125,7 +131,7 @@ def read_only(reporter: Reporter, span: Span, what: str, why: str, fact: Span) -
 
 
 def not_valid_here(reporter: Reporter, span: Span, message: str, help: str) -> None:
-    """Report what is not valid at this place."""
+    """Report a clause that is not valid at this place."""
     reporter.add(Diagnostic("not-valid-here", span, message, "not valid here", help=help))
 
 
@@ -133,13 +139,13 @@ def not_valid_here(reporter: Reporter, span: Span, message: str, help: str) -> N
 
 
 def control_needs(reporter: Reporter, span: Span, message: str, fact: Span, help: str) -> None:
-    """Report a control without what it needs."""
+    """Report a control that is on without another that it requires."""
     note = Note(fact, "the processor requires it here")
     reporter.add(Diagnostic("control-needs", span, message, "cannot be on", (note,), help))
 
 
 def field_needs(reporter: Reporter, span: Span, field: str, why: str, fact: Span, help: str) -> None:
-    """Report a VMCS field without the control by which it exists."""
+    """Report the use of a VMCS field that does not exist without a control that is off."""
     message = f"the VMCS has no field `{field}` here: {why}"
     note = Note(fact, "the field needs it here")
     reporter.add(Diagnostic("field-needs", span, message, "used here", (note,), help))
@@ -164,6 +170,13 @@ def trap_never(reporter: Reporter, name: Name, why: str, fact: Span, choice: Spa
     message = f"`{name.text}` cannot be trapped: no exit of it can happen ({why})"
     notes = (Note(fact, "what would make it exit"), *([Note(choice, "the setting that contradicts")] if choice else []))
     reporter.add(Diagnostic("trap-never", name.span, message, "never causes an exit", notes))
+
+
+def host_state(reporter: Reporter, span: Span, rule: str, text: str, sections: str, fact: Span) -> None:
+    """Report host state with which every VM entry fails."""
+    message = f"host state breaks the rule `{rule}`: {text} (SDM {sections})"
+    note = Note(fact, "VM entry checks it here")
+    reporter.add(Diagnostic("host-state", span, message, "refused at every VM entry", (note,)))
 
 
 # ---- coverage
@@ -201,7 +214,7 @@ def no_outcome(reporter: Reporter, span: Span, what: str, wanted: str) -> None:
 
 
 def after_outcome(reporter: Reporter, span: Span, first: Span) -> None:
-    """Report what is never reached."""
+    """Report a statement or event that is never reached."""
     note = Note(first, "the path ends here")
     reporter.add(Diagnostic("after-outcome", span, "this is never reached", "unreachable", (note,)))
 
@@ -222,7 +235,7 @@ def advance_known(reporter: Reporter, span: Span, event: str, fact: Span) -> Non
 
 
 def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: int) -> None:
-    """Report a body that costs too much."""
+    """Report a body that may execute more instructions than its budget."""
     message = f"{what} may cost {cost} instructions, its budget is {budget}"
     reporter.add(Diagnostic("over-budget", span, message, f"budget {budget}"))
 
@@ -265,7 +278,7 @@ def guarded_passed(reporter: Reporter, span: Span, msr: str, how: str, why: str,
 
 
 def feature_needs(reporter: Reporter, span: Span, feature: str, missing: str, fact: Span, help: str) -> None:
-    """Report a CPUID feature without what it needs."""
+    """Report a CPUID feature that is visible without a control or MSR that it needs."""
     message = f"the guest sees CPUID feature `{feature}`, but {missing}"
     note = Note(fact, "the feature needs it here")
     reporter.add(Diagnostic("feature-needs", span, message, "shown here", (note,), help))
@@ -293,7 +306,7 @@ def memory_overlap(reporter: Reporter, span: Span, message: str, first: Span) ->
 
 
 def maps_hypervisor(reporter: Reporter, span: Span, domain: str, region: str) -> None:
-    """Report a layout that maps the hypervisor."""
+    """Report memory rules that map the hypervisor."""
     message = f"the memory of {domain} maps `{region}`, and the hypervisor lies in it"
     help = "hide it before anything else: hide hypervisor as ones;"
     reporter.add(Diagnostic("maps-hypervisor", span, message, "maps the hypervisor", help=help))

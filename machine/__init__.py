@@ -1,1 +1,1 @@
-"""How a machine for the image is made (kernel, initramfs, disks, loader) and run (Bochs, terminal, record)."""
+"""Prepare a machine that boots the image (kernel, initramfs, disks, loader) and run it (Bochs, terminal, record)."""

@@ -18,19 +18,19 @@ from machine.screen import Screen
 
 IPS = 100_000_000  # instructions in an emulated second
 SHARE = Path("/usr/share/bochs")
-HOST_MEMORY = 2047  # MiB that Bochs holds at most; it puts the rest in a file
+HOST_MEMORY = 2047  # MiB of guest memory that Bochs keeps in memory; the rest is in a file
 DEFAULT_MODEL = "corei7_skylake_x"
 TICK_STAMP = re.compile(r"^(\d{11,})[a-z]\[", re.MULTILINE)
 PANIC = re.compile(r">>PANIC<< (.*)")
-SLICE = 0.2  # seconds between two looks at a running machine
-LAST_RESORT = (600.0, 3600.0)  # wall-clock seconds that any run may take, and that a longer one may take
+SLICE = 0.2  # seconds between two polls of a running machine
+LAST_RESORT = (600.0, 3600.0)  # limits of wall-clock seconds: of any run, and of a longer one
 SMP_SLACK = 2  # seconds of Bochs's processor time for an emulated one, with several CPUs
 SLOWEST = 10  # wall-clock seconds for an emulated one, on a host that is busy
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What the machine is made of. Memory is in MiB; `boot` is `floppy`, `disk` or `cdrom`."""
+    """The configuration of a machine. Memory is in MiB; `boot` is `floppy`, `disk` or `cdrom`."""
 
     folder: Path
     cpus: int = 1
@@ -48,7 +48,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a running machine is: wall-clock seconds so far and what it wrote to serial."""
+    """The progress of a running machine: wall-clock seconds so far, and its serial output."""
 
     seconds: float
     serial: str
@@ -62,7 +62,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """What a machine left: how it ended, what it wrote, and its length in ticks (None where no log line says)."""
+    """The result of a run: how it ended, its output, and its length in ticks (None if no log line has it)."""
 
     outcome: str  # "ended" by itself, "timeout" of its emulated time, "too-slow", or "stopped" by the caller
     status: int
@@ -71,7 +71,7 @@ class Result:
     screen: str
     e9: str  # what the guest wrote to port 0xE9
     log: str = field(repr=False)
-    panic: str  # the last panic in Bochs's log: how a machine that ended by itself did so
+    panic: str  # the last panic in Bochs's log, such as a power off
     ticks: int | None
     stops: tuple[int, ...]  # ticks at which the debugger stopped, the reset among them
     seconds: float
@@ -123,19 +123,19 @@ def read_ticks(log: str) -> int | None:
 
 
 def read_panic(log: str) -> str:
-    """Return the text of the last panic in a Bochs log, or nothing."""
+    """Return the text of the last panic in a Bochs log; empty: none."""
     panics = PANIC.findall(log)
     return panics[-1] if panics else ""
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text, or nothing if it is not there; odd bytes are replaced."""
+    """Return a file's text, empty if there is no such file; bytes that are not UTF-8 are replaced."""
     return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
 
 @cache
 def ask_help(bochs: Path, topic: str = "") -> str:
-    """Return what a Bochs answers to `--help`, or `--help topic`."""
+    """Return what a Bochs prints for `--help`, or `--help topic`."""
     command: list[str | Path] = [bochs, "--help", *topic.split()]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -150,7 +150,7 @@ def has_debugger(bochs: Path) -> bool:
 
 
 def check_model(machine: Machine) -> None:
-    """Object to a processor model that this Bochs does not have."""
+    """Raise MachineFault if this Bochs does not have the processor model."""
     models = [line for line in ask_help(machine.bochs, "cpu").splitlines() if re.fullmatch(r"[a-z0-9_]+", line)]
     if machine.model not in models:
         raise MachineFault(f"unknown-cpu: `{machine.model}` is not a model of `{machine.bochs}`: {', '.join(models)}")
@@ -159,7 +159,7 @@ def check_model(machine: Machine) -> None:
 def start_process(machine: Machine, console: Console) -> subprocess.Popen[bytes]:
     """Start Bochs on the console's terminal, in its own process group."""
     folder = machine.folder
-    command: list[str | Path] = ["setpriv", "--pdeathsig", "KILL"]  # never outlives the program that started it
+    command: list[str | Path] = ["setpriv", "--pdeathsig", "KILL"]  # Bochs is killed with the program that started it
     command += [machine.bochs, "-q", "-f", folder / "bochsrc"]
     if has_debugger(machine.bochs):
         bound = (f"sba {machine.ticks}",) if machine.ticks and machine.cpus == 1 else ()  # at an absolute time
@@ -171,17 +171,17 @@ def start_process(machine: Machine, console: Console) -> subprocess.Popen[bytes]
 
 
 def stop_process(process: subprocess.Popen[bytes]) -> None:
-    """End a Bochs of ours that is still running."""
+    """Kill the Bochs process if it still runs."""
     if process.poll() is None:
         process.send_signal(signal.SIGKILL)
     process.wait()
 
 
 class Run:
-    """A machine while it runs. Use it as a context: leaving ends the process."""
+    """A running machine, as a context manager: leaving it ends the process."""
 
     def __init__(self, machine: Machine, serial: str | None = None) -> None:
-        """Start the machine; `serial` is COM1's setting if it is not the file serial.txt, which it then must fill."""
+        """Start the machine. `serial` is COM1's setting; without it COM1 is serial.txt, else the caller writes that."""
         check_model(machine)
         self.machine = machine
         self.serial_path = make_folder(machine.folder) / "serial.txt"
@@ -210,9 +210,9 @@ class Run:
 
     @property
     def is_out_of_time(self) -> bool:
-        """Return true if the bound of emulated time is reached.
+        """Return true if the limit of emulated time is reached.
 
-        With several CPUs the debugger misses breakpoints in time; then Bochs's processor time stands for it.
+        With several CPUs the debugger misses time breakpoints; then Bochs's processor time is used instead.
         """
         if self.machine.ticks is None:
             return False
@@ -223,22 +223,22 @@ class Run:
 
     @property
     def cpu_seconds(self) -> float:
-        """Return the processor time that Bochs has used: what contention on a busy host does not change."""
+        """Return the processor time that Bochs has used, which a busy host does not change much."""
         text = read_text(Path(f"/proc/{self.process.pid}/stat"))
         user, system = text.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def step(self, seconds: float = SLICE) -> bool:
-        """Let it run for a moment, reading what it draws; return true if it still runs."""
+        """Wait a moment, reading the drawn screen; return true if the machine still runs."""
         self.screen.feed(self.console.read(seconds))
         return self.process.poll() is None
 
     def report(self) -> Progress:
-        """Say where it is."""
+        """Return the progress so far."""
         return Progress(self.seconds, read_text(self.serial_path))
 
     def finish(self, outcome: str) -> Result:
-        """End the process if it still runs and gather what it left."""
+        """End the process if it still runs, and return the result."""
         stop_process(self.process)
         self.screen.feed(self.console.read(0))
         folder = self.machine.folder
@@ -250,15 +250,15 @@ class Run:
 
 
 def find_wall_clock_limit(timeout: float) -> float:
-    """Return the wall-clock seconds that `timeout` emulated ones may take: generous, since the host may be busy."""
+    """Return the limit in wall-clock seconds for `timeout` emulated ones; generous, since the host may be busy."""
     least, most = LAST_RESORT
     return max(timeout, min(max(least, SLOWEST * timeout), most))
 
 
 def run_machine(machine: Machine, timeout: float, watch: Callable[[Progress], bool] = lambda _: True) -> Result:
-    """Run the machine until it ends, `timeout` emulated seconds have passed, or `watch` says to stop by False.
+    """Run the machine until it ends, `timeout` emulated seconds have passed, or `watch` returns False.
 
-    The wall clock is the last resort: for a host too slow, a CPU in HLT with IF clear, a Bochs without the debugger.
+    The wall clock limits a run too: for a slow host, a CPU in HLT with IF clear, or a Bochs without the debugger.
     """
     limit = find_wall_clock_limit(timeout)
     with Run(replace(machine, ticks=int(timeout * IPS))) as run:

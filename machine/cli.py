@@ -27,7 +27,7 @@ def make_range(low: int, high: int) -> Callable[[str], int]:
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what the machine is."""
+    """Add the options that describe the machine."""
     parser.add_argument("--cpus", type=make_range(*CPUS), metavar="N", help="processors (2; 1 with --domu)")
     parser.add_argument("--memory", type=make_range(*MEMORY), metavar="M", help="memory in MiB (512; 1024 with --domu)")
     parser.add_argument("--cpu", default=DEFAULT_MODEL, metavar="MODEL", help=f"processor model ({DEFAULT_MODEL})")
@@ -38,10 +38,10 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what the machine does."""
+    """Add the options that select what the machine runs."""
     parser.add_argument("--bare", action="store_true", help="the same disk without Luvalley")
     parser.add_argument("--domu", action="store_true",
-                        help="with QEMU and a pool in dom0: a Linux guest checks itself, or --shell, or --exec")
+                        help="QEMU and a pool in dom0; runs a Linux guest's self-check, or --shell, or --exec")
     parser.add_argument("--shell", action="store_true", help="with --domu: a shell of the guest")
     parser.add_argument("--trixie", action="store_true", help="with --domu: the QEMU of Debian 13")
     parser.add_argument("--module", action="store_true", help="kernel and initrd as Multiboot modules, not by the MBR")
@@ -74,7 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def find_conflict(options: argparse.Namespace) -> str | None:
-    """Return a sentence on two options that do not go together, or None."""
+    """Return the error for two options that exclude each other, or None."""
     dom0_only = {"--module": options.module, "--with": options.additions, "--exec": options.command is not None,
                  "--kernel-options": options.kernel_options, "--record": options.record, "--domu": options.domu}
     luvalley_only = {"--module": options.module, "--options": options.options, "--multiboot": options.multiboot != 1,
@@ -90,7 +90,7 @@ def find_conflict(options: argparse.Namespace) -> str | None:
 
 
 def find_domu_conflict(options: argparse.Namespace) -> str | None:
-    """Return a sentence on `--shell`, `--trixie` where they mean nothing or cannot be, or None."""
+    """Return the error for `--shell` or `--trixie` in a run where they do not apply, or None."""
     if options.shell and not options.domu:
         return "--shell is the guest's and has no meaning without --domu; dom0's comes by itself on a terminal"
     if options.trixie and not options.domu:
@@ -115,7 +115,7 @@ def choose_shell(options: argparse.Namespace) -> bool:
 
 
 def find_missing_path(options: argparse.Namespace) -> str | None:
-    """Return a sentence on a path that does not lead to what it should, or None."""
+    """Return the error for a path that does not exist, or None."""
     if options.image and not (options.image.is_file() and options.image.stat().st_size):
         return f"--image {options.image}: there is no such file, or it is empty"
     for path in options.additions:
@@ -127,7 +127,7 @@ def find_missing_path(options: argparse.Namespace) -> str | None:
 
 
 def make_request(options: argparse.Namespace) -> Request:
-    """Return the request that the options stand for."""
+    """Return the request for the options."""
     size = shutil.get_terminal_size()
     return Request(
         cpus=options.cpus or (1 if options.domu else 2), memory=options.memory or (1024 if options.domu else 512),
@@ -140,7 +140,7 @@ def make_request(options: argparse.Namespace) -> Request:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Read the arguments and do what they say; return the exit status."""
+    """Parse the arguments and run the command; return the exit status."""
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""Running other programs: their output is kept and shown only when they fail."""
+"""Run other programs; their output is shown only if they fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from machine.paths import MachineFault
 
 
 def run_command(arguments: Sequence[str | Path], cwd: Path | None = None) -> str:
-    """Run a program to its end and return its standard output; raise MachineFault with its last words if it fails."""
+    """Run a program to its end and return its standard output; raise MachineFault with its last output if it fails."""
     try:
         done = subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, check=False)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Programs of dom0 in several files: compiled again only after a change, and by two runs at once without harm."""
+"""Compile dom0's programs; only after a change, and safely by two runs at once."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def list_inputs() -> list[Path]:
 
 
 def list_kit() -> list[Path]:
-    """Return what the test VMM's cases stand on, and other programs too."""
+    """Return the files of the test VMM that other programs use too."""
     return [path for path in list_sources(TEST_VMM) if path.stem in KIT]
 
 
 def link_program(program: Path, flags: Sequence[str], sources: Sequence[Path], libraries: Sequence[str] = ()) -> Path:
-    """Compile `sources` into `program` where something is newer than that; return it."""
+    """Compile `sources` into `program` if one of its inputs is newer; return it."""
     newest = max(path.stat().st_mtime_ns for path in [*list_inputs(), *sources])
     if not program.exists() or program.stat().st_mtime_ns < newest:
         part = make_folder(program.parent) / f"{program.name}-{os.getpid()}.part"
@@ -48,7 +48,7 @@ def list_sources(folder: Path) -> list[Path]:
 
 
 def build_library() -> Path:
-    """Compile the library that stands in for /dev/kvm."""
+    """Compile libluvkvm.so."""
     return link_program(PROGRAMS / "libluvkvm.so", LIBRARY_FLAGS, list_sources(LIBRARY), ("-lZydis", "-lpthread"))
 
 
@@ -63,5 +63,5 @@ def build_test_vmm() -> Path:
 
 
 def build_fuzzer() -> Path:
-    """Compile the fuzzer of hypercalls, which uses the test VMM's kit."""
+    """Compile the fuzzer of hypercalls, which uses files of the test VMM."""
     return link_program(PROGRAMS / "fuzzcalls", FLAGS, [USERSPACE / "fuzzcalls.c", *list_kit()])

@@ -1,6 +1,6 @@
-"""What Bochs writes besides files: its standard output (port 0xE9 among it) and the drawing of the text screen.
+"""Bochs's output that is not in files: standard output (with port 0xE9) and the drawing of the text screen.
 
-A Bochs with the debugger draws on a pseudo-terminal of its own and names it; one without draws on its standard output.
+A Bochs with the debugger draws on its own pseudo-terminal and prints its name; one without draws on standard output.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ E9_END = re.compile(r"\(\d+\) Caught time breakpoint|={72}\nBochs is exiting|\(0
 
 
 class Console:
-    """The terminal that Bochs runs on (`terminal` is its end) and, once named, the one that it draws on."""
+    """The terminal that Bochs runs on (`terminal` is Bochs's end) and, once it is known, the one that it draws on."""
 
     def __init__(self, draws_on_output: bool) -> None:
         self.draws_on_output = draws_on_output
@@ -35,7 +35,7 @@ class Console:
         self.drawing = bytearray()
 
     def read(self, seconds: float) -> bytes:
-        """Take in what comes within `seconds` (with 0: what is there already) and return the drawing among it."""
+        """Read for `seconds` (0: only what is there already) and return the part that draws the screen."""
         end = time.monotonic() + seconds
         start = len(self.drawing)
         while ready := select.select(self._ends(), [], [], max(0.0, end - time.monotonic()))[0]:
@@ -66,7 +66,7 @@ class Console:
     def _open_screen(self, name: str) -> None:
         if Path(name).exists():
             self.screen = os.open(name, os.O_RDWR | os.O_NOCTTY)
-            tty.setraw(self.screen)  # or it would echo the drawing back as key strokes
+            tty.setraw(self.screen)  # without this the terminal would echo the drawing as key strokes
 
     def _close_screen(self) -> None:
         if self.screen is not None:
@@ -74,7 +74,7 @@ class Console:
             self.screen = None
 
     def e9(self) -> str:
-        """Return what the guest wrote to port 0xE9: what stands between Bochs's own opening and closing words."""
+        """Return what the guest wrote to port 0xE9: the text between Bochs's own first and last lines."""
         text = ESCAPES.sub("", self.output.decode(errors="replace")).replace("\r\n", "\n")
         start = E9_START.search(text)
         text = text[start.end():] if start else text

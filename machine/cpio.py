@@ -1,4 +1,4 @@
-"""Linux's initramfs archives: cpio in the `newc` form, the same bytes for the same entries."""
+"""Write initramfs archives: cpio in the `newc` format, the same bytes for the same entries."""
 
 from __future__ import annotations
 

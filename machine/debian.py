@@ -1,4 +1,4 @@
-"""Debian's stock kernel for dom0: fetched by apt, unpacked into the cache, never installed."""
+"""Fetch Debian's stock kernel for dom0 by apt and unpack it into the cache; it is not installed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Kernel:
 
 
 def find_package() -> str:
-    """Return the name of the kernel package that Debian's meta package stands for now."""
+    """Return the name of the kernel package that Debian's meta package depends on."""
     for line in run_command(["apt-cache", "depends", META_PACKAGE]).splitlines():
         if found := re.fullmatch(r"\s*Depends: (linux-image-\S+)", line):
             return found[1]

@@ -1,4 +1,4 @@
-"""dom0's disk: an MBR with GRUB, its core image in the gap, and one FAT partition with the files."""
+"""Make dom0's disk: an MBR with GRUB, its core image in the gap, and one FAT partition with the files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLUSTER = 64  # sectors: few steps along the FAT
 SLACK = 4 << 20
 DISK_MODULES = ("biosdisk", "part_msdos", "fat", "linux", "boot")
 
-# What makes an emulated Debian reach init soonest.
+# Kernel options with which an emulated Debian starts init soonest.
 KERNEL_OPTIONS = (
     "console=ttyS0,115200 quiet mitigations=off nokaslr tsc_early_khz=100000 cryptomgr.notests=1 no_timer_check "
     "nowatchdog audit=0 apparmor=0 selinux=0 random.trust_cpu=on rcupdate.rcu_expedited=1 panic=-1"

@@ -1,4 +1,4 @@
-"""What dom0 needs to run domUs: QEMU with all that it opens, the library before it, and a guest."""
+"""Collect what dom0 needs to run domUs: QEMU with all files that it opens, libluvkvm and `luv`, and a guest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GUEST_MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_l
 
 
 def find_libraries(program: Path, root: Path | None = None) -> dict[str, Path]:
-    """Return the shared libraries of a program, by the path that it looks for; in a system that lies in `root`."""
+    """Return the shared libraries of a program by the path that it opens; `root` is the system that has them."""
     command: list[str | Path] = ["ldd"]
     if root:
         command = [root / LOADER, "--library-path", root / LIBRARIES, "--list"]
@@ -36,7 +36,7 @@ def find_libraries(program: Path, root: Path | None = None) -> dict[str, Path]:
 
 
 def collect_trixie(root: Path) -> dict[str, Path]:
-    """Return the QEMU of another system that lies in `root`, with all that it opens."""
+    """Return the QEMU of another system, unpacked in `root`, with all files that it opens."""
     program = root / str(QEMU).removeprefix("/")
     files = {**find_libraries(program, root), f"/{LOADER}": root / LOADER, str(QEMU): program}
     for rom in ROMS:
@@ -45,7 +45,7 @@ def collect_trixie(root: Path) -> dict[str, Path]:
 
 
 def collect_own() -> dict[str, Path]:
-    """Return this system's QEMU, with all that it opens."""
+    """Return this system's QEMU, with all files that it opens."""
     files = {**find_libraries(QEMU), str(QEMU): QEMU}
     for rom in ROMS:
         files[f"/usr/share/qemu/{Path(rom).name}"] = Path(rom)
@@ -53,7 +53,7 @@ def collect_own() -> dict[str, Path]:
 
 
 def collect_qemu(root: Path | None = None) -> dict[str, Path]:
-    """Return QEMU with all that it opens, and the luv command with its library beside it."""
+    """Return QEMU with all files that it opens, the luv command and its library."""
     library = build_library()
     ours = {"/usr/bin/libluvkvm.so": library, "/usr/bin/luv": build_luv()}
     files = {**(collect_trixie(root) if root else collect_own()), **ours}

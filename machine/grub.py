@@ -1,4 +1,4 @@
-"""GRUB for BIOS machines: core images, the loader's floppy, and the boot sector of a disk."""
+"""Make GRUB's core images for BIOS machines, a floppy or CD that loads Luvalley, and the boot sector of a disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DRIVE_CHECK = 0x66
 # core.img's first sector: one block list entry at its end (start u64, length u16, segment u16).
 BLOCK_LIST = SECTOR - 12
 LOAD_SEGMENT = 0x820
-# The part of a boot sector that is the partition table's.
+# The bytes of the partition table in a boot sector.
 PARTITION_TABLE = 0x1B8
 
 
@@ -57,7 +57,7 @@ def pad_sectors(content: bytes) -> bytes:
 
 
 def place_core(core: bytes, sector: int) -> bytes:
-    """Return the core image for its place from `sector` on: its first sector knows where the rest is."""
+    """Return the core image for its place from `sector` on: its first sector has the place of the rest."""
     image = bytearray(pad_sectors(core))
     struct.pack_into("<QHH", image, BLOCK_LIST, sector + 1, len(image) // SECTOR - 1, LOAD_SEGMENT)
     return bytes(image)

@@ -1,4 +1,4 @@
-"""dom0's initramfs: busybox, a few kernel modules, the self-check, and what the user adds."""
+"""Make dom0's initramfs: busybox, a few kernel modules, the self-check, and the user's additions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Contents:
 
     command: str = ""
     additions: tuple[Path, ...] = ()
-    counts: bool = False  # dom0 says at its end what was counted
+    counts: bool = False  # dom0 prints the exit counts at its end
     instrumented: bool = False
     store: tuple[str, ...] = ()  # kernel modules that reach the second disk, in their order
 
@@ -65,7 +65,7 @@ def list_addition(path: Path) -> Iterator[Entry]:
 
 
 def list_fixed(kernel: Kernel) -> Iterator[Entry]:
-    """Yield what every dom0 has."""
+    """Yield the entries of every dom0."""
     yield from (make_directory(folder) for folder in FOLDERS)
     yield Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))
     yield Entry("dev/null", CHARACTER_DEVICE, device=(1, 3))
@@ -78,7 +78,7 @@ def list_fixed(kernel: Kernel) -> Iterator[Entry]:
 
 
 def list_pool(kernel: Kernel) -> Iterator[Entry]:
-    """Yield what a dom0 with a pool needs to open it; without one it stays where it is."""
+    """Yield the modules and script for a pool's device; without a pool they do nothing."""
     yield make_file("luv/pool.sh", (SCRIPTS / "pool.sh").read_bytes(), executable=True)
     yield from (make_file(path, content) for path, content in ACCOUNTS.items())
     for name, path in find_modules(kernel, POOL_MODULES).items():
@@ -86,7 +86,7 @@ def list_pool(kernel: Kernel) -> Iterator[Entry]:
 
 
 def list_store(kernel: Kernel, modules: Sequence[str]) -> Iterator[Entry]:
-    """Yield what reaches the second disk, where there is one."""
+    """Yield the modules and script that mount the second disk, if there is one."""
     if modules:
         yield make_directory("luv/store")
         yield make_file("luv/store.sh", (SCRIPTS / "store.sh").read_bytes(), executable=True)
@@ -95,13 +95,13 @@ def list_store(kernel: Kernel, modules: Sequence[str]) -> Iterator[Entry]:
 
 
 def compile_counts(instrumented: bool) -> bytes:
-    """Return the program that says what was counted; the instrumented build has a hypercall more."""
+    """Return the program that prints the counts; the instrumented build has one more hypercall."""
     build, generated = (INSTRUMENTED, INSTRUMENTED / "generated") if instrumented else (BUILD, GENERATED)
     return compile_program(USERSPACE / "counts.c", build, generated)
 
 
 def list_additions(paths: Sequence[Path]) -> Iterator[Entry]:
-    """Yield the entries of all that the user adds; object to two with one name."""
+    """Yield the entries of the user's additions; raise MachineFault if two have one name."""
     names = [path.resolve().name for path in paths]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

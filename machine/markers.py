@@ -1,4 +1,4 @@
-"""The lines that dom0's first process writes for us on the serial port, and what stands between them."""
+"""The marker lines that dom0's init writes on the serial port, and the output between them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def clean_serial(serial: str) -> str:
 
 
 def find_output(serial: str) -> str:
-    """Return what dom0's duty has written so far."""
+    """Return the output of the command in dom0 so far."""
     text = clean_serial(serial)
     _, found, rest = text.partition(OUTPUT)
     if not found:

@@ -1,4 +1,4 @@
-"""Where things are in the repository, and how to name what went wrong."""
+"""Paths in the repository, and the exception of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a request to a machine: the disk, the loader's CD, and which drive is which."""
+"""Prepare the machine for a request: the disks, the loader's CD, and the order of the drives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DISK_DRIVERS = ("biosdisk", "part_msdos", "fat")
 
 
 def write_kernel_options(request: Request) -> str:
-    """Return the command line of dom0's kernel; what the user adds comes last and wins."""
+    """Return the command line of dom0's kernel; the user's additions come last, so they take precedence."""
     rows, columns = request.size
     duty = f"luv.do={request.duty} luv.size={rows}x{columns}"
     idle = HALTING if request.cpus > 1 else ""
@@ -29,7 +29,7 @@ def write_kernel_options(request: Request) -> str:
 
 def make_dom0_disk(path: Path, request: Request, kernel: Kernel) -> None:
     """Write dom0's disk: Debian's kernel and our initramfs, booted by GRUB from the MBR."""
-    additions = () if request.domu else request.additions  # the store has them
+    additions = () if request.domu else request.additions  # they are on the second disk
     contents = Contents(request.duty_command, additions, bool(request.record), request.instrument,
                         STORE_MODULES if request.domu else ())
     initrd = make_initrd(kernel, contents)
@@ -48,7 +48,7 @@ def copy_image(path: Path, source: Path) -> None:
 
 
 def list_modules(request: Request) -> tuple[str, ...]:
-    """Return what the loader hands to Luvalley as Multiboot modules, read from dom0's disk."""
+    """Return the Multiboot modules that the loader reads from dom0's disk."""
     if not request.module:
         return ()
     return (f"(hd0,msdos1)/vmlinuz {write_kernel_options(request)}", "(hd0,msdos1)/initrd")

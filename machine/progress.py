@@ -1,4 +1,4 @@
-"""Showing that the machine is alive while it takes its minutes: on standard error, away from what dom0 says."""
+"""Show the progress of a run on standard error, apart from dom0's output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Reporter:
         self.drawn = False
 
     def show(self, progress: Progress) -> None:
-        """Say where the machine is."""
+        """Return the line that shows the progress."""
         text = f"[{progress.seconds:4.0f} s] {progress.line or 'firmware and loader'}"
         if self.live:
             width = shutil.get_terminal_size().columns - 1
@@ -30,12 +30,12 @@ class Reporter:
             self.next = progress.seconds + PAUSE
 
     def watch(self, progress: Progress) -> bool:
-        """Show where the machine is, and let it continue."""
+        """Show the progress; return true, so that the machine continues."""
         self.show(progress)
         return True
 
     def clear(self) -> None:
-        """Take the rewritten line away."""
+        """Erase the rewritten line."""
         if self.drawn:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
             self.drawn = False

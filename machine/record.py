@@ -1,4 +1,4 @@
-"""The record of a run: exits by reason and CPU, branches if the build counted them, and what it was made from."""
+"""Write the record of a run: exits by reason and CPU, branches if the build counted them, the digest of the spec."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNTED = "\n@luv counted\n"
 
 @dataclass(frozen=True)
 class Recorder:
-    """Where the record goes, who made the run, the spec's digest when it was built, the names of counted branches."""
+    """The file of the record, the author of the run, the spec's digest at the build, the names of counted branches."""
 
     path: Path
     by: str
@@ -29,7 +29,7 @@ class Recorder:
     branches: tuple[str, ...] | None
 
     def write(self, serial: str) -> None:
-        """Write the record of a run by what dom0 wrote; MachineFault where it did not say everything."""
+        """Write the record from dom0's output; raise MachineFault if the counts are incomplete."""
         text = clean_serial(serial)
         if COUNTED not in text:
             raise MachineFault("no-counts: dom0 ended without its counts, so there is no record")
@@ -42,13 +42,13 @@ class Recorder:
 
 
 def make_recorder(path: Path, by: str, branches: Path | None) -> Recorder:
-    """A recorder for a run of the image that was just built; `branches` names those of an instrumented build."""
+    """Return a recorder for a run of the image that was just built; `branches` is the file of an instrumented build."""
     names = tuple(json.loads(branches.read_text(encoding="utf-8"))) if branches else None
     return Recorder(path, by, digest_spec(ROOT / "spec"), names)
 
 
 def find_exits(text: str) -> dict[str, list[int]]:
-    """Exit reason -> counts by CPU."""
+    """Return exit reason -> counts by CPU."""
     found = [(int(cpu), int(reason), int(count)) for cpu, reason, count in EXITS.findall(text)]
     cpus = 1 + max((cpu for cpu, _, _ in found), default=-1)
     return {str(reason): list_counts(reason, cpus, found) for reason in sorted({reason for _, reason, _ in found})}

@@ -1,4 +1,4 @@
-"""What is asked of one run of the machine, and what came of it."""
+"""The request for one run of the machine, and its outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from machine.bochs import DEFAULT_MODEL, Result
 STATUS_TIMEOUT = 124
 STATUS_FAULT = 125  # the machine could not be made, or ended before dom0 had finished
 STATUS_INTERRUPTED = 130
-POOL = "pool=512M"  # of Luvalley's command line, with --domu, unless it says otherwise
+POOL = "pool=512M"  # for Luvalley's command line with --domu, unless the user gives another pool
 GUEST_CHECK = "export SHOW=1; sh /guest/linux.sh $(nproc)"
 
 
@@ -22,7 +22,7 @@ class Request:
     memory: int = 512  # MiB
     model: str = DEFAULT_MODEL
     bochs: Path = Path("bochs")
-    timeout: float = 600  # emulated seconds; of the wall clock where the run ends in a shell
+    timeout: float = 600  # emulated seconds; wall-clock seconds if the run ends in a shell
     bare: bool = False
     module: bool = False
     image: Path | None = None
@@ -33,8 +33,8 @@ class Request:
     multiboot: int = 1
     shell: bool = False
     size: tuple[int, int] = (24, 80)
-    record: Path | None = None  # where the record of the run goes
-    record_as: str = ""  # who made the run
+    record: Path | None = None  # the file for the record of the run
+    record_as: str = ""  # the author of the run, for the record
     instrument: bool = False  # run the build that counts branches of handlers
     poison: bool = False  # run the build that fills a new VMCS with ones
     domu: bool = False  # give dom0 QEMU, guests and a pool; without a command a guest checks itself
@@ -42,7 +42,7 @@ class Request:
 
     @property
     def duty(self) -> str:
-        """Return what dom0's first process is to do."""
+        """Return the duty of dom0's init: exec, shell, guest, check or bare."""
         if self.shell:
             return "guest" if self.domu else "shell"
         if self.command is not None or self.domu:

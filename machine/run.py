@@ -1,4 +1,4 @@
-"""One run of the machine, as the user sees it: build, prepare, boot, and say what dom0 found."""
+"""`build.py run`: build, prepare the machine, boot it, and print dom0's output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from machine.shell import run_shell
 from machine.workfolder import hold_folder
 
 TIMEOUTS = ("timeout", "too-slow")
-TAIL = 25  # lines of the serial record shown when something went wrong
+TAIL = 25  # lines of serial output shown with an error
 
 
 def build_image(instrument: bool = False, poison: bool = False) -> int:
@@ -29,14 +29,14 @@ def build_image(instrument: bool = False, poison: bool = False) -> int:
 
 
 def choose_image(request: Request) -> Path:
-    """Return the build that the request is for."""
+    """Return the file of the build that the request is for."""
     if request.poison:
         return POISONED / IMAGE.name
     return INSTRUMENTED / IMAGE.name if request.instrument else IMAGE
 
 
 def find_recorder(request: Request) -> Recorder | None:
-    """Return what writes the record of the run; at once after the build, so that it names the spec that was built."""
+    """Return the recorder of the run; called right after the build, so that it has the digest of the built spec."""
     if request.record is None:
         return None
     names = INSTRUMENTED / "branches.json" if request.instrument else None
@@ -44,7 +44,7 @@ def find_recorder(request: Request) -> Recorder | None:
 
 
 class Follower:
-    """Writes to standard output what comes out of a run, once each, and shows progress before and between."""
+    """Copy the output of a run to standard output as it appears, and show progress meanwhile."""
 
     def __init__(self, select_text: Callable[[str], str]) -> None:
         self.select_text = select_text
@@ -52,9 +52,9 @@ class Follower:
         self.written = 0
 
     def follow(self, progress: Progress) -> bool:
-        """Take in the serial record so far."""
+        """Process the serial output so far."""
         text = self.select_text(progress.serial)
-        text = text[:text.rfind("\n") + 1]  # whole lines: the closing marker must not be shown by halves
+        text = text[:text.rfind("\n") + 1]  # whole lines only, so that no part of the closing marker is shown
         if len(text) > self.written:
             self.write(text)
         else:
@@ -73,7 +73,7 @@ class Follower:
 
 
 def describe_outcome(result: Result) -> Outcome:
-    """Return what dom0 said in a run's serial record."""
+    """Return dom0's output and status from the serial output of a run."""
     serial = result.serial
     return Outcome(find_output(serial), find_status(serial), find_init_tick(serial), result)
 
@@ -86,7 +86,7 @@ def boot(request: Request, folder: Path, luvalley: Path = IMAGE,
 
 
 def say_timeout(request: Request) -> str:
-    """Return what to say about a machine that used up its time."""
+    """Return the error for a machine that reached its time limit."""
     if request.shell:
         return f"timeout: the machine was stopped after {request.timeout:.0f} s"
     if request.cpus > 1:
@@ -95,7 +95,7 @@ def say_timeout(request: Request) -> str:
 
 
 def explain_end(outcome: Outcome, request: Request, folder: Path) -> str:
-    """Return what to say about a run in which dom0 did not report a status."""
+    """Return the error for a run in which dom0 did not report a status."""
     result = outcome.result
     words = {"timeout": say_timeout(request),
              "too-slow": f"too-slow: this host did not emulate {request.timeout:.0f} s within {result.seconds:.0f} s",
@@ -107,7 +107,7 @@ def explain_end(outcome: Outcome, request: Request, folder: Path) -> str:
 
 
 def run_quietly(request: Request, folder: Path, recorder: Recorder | None = None) -> int:
-    """Boot dom0, show what its duty writes, and return the status that it reports."""
+    """Boot dom0, show the output of its command, and return the status that it reports."""
     follower = Follower(find_output)
     outcome = boot(request, folder, choose_image(request), follower.follow)
     follower.finish(outcome.result.serial)
@@ -144,7 +144,7 @@ def run_image(request: Request, folder: Path) -> int:
 
 
 def run_request(request: Request) -> int:
-    """Do what the user asked for and return the exit status."""
+    """Perform the request and return the exit status."""
     if not request.bare and (status := build_image(request.instrument, request.poison)):
         return status
     recorder = find_recorder(request)

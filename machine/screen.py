@@ -10,14 +10,14 @@ TEXT_ROWS, TEXT_COLUMNS = 25, 80
 
 
 class Screen:
-    """A small terminal model that is fed what Bochs draws."""
+    """A small model of a terminal, to which Bochs's output is written."""
 
     def __init__(self) -> None:
         self.screen = pyte.Screen(COLUMNS, ROWS)
         self.stream = pyte.ByteStream(self.screen)
 
     def feed(self, drawn: bytes) -> None:
-        """Take in what was drawn."""
+        """Process output of Bochs."""
         self.stream.feed(drawn)
 
     def text(self) -> str:

@@ -1,4 +1,4 @@
-"""The user's terminal on the machine's serial port: raw while dom0's shell runs, restored after it."""
+"""Connect the user's terminal to the machine's serial port: in raw mode while dom0's shell runs, then restored."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ MOMENT = 0.05  # seconds
 
 @contextmanager
 def make_raw(descriptor: int) -> Iterator[None]:
-    """Hand key strokes on as they come; put the terminal back at the end."""
+    """Put the terminal in raw mode; restore it at the end."""
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setraw(descriptor, termios.TCSADRAIN)  # what is typed already is not lost
+        tty.setraw(descriptor, termios.TCSADRAIN)  # keeps what is typed already
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 class Line:
-    """The serial line: our end of a pseudo-terminal whose other end is the machine's COM1."""
+    """The serial line: one end of a pseudo-terminal whose other end is the machine's COM1."""
 
     def __init__(self, record: BinaryIO) -> None:
         self.ours, self.other = os.openpty()
@@ -41,7 +41,7 @@ class Line:
         self.record = record
 
     def read(self, seconds: float) -> bytes:
-        """Return what the machine sent within a moment, and record it."""
+        """Return the machine's output within a short time, and record it."""
         if not select.select([self.ours], [], [], seconds)[0]:
             return b""
         taken = os.read(self.ours, 65536)
@@ -56,7 +56,7 @@ class Line:
 
 
 def wait_for_shell(run: Run, line: Line, timeout: float) -> bytes | None:
-    """Show progress until dom0's shell starts; return what came after its marker, or None if it never started."""
+    """Show progress until dom0's shell starts; return the output after its marker, or None if it never started."""
     reporter, heard = Reporter(), b""
     marker = OUTPUT.strip().encode() + b"\r\n"
     while run.step() and run.seconds < timeout:
@@ -70,7 +70,7 @@ def wait_for_shell(run: Run, line: Line, timeout: float) -> bytes | None:
 
 
 def bridge(run: Run, line: Line, greeting: bytes) -> str:
-    """Carry key strokes and output until the machine ends or the user presses the escape; return the outcome."""
+    """Copy key strokes and output until the machine ends or the user presses the escape key; return the outcome."""
     keys, display = sys.stdin.fileno(), sys.stdout.fileno()
     os.write(display, greeting)
     while run.step(MOMENT):
@@ -86,7 +86,7 @@ def bridge(run: Run, line: Line, greeting: bytes) -> str:
 
 
 def run_shell(machine: Machine, timeout: float) -> Result:
-    """Run the machine with its serial port on the user's terminal. `timeout` (seconds) is for the way to the shell."""
+    """Run the machine with COM1 on the user's terminal. `timeout` (seconds) applies until the shell starts."""
     with Path(machine.folder / "serial.txt").open("wb") as record:
         line = Line(record)
         try:

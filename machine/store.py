@@ -1,6 +1,6 @@
-"""A second disk for dom0, with a file system: what is too much for an initramfs that GRUB reads sector by sector.
+"""Make a second disk for dom0 with a file system, for what is too large for an initramfs that GRUB reads by the BIOS.
 
-dom0 reads of it only what it uses, by DMA. `usr`, `lib`, `lib64`, `guest` and `root` of it take their places in dom0.
+dom0 reads by DMA only the parts that it uses. Its `usr`, `lib`, `lib64`, `guest` and `root` are mounted in dom0.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ FILE_SYSTEM = ("-q", "-F", "-t", "ext4", "-O", "^has_journal", "-b", "4096", "-m
 
 
 def measure(folder: Path) -> int:
-    """Return the bytes of a disk that holds what is in `folder`, whole cylinders."""
+    """Return the size of a disk for the files in `folder`, in whole cylinders."""
     held = sum(path.stat().st_size + 4096 for path in folder.rglob("*") if path.is_file())
     return -(-(held * 9 // 8 + SLACK) // CYLINDER) * CYLINDER
 
 
 def fill_folder(folder: Path, files: Mapping[str, bytes], additions: Sequence[Path]) -> None:
-    """Lay out what the disk shall hold; the user's additions in `root`."""
+    """Copy the files of the disk into a folder; the user's additions into `root`."""
     for name, content in files.items():
         place = folder / name
         make_folder(place.parent)

@@ -1,4 +1,4 @@
-"""QEMU 10 of Debian 13 with its libraries: fetched by apt with separate lists into the cache; never installed."""
+"""Fetch QEMU 10 of Debian 13 with its libraries into the cache, by apt with separate lists; it is not installed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_options(work: Path) -> list[str]:
 
 
 def fetch(folder: Path) -> None:
-    """Download QEMU and all that it needs, and unpack it into `folder`, which appears only when it is complete."""
+    """Download QEMU and its dependencies and unpack them into `folder`, which appears only when it is complete."""
     work = folder.with_name(f"{folder.name}-{os.getpid()}.part")
     options = write_options(work)
     run_command(["apt-get", "-q", *options, "update"])

@@ -1,4 +1,4 @@
-"""A folder for one run at a time."""
+"""A folder that only one run uses at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from machine.paths import make_folder
 
 @contextmanager
 def hold_folder(path: Path) -> Iterator[Path]:
-    """Give the folder `path`, or while another run holds that, one of our own beside it."""
+    """Yield the folder `path`, or a new one next to it while another run uses that."""
     folder = make_folder(path)
     lock = (folder / "lock").open("w")
     try:

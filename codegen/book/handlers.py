@@ -103,7 +103,11 @@ def make_handler(handler: Handler, domain: Domain, subject: Subject) -> str:
         ("Cost", say_cost(handler.body, costs_of(handler.event, domain, subject))),
         ("Declared", place(handler.span)),
     ])  # fmt: skip
-    function = subject.find_function(f"vmx/{domain.name}_handlers.c", f"on_{handler.event}")
+    file = f"vmx/{domain.name}_handlers.c"
+    function = subject.find_function(file, f"on_{handler.event}") or "".join(
+        subject.find_lines(file, f"EXIT_REASON_{one.name.upper()}")
+        for one in subject.facts.exits.values() if any(arm.event == handler.event for arm in one.alternatives)
+    )
     start = f"on {handler.event}"
     drawing = draw_flow(start, handler.body.statements, f"What {domain.name} does {start}")
     texts = side_by_side(excerpt(subject, handler.span), show_c(function) if function else "")

@@ -11,7 +11,7 @@ from codegen.book.markup import Page, breakable, code, definitions, heading, hex
 from codegen.book.msrs import find_body
 from codegen.book.refs import anchor, excerpt, place, ref, say_doc
 from codegen.book.subject import Subject
-from codegen.emit.hypercalls import ARGUMENT_REGISTERS, MAGIC
+from codegen.emit.hypercalls import ARGUMENT_REGISTERS
 from codegen.model import ir
 from codegen.model.choices import Body, Domain, Extern, Hypercall, Region
 from codegen.model.types import StructType, Type
@@ -19,19 +19,12 @@ from codegen.model.types import StructType, Type
 # ---- hypercalls: arguments, results, errors, and who may call
 
 
-CALLERS = {
-    "user": "any process of dom0, in 64-bit ring 3",
-    "owner": "the address space that made the domain, with its secret",
-    "secret": "any process that knows the domain's secret",
-    "root": "a process that may access the I/O port reserved for hypercalls of root",
-}
-
-
 def make_hypercalls(subject: Subject) -> Page:
     calls = sorted(subject.model.hypercalls.values(), key=lambda one: one.number)
     registers = ", ".join(code(one.upper()) for one in ARGUMENT_REGISTERS)
+    magic = hexadecimal(subject.model.abi.magic)
     lead = (
-        f"{len(calls)} hypercalls, by VMCALL: {code('RAX')} holds {code(hexadecimal(MAGIC))} in its upper half and the "
+        f"{len(calls)} hypercalls, by VMCALL: {code('RAX')} holds {code(magic)} in its upper half and the "
         f"number in its lower, {registers} the arguments. The results are {code('RAX')} (0, or a negated error) and "
         f"{code('RDX')}."
     )
@@ -82,17 +75,17 @@ def make_call(call: Hypercall, subject: Subject) -> str:
     )
     sheet = definitions(
         [
-            ("Callers", text("; ".join(CALLERS[one] for one in call.callers))),
+            ("Callers", text("; ".join(subject.model.abi.callers[one].text for one in call.callers))),
             ("Returns", say_returns(call)),
             ("Errors", say_errors(call)),
             ("Cost", say_cost(call.body, subject.records.costs_of(call.name))),
             ("Declared", place(call.span)),
         ]
     )
-    functions = [
-        subject.find_function(f"vmx/{domain.name}_handlers.c", f"hypercall_{call.name}") for domain in subject.hosts
-    ]
-    made = next((show_c(one) for one in functions if one), "")
+    files = [f"vmx/{domain.name}_handlers.c" for domain in subject.hosts]
+    parts = [subject.find_lines(file, f"LUV_HYPERCALL_{call.name}") for file in files]
+    parts += [subject.find_function(file, f"hypercall_{call.name}") for file in files]
+    made = show_c("\n".join(one for one in parts if one))
     return "\n\n".join(
         [
             f"## {call.number} &nbsp;`{call.name}` {{ #{call.name} }}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 
+from codegen.book.abi import make_interface, make_options
 from codegen.book.bitmaps import make_bitmaps
 from codegen.book.controls import make_capabilities, make_controls, make_domain
 from codegen.book.cpuid import make_cpuid
@@ -30,6 +31,8 @@ REFERENCE = (
     make_state,
     make_platform,
     make_hypercalls,
+    make_interface,
+    make_options,
     make_runtime,
     make_layouts,
     make_manual,

@@ -155,6 +155,11 @@ class Subject:
     def find_source(self, path: str) -> SourceFile | None:
         return next((one for one in self.sources if one.path == path), None)
 
+    def find_lines(self, file: str, word: str) -> str:
+        """Return the lines of a generated file that have a word: rows of tables, cases."""
+        lines = self.generated.get(file, "").split("\n")
+        return "".join(f"{line.strip()}\n" for line in lines if re.search(rf"\b{re.escape(word)}\b", line))
+
     def find_function(self, file: str, name: str) -> str:
         """Return a C function of a generated file with its comment; nothing if there is none."""
         pattern = rf"(?:^/\*[^\n]*\*/\n)?^static [^\n]*\b{re.escape(name)}\([^;\n]*\)\n\{{\n.*?^\}}\n"

@@ -6,6 +6,7 @@ from codegen import errors
 from codegen.check.access import check_guarded, check_memory, check_root_port
 from codegen.check.bodies import check_fields, check_locals
 from codegen.check.controls import check_control_needs, check_features, check_ports, check_switched_msrs
+from codegen.check.entry_rules import check_host
 from codegen.check.exits import check_coverage, check_natives, check_traps
 from codegen.diagnostics import Reporter
 from codegen.model.choices import Model
@@ -30,6 +31,7 @@ def check(model: Model, reporter: Reporter) -> None:
         errors.no_domain(reporter)
     check_locals(model, reporter)
     check_root_port(model, reporter)
+    check_host(model, reporter)
     for domain in model.domains.values():
         for rule in DOMAIN_CHECKS:
             rule(model, domain, reporter)

@@ -75,8 +75,10 @@ def check_root_port(model: Model, reporter: Reporter) -> None:
     rules = [rule for domain in model.domains.values() for rule in domain.io.rules]
     if any(rule.write.kind == "hypercalls" for rule in rules):
         return
+    by_port = {one.name for one in model.abi.callers.values() if one.way == "port"}
     for call in model.hypercalls.values():
-        if "root" in call.callers:
-            message = f"`{call.name}` can come from root, and no port takes such calls"
+        callers = by_port.intersection(call.callers)
+        if callers:
+            message = f"`{call.name}` can come from {min(callers)}, and no port takes such calls"
             help = "add to the io block of a domain: PORT write hypercalls;"
             errors.not_valid_here(reporter, call.span, message, help)

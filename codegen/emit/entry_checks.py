@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codegen.check.entry_rules import list_open_rules
 from codegen.emit.c import OPERATORS, ExpressionPrinter, c_number, c_type, is_wrapped
 from codegen.emit.files import Output, header_comment, render
 from codegen.model import ir
@@ -28,13 +29,15 @@ class RuleView:
 
 
 def make_entry_checks(model: Model) -> list[Output]:
-    """Generate checks.c with the rules in order and checks.h with their count; nothing where there are no rules."""
+    """Generate checks.c with the rules that are not decided here, in order, and checks.h with their count."""
     groups = [one for one in model.facts.entry_checks.values() if one.rules]
     if not groups:
         return []
     first = header_comment("spec/facts/vmx/", "What VM entry checks.")
-    views = [(group, [make_rule(rule) for rule in group.rules]) for group in groups]
-    view = {"first": first, "groups": views, "count": sum(len(group.rules) for group in groups),
+    left = {rule.name for rule in list_open_rules(model)}
+    made = [(group, [make_rule(rule) for rule in group.rules if rule.name in left]) for group in groups]
+    views = [(group, rules) for group, rules in made if rules]
+    view = {"first": first, "groups": views, "count": len(left),
             "errors": say_errors(groups), "say": say_group}
     return [Output(f"vmx/checks.{kind}", render(f"checks.{kind}.j2", **view)) for kind in ("c", "h")]
 

@@ -9,7 +9,7 @@ from codegen.check.evaluate import evaluate
 from codegen.emit.c import c_declare, expression
 from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, fold_c, header_comment, render
-from codegen.emit.hypercalls import find_port, hypercall_views
+from codegen.emit.hypercalls import find_port, hypercall_views, say_ways
 from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
 from codegen.emit.statements import payload_used, statements
 from codegen.model.choices import Body, Domain, Handler, Model
@@ -75,7 +75,9 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     calls = hypercall_views(model, domain)
     view |= {"cpuid": make_cpuid(model, domain), "own": domain.cpuid.own}
     view |= {"io_cases": io_lines(domain.io), "hypercalls": calls}
-    view |= {"handles": any(one.handle for one in calls), "root_port": find_port(domain)}
+    handles = [one for one in ("", "domain", "vcpu") if any(call.handle == one for call in calls)]
+    view |= {"handles": handles, "has_handles": any(handles), "root_port": find_port(domain)}
+    view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
     view["port_before"] = port_lines(domain.io)
     return Output(f"vmx/{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
 

@@ -113,6 +113,7 @@ def write_all_beside(outputs: list[Output], root: Path) -> dict[Path, Path]:
     try:
         for one in outputs:
             path = root / one.name
+            path.parent.mkdir(parents=True, exist_ok=True)
             made[path] = path.with_name(path.name + ".new")
             write_beside(made[path], one.text)
     except OSError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass
 
 from codegen.emit.c import c_declare, c_type
 from codegen.emit.files import Output, header_comment, render
-from codegen.emit.needed import Needed
+from codegen.emit.needed import Names, Needed
 from codegen.model.choices import Extern, Model
 from codegen.model.facts import Bit, Facts
 from codegen.model.types import HandleType
@@ -55,7 +54,7 @@ def make_constants(model: Model, needed: Needed) -> list[Output]:
     return [*outputs, Output("vmx/constants.inc", render("constants.inc.j2", first=first, groups=groups))]
 
 
-def keep_needed(groups: list[Group], needed: Set[str]) -> list[Group]:
+def keep_needed(groups: list[Group], needed: Names) -> list[Group]:
     """Return the constants that something names, without the groups that have none."""
     kept = [Group(one.title, tuple(item for item in one.constants if item.name in needed)) for one in groups]
     return [one for one in kept if one.constants]

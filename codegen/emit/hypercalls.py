@@ -1,41 +1,36 @@
-"""Hypercalls: one declaration becomes the dispatcher's case, dom0's header and a table of all signatures."""
+"""Hypercalls: one declaration becomes a row of the dispatcher's table, and a row for programs of dom0."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from codegen.emit.c import c_declare, c_type
+from codegen.emit.abi import find_port as find_port
+from codegen.emit.c import c_declare, c_number, c_type
 from codegen.emit.files import Output, fold_c, header_comment, render
-from codegen.emit.headers import exit_count
 from codegen.emit.statements import statements
-from codegen.model.choices import EVERYONE, Domain, Hypercall, Model
-from codegen.model.facts import Port
-from codegen.model.types import HANDLES, SCALARS, HandleType, Scalar, handle_of
+from codegen.model import ir
+from codegen.model.choices import Domain, Hypercall, Model
+from codegen.model.types import HANDLES, SCALARS, HandleType, Scalar, Type, handle_of
 
 ARGUMENT_REGISTERS = ("rdi", "rsi", "rdx", "r10")
-MAGIC = 0x4C555659  # "LUVY"
-BY_INSTRUCTION = ("user", "owner", "secret")
-BY_PORT = ("root",)
+FULL = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
 class HypercallView:
-    """A hypercall as a C function and a case; `handle`: the type that its first argument is a handle of, or nothing.
+    """A hypercall as a row and a call; `handle`: the type that its first argument is a handle of, or nothing.
 
-    `user` and `root`: who may come by the instruction and by the port, as C has them, or nothing.
+    `lines`: the body of a function, where there is more to do than call one of the runtime.
     """
 
-    number: int
     name: str
     doc: str
-    parameters: str
-    arguments: str
-    guards: tuple[str, ...]
-    lines: tuple[str, ...]
+    row: str
     handle: str
-    user: str
-    root: str
+    call: str
+    parameters: str
+    lines: tuple[str, ...]
 
 
 def hypercall_views(model: Model, domain: Domain) -> list[HypercallView]:
@@ -51,23 +46,53 @@ def has_hypercalls(domain: Domain) -> bool:
 
 
 def make_view(call: Hypercall) -> HypercallView:
-    """Return one hypercall; its arguments come from registers and are checked for width."""
-    pairs = list(zip(call.parameters, ARGUMENT_REGISTERS, strict=False))
+    """Return one hypercall."""
+    forwarded = find_forwarded(call)
     parameters = [c_declare(type, name) for name, type in call.parameters]
-    arguments = [type.name if isinstance(type, HandleType) else f"({c_type(type)})cpu->guest.{register}"
-                 for (_, type), register in pairs]
-    guards = [f"cpu->guest.{register} >> {type.bits}"
-              for (_, type), register in pairs if isinstance(type, Scalar) and type.bits < 64]
+    arguments = [say_argument(type, register) for (_, type), register in
+                 zip(call.parameters, ARGUMENT_REGISTERS, strict=False)]
     return HypercallView(
-        call.number, call.name, call.doc.summary, ", ".join(["struct cpu *cpu", *parameters]),
-        ", ".join(["cpu", *arguments]), tuple(guards), make_lines(call), handle_of(call.parameters),
-        say_callers(call, BY_INSTRUCTION), say_callers(call, BY_PORT),
+        call.name, call.doc.summary, make_table_row(call), handle_of(call.parameters),
+        f"{forwarded or f'hypercall_{call.name}'}({', '.join(['cpu', *arguments])})",
+        ", ".join(["struct cpu *cpu", *parameters]), () if forwarded else make_lines(call),
     )
 
 
-def say_callers(call: Hypercall, some: tuple[str, ...]) -> str:
-    """Return those of `some` who may call, as C has them."""
-    return " | ".join(f"CALLER_{one.upper()}" for one in call.callers if one in some)
+def find_forwarded(call: Hypercall) -> str:
+    """Return the function of the runtime that gets all arguments as they are, if the body is nothing but its call."""
+    plain = tuple(ir.Local(name, type) for name, type in call.parameters)
+    match call.body.statements:
+        case (ir.End("return", ir.ExternCall(extern, arguments)),) if extern.takes_cpu and arguments == plain:
+            return extern.name
+    return ""
+
+
+def say_argument(type: Type, register: str) -> str:
+    """Return an argument in C: what the handle means, or the register that the row has checked."""
+    if isinstance(type, HandleType):
+        return type.name
+    return f"r->{register}" if type == SCALARS["u64"] else f"({c_type(type)})r->{register}"
+
+
+def make_table_row(call: Hypercall) -> str:
+    """Return a row: who may call, the handle, and bits that no argument of its type has."""
+    excess = [FULL >> type.bits << type.bits if isinstance(type, Scalar) and type.bits < 64 else 0
+              for _, type in call.parameters]
+    parts = [f".callers = {say_callers(call)}"]
+    if handle_of(call.parameters):
+        parts.append(f".handle = HANDLE_{handle_of(call.parameters).upper()}")
+    parts += [f".excess[{index}] = {c_number(mask)}" for index, mask in enumerate(excess) if mask]
+    return ", ".join(parts)
+
+
+def say_callers(call: Hypercall) -> str:
+    """Return who may call, as C has them."""
+    return " | ".join(f"LUV_FROM_{one.upper()}" for one in call.callers)
+
+
+def say_ways(model: Model, way: str) -> str:
+    """Return those who come that way, as C has them."""
+    return " | ".join(f"LUV_FROM_{one.name.upper()}" for one in model.abi.callers.values() if one.way == way) or "0"
 
 
 def make_lines(call: Hypercall) -> tuple[str, ...]:
@@ -78,29 +103,9 @@ def make_lines(call: Hypercall) -> tuple[str, ...]:
     return (*(f"    (void){name};" for name in unused), *lines)
 
 
-def find_port(domain: Domain) -> Port | None:
-    """Return the port that takes root's calls."""
-    return next((rule.port for rule in domain.io.rules if rule.write.kind == "hypercalls"), None)
-
-
-def make_abi(model: Model) -> Output:
-    """Generate the hypercalls as programs of dom0 include them."""
-    first = header_comment("spec/hypercalls.luv", "Hypercalls as dom0 sees them.")
-    names = [""] * exit_count(model.facts)
-    for exit in model.facts.exits.values():
-        names[exit.number] = exit.name
-    calls = sorted(model.hypercalls.values(), key=lambda one: one.number)
-    errnos = sorted(model.errnos.values(), key=lambda one: one.number)
-    forwards = sorted(model.facts.forwards.values(), key=lambda one: one.number)
-    ports = [port for domain in model.domains.values() if (port := find_port(domain))]
-    view = {"first": first, "magic": f"{MAGIC:#x}u", "calls": calls, "names": names, "errnos": errnos,
-            "forwards": forwards, "port": f"{ports[0].first:#x}" if ports else ""}
-    return Output("abi/luvalley_abi.h", fold_c(render("abi.h.j2", **view)))
-
-
 @dataclass(frozen=True)
 class CallView:
-    """A call's row; texts are initializers in C."""
+    """A call's row for programs of dom0; texts are initializers in C."""
 
     name: str
     callers: str
@@ -111,10 +116,10 @@ class CallView:
 
 def make_calls(model: Model) -> Output:
     """Generate a row for each hypercall, by number."""
-    first = header_comment("spec/hypercalls.luv", "What hypercalls take and give, as a table.")
+    first = header_comment("spec/hypercalls.luv", "The arguments, results and errors of hypercalls, as a table.")
     calls = sorted(model.hypercalls.values(), key=lambda one: one.number)
     text = render(
-        "calls.h.j2", first=first, callers=EVERYONE, kinds=[*HANDLES, *SCALARS], calls=[make_row(one) for one in calls],
+        "calls.h.j2", first=first, kinds=[*HANDLES, *SCALARS], calls=[make_row(one) for one in calls],
         most_arguments=len(ARGUMENT_REGISTERS), most_errors=max((len(one.errors) for one in calls), default=0) + 1,
     )
     return Output("abi/luvalley_calls.h", fold_c(text))
@@ -124,7 +129,7 @@ def make_row(call: Hypercall) -> CallView:
     """Return one row."""
     return CallView(
         call.name,
-        " | ".join(f"LUV_FROM_{one.upper()}" for one in call.callers),
+        say_callers(call),
         ", ".join(f'{{ "{name}", LUV_KIND_{type.name.upper()} }}' for name, type in call.parameters),
         call.returns.name if call.returns else "",
         ", ".join(call.errors),

@@ -10,7 +10,7 @@ from codegen.model.facts import StateField
 
 def make_state(model: Model, needed: Needed) -> Output:
     """Return the header of those accessors that something calls: `guest_rip()`, `set_guest_rip(value)` and so on."""
-    first = header_comment("spec/facts/x86/state.luv", "The current guest's state that the processor keeps.")
+    first = header_comment("spec/facts/vmx/state.luv", "The current guest's state that the processor keeps.")
     fields = [
         (one.name, f"VMCS_{one.field.upper()}", f"guest_{one.name}" in needed.c, f"set_guest_{one.name}" in needed.c)
         for one in model.facts.state.values() if one.field is not None

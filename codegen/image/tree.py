@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SHARED = "dom0/libluvkvm/luv_run.h"  # what the runtime has in common with programs of dom0
-
-INPUTS = ("spec", "codegen", "runtime", "generated")
+INPUTS = ("spec", "codegen", "runtime", "generated", "dom0", "tests", "bench", "machine")
 
 
 @dataclass(frozen=True)
@@ -62,11 +60,6 @@ class Tree:
         return sorted(path for folder in self.folders for path in folder.iterdir() if path.suffix in (".c", ".asm"))
 
     @property
-    def shared(self) -> Path:
-        """Return the one header from outside."""
-        return self.root / SHARED
-
-    @property
     def max_bytes(self) -> int:
         """Return what the image may load at most."""
         return 128 << 10
@@ -118,7 +111,6 @@ class PoisonedTree(Tree):
 def list_inputs(tree: Tree) -> str:
     """Return a line for each input file: path, size (bytes), time of change (ns)."""
     paths = sorted(path for name in INPUTS for path in (tree.root / name).rglob("*") if is_input(path))
-    paths += [tree.shared] if tree.shared.exists() else []
     stats = [(path.relative_to(tree.root).as_posix(), path.stat()) for path in paths]
     return "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
 
@@ -131,7 +123,7 @@ def is_input(path: Path) -> bool:
 def is_watched(name: str, tree: Tree) -> bool:
     """Say whether the stamp notices a change of a file (its path from the root), or each build makes the file anew."""
     path = tree.root / name
-    return name.partition("/")[0] in INPUTS or path == tree.shared or path.is_relative_to(tree.generated)
+    return name.partition("/")[0] in INPUTS or path.is_relative_to(tree.generated)
 
 
 def stamp_path(tree: Tree) -> Path:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from codegen.language.bodies import Block, say_block
 from codegen.language.expressions import Expr, say_expression
-from codegen.language.parts import Children, Part, keeps, makes, makes_named_list, part, pick, pick_all
+from codegen.language.parts import Children, Part, keeps, makes, makes_list, makes_named_list, part, pick, pick_all
 from codegen.language.words import Builder, Lines, Number, braces
-from codegen.source import Name
+from codegen.source import Name, Span
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,25 @@ class Region:
 
 
 @dataclass(frozen=True)
+class HostValue:
+    """`how`: `=` for the whole register; includes or excludes for bits of it."""
+
+    name: Name
+    how: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Host:
+    """What registers hold in root mode."""
+
+    values: tuple[HostValue, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
 class Hypercall:
-    """A call from the guest: number, signature, callers, errors, body."""
+    """A call from the guest: number, signature, callers, errors, body (None: the function of that name answers)."""
 
     number: Number
     name: Name
@@ -67,7 +84,7 @@ class Hypercall:
     returns: Name | None
     callers: tuple[Name, ...]
     errors: tuple[Name, ...]
-    body: Block
+    body: Block | None
 
 
 @dataclass(frozen=True)
@@ -107,6 +124,16 @@ class ChoiceBuilder(Builder):
     def region_at(self, children: Children) -> Part:
         """Build base and size."""
         return Part("at", (children[0], children[1]))
+
+    host = makes_list(Host)
+
+    def host_value(self, children: Children) -> HostValue:
+        """Build `NAME = VALUE`."""
+        return HostValue(children[0], "=", children[1])
+
+    def host_bits(self, children: Children) -> HostValue:
+        """Build `NAME includes BITS`, or excludes."""
+        return HostValue(children[0], str(children[1]), children[2])
 
     def hypercall(self, children: Children) -> Hypercall:
         """Build a number, a signature, the callers, the errors and a body."""
@@ -151,13 +178,18 @@ def say_region(node: Region) -> Lines:
     return [f"region {node.name.text} {node.kind};"]
 
 
+def say_host(node: Host) -> Lines:
+    """Print host state."""
+    return braces("host", [f"{one.name.text} {one.how} {say_expression(one.value)};" for one in node.values])
+
+
 def say_hypercall(node: Hypercall) -> Lines:
     """Print a hypercall and its body."""
     head = f"hypercall {node.number.text} {node.name.text}({say_parameters(node.parameters)})"
     head += f" -> {node.returns.text}" if node.returns else ""
     head += f" from {', '.join(one.text for one in node.callers)}"
     head += f" errors {', '.join(one.text for one in node.errors)}" if node.errors else ""
-    return say_block(head, node.body)
+    return say_block(head, node.body) if node.body else [f"{head};"]
 
 
 def say_define(node: Define) -> Lines:

@@ -50,6 +50,7 @@ WORDS = {
     "LENGTH_KIND": "`field`, `none`, `decoder`",
     "SWITCH_HOW": "`save`, `load`, `host`",
     "CPUID_HOW": "`pass`, `hide`, `show`",
+    "HOST_HOW": "`includes`, `excludes`",
     "DIRECTION": "`read`, `write`",
     "SIMPLE_ACTION": "`pass`, `try`, `hypercalls`",
     "EXCEPTION_HOW": "`pass`, `trap`",

@@ -11,7 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from codegen.language import bodies, choices, domains, entry_checks, exits, expressions, facts, policies, tables, words
+from codegen.language import (
+    abi,
+    bodies,
+    choices,
+    domains,
+    entry_checks,
+    exits,
+    expressions,
+    facts,
+    policies,
+    tables,
+    words,
+)
+from codegen.language.abi import *
 from codegen.language.bodies import *
 from codegen.language.choices import *
 from codegen.language.domains import *
@@ -29,7 +42,8 @@ Declaration = (
     facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | entry_checks.Checks
     | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos
     | tables.Forwards | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall
-    | choices.Define | domains.Domain
+    | choices.Define | choices.Host | domains.Domain
+    | abi.Record | abi.Numbers | abi.Flags | abi.Limits | abi.Callers | abi.Options
 )
 
 
@@ -52,6 +66,7 @@ class File:
 class SyntaxBuilder(
     expressions.ExpressionBuilder, bodies.BodyBuilder, facts.FactBuilder, exits.ExitBuilder, tables.TableBuilder,
     entry_checks.EntryCheckBuilder, choices.ChoiceBuilder, policies.PolicyBuilder, domains.DomainBuilder,
+    abi.AbiBuilder,
 ):
     """Build a file: for each rule of luv.lark a method, or a line where nothing is to be decided."""
 
@@ -86,7 +101,14 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     choices.Region: choices.say_region,
     choices.Hypercall: choices.say_hypercall,
     choices.Define: choices.say_define,
+    choices.Host: choices.say_host,
     domains.Domain: domains.say_domain,
+    abi.Record: abi.say_record,
+    abi.Numbers: abi.say_numbers,
+    abi.Flags: abi.say_flags,
+    abi.Limits: abi.say_limits,
+    abi.Callers: abi.say_callers,
+    abi.Options: abi.say_options,
 }
 
 

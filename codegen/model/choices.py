@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from codegen.model.abi import Abi
 from codegen.model.facts import Bit, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
+from codegen.model.host import Host
 from codegen.model.ir import Expression, Statement
 from codegen.model.types import Scalar, StructType, Type
 from codegen.source import Name, Span
-
-# Who may make a hypercall: any process of dom0, the owner of a domain, who knows its secret, root by the port.
-EVERYONE = ("user", "owner", "secret", "root")
 
 
 @dataclass(frozen=True)
@@ -241,3 +240,5 @@ class Model:
     hypercalls: dict[str, Hypercall] = field(default_factory=dict)
     errnos: dict[str, Errno] = field(default_factory=dict)
     domains: dict[str, Domain] = field(default_factory=dict)
+    host: Host = field(default_factory=Host)
+    abi: Abi = field(default_factory=Abi)

@@ -246,8 +246,11 @@ class Errno:
 
 @dataclass(frozen=True)
 class Facts:
-    """All facts by name."""
+    """All facts by name: the machine's and those of one processor. `foreign_events` are those of any processor."""
 
+    processor: str = ""
+    processors: tuple[str, ...] = ()
+    foreign_events: frozenset[str] = frozenset()
     edition: str = ""
     sections: dict[str, str] = field(default_factory=dict)
     layouts: dict[str, Layout] = field(default_factory=dict)
@@ -260,6 +263,7 @@ class Facts:
     control_needs: dict[str, Condition] = field(default_factory=dict)
     capabilities: dict[str, CapabilityTable] = field(default_factory=dict)
     state: dict[str, StateField] = field(default_factory=dict)
+    host: dict[str, StateField] = field(default_factory=dict)
     resets: dict[str, tuple[ResetValue, ...]] = field(default_factory=dict)
     exits: dict[str, Exit] = field(default_factory=dict)
     reserved_exits: dict[int, Span] = field(default_factory=dict)

@@ -25,7 +25,7 @@ def compile_instrumented(tree: InstrumentedTree) -> tuple[Model, list[Output], t
     spec = tree.root / "spec"
     sources = [*load_files(spec, spec.name), load_file(EXTRA, f"codegen/query/{EXTRA.name}")]
     counting, branches = instrument(compile_sources(sources, tree.syntax))
-    return counting, [*generate(counting), make_counters(branches)], branches
+    return counting, [*generate(counting, tree.root), make_counters(branches)], branches
 
 
 def make_counters(branches: tuple[Branch, ...]) -> Output:

@@ -194,7 +194,7 @@ def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bo
     """Return whether a body may write there, after reporting if not."""
     match target:
         case ir.GuestRead(field) if field.name == "rip":
-            why = "an outcome moves it: advance, resume or inject"
+            why = "an outcome changes it: advance, resume or inject"
             errors.read_only(scope.reporter, node.span, "guest.rip", why, field.span)
             return False
         case ir.GuestRead(_):
@@ -289,7 +289,7 @@ def resolve_forward(name: syntax.Name, span: Span, scope: Scope) -> ir.End | Non
         return None
     reason = scope.facts.forwards.get(name.text)
     if reason is None:
-        errors.unknown_name(scope.reporter, name, "reason to come back", scope.facts.forwards)
+        errors.unknown_name(scope.reporter, name, "exit reason for the VMM", scope.facts.forwards)
         return None
     return ir.End("forward", ir.Constant(reason.number, U32, reason.name), None, scope.domain, span)
 
@@ -297,5 +297,5 @@ def resolve_forward(name: syntax.Name, span: Span, scope: Scope) -> ir.End | Non
 def check_guest(node: syntax.Outcome, scope: Scope) -> None:
     """Report `stop` and `reset` in a domain under a VMM, which does not decide about the machine."""
     if scope.under and node.kind in ("stop", "reset"):
-        message = f"`{node.kind}` ends the machine, and {scope.domain} is only a guest of it"
-        errors.not_valid_here(scope.reporter, node.span, message, "tell its VMM: forward NAME;")
+        message = f"`{node.kind}` ends the machine, and {scope.domain} is a domain of a VMM"
+        errors.not_valid_here(scope.reporter, node.span, message, "reflect it to the VMM: forward NAME;")

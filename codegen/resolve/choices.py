@@ -12,14 +12,15 @@ from codegen.language import syntax
 from codegen.model import choices, ir
 from codegen.model.facts import Doc, Facts
 from codegen.model.types import HANDLES, SCALARS, Scalar, StructType, Type
+from codegen.resolve.abi import resolve_abi
 from codegen.resolve.declarations import check_reserved, declare, of_kind
 from codegen.resolve.defines import check_defines
 from codegen.resolve.domains import DomainResolver
 from codegen.resolve.expressions import resolve_value
-from codegen.resolve.hypercalls import HypercallResolver
+from codegen.resolve.host import resolve_host
+from codegen.resolve.hypercalls import EXTERN_COST, HypercallResolver
 from codegen.resolve.scope import Scope
 
-EXTERN_COST = 20
 PAGE = 4096
 ADDRESS_END = 1 << 52
 
@@ -34,8 +35,8 @@ class ChoiceResolver:
 
     def resolve(self) -> choices.Model:
         """Return all choices, in the order in which they refer to each other."""
-        structs = self.structs()
-        self.scope = replace(self.scope, structs=structs)
+        abi, structs = resolve_abi(self.items, self.reporter), self.structs()
+        self.scope = replace(self.scope, structs=structs, abi=abi)
         constants = self.constants()
         self.scope = replace(self.scope, constants=constants)
         externs = self.externs()
@@ -44,10 +45,12 @@ class ChoiceResolver:
         self.scope = replace(self.scope, regions=regions)
         defines = self.defines()
         self.scope = replace(self.scope, defines=defines, uses=set())
-        domains, hypercalls = self.domains(), HypercallResolver(self.items, self.scope, self.parameters).resolve()
+        domains, calls = self.domains(), HypercallResolver(self.items, self.scope, self.parameters)
+        hypercalls = calls.resolve()
         check_defines(defines, self.scope.uses, self.reporter)
         return choices.Model(
-            self.facts, constants, structs, externs, regions, hypercalls, self.facts.errnos, domains
+            self.facts, constants, structs, externs | calls.externs, regions, hypercalls, self.facts.errnos, domains,
+            resolve_host(self.items, self.scope), abi,
         )
 
     def structs(self) -> dict[str, StructType]:

@@ -18,7 +18,8 @@ C_WORDS = {
     "true", "typedef", "typeof", "u16", "u32", "u64", "u8", "union", "unsigned", "void", "volatile", "while",
 }  # fmt: skip
 CITATION = re.compile(r"\s*SDM:.*$")
-ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules", "items")
+ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules", "items",
+           "options")
 Item = tuple[Any, Doc]
 
 

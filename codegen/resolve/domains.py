@@ -71,7 +71,7 @@ class DomainResolver:
         if self.node.under is None:
             return
         if self.node.under.text not in RUNNERS:
-            errors.unknown_name(self.reporter, self.node.under, "runner of domains", RUNNERS)
+            errors.unknown_name(self.reporter, self.node.under, "VMM", RUNNERS)
         for clause in self.node.clauses:
             what = GIVEN.get(type(clause))
             if what and isinstance(clause, syntax.DomainCpuid | syntax.DomainMemory):
@@ -93,15 +93,15 @@ class DomainResolver:
         """Return the events that `native` or `trap` names."""
         names = [name for clause in clauses_of(self.node, kind) for name in clause.events]
         for name in names:
-            if name.text not in self.facts.events:
-                errors.unknown_name(self.reporter, name, "event", self.facts.events)
+            if name.text not in self.facts.foreign_events:
+                errors.unknown_name(self.reporter, name, "event", sorted(self.facts.foreign_events))
         return tuple(name for name in names if name.text in self.facts.events)
 
     def add_backend(self, node: syntax.ForBackend) -> None:
-        """Add what exists in VMX alone."""
-        if node.backend.text != "vmx":
-            errors.unknown_name(self.reporter, node.backend, "backend", ["vmx"])
-        for clause in node.clauses:
+        """Add what exists for one processor alone, if it is the one that this model is for."""
+        if node.backend.text not in self.facts.processors:
+            errors.unknown_name(self.reporter, node.backend, "processor", self.facts.processors)
+        for clause in node.clauses if node.backend.text == self.facts.processor else ():
             match clause:
                 case syntax.Set():
                     self.add_settings(clause)
@@ -273,11 +273,13 @@ class DomainResolver:
         handlers: dict[str, choices.Handler] = {}
         for node in clauses_of(self.node, syntax.Handler):
             event = self.facts.events.get(node.event.text)
+            if event is None and node.event.text in self.facts.foreign_events:
+                continue
             if event is None:
-                errors.unknown_name(self.reporter, node.event, "event", self.facts.events)
+                errors.unknown_name(self.reporter, node.event, "event", sorted(self.facts.foreign_events))
             elif node.event.text in ANSWERED:
                 table: list[Any] = [one for one in self.node.clauses if isinstance(one, ANSWERED[node.event.text])]
-                message = f"`{node.event.text}` is answered by a table"
+                message = f"`{node.event.text}` is handled by a table"
                 place = table[0].span if table else self.node.name.span
                 errors.duplicate_rule(self.reporter, node.event.span, message, place)
             elif node.event.text in handlers:

@@ -127,13 +127,13 @@ def resolve_policy(expr: syntax.Call, scope: Scope) -> ir.Expression | None:
     assert isinstance(expr.callee, syntax.Member)
     regs = scope.structs.get("regs4")
     if scope.under:
-        message = f"the policies of hypercalls and CPUID are not {scope.domain}'s: its VMM answers"
+        message = f"the policies of hypercalls and CPUID are not {scope.domain}'s: its VMM handles them"
         errors.not_valid_here(scope.reporter, expr.span, message, "write forward NAME;")
         return None
     if expr.callee.name.text == "hypercall" and scope.mode == "body":
         return ir.PolicyCall("hypercall", resolve_arguments(expr, [], "policy.hypercall", scope) or (), BOOL)
     if expr.callee.name.text != "cpuid" or regs is None or scope.mode != "body":
-        errors.unknown_name(scope.reporter, expr.callee.name, "policy with a question", ["cpuid", "hypercall"])
+        errors.unknown_name(scope.reporter, expr.callee.name, "policy that can be called", ["cpuid", "hypercall"])
         return None
     wanted: list[Type] = [SCALARS["u32"], SCALARS["u32"], regs]
     arguments = resolve_arguments(expr, wanted, "policy.cpuid", scope)

@@ -9,7 +9,7 @@ from typing import Any
 from codegen import errors
 from codegen.language import syntax
 from codegen.model import choices, ir
-from codegen.model.choices import EVERYONE
+from codegen.model.cost import cost_of
 from codegen.model.facts import Doc
 from codegen.model.types import SCALARS, HandleType, Scalar, Type, handle_of
 from codegen.resolve.bodies import resolve_body
@@ -18,8 +18,8 @@ from codegen.resolve.scope import Scope
 
 MAX_ARGUMENTS = 4
 MAX_BY_PORT = 2  # RDX is the port
-# Who may call, by the kind of the first parameter: a handle is held against who has it.
-CALLERS = {"": ("user", "root"), "domain": ("owner", "secret", "root"), "vcpu": ("owner",)}
+MAX_NUMBER = 63  # the dispatcher has a row for each number up to the highest
+EXTERN_COST = 20
 # What the dispatcher itself answers.
 IMPLIED = {"": (), "domain": ("ENOENT",), "vcpu": ("ENOENT", "EBUSY")}
 TOO_WIDE = "EINVAL"
@@ -32,6 +32,7 @@ class HypercallResolver:
     def __init__(self, items: list[syntax.Item], scope: Scope, parameters: Parameters) -> None:
         self.items, self.scope, self.parameters = items, scope, parameters
         self.reporter, self.facts = scope.reporter, scope.facts
+        self.externs: dict[str, choices.Extern] = {}
 
     def resolve(self) -> dict[str, choices.Hypercall]:
         """Return hypercalls by name, their numbers distinct."""
@@ -44,13 +45,13 @@ class HypercallResolver:
         return made
 
     def check_number(self, number: syntax.Number, numbers: dict[int, Any]) -> None:
-        """Report a number that is taken, or that half a register does not hold."""
+        """Report a number that is taken, or too high for the dispatcher."""
         if number.value in numbers:
             message = f"hypercall {number.value} is taken"
             errors.duplicate_number(self.reporter, number.span, message, numbers[number.value])
-        if number.value >> 32:
+        if number.value > MAX_NUMBER:
             message = f"{number.text}: no hypercall has such a number"
-            errors.out_of_range(self.reporter, number.span, message, "numbers have 32 bits")
+            errors.out_of_range(self.reporter, number.span, message, f"the last one is {MAX_NUMBER}")
 
     def make(self, node: syntax.Hypercall, doc: Doc) -> choices.Hypercall:
         """Return a hypercall and its typed body."""
@@ -65,11 +66,25 @@ class HypercallResolver:
             self.scope, mode="body", hypercall=True, locals={name: ir.Local(name, type) for name, type in parameters},
             taken=frozenset(places), places=places, returns=returns, failures=failures,
         )
-        body = resolve_body(node.body, f"hypercall `{node.name.text}`", scope)
+        what = f"hypercall `{node.name.text}`"
+        body = resolve_body(node.body, what, scope) if node.body else self.forward(node, parameters, doc)
         callers = tuple(one.text for one in node.callers)
         return choices.Hypercall(
             node.number.value, node.name.text, parameters, returns, callers, failures, body, doc, node.name.span
         )
+
+    def forward(self, node: syntax.Hypercall, parameters: tuple[tuple[str, Type], ...], doc: Doc) -> choices.Body:
+        """Return the body of a hypercall without one: the runtime's function of the same name answers."""
+        name, answer = node.name.text, self.scope.structs.get("answer")
+        if answer is None:
+            errors.unknown_name(self.reporter, replace(node.name, text="answer"), "struct", self.scope.structs)
+        if name in self.scope.externs:
+            errors.duplicate_name(self.reporter, node.name, "extern", self.scope.externs[name].span)
+        extern = choices.Extern(name, parameters, answer, True, EXTERN_COST, doc, node.name.span)
+        self.externs[name] = extern
+        call = ir.ExternCall(extern, tuple(ir.Local(one, type) for one, type in parameters), answer or SCALARS["u64"])
+        statements = (ir.End("return", call, None, "", node.name.span),)
+        return choices.Body(statements, cost_of(statements))
 
     def returns(self, name: syntax.Name) -> Scalar:
         """Return the type of the result: a number, since RDX holds no more."""
@@ -81,27 +96,30 @@ class HypercallResolver:
         """Report handles after the first parameter: the dispatcher looks up that one alone."""
         for one, (_, type) in list(zip(node.parameters, parameters, strict=True))[1:]:
             if isinstance(type, HandleType):
-                message = f"`{one.name.text}` is a handle behind the first parameter"
-                help = "put it first: that one is looked up, and held while the call lasts"
+                message = f"`{one.name.text}` is a handle and not the first parameter"
+                help = "put it first: that one is looked up, and acquired for the call"
                 errors.not_valid_here(self.reporter, one.type.span, message, help)
 
     def check_callers(self, node: syntax.Hypercall, handle: str) -> None:
         """Report callers that are unknown, listed twice, or that the handle cannot be checked against."""
+        known = self.scope.abi.callers
+        fitting = [one.name for one in known.values() if handle in one.handles]
         seen: dict[str, syntax.Name] = {}
         for name in node.callers:
-            if name.text not in EVERYONE:
-                errors.unknown_name(self.reporter, name, "caller", EVERYONE)
+            if name.text not in known:
+                errors.unknown_name(self.reporter, name, "caller", known)
             elif name.text in seen:
                 errors.duplicate_name(self.reporter, name, "caller", seen[name.text].span)
-            elif name.text not in CALLERS[handle]:
+            elif name.text not in fitting:
                 what = f"with a `{handle}`" if handle else "without a handle"
                 message = f"a call {what} cannot come from `{name.text}`"
-                errors.not_valid_here(self.reporter, name.span, message, f"it has: {', '.join(CALLERS[handle])}")
+                errors.not_valid_here(self.reporter, name.span, message, f"it has: {', '.join(fitting)}")
             seen.setdefault(name.text, name)
 
     def check_count(self, node: syntax.Hypercall) -> None:
         """Report more arguments than there are registers for."""
-        by_port = any(one.text == "root" for one in node.callers)
+        ways = {one.name: one.way for one in self.scope.abi.callers.values()}
+        by_port = any(ways.get(one.text) == "port" for one in node.callers)
         most = MAX_BY_PORT if by_port else MAX_ARGUMENTS
         if len(node.parameters) > most:
             what = "a hypercall from root" if by_port else "a hypercall"

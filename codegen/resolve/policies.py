@@ -43,8 +43,8 @@ def resolve_action(node: syntax.Action, event: str, payload: dict[str, Scalar], 
         end = resolve_forward(node.forward, node.span, scope)
         body = choices.Body((end,), cost_of((end,))) if end else None
     if node.kind == "try" and scope.under:
-        message = f"`try` asks the processor, and {scope.domain} is only a guest of it"
-        errors.not_valid_here(scope.reporter, node.span, message, "tell its VMM: forward NAME")
+        message = f"`try` accesses the processor's MSR, and {scope.domain} is a domain of a VMM"
+        errors.not_valid_here(scope.reporter, node.span, message, "reflect it to the VMM: forward NAME")
     if node.body is not None:
         inner = replace(scope, mode="body", binder="e", event=event, payload=payload, length="field")
         body = resolve_body(node.body, f"the {event} rule", inner)
@@ -201,14 +201,14 @@ class IoPolicyResolver:
                 errors.duplicate_rule(self.scope.reporter, rule.selector.span, message, first)
             if action.kind != wanted:
                 message = f"the default of ports can only be `{wanted}`"
-                help = "name the ports that leave" if wanted == "pass" else "write default forward NAME;"
+                help = "name the ports that cause exits" if wanted == "pass" else "write default forward NAME;"
                 errors.type_mismatch(self.scope.reporter, action.span, message, f"no {wanted}", help)
             self.defaults.setdefault(direction, action)
 
     def make_rule(self, rule: syntax.AccessRule) -> choices.IoRule | None:
         """Return the rule of one named port, or None after reporting."""
         if self.scope.under:
-            message = f"every port of {self.scope.domain} leaves to its VMM"
+            message = f"accesses to all ports of {self.scope.domain} are reflected to its VMM"
             errors.not_valid_here(self.scope.reporter, rule.selector.span, message, "say default forward NAME;")
             return None
         actions = self.resolve_accesses(rule)

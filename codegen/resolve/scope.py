@@ -9,6 +9,7 @@ from codegen import errors
 from codegen.diagnostics import Reporter
 from codegen.language.choices import Define
 from codegen.model import ir
+from codegen.model.abi import Abi
 from codegen.model.choices import Extern, Region
 from codegen.model.facts import Doc, Facts, Layout
 from codegen.model.types import BOOL, Scalar, StructType
@@ -54,6 +55,7 @@ class Scope:
     hypercall: bool = False
     returns: Scalar | None = None
     failures: tuple[str, ...] = ()
+    abi: Abi = field(default_factory=Abi)
 
     def with_local(self, name: Name, value: ir.Expression) -> Scope:
         """Return the scope after `let name = ...`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from codegen.diagnostics import Reporter
+from codegen.diagnostics import Reporter, merge_reports
 from codegen.language import syntax
 from codegen.model import choices
 from codegen.model.facts import Facts
@@ -14,21 +14,29 @@ from codegen.resolve.choices import ChoiceResolver
 from codegen.resolve.declarations import check_docs, of_kind
 from codegen.resolve.entry_checks import add_checks
 from codegen.resolve.exits import add_exits
+from codegen.resolve.processors import split_files
 from codegen.resolve.reset import add_reset_table
 from codegen.resolve.tables import TableResolver
 
 
-def collect(files: Iterable[syntax.File]) -> list[syntax.Item]:
-    """Return all declarations."""
-    return [item for file in files for item in file.items]
-
-
 def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Model:
-    """Return the model of all files."""
-    items = collect(files)
-    facts = resolve_facts(items, reporter)
-    check_docs(items, facts, reporter)
-    return ChoiceResolver(items, facts, reporter).resolve()
+    """Return the model of all files for the first processor."""
+    return next(iter(resolve_each(files, reporter).values()))
+
+
+def resolve_each(files: Iterable[syntax.File], reporter: Reporter) -> dict[str, choices.Model]:
+    """Return a model for each processor: the same choices, held against its facts and the machine's."""
+    items = split_files(files)
+    reports = {name: Reporter() for name in items}
+    facts = {name: resolve_facts(some, reports[name]) for name, some in items.items()}
+    events = {event for one in facts.values() for event in one.events}
+    models = {}
+    for name, some in items.items():
+        seen = replace(facts[name], processor=name, processors=tuple(items), foreign_events=frozenset(events))
+        check_docs(some, seen, reports[name])
+        models[name] = ChoiceResolver(some, seen, reports[name]).resolve()
+    merge_reports(reports, reporter)
+    return models
 
 
 def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:

@@ -82,18 +82,20 @@ class TableResolver(FactResolver):
     def add_forwards(self, node: syntax.Forwards) -> None:
         """Add reasons for exits to a VMM."""
         for one in node.forwards:
-            if not self.check_range(one.number, one.number, MAX_FORWARDS, "reason to come back"):
+            if not self.check_range(one.number, one.number, MAX_FORWARDS, "exit reason for the VMM"):
                 continue
             self.take_number("forward", one.number.value, one.number.span, f"reason {one.number.value}")
-            self.take_name("reason to come back", one.name)
+            self.take_name("exit reason for the VMM", one.name)
             self.facts.forwards[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
 
     def add_state(self, node: syntax.State) -> None:
-        """Add guest state."""
+        """Add guest state, or host state."""
+        host = node.name.text == "host"
+        table, kind = (self.facts.host, "host state") if host else (self.facts.state, "guest state")
         for field in node.fields:
-            self.add_state_field(field)
+            self.add_state_field(field, table, kind)
 
-    def add_state_field(self, node: syntax.StateField) -> None:
+    def add_state_field(self, node: syntax.StateField, table: dict[str, model.StateField], kind: str) -> None:
         """Add one name and where its value is kept."""
         vmcs = self.find(self.facts.vmcs, node.field, "VMCS field")
         type = SCALARS.get(node.type.text) if node.type else vmcs.type if vmcs else None
@@ -109,7 +111,7 @@ class TableResolver(FactResolver):
             node.name.text, type, number.value if number else None, node.field.text if node.field else None,
             layout, node.name.span,
         )
-        declare(self.facts.state, node.name, "guest state", made, self.reporter)
+        declare(table, node.name, kind, made, self.reporter)
 
     def link_cpuid(self, node: syntax.Cpuid, doc: model.Doc) -> None:
         """Add a leaf and its features."""

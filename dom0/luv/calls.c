@@ -9,7 +9,6 @@
 #include "luv.h"
 #include "luvalley_abi.h"
 
-#define HYPERVISOR_LEAF 0x40000000u
 #define HYPERVISOR_BIT (1u << 31)
 #define PORT_BYTES 4
 #define PATIENCE 5 /* seconds */
@@ -23,11 +22,11 @@ bool is_luvalley_present(void)
     __cpuid(1, eax, ebx, ecx, edx);
     if (!(ecx & HYPERVISOR_BIT))
         return false;
-    __cpuid(HYPERVISOR_LEAF, eax, ebx, ecx, edx);
+    __cpuid(LUV_CPUID_LEAF, eax, ebx, ecx, edx);
     memcpy(signature, &ebx, 4);
     memcpy(signature + 4, &ecx, 4);
     memcpy(signature + 8, &edx, 4);
-    return !strcmp(signature, "LuvalleyDom0");
+    return !strcmp(signature, LUV_CPUID_SIGNATURE);
 }
 
 static uint64_t make_number(uint32_t number)

@@ -4,20 +4,18 @@
 #include "luv.h"
 #include "luvalley_abi.h"
 
-#define POOLS 16
-
 static const char *const facts[] = {"interface", "CPUs started", "hidden memory at", "hidden memory, bytes"};
 
 static void print_pools(void)
 {
-    uint64_t pools = 0, facts[4];
+    uint64_t pools = 0, facts[LUV_INFO_PER_POOL];
 
-    call_luvalley(LUV_HYPERCALL_info, POOLS, 0, &pools);
+    call_luvalley(LUV_HYPERCALL_info, LUV_INFO_POOLS, 0, &pools);
     for (uint64_t pool = 0; pool < pools; pool++) {
-        for (unsigned i = 0; i < 4; i++)
-            call_luvalley(LUV_HYPERCALL_info, POOLS + 1 + 4 * pool + i, 0, &facts[i]);
+        for (unsigned i = 0; i < LUV_INFO_PER_POOL; i++)
+            call_luvalley(LUV_HYPERCALL_info, LUV_INFO_POOL_BASE + LUV_INFO_PER_POOL * pool + i, 0, &facts[i]);
         printf("pool %" PRIu64 ": at 0x%" PRIx64 ", %" PRIu64 " MiB, %" PRIu64 " free\n", pool, facts[0], facts[1] >> 20,
-               facts[2] * 2);
+               facts[LUV_INFO_POOL_FREE - LUV_INFO_POOL_BASE] * 2);
     }
     if (!pools)
         printf("pool: none; pool=512M on Luvalley's command line keeps memory for guests\n");

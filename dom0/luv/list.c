@@ -7,9 +7,6 @@
 #include "luv.h"
 #include "luvalley_abi.h"
 
-/* Numbers of domain_stat. */
-enum { STAT_FRAMES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
-#define STATE_DYING 2
 #define FRAME_MIB 2
 
 static const char *const kinds[] = {
@@ -45,8 +42,8 @@ static void visit_domains(void (*visit)(uint32_t number, uint64_t domain))
 static void print_domain(uint32_t number, uint64_t domain)
 {
     printf("%-6" PRIu32 " 0x%-14" PRIx64 " %5" PRIu64 " %11" PRIu64 " %5" PRIu64 "%s\n", number, domain,
-           get_stat(domain, STAT_VCPUS), get_stat(domain, STAT_FRAMES) * FRAME_MIB, get_stat(domain, STAT_POOL),
-           get_stat(domain, STAT_STATE) == STATE_DYING ? "  ending" : "");
+           get_stat(domain, LUV_STAT_VCPUS), get_stat(domain, LUV_STAT_SUPERPAGES) * FRAME_MIB, get_stat(domain, LUV_STAT_POOL),
+           get_stat(domain, LUV_STAT_LIFE) == LUV_LIFE_DYING ? "  ending" : "");
 }
 
 int print_list(int count, char **arguments)

@@ -3,7 +3,7 @@
 
 #include "core/types.h"
 
-#define CHECK_RULES 298
+#define CHECK_RULES 196
 
 /* A rule of the manual's checks on VM entries: `holds` asks it of the current VMCS. */
 struct check_rule {

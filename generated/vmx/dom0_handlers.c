@@ -68,309 +68,126 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
 
 /* ---- Hypercalls: from 64-bit ring 3, with the magic in the upper half of RAX. */
 
-/* One number about the hypervisor: 0 version of this interface, 1 CPUs started,
- * 2 and 3 base and size (bytes) of the hidden memory, 4 number of exit reasons,
- * 5 and 6 hidden pages read first and writes to hidden memory, 8 most domains, 9 most vCPUs of one,
- * 10 XCR0 for guests, 11 bytes of XSAVE for it, 12 kHz of the TSC (0: unknown), 16 pools; of pool p: 17 + 4p base,
- * 18 + 4p size, 19 + 4p free superpages, 20 + 4p superpages. */
-static struct answer hypercall_info(struct cpu *cpu, u32 which)
-{
-    return info_read(cpu, which);
-}
+/* What the first argument is a handle of. */
+enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
 
-/* How many VM exits a CPU (by index) had for a basic exit reason. */
-static struct answer hypercall_exit_count(struct cpu *cpu, u32 index, u32 reason)
-{
-    return exit_count_read(cpu, index, reason);
-}
+/* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
+struct hypercall {
+    u64 excess[4];
+    u8 callers, handle;
+};
 
-/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
-static struct answer hypercall_log_read(struct cpu *cpu, u64 offset)
-{
-    return log_read_bytes(cpu, offset);
-}
+static const struct hypercall hypercalls[] = {
+    [LUV_HYPERCALL_info] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_exit_count] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull,
+            .excess[1] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_log_read] = { .callers = LUV_FROM_USER },
+    [LUV_HYPERCALL_domain_create] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_domain_destroy] = { .callers = LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_vcpu_create] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN,
+            .excess[1] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_superpage_claim] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_superpage_release] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_memory_map] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_memory_unmap] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
+    [LUV_HYPERCALL_memory_dirty] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN,
+            .excess[2] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_vcpu_run] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU },
+    [LUV_HYPERCALL_vcpu_get] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU,
+            .excess[1] = 0xffffffff00000000ull, .excess[2] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_vcpu_set] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU,
+            .excess[1] = 0xffffffff00000000ull, .excess[2] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_domain_stat] = { .callers = LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN,
+            .excess[1] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_domain_list] = { .callers = LUV_FROM_ROOT, .excess[0] = 0xffffffff00000000ull },
+};
 
-/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a
- * pool, which it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
-static struct answer hypercall_domain_create(struct cpu *cpu, u32 flags, u64 address)
+static struct answer call_plain(struct cpu *cpu, u32 number)
 {
-    return domain_create(cpu, flags, address);
-}
-
-/* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it,
- * and while there is more to free. */
-static struct answer hypercall_domain_destroy(struct cpu *cpu, struct domain *domain)
-{
-    return domain_destroy(cpu, domain);
-}
-
-/* Makes a vCPU in the state after RESET; back: its handle. `address`: its shared area, 32 KiB, aligned,
- * in a superpage of this domain. */
-static struct answer hypercall_vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address)
-{
-    return vcpu_create(cpu, domain, apic_id, address);
-}
-
-/* Claims a superpage (2 MiB) of the pool for this domain, zeroed; back: its number in the pool. `hint`: a number,
- * or all ones. */
-static struct answer hypercall_superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint)
-{
-    return superpage_claim(cpu, domain, hint);
-}
-
-/* Returns a superpage. EBUSY while the guest has some of it mapped or a shared area is in it,
- * EAGAIN while a CPU may still use it. */
-static struct answer hypercall_superpage_release(struct cpu *cpu, struct domain *domain, u64 superpage)
-{
-    return superpage_release(cpu, domain, superpage);
-}
-
-/* Maps at `guest` what the caller has at `address`: `size` is bytes, in whole pages, with rights in bits 2:0 (read,
- * write, execute). Back: bytes done, also with EAGAIN. */
-static struct answer hypercall_memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size)
-{
-    return memory_map(cpu, domain, guest, address, size);
-}
-
-/* Unmaps `size` bytes at `guest`. EAGAIN while there is more,
- * or a CPU may still use it: make it exit. A size of 0 only checks that. ENOMEM where a large page must be split and
- * there is no page for its table. */
-static struct answer hypercall_memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size)
-{
-    return memory_unmap(cpu, domain, guest, size);
-}
-
-/* Which of `pages` (at most 64, in one 2 MiB) from `guest` on the guest has written since the last call: a bit each.
- * A CPU that is in the guest may still write pages reported here without setting the bit again; call memory_unmap
- * with size 0 until it stops returning EAGAIN. ENOSYS: this processor has no dirty bits. */
-static struct answer hypercall_memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages)
-{
-    return memory_dirty(cpu, domain, guest, pages);
-}
-
-/* Runs the vCPU on this CPU until an exit is reflected to the VMM; back: enum luv_exit, with more in the run page. */
-static struct answer hypercall_vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
-{
-    return vcpu_run(cpu, vcpu);
-}
-
-/* State of the vCPU into its state area: which, in how many bytes. Back: bytes written. */
-static struct answer hypercall_vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
-{
-    return vcpu_get(cpu, vcpu, what, size);
-}
-
-/* State of the vCPU from its state area: all or nothing. Back: bytes taken,
- * or with EINVAL the index of the bad entry. */
-static struct answer hypercall_vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
-{
-    return vcpu_set(cpu, vcpu, what, size);
-}
-
-/* How many runs of the domain's vCPUs ended, by enum luv_exit; from 32 on their VM exits, by basic exit reason. */
-static struct answer hypercall_domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
-{
-    return domain_stat(cpu, domain, which);
-}
-
-/* The handle of the domain at an index. ENOENT where there is none now, EINVAL after the last. */
-static struct answer hypercall_domain_list(struct cpu *cpu, u32 index)
-{
-    return domain_list(cpu, index);
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_domain_destroy(struct cpu *cpu, u32 callers)
-{
-    struct domain *domain;
-    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_domain_destroy(cpu, domain);
-    domain_release(domain);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_vcpu_create(struct cpu *cpu, u32 callers)
-{
-    struct domain *domain;
-    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_vcpu_create(cpu, domain, (u32)cpu->guest.rsi, (u64)cpu->guest.rdx);
-    domain_release(domain);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_superpage_claim(struct cpu *cpu, u32 callers)
-{
-    struct domain *domain;
-    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_superpage_claim(cpu, domain, (u64)cpu->guest.rsi);
-    domain_release(domain);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_superpage_release(struct cpu *cpu, u32 callers)
-{
-    struct domain *domain;
-    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_superpage_release(cpu, domain, (u64)cpu->guest.rsi);
-    domain_release(domain);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_memory_map(struct cpu *cpu, u32 callers)
-{
-    struct domain *domain;
-    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_memory_map(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx,
-            (u64)cpu->guest.r10);
-    domain_release(domain);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_memory_unmap(struct cpu *cpu, u32 callers)
-{
-    struct domain *domain;
-    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_memory_unmap(cpu, domain, (u64)cpu->guest.rsi, (u64)cpu->guest.rdx);
-    domain_release(domain);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_memory_dirty(struct cpu *cpu, u32 callers)
-{
-    struct domain *domain;
-    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_memory_dirty(cpu, domain, (u64)cpu->guest.rsi, (u32)cpu->guest.rdx);
-    domain_release(domain);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_vcpu_run(struct cpu *cpu)
-{
-    struct vcpu *vcpu;
-    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_vcpu_run(cpu, vcpu);
-    vcpu_release(vcpu);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_vcpu_get(struct cpu *cpu)
-{
-    struct vcpu *vcpu;
-    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_vcpu_get(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
-    vcpu_release(vcpu);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_vcpu_set(struct cpu *cpu)
-{
-    struct vcpu *vcpu;
-    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_vcpu_set(cpu, vcpu, (u32)cpu->guest.rsi, (u32)cpu->guest.rdx);
-    vcpu_release(vcpu);
-    return answer;
-}
-
-/* With what the handle means, as long as the call lasts. */
-static struct answer acquire_domain_stat(struct cpu *cpu, u32 callers)
-{
-    struct domain *domain;
-    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
-    if (error)
-        return (struct answer){ .error = error };
-    struct answer answer = hypercall_domain_stat(cpu, domain, (u32)cpu->guest.rsi);
-    domain_release(domain);
-    return answer;
-}
-
-static struct answer hypercall_dispatch(struct cpu *cpu)
-{
-    switch ((u32)cpu->guest.rax) {
-    case 0:
-        if (cpu->guest.rdi >> 32)
-            break;
-        return hypercall_info(cpu, (u32)cpu->guest.rdi);
-    case 1:
-        if (cpu->guest.rdi >> 32)
-            break;
-        if (cpu->guest.rsi >> 32)
-            break;
-        return hypercall_exit_count(cpu, (u32)cpu->guest.rdi, (u32)cpu->guest.rsi);
-    case 2:
-        return hypercall_log_read(cpu, (u64)cpu->guest.rdi);
-    case 16:
-        if (cpu->guest.rdi >> 32)
-            break;
-        return hypercall_domain_create(cpu, (u32)cpu->guest.rdi, (u64)cpu->guest.rsi);
-    case 17:
-        return acquire_domain_destroy(cpu, CALLER_SECRET);
-    case 18:
-        if (cpu->guest.rsi >> 32)
-            break;
-        return acquire_vcpu_create(cpu, CALLER_OWNER);
-    case 19:
-        return acquire_superpage_claim(cpu, CALLER_OWNER);
-    case 20:
-        return acquire_superpage_release(cpu, CALLER_OWNER);
-    case 21:
-        return acquire_memory_map(cpu, CALLER_OWNER);
-    case 22:
-        return acquire_memory_unmap(cpu, CALLER_OWNER);
-    case 23:
-        if (cpu->guest.rdx >> 32)
-            break;
-        return acquire_memory_dirty(cpu, CALLER_OWNER);
-    case 24:
-        return acquire_vcpu_run(cpu);
-    case 25:
-        if (cpu->guest.rsi >> 32)
-            break;
-        if (cpu->guest.rdx >> 32)
-            break;
-        return acquire_vcpu_get(cpu);
-    case 26:
-        if (cpu->guest.rsi >> 32)
-            break;
-        if (cpu->guest.rdx >> 32)
-            break;
-        return acquire_vcpu_set(cpu);
-    case 27:
-        if (cpu->guest.rsi >> 32)
-            break;
-        return acquire_domain_stat(cpu, CALLER_SECRET);
-    default:
-        return (struct answer){ .error = ENOSYS };
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_info: return info(cpu, (u32)r->rdi);
+    case LUV_HYPERCALL_exit_count: return exit_count(cpu, (u32)r->rdi, (u32)r->rsi);
+    case LUV_HYPERCALL_log_read: return log_read(cpu, r->rdi);
+    case LUV_HYPERCALL_domain_create: return domain_create(cpu, (u32)r->rdi, r->rsi);
+    case LUV_HYPERCALL_domain_list: return domain_list(cpu, (u32)r->rdi);
+    default: return (struct answer){ .error = ENOSYS };
     }
-    return (struct answer){ .error = EINVAL };
+}
+
+static struct answer call_domain(struct cpu *cpu, u32 number, struct domain *domain)
+{
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_domain_destroy: return domain_destroy(cpu, domain);
+    case LUV_HYPERCALL_vcpu_create: return vcpu_create(cpu, domain, (u32)r->rsi, r->rdx);
+    case LUV_HYPERCALL_superpage_claim: return superpage_claim(cpu, domain, r->rsi);
+    case LUV_HYPERCALL_superpage_release: return superpage_release(cpu, domain, r->rsi);
+    case LUV_HYPERCALL_memory_map: return memory_map(cpu, domain, r->rsi, r->rdx, r->r10);
+    case LUV_HYPERCALL_memory_unmap: return memory_unmap(cpu, domain, r->rsi, r->rdx);
+    case LUV_HYPERCALL_memory_dirty: return memory_dirty(cpu, domain, r->rsi, (u32)r->rdx);
+    case LUV_HYPERCALL_domain_stat: return domain_stat(cpu, domain, (u32)r->rsi);
+    default: return (struct answer){ .error = ENOSYS };
+    }
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer dispatch_domain(struct cpu *cpu, u32 number, u32 callers)
+{
+    struct domain *domain;
+    u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = call_domain(cpu, number, domain);
+    domain_release(domain);
+    return answer;
+}
+
+static struct answer call_vcpu(struct cpu *cpu, u32 number, struct vcpu *vcpu)
+{
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_vcpu_run: return vcpu_run(cpu, vcpu);
+    case LUV_HYPERCALL_vcpu_get: return vcpu_get(cpu, vcpu, (u32)r->rsi, (u32)r->rdx);
+    case LUV_HYPERCALL_vcpu_set: return vcpu_set(cpu, vcpu, (u32)r->rsi, (u32)r->rdx);
+    default: return (struct answer){ .error = ENOSYS };
+    }
+}
+
+/* With what the handle means, as long as the call lasts. */
+static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
+{
+    struct vcpu *vcpu;
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
+    if (error)
+        return (struct answer){ .error = error };
+    struct answer answer = call_vcpu(cpu, number, vcpu);
+    vcpu_release(vcpu);
+    return answer;
+}
+
+/* `way`: the callers that come this way. No jump goes through a table: the number only selects a row,
+ * in range also under speculation. */
+static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
+{
+    const struct registers *r = &cpu->guest;
+    u32 number = (u32)r->rax;
+    if (number >= COUNT_OF(hypercalls))
+        return (struct answer){ .error = ENOSYS };
+    const struct hypercall *row = &hypercalls[index_nospec(number, COUNT_OF(hypercalls))];
+    u32 callers = row->callers & way;
+    if (!callers)
+        return (struct answer){ .error = ENOSYS };
+    if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
+        return (struct answer){ .error = EINVAL };
+    if (row->handle == HANDLE_VCPU)
+        return dispatch_vcpu(cpu, number);
+    if (row->handle == HANDLE_DOMAIN)
+        return dispatch_domain(cpu, number, callers);
+    return call_plain(cpu, number);
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
@@ -384,27 +201,8 @@ static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    hypercall_answer(cpu, hypercall_dispatch(cpu));
+    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
     return true;
-}
-
-static struct answer hypercall_dispatch_root(struct cpu *cpu)
-{
-    switch ((u32)cpu->guest.rax) {
-    case 17:
-        return acquire_domain_destroy(cpu, CALLER_ROOT);
-    case 27:
-        if (cpu->guest.rsi >> 32)
-            break;
-        return acquire_domain_stat(cpu, CALLER_ROOT);
-    case 28:
-        if (cpu->guest.rdi >> 32)
-            break;
-        return hypercall_domain_list(cpu, (u32)cpu->guest.rdi);
-    default:
-        return (struct answer){ .error = ENOSYS };
-    }
-    return (struct answer){ .error = EINVAL };
 }
 
 /* Root's calls come by a port, which only who may use ports can write; anything else goes to the device. */
@@ -414,7 +212,7 @@ static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
         guest_io_native(cpu, port, size, input);
         return;
     }
-    hypercall_answer(cpu, hypercall_dispatch_root(cpu));
+    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_ROOT));
     guest_advance(cpu);
 }
 

@@ -49,15 +49,6 @@ void cpu_init(struct cpu *cpu);
 /* A start-up IPI: dom0's CPU runs from that page. */
 void cpu_sipi(struct cpu *cpu, u8 vector);
 
-/* Answers `info`. */
-struct answer info_read(struct cpu *cpu, u32 which);
-
-/* Exits of a CPU by basic reason. */
-struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason);
-
-/* Up to eight bytes of the log from a byte offset; zeros after its end. */
-struct answer log_read_bytes(struct cpu *cpu, u64 offset);
-
 /* An NMI caused an exit of a domU: it becomes pending for dom0. */
 void handle_nmi(struct cpu *cpu);
 
@@ -82,41 +73,50 @@ u64 tsc_adjust_read(struct cpu *cpu);
 /* The guest writes IA32_TSC_ADJUST: its TSC changes by as much. */
 void tsc_adjust_write(struct cpu *cpu, u64 value);
 
-/* A new domain; `address` is a page of its pool, which proves that the caller may use that. */
+/* One number about the hypervisor, of `numbers info`. */
+struct answer info(struct cpu *cpu, u32 which);
+
+/* How many VM exits a CPU (by index) had for a basic exit reason. */
+struct answer exit_count(struct cpu *cpu, u32 index, u32 reason);
+
+/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
+struct answer log_read(struct cpu *cpu, u64 offset);
+
+/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
 struct answer domain_create(struct cpu *cpu, u32 flags, u64 address);
 
-/* Ends a domain, a bounded part at a time. */
+/* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it, and while there is more to free. */
 struct answer domain_destroy(struct cpu *cpu, struct domain *domain);
 
-/* One counter of a domain. */
-struct answer domain_stat(struct cpu *cpu, struct domain *domain, u32 which);
-
-/* The handle of the domain at an index. */
-struct answer domain_list(struct cpu *cpu, u32 index);
-
-/* A new vCPU, in the state after RESET. */
+/* Makes a vCPU in the state after RESET; back: its handle. `address`: its shared area, 32 KiB, aligned, in a superpage of this domain. */
 struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address);
 
-/* A superpage of the pool for a domain, zeroed. */
+/* Claims a superpage (2 MiB) of the pool for this domain, zeroed; back: its number in the pool. `hint`: a number, or all ones. */
 struct answer superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint);
 
-/* Returns a domain's superpage to the pool. */
+/* Returns a superpage. EBUSY while the guest has some of it mapped or a shared area is in it, EAGAIN while a CPU may still use it. */
 struct answer superpage_release(struct cpu *cpu, struct domain *domain, u64 superpage);
 
-/* Maps the caller's memory at guest-physical addresses. */
+/* Maps at `guest` what the caller has at `address`: `size` is bytes, in whole pages, with rights in bits 2:0 (read, write, execute). Back: bytes done, also with EAGAIN. */
 struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size);
 
-/* Unmaps guest-physical addresses. */
+/* Unmaps `size` bytes at `guest`. EAGAIN while there is more, or a CPU may still use it: make it exit. A size of 0 only checks that. ENOMEM where a large page must be split and there is no page for its table. */
 struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size);
 
-/* Which pages the guest has written; clears the dirty bits. */
+/* Which of `pages` (at most 64, in one 2 MiB) from `guest` on the guest has written since the last call: a bit each. A CPU that is in the guest may still write pages reported here without setting the bit again; call memory_unmap with size 0 until it stops returning EAGAIN. ENOSYS: this processor has no dirty bits. */
 struct answer memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages);
 
-/* Runs a vCPU until an exit is reflected to its VMM. */
+/* Runs the vCPU on this CPU until an exit is reflected to the VMM; back: enum luv_exit, with more in the run page. */
 struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu);
 
-/* State of a vCPU into its state area. */
+/* State of the vCPU into its state area: which, in how many bytes. Back: bytes written. */
 struct answer vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size);
 
-/* State of a vCPU from its state area. */
+/* State of the vCPU from its state area: all or nothing. Back: bytes taken, or with EINVAL the index of the bad entry. */
 struct answer vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size);
+
+/* How many runs of the domain's vCPUs ended, by enum luv_exit; from 32 on their VM exits, by basic exit reason. */
+struct answer domain_stat(struct cpu *cpu, struct domain *domain, u32 which);
+
+/* The handle of the domain at an index. ENOENT where there is none now, EINVAL after the last. */
+struct answer domain_list(struct cpu *cpu, u32 index);

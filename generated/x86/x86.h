@@ -22,7 +22,6 @@
 #define IA32_KERNEL_GS_BASE 0xc0000102u
 #define IA32_TSC_AUX 0xc0000103u
 #define IA32_FEATURE_CONTROL 0x3au
-#define IA32_MISC_ENABLE 0x1a0u
 #define IA32_VMX_BASIC 0x480u
 #define IA32_VMX_PINBASED_CTLS 0x481u
 #define IA32_VMX_PROCBASED_CTLS 0x482u
@@ -39,9 +38,6 @@
 #define IA32_VMX_TRUE_PROCBASED_CTLS 0x48eu
 #define IA32_VMX_TRUE_EXIT_CTLS 0x48fu
 #define IA32_VMX_TRUE_ENTRY_CTLS 0x490u
-#define IA32_VMX_VMFUNC 0x491u
-#define IA32_VMX_PROCBASED_CTLS3 0x492u
-#define IA32_VMX_EXIT_CTLS2 0x493u
 #define IA32_SPEC_CTRL 0x48u
 #define IA32_PRED_CMD 0x49u
 #define IA32_MTRRCAP 0xfeu
@@ -52,7 +48,6 @@
 #define IA32_MTRR_FIX4K_C0000 0x268u
 #define IA32_MTRR_DEF_TYPE 0x2ffu
 #define IA32_PERF_GLOBAL_CTRL 0x38fu
-#define IA32_RTIT_CTL 0x570u
 
 /* Vectors */
 #define VECTOR_DB 0x1u
@@ -238,6 +233,7 @@
 /* Bits of apic_icr */
 #define APIC_ICR_DELIVERY_MASK 0x700u
 #define APIC_ICR_DELIVERY_SHIFT 0x8u
+#define APIC_ICR_DELIVERY_FIXED 0x0u
 #define APIC_ICR_DELIVERY_NMI 0x4u
 #define APIC_ICR_DELIVERY_INIT 0x5u
 #define APIC_ICR_DELIVERY_STARTUP 0x6u
@@ -269,6 +265,9 @@
 #define DEBUGCTL_BTF 0x2u
 
 /* Choices */
+#define HOST_CODE 0x8u /* Selector of the hypervisor's code segment; an eighth of it is the descriptor's place in the GDT. */
+#define HOST_DATA 0x10u /* Selector of the hypervisor's stack and data segments. */
+#define HOST_TSS 0x18u /* Selector of the hypervisor's TSS, whose descriptor takes two places. */
 #define ABI_VERSION 0x1u /* Version of the hypercalls' binary interface. */
 #define MISC_ENABLE_NO_EXECUTE_OFF 0x400000000ull /* IA32_MISC_ENABLE: disables no-execute. */
 #define EXCEPTION_INJECTED 0x0u /* `handle_exception`: the next entry injects it. */

@@ -1,7 +1,6 @@
 #!/bin/busybox sh
-# dom0's first process. Its kernel command line says what to do: luv.do=shell, guest (a domU's shell),
-# exec (runs /luv/exec), bare or check.
-# Lines that begin with `@luv` are for the program that runs the machine.
+# dom0's init. luv.do= on the kernel's command line selects its duty: shell, guest (a domU's shell), exec (runs /luv/exec),
+# bare or check (selfcheck without and with Luvalley). machine/markers.py reads the lines that begin with `@luv`.
 export PATH=/luv:/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=vt100
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sysfs /sys

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# Prepares the pools that Luvalley's `pool=...` keeps for domUs: their devices, pages of 4 KiB, and who may open them.
-# Whoever may open a pool's device can see all domUs in it: the group is `luv`.
+# Prepares the pools of Luvalley's `pool=...` for domUs: makes their devices, with 4 KiB pages, accessible to the group `luv`.
+# A process that can open a pool's device can read and write the memory of all domUs in it.
 for module in $(ls /luv/pool); do insmod /luv/pool/$module; done
 for device in /sys/bus/dax/devices/dax*; do
     name=${device##*/}

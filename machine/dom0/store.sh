@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# Mounts dom0's second disk, with QEMU and guests, and puts its folders in their places.
+# Mounts dom0's second disk, with QEMU and guests, and its folders at /usr, /root, /lib, /lib64 and /guest.
 for module in /luv/store/*.ko; do insmod $module; done
 mkdir -p /store
 for turn in 1 2 3 4 5 6 7 8 9 10; do

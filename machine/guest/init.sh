@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# The guest's first process: says what it sees, reads its disk, and powers off. Lines with `@guest` are the test's.
-# With luv.shell on its kernel's command line it is a shell; with luv.work it copies memory and looks at it until it is ended.
+# The guest's init: prints what it finds, reads its disk, and powers off. linux.sh and tests read the lines with `@guest`.
+# With luv.shell on the kernel's command line it starts a shell; with luv.work it copies memory and checks it until it is killed.
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc proc /proc

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Run Linux in a QEMU on the library: linux.sh CPUS MARKER... ; succeeds if the guest powers off, its disk reads
-# right and its console has each marker. Variables: SHOW=1 shows the console as it comes, QEMU_MORE and LINUX_MORE are
-# further arguments of QEMU's and of the guest's kernel, NAME keeps the files of two guests apart, TICKS=1 says how long it took,
-# LUV is what runs QEMU, LIMIT its seconds on the clock of the machine around it (150).
+# Run Linux in QEMU with libluvkvm: linux.sh CPUS MARKER... ; succeeds if the guest powers off, reads its disk correctly, and its
+# console has each marker. Variables: SHOW=1 shows the console, QEMU_MORE and LINUX_MORE are additional arguments of QEMU and of the
+# guest's kernel, NAME distinguishes the files of two guests, TICKS=1 prints the duration, LUV is the command that runs QEMU, LIMIT
+# is its time limit in seconds of dom0's clock (150).
 cpus=$1
 shift
 disk=/tmp/disk$NAME console=/tmp/console$NAME firmware=/tmp/firmware$NAME

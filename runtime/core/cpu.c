@@ -1,5 +1,6 @@
 #include "core/cpu.h"
 
+#include "generated/x86/host_bits.h"
 #include "generated/x86/x86.h"
 #include "core/host.h"
 #include "core/traps.h"
@@ -16,8 +17,8 @@ u32 cpu_count = 1;
 static void tss_describe(struct cpu *cpu)
 {
     u64 base = (u64)&cpu->tss;
-    cpu->gdt[3] = (sizeof(cpu->tss) - 1) | (base & 0xFFFFFF) << 16 | TSS_AVAILABLE << 40 | (base >> 24 & 0xFF) << 56;
-    cpu->gdt[4] = base >> 32;
+    cpu->gdt[HOST_TSS / 8] = (sizeof(cpu->tss) - 1) | (base & 0xFFFFFF) << 16 | TSS_AVAILABLE << 40 | (base >> 24 & 0xFF) << 56;
+    cpu->gdt[HOST_TSS / 8 + 1] = base >> 32;
 }
 
 static void stacks_set(struct cpu *cpu)
@@ -53,15 +54,15 @@ static void tables_load(struct cpu *cpu)
 static void control_registers_set(void)
 {
     u64 wanted = CR4_SMEP | CR4_SMAP | CR4_OSXSAVE | CR4_PKE;     /* the last for RDPKRU; see domu/walk.c */
-    host_write_cr0(host_read_cr0() | CR0_WP | CR0_NE);
-    host_write_cr4(host_read_cr4() | CR4_MCE | (wanted & host_cr4_possible()));
+    host_write_cr0(host_read_cr0() | HOST_CR0_INCLUDES);
+    host_write_cr4((host_read_cr4() & ~(u64)HOST_CR4_EXCLUDES) | HOST_CR4_INCLUDES | (wanted & host_cr4_possible()));
 }
 
 void cpu_setup(struct cpu *cpu)
 {
     cpu->self = cpu;
-    cpu->gdt[1] = CODE_64;
-    cpu->gdt[2] = DATA;
+    cpu->gdt[HOST_CODE / 8] = CODE_64;
+    cpu->gdt[HOST_DATA / 8] = DATA;
     tss_describe(cpu);
     stacks_set(cpu);
     host_wrmsr(IA32_GS_BASE, (u64)&cpu->self);      /* before an NMI can ask for it */

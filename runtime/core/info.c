@@ -22,44 +22,42 @@ static struct answer answer(u64 value)
         sum;                                \
     })
 
-/* From 16 on: how many pools, then four numbers of each. */
 static struct answer pool_info(u32 which)
 {
-    if (which == 16)
-        return answer(pool_count);
-    u32 number = (which - 17) / 4;
-    if (which < 17 || number >= pool_count)
+    u32 number = (which - LUV_INFO_POOL_BASE) / LUV_INFO_PER_POOL;
+    if (which < LUV_INFO_POOL_BASE || number >= pool_count)
         return (struct answer){.error = EINVAL};
     const struct pool *pool = &pools[index_nospec(number, pool_count)];
-    switch ((which - 17) % 4) {
-    case 0: return answer(pool->base);
-    case 1: return answer(pool->superpages * SUPERPAGE_SIZE);
-    case 2: return answer(pool->free);
-    default: return answer(pool->superpages);
+    switch (which - number * LUV_INFO_PER_POOL) {
+    case LUV_INFO_POOL_BASE: return answer(pool->base);
+    case LUV_INFO_POOL_SIZE: return answer(pool->superpages * SUPERPAGE_SIZE);
+    case LUV_INFO_POOL_FREE: return answer(pool->free);
+    default: return answer(pool->superpages);   /* LUV_INFO_POOL_SUPERPAGES */
     }
 }
 
-struct answer info_read(struct cpu *cpu, u32 which)
+struct answer info(struct cpu *cpu, u32 which)
 {
     (void)cpu;
     switch (which) {
-    case 0: return answer(ABI_VERSION);
-    case 1: return answer(smp_started());
-    case 2: return answer(hv_base);
-    case 3: return answer(hv_size);
-    case 4: return answer(EXIT_COUNT);
-    case 5: return answer(SUM(hidden_reads));
-    case 6: return answer(SUM(hidden_writes));
-    case 8: return answer(DOMAINS_MAX);
-    case 9: return answer(DOMAIN_VCPUS_MAX);
-    case 10: return answer(domu_features);
-    case 11: return answer(domu_xsave_size());
-    case 12: return answer(domu_tsc_khz());
+    case LUV_INFO_VERSION: return answer(ABI_VERSION);
+    case LUV_INFO_CPUS: return answer(smp_started());
+    case LUV_INFO_HIDDEN_BASE: return answer(hv_base);
+    case LUV_INFO_HIDDEN_SIZE: return answer(hv_size);
+    case LUV_INFO_EXIT_REASONS: return answer(EXIT_COUNT);
+    case LUV_INFO_HIDDEN_READS: return answer(SUM(hidden_reads));
+    case LUV_INFO_HIDDEN_WRITES: return answer(SUM(hidden_writes));
+    case LUV_INFO_DOMAINS: return answer(DOMAINS_MAX);
+    case LUV_INFO_DOMAIN_VCPUS: return answer(DOMAIN_VCPUS_MAX);
+    case LUV_INFO_XCR0: return answer(domu_features);
+    case LUV_INFO_XSAVE_SIZE: return answer(domu_xsave_size());
+    case LUV_INFO_TSC_KHZ: return answer(domu_tsc_khz());
+    case LUV_INFO_POOLS: return answer(pool_count);
     default: return pool_info(which);
     }
 }
 
-struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason)
+struct answer exit_count(struct cpu *cpu, u32 index, u32 reason)
 {
     (void)cpu;
     if (index >= cpu_count || reason >= EXIT_COUNT)
@@ -67,7 +65,7 @@ struct answer exit_count_read(struct cpu *cpu, u32 index, u32 reason)
     return answer(cpus[index_nospec(index, cpu_count)]->exit_counts[index_nospec(reason, EXIT_COUNT)]);
 }
 
-struct answer log_read_bytes(struct cpu *cpu, u64 offset)
+struct answer log_read(struct cpu *cpu, u64 offset)
 {
     (void)cpu;
     u64 bytes = 0;

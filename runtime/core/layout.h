@@ -6,10 +6,6 @@
 #define HV_VA 0xFFFFFFFF80000000ull         /* link.ld has it too */
 #define DM_VA 0xFFFF800000000000ull         /* all memory but the hidden region, at DM_VA + physical address */
 
-#define HOST_CODE 0x08
-#define HOST_DATA 0x10
-#define HOST_TSS 0x18
-
 #define HV_BLOCKS_MAX 512               /* of 2 MiB: one page directory maps them */
 
 /* From link.ld. Physical addresses and sizes are absolute symbols. */

@@ -51,9 +51,9 @@ static struct domain *domain_at(u64 handle)
 static bool may(const struct cpu *cpu, const struct domain *domain, u32 who)
 {
     switch (who) {
-    case CALLER_OWNER: return is_owner(cpu, domain);
-    case CALLER_SECRET: return domain->state != DOMAIN_FREE && knows_secret(cpu, domain);
-    case CALLER_ROOT: return domain->state != DOMAIN_FREE;
+    case LUV_FROM_OWNER: return is_owner(cpu, domain);
+    case LUV_FROM_SECRET: return domain->state != DOMAIN_FREE && knows_secret(cpu, domain);
+    case LUV_FROM_ROOT: return domain->state != DOMAIN_FREE;
     default: return false;
     }
 }
@@ -61,7 +61,7 @@ static bool may(const struct cpu *cpu, const struct domain *domain, u32 who)
 /* Handle 0 is the domain with the caller's secret. */
 static u64 handle_resolve(const struct cpu *cpu, u64 handle, u32 who)
 {
-    for (u32 i = 0; !handle && domains && who == CALLER_SECRET && i < DOMAINS_MAX; i++)
+    for (u32 i = 0; !handle && domains && who == LUV_FROM_SECRET && i < DOMAINS_MAX; i++)
         if (may(cpu, &domains[i], who))
             handle = domains[i].handle;
     return handle;
@@ -288,7 +288,7 @@ struct answer memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u3
 
 /* ---- What there is */
 
-enum { STAT_COUNTS = COUNT_REASONS + EXIT_COUNT, STAT_SUPERPAGES = 128, STAT_POOL, STAT_VCPUS, STAT_STATE };
+#define STAT_COUNTS (COUNT_REASONS + EXIT_COUNT)
 
 static u64 count_of(const struct domain *domain, u32 which)
 {
@@ -305,10 +305,10 @@ struct answer domain_stat(struct cpu *cpu, struct domain *domain, u32 which)
     if (which < STAT_COUNTS)
         return (struct answer){.value = count_of(domain, which)};
     switch (which) {
-    case STAT_SUPERPAGES: return (struct answer){.value = domain->superpages};
-    case STAT_POOL: return (struct answer){.value = domain->pool};
-    case STAT_VCPUS: return (struct answer){.value = vcpus_count(domain)};
-    case STAT_STATE: return (struct answer){.value = domain->state};
+    case LUV_STAT_SUPERPAGES: return (struct answer){.value = domain->superpages};
+    case LUV_STAT_POOL: return (struct answer){.value = domain->pool};
+    case LUV_STAT_VCPUS: return (struct answer){.value = vcpus_count(domain)};
+    case LUV_STAT_LIFE: return (struct answer){.value = domain->state};
     default: return (struct answer){.error = EINVAL};
     }
 }
@@ -323,4 +323,4 @@ struct answer domain_list(struct cpu *cpu, u32 index)
 }
 
 _Static_assert(offsetof(struct domain, lock) == 0, "domain_clear clears all after it");
-_Static_assert(STAT_COUNTS <= STAT_SUPERPAGES, "numbers of domain_stat");
+_Static_assert(STAT_COUNTS <= LUV_STAT_SUPERPAGES, "numbers of domain_stat");

@@ -10,17 +10,16 @@
 #include "core/cpu.h"
 #include "core/lock.h"
 #include "domu/walk.h"
-#include "dom0/libluvkvm/luv_run.h"
-#include "generated/vmx/domu.h"
 #include "generated/abi/luvalley_abi.h"
+#include "generated/vmx/domu.h"
 #include "vmx/state.h"
 
-#define DOMAINS_MAX 16
-#define DOMAIN_VCPUS_MAX 16
-#define VCPUS_MAX 64
+#define DOMAINS_MAX LUV_DOMAINS_MAX
+#define DOMAIN_VCPUS_MAX LUV_DOMAIN_VCPUS_MAX
+#define VCPUS_MAX LUV_VCPUS_MAX
 #define CPUS_MAX 64
 #define NO_CPU ~0u
-#define COUNT_REASONS 32
+#define COUNT_REASONS LUV_STAT_EXITS
 
 /* A domain's handle; a vCPU's has its slot + 1 above. */
 #define HANDLE_INDEX_MASK 0xFFFFull
@@ -29,8 +28,7 @@
 
 #define REQUESTS_NONE ~0u               /* no VMM can make these requests: the next run applies all of its own */
 
-enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
-enum caller { CALLER_OWNER = 1, CALLER_SECRET = 2, CALLER_ROOT = 4 };
+enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE = LUV_LIFE_ALIVE, DOMAIN_DYING = LUV_LIFE_DYING };
 
 /* SDM: 25.7.2 */
 struct msr_entry {
@@ -60,7 +58,7 @@ struct vcpu {
     u64 shared_area;                    /* physical address, 32 KiB in the pool */
     struct luv_run *run;                /* in it, by the direct map */
     volatile u8 *immediate_exit;        /* kvm_run.immediate_exit */
-    u8 *state_area;                     /* LUV_STATE_SIZE bytes for vcpu_get and vcpu_set */
+    u8 *state_area;                     /* of it too, for vcpu_get and vcpu_set */
 
     u8 *tpr, *xsave_area;               /* the TPR's byte in tpr_page; the XSAVE area */
     u32 requests;                       /* the run page's, as they were applied last */
@@ -104,7 +102,7 @@ extern struct vcpu *vcpus;              /* VCPUS_MAX, of all domains */
 
 /* Once, when there is a pool. */
 void domains_init(void);
-/* The domain of a handle, locked, if the caller has that right to it (enum caller). 0, or the errno. */
+/* The domain of a handle, locked, if the caller has that right to it (enum luv_caller). 0, or the errno. */
 u32 domain_acquire(struct cpu *cpu, u64 handle, u32 who, struct domain **domain);
 void domain_release(struct domain *domain);
 

@@ -5,10 +5,6 @@
 #include "domu/switch.h"
 #include "generated/x86/externs.h"
 
-#define SREGS_SIZE 312
-#define DEBUGREGS_SIZE 128
-#define CONTROLS_SIZE 24
-#define MSRS_MAX 1024
 #define DR_HIGH 0xFFFFFFFF00000000ull
 #define DR6_AFTER_RESET 0xFFFF0FF0u     /* SDM: table 10-1 */
 
@@ -24,12 +20,6 @@
 /* struct kvm_debugregs */
 struct debugregs {
     u64 db[4], dr6, dr7, flags, reserved[9];
-};
-
-/* What WHAT_CONTROLS carries. */
-struct controls {
-    u32 exceptions, flags;
-    u64 tsc_khz, cr4;
 };
 
 /* ---- After RESET */
@@ -149,22 +139,22 @@ static u32 xcr0_set(struct vcpu *vcpu, const u8 *area)
 
 static u32 controls_get(struct vcpu *vcpu, u8 *area)
 {
-    struct controls c = {.exceptions = vcpu->exceptions, .flags = vcpu->hidden_features, .cr4 = vcpu->cr4_permitted};
+    struct luv_controls c = {.exceptions = vcpu->exceptions, .hidden = vcpu->hidden_features, .cr4 = vcpu->cr4_permitted};
     memcpy(area, &c, sizeof(c));
     return 0;
 }
 
 static u32 controls_set(struct vcpu *vcpu, const u8 *area)
 {
-    struct controls c;
+    struct luv_controls c;
     memcpy(&c, area, sizeof(c));
-    if (c.flags & ~(u32)LUV_HIDE_ALL || (c.tsc_khz && c.tsc_khz != domu_tsc_khz()))
+    if (c.hidden & ~(u32)LUV_HIDE_ALL || (c.tsc_khz && c.tsc_khz != domu_tsc_khz()))
         return EINVAL;
     u64 seen = guest_cr4_seen();
     vcpu->exceptions = c.exceptions;
     set_exception_intercepts(DOMU_EXCEPTION_BITMAP | c.exceptions);
-    vcpu->hidden_features = c.flags;
-    vcpu_hide_features(c.flags);
+    vcpu->hidden_features = c.hidden;
+    vcpu_hide_features(c.hidden);
     cr4_permit(vcpu, c.cr4);
     vcpu_set_cr4(seen & vcpu->cr4_permitted);
     return 0;
@@ -172,18 +162,16 @@ static u32 controls_set(struct vcpu *vcpu, const u8 *area)
 
 /* ---- The hypercalls */
 
-enum what { WHAT_SREGS, WHAT_DEBUGREGS, WHAT_MSRS, WHAT_XSAVE, WHAT_XCR0, WHAT_CONTROLS, WHATS };
-
 static const struct {
     u32 size;
     u32 (*get)(struct vcpu *vcpu, u8 *area);
     u32 (*set)(struct vcpu *vcpu, const u8 *area);
-} kinds[WHATS] = {
-    [WHAT_SREGS] = {SREGS_SIZE, sregs_get, sregs_set},
-    [WHAT_DEBUGREGS] = {DEBUGREGS_SIZE, debugregs_get, debugregs_set},
-    [WHAT_XSAVE] = {0, xsave_get, xsave_set},
-    [WHAT_XCR0] = {sizeof(u64), xcr0_get, xcr0_set},
-    [WHAT_CONTROLS] = {CONTROLS_SIZE, controls_get, controls_set},
+} kinds[] = {
+    [LUV_STATE_SREGS] = {LUV_STATE_SREGS_SIZE, sregs_get, sregs_set},
+    [LUV_STATE_DEBUGREGS] = {LUV_STATE_DEBUGREGS_SIZE, debugregs_get, debugregs_set},
+    [LUV_STATE_XSAVE] = {0, xsave_get, xsave_set},
+    [LUV_STATE_XCR0] = {LUV_STATE_XCR0_SIZE, xcr0_get, xcr0_set},
+    [LUV_STATE_CONTROLS] = {LUV_STATE_CONTROLS_SIZE, controls_get, controls_set},
 };
 
 static struct answer failed(u32 error)
@@ -193,7 +181,7 @@ static struct answer failed(u32 error)
 
 static u32 size_of(u32 what)
 {
-    return what == WHAT_XSAVE ? domu_xsave_size() : kinds[index_nospec(what, WHATS)].size;
+    return what == LUV_STATE_XSAVE ? domu_xsave_size() : kinds[index_nospec(what, COUNT_OF(kinds))].size;
 }
 
 /* struct kvm_msr_entry has the form of an MSR area. Back: how many were done; the first bad one ends it, as in KVM_GET_MSRS. */
@@ -218,7 +206,7 @@ static u64 msrs_set(struct vcpu *vcpu, u32 count)
 static struct answer msrs_do(struct cpu *cpu, struct vcpu *vcpu, u32 size, bool set)
 {
     u32 count = size / sizeof(struct msr_entry);
-    if (size % sizeof(struct msr_entry) || count > MSRS_MAX)
+    if (size % sizeof(struct msr_entry) || count > LUV_MSRS_MAX)
         return failed(EINVAL);
     vcpu_load(cpu, vcpu);
     u64 done = set ? msrs_set(vcpu, count) : msrs_get(vcpu, count);
@@ -228,12 +216,12 @@ static struct answer msrs_do(struct cpu *cpu, struct vcpu *vcpu, u32 size, bool 
 
 struct answer vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
 {
-    if (what == WHAT_MSRS)
+    if (what == LUV_STATE_MSRS)
         return msrs_do(cpu, vcpu, size, false);
-    if (what >= WHATS || size != size_of(what))
+    if (what >= COUNT_OF(kinds) || size != size_of(what))
         return failed(EINVAL);
     vcpu_load(cpu, vcpu);
-    u32 error = kinds[index_nospec(what, WHATS)].get(vcpu, vcpu->state_area);
+    u32 error = kinds[index_nospec(what, COUNT_OF(kinds))].get(vcpu, vcpu->state_area);
     vcpu_put(cpu);
     return (struct answer){.value = size, .error = error};
 }
@@ -241,12 +229,12 @@ struct answer vcpu_get(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
 /* Translations that a CPU has cached may be of the old state: last_cpu makes the next run flush them. */
 struct answer vcpu_set(struct cpu *cpu, struct vcpu *vcpu, u32 what, u32 size)
 {
-    if (what == WHAT_MSRS)
+    if (what == LUV_STATE_MSRS)
         return msrs_do(cpu, vcpu, size, true);
-    if (what >= WHATS || size != size_of(what))
+    if (what >= COUNT_OF(kinds) || size != size_of(what))
         return failed(EINVAL);
     vcpu_load(cpu, vcpu);
-    u32 error = kinds[index_nospec(what, WHATS)].set(vcpu, vcpu->state_area);
+    u32 error = kinds[index_nospec(what, COUNT_OF(kinds))].set(vcpu, vcpu->state_area);
     vcpu_put(cpu);
     vcpu->last_cpu = NO_CPU;
     return (struct answer){.value = size, .error = error};

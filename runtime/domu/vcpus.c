@@ -59,12 +59,12 @@ static u32 index_find(const struct domain *domain)
 /* Contiguous pages of a superpage that the domain owns, which the caller may write. */
 static u32 shared_area_find(const struct domain *domain, u64 address, u64 *area)
 {
-    if (address & (LUV_BLOCK_SIZE - 1))
+    if (address & (sizeof(struct luv_shared_area) - 1))
         return EINVAL;
     struct walk walk = walk_caller(true);
-    for (u64 length, done = 0; done < LUV_BLOCK_SIZE; done += length) {
+    for (u64 length, done = 0; done < sizeof(struct luv_shared_area); done += length) {
         u64 physical;
-        length = walk_span(&walk, address + done, LUV_BLOCK_SIZE - done, &physical);
+        length = walk_span(&walk, address + done, sizeof(struct luv_shared_area) - done, &physical);
         if (!length)
             return EFAULT;
         if (!done)
@@ -72,7 +72,7 @@ static u32 shared_area_find(const struct domain *domain, u64 address, u64 *area)
         if (physical != *area + done)
             return EPERM;
     }
-    bool inside = *area % SUPERPAGE_SIZE <= SUPERPAGE_SIZE - LUV_BLOCK_SIZE;
+    bool inside = *area % SUPERPAGE_SIZE <= SUPERPAGE_SIZE - sizeof(struct luv_shared_area);
     return inside && pool_owned(pool_of(domain), *area, domain->index) ? 0 : EPERM;
 }
 
@@ -102,9 +102,9 @@ static bool pages_alloc(struct domain *domain, struct vcpu *vcpu)
 static void shared_area_set(struct vcpu *vcpu, u64 area)
 {
     vcpu->shared_area = area;
-    vcpu->run = phys(area + LUV_RUN_OFFSET);
-    vcpu->immediate_exit = phys(area + LUV_EXIT_NOW_OFFSET);
-    vcpu->state_area = phys(area + LUV_STATE_OFFSET);
+    vcpu->run = phys(area + offsetof(struct luv_shared_area, run));
+    vcpu->immediate_exit = phys(area + offsetof(struct luv_shared_area, immediate_exit));
+    vcpu->state_area = phys(area + offsetof(struct luv_shared_area, state));
 }
 
 /* All but who has acquired it: that must not change for a moment, or two CPUs could have the slot. */

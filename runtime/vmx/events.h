@@ -30,9 +30,9 @@ void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)
 static inline void guest_advance_by(struct cpu *cpu, u64 length)
 {
     (void)cpu;
-    u64 old = guest_rip(), new = old + length;
-    set_guest_rip(new);
-    if (unlikely((u32)new < (u32)old))
+    u64 old = guest_rip(), next = old + length;
+    set_guest_rip(next);
+    if (unlikely((u32)next < (u32)old))
         guest_wrap();
     u64 blocking = guest_interruptibility();
     if (unlikely(blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))

@@ -3,6 +3,7 @@
 #include "core/cpu.h"
 #include "generated/vmx/controls.h"
 #include "generated/vmx/dom0.h"
+#include "generated/vmx/host.h"
 #include "generated/vmx/vmcs_init.h"
 #include "generated/x86/x86.h"
 #include "core/host.h"
@@ -11,8 +12,6 @@
 #include "core/string.h"
 #include "core/traps.h"
 #include "vmx/state.h"
-
-#define PAT_AT_RESET 0x0007040600070406ull      /* SDM: 12.12.4 */
 
 /* Bits of a control word that may be 1, and bits that must be. SDM: A.2 */
 struct allowed {
@@ -110,24 +109,12 @@ void host_place_write(struct cpu *cpu)
 
 void host_state_write(struct cpu *cpu, void (*arrive)(void))
 {
+    host_constants_write();
     vmwrite(VMCS_HOST_CR0, host_read_cr0());
     vmwrite(VMCS_HOST_CR3, host_read_cr3());
     vmwrite(VMCS_HOST_CR4, host_read_cr4());
-    vmwrite(VMCS_HOST_CS_SELECTOR, HOST_CODE);
-    vmwrite(VMCS_HOST_SS_SELECTOR, HOST_DATA);
-    vmwrite(VMCS_HOST_DS_SELECTOR, HOST_DATA);
-    vmwrite(VMCS_HOST_ES_SELECTOR, HOST_DATA);
-    vmwrite(VMCS_HOST_FS_SELECTOR, 0);
-    vmwrite(VMCS_HOST_GS_SELECTOR, 0);
-    vmwrite(VMCS_HOST_TR_SELECTOR, HOST_TSS);
-    vmwrite(VMCS_HOST_FS_BASE, 0);
     host_place_write(cpu);
     vmwrite(VMCS_HOST_IDTR_BASE, traps_base());
-    vmwrite(VMCS_HOST_IA32_SYSENTER_CS, 0);
-    vmwrite(VMCS_HOST_IA32_SYSENTER_ESP, 0);
-    vmwrite(VMCS_HOST_IA32_SYSENTER_EIP, 0);
-    vmwrite(VMCS_HOST_IA32_PAT, PAT_AT_RESET);
-    vmwrite(VMCS_HOST_IA32_EFER, EFER_LME | EFER_LMA | EFER_NXE);
     vmwrite(VMCS_HOST_RSP, (u64)cpu);
     vmwrite(VMCS_HOST_RIP, (u64)arrive);
 }

@@ -1,4 +1,4 @@
-"""A headless Chromium that reaches nothing but this machine, and what tests ask of a page."""
+"""A headless Chromium without network access, and queries of pages for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RESULTS = ".md-search-result__link"
 
 
 class Browser:
-    """A page at a time."""
+    """A browser that shows one page at a time."""
 
     def __init__(self, driver: Any, address: str) -> None:
         self.driver, self.address = driver, address
@@ -51,11 +51,11 @@ class Browser:
         return WebDriverWait(self.driver, seconds).until(lambda _: holds())
 
     def complaints(self) -> list[str]:
-        """What the console has said since it was last asked."""
+        """Return the console's messages since the last call."""
         return [f"{one['level']}: {one['message']}" for one in self.driver.get_log("browser")]
 
     def search(self, words: str) -> list[str]:
-        """Type words into the search field; the targets that it offers."""
+        """Type words into the search field; return the targets that it offers."""
         field = self.driver.find_element(By.CSS_SELECTOR, SEARCH)
         field.click()
         field.send_keys(words)
@@ -65,7 +65,7 @@ class Browser:
 
 @contextmanager
 def open_browser(address: str, profile: Path) -> Iterator[Browser]:
-    """A browser with an empty profile."""
+    """Start a browser with an empty profile."""
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     for flag in (*FLAGS, f"--user-data-dir={profile}"):

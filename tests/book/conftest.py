@@ -1,4 +1,4 @@
-"""The real spec's book: its subject and its pages, made once."""
+"""Fixtures: the book of the spec in spec/, its subject and its pages, made once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Pages made from the model: everything is in them, under the name that links use, and it is the model's."""
+"""Pages of the book that are made from the model: complete, with the anchors that links use."""
 
 import re
 from dataclasses import replace
@@ -54,7 +54,7 @@ def test_anchors_are_unique_on_their_page(pages: dict[str, Page]) -> None:
         assert len(anchors) == len(set(anchors)), page.name
 
 
-def test_every_section_of_the_manual_is_there(subject: Subject, pages: dict[str, Page]) -> None:
+def test_every_section_of_the_manual_is_shown(subject: Subject, pages: dict[str, Page]) -> None:
     assert set(subject.facts.sections) <= {one.removeprefix("s") for one in find_anchors(pages["manual"])}
 
 
@@ -65,7 +65,7 @@ def test_the_exit_coverage_has_every_number(subject: Subject, pages: dict[str, P
         assert set(find_anchors(pages["coverage"])) >= {f"{coverage.domain}-{row.number}" for row in coverage.rows}
 
 
-def test_every_handler_stands_beside_its_c(subject: Subject, pages: dict[str, Page]) -> None:
+def test_every_handler_is_shown_with_its_c(subject: Subject, pages: dict[str, Page]) -> None:
     for domain in subject.domains:
         sections = pages[f"{domain.name}-handlers"].markdown.split("\n### ")
         for event in domain.handlers:
@@ -86,7 +86,7 @@ def test_every_line_of_the_spec_is_shown(subject: Subject, pages: dict[str, Page
         assert find_anchors(pages[name]) == [f"L{number + 1}" for number in range(source.text.rstrip().count("\n") + 1)]
 
 
-def test_nothing_tells_where_it_was_made(pages: dict[str, Page]) -> None:
+def test_pages_do_not_name_the_build_folder(pages: dict[str, Page]) -> None:
     assert [page.name for page in pages.values() if str(ROOT) in page.markdown] == []
 
 

@@ -1,4 +1,4 @@
-"""Parts of the book: documents' links, records, excerpts, sections, and links that do not hold."""
+"""Parts of the book: links of documents, records, excerpts, sections, and the check for broken links."""
 
 import json
 from dataclasses import replace
@@ -35,7 +35,7 @@ def test_links_that_lead_out_of_the_book(subject: Subject) -> None:
     assert turn("[a](LICENSE)", subject) == "a"
 
 
-def test_code_is_left_alone(subject: Subject) -> None:
+def test_links_in_code_are_not_changed(subject: Subject) -> None:
     text = "```c\nrun[a](LICENSE);\n```"
     assert turn(text, subject) == text
     assert turn("```luv body\nadvance;\n```", subject) == "```luv\nadvance;\n```"
@@ -63,7 +63,7 @@ def test_records_are_put_together() -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"costs": []}', '{"command": "x", "costs": [{"ticks": 1}]}'])
-def test_a_record_that_is_none_is_refused_by_name(text: str) -> None:
+def test_a_bad_record_is_rejected_by_name(text: str) -> None:
     with pytest.raises(BadRecord, match=r"^record `run.json`: "):
         read_records({"run.json": text})
 
@@ -86,13 +86,13 @@ def make_site(folder: Path, **pages: str) -> Path:
     return folder
 
 
-def test_links_that_hold(tmp_path: Path) -> None:
+def test_links_without_error(tmp_path: Path) -> None:
     site = make_site(tmp_path, index='<p id="a"><a href="other.html#b">x</a><a href="#a">y</a>', other="<p id=b>")
     (site / "book.css").write_text("p { color: red }")
     assert find_faults(site) == []
 
 
-def test_links_that_do_not_hold(tmp_path: Path) -> None:
+def test_broken_links(tmp_path: Path) -> None:
     site = make_site(
         tmp_path,
         index='<a href="gone.html">x</a><a href="#gone">y</a><script src="https://x.org/y.js"></script>'
@@ -107,13 +107,13 @@ def test_links_that_do_not_hold(tmp_path: Path) -> None:
     ]
 
 
-def test_a_taken_port_is_no_obstacle(tmp_path: Path) -> None:
+def test_another_port_if_one_is_in_use(tmp_path: Path) -> None:
     with open_server(tmp_path, 0) as first, open_server(tmp_path, first.server_port) as second:
         assert first.server_port != second.server_port
         assert first.server_address[0] == second.server_address[0] == "127.0.0.1"
 
 
-def test_a_place_that_is_no_book_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_book_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     for place in (tmp_path, tmp_path / "mine"):
         with pytest.raises(SiteError, match="exists and is not a book"):
@@ -123,7 +123,7 @@ def test_a_place_that_is_no_book_is_left_alone(tmp_path: Path) -> None:
     check_place(tmp_path)
 
 
-def test_what_the_hypervisor_took_is_named() -> None:
+def test_hidden_memory_is_named() -> None:
     bare = (MapRange(0, 0x9EFFF, "usable"), MapRange(0x100000, 0x3FFFFF, "usable"))
     now = (
         MapRange(0, 0x9DFFF, "usable"), MapRange(0x9E000, 0x9EFFF, "reserved"),

@@ -1,4 +1,4 @@
-"""Pictures: flows end where bodies end, bitmaps show the bits, registers show every bit that has a name."""
+"""Pictures of the book: flows of handlers, bitmaps, and layouts of registers agree with the model."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ def test_a_flow_shows_every_end_of_its_body(subject: Subject) -> None:
         assert Counter(words for words, _ in find_ends(body.statements)) >= Counter(ends), label
 
 
-def test_no_path_costs_more_than_the_compiler_says(subject: Subject) -> None:
+def test_no_path_costs_more_than_computed(subject: Subject) -> None:
     for label, body in list_bodies(subject):
         assert find_bound(body.statements) <= body.cost, label
 
@@ -48,7 +48,7 @@ def test_bright_dots_are_the_clear_bits(subject: Subject) -> None:
         assert kinds["bad"] == 0
 
 
-def test_ports_that_leave_are_those_of_the_policy(subject: Subject) -> None:
+def test_ports_with_exits_are_those_of_the_policy(subject: Subject) -> None:
     for domain in subject.hosts:
         data = make_io_bitmap(domain)
         leaving = {port.name for port in subject.facts.ports.values() if causes_exit(port, data)}

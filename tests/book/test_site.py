@@ -1,4 +1,4 @@
-"""The site as a browser sees it."""
+"""The book's site in a browser: pages load, search works, layout fits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.book.browser import Browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-SECONDS = 20  # of processor time, to make the whole
+SECONDS = 20  # seconds of processor time to make the whole book
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_the_book_is_made_in_time(pages: dict[str, Page], tmp_path: Path) -> Non
     assert sum(after[:4]) - sum(before[:4]) < SECONDS
 
 
-def test_every_page_loads_with_its_pictures_and_without_a_complaint(browser: Browser, pages: dict[str, Page]) -> None:
+def test_every_page_loads_with_its_pictures_without_errors(browser: Browser, pages: dict[str, Page]) -> None:
     from tests.book.browser import FETCHED, HIDDEN_PICTURES, PICTURES
 
     for name, page in pages.items():

@@ -1,4 +1,4 @@
-"""Guests built once, and the image under test."""
+"""Fixtures: the guests, built once, and the images under test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECORDS = BUILD / "records"
 
 
 def build_luvalley(options: Sequence[str] = ()) -> None:
-    """Bring a build up to date; one at a time."""
+    """Bring a build up to date, under a lock."""
     command = [sys.executable, "-m", "codegen.cli", "build", *options]
     with (make_folder(BUILD) / "test-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

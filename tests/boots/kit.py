@@ -1,4 +1,4 @@
-"""Building small guests, booting them bare and under Luvalley, and reading what they say."""
+"""Build small guests, boot them on the bare machine and under Luvalley, and parse their reports."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def compile_source(source: Path, folder: Path, generated: Path) -> Path:
     if source.suffix == ".c":
         run_command(["gcc", *CFLAGS, f"-I{generated / 'abi'}", "-c", source, "-o", output])
     else:
-        run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", source, "-o", output])
+        run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", f"-I{generated}/abi/", source, "-o", output])
     return output
 
 
@@ -79,7 +79,7 @@ def prepare_image(image: Path, folder: Path, request: Request, extra: Sequence[s
 
 
 def run_through_resets(machine: Machine, timeout: float) -> Result:
-    """Run a machine to its end; the debugger in Bochs stops at each reset and is told to go on."""
+    """Run a machine to its end; Bochs's debugger stops at each reset and is sent the command to continue."""
     prompts = 0
     with Run(replace(machine, debugger=("c",), ticks=int(timeout * IPS))) as run:
         while run.step():
@@ -94,7 +94,7 @@ def run_through_resets(machine: Machine, timeout: float) -> Result:
 
 
 def describe_end(result: Result) -> str:
-    """Say how a machine ended, with the last lines that it wrote."""
+    """Describe how a machine ended, with the last lines of its serial output."""
     lines = result.serial.replace("\r", "").splitlines()[-TAIL:]
     words = f"the machine: {result.outcome} after {result.seconds:.0f} s; {result.panic or 'no panic'}"
     return "\n".join([words, "--- serial ---", *lines, "--- screen ---", result.screen])
@@ -113,7 +113,7 @@ class Report:
     records: dict[tuple[str, str, int], str]
     subsets: dict[str, int]
     figures: dict[str, int]
-    log: tuple[str, ...]  # what Luvalley wrote between
+    log: tuple[str, ...]  # Luvalley's own lines among them
     hypervised: bool
     ended: bool
     end: str
@@ -160,7 +160,7 @@ def run_guest(image: Path, folder: Path, *, bare: bool = False, cpus: int = 1, o
               timeout: float = 90, model: str = DEFAULT_MODEL, recorder: Recorder | None = None) -> Report:
     """Boot a guest and read its report; it must have run to its end, where it should, without a failed check.
 
-    With a recorder it runs under the build that counts branches, and leaves the record of its run.
+    With a recorder it runs under the build that counts branches, and the record of its run is written.
     """
     request = Request(cpus=cpus, model=model, bare=bare, options=options, instrument=recorder is not None)
     result = run_machine(prepare_image(image, folder, request), timeout)
@@ -176,7 +176,7 @@ def run_guest(image: Path, folder: Path, *, bare: bool = False, cpus: int = 1, o
 
 
 def list_differences(bare: Report, guest: Report) -> list[str]:
-    """Return where a guest under Luvalley saw something else than bare."""
+    """Return the differences between a guest under Luvalley and the same guest on the bare machine."""
     found = [] if bare.cases == guest.cases else [f"cases: {bare.cases} and {guest.cases}"]
     for key, value in bare.records.items():
         other = guest.records.get(key, "nothing")

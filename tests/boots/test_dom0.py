@@ -40,7 +40,7 @@ def run_script(folder: Path, probe: Path, script: str, request: Request) -> Outc
 
 
 def check_outcome(outcome: Outcome) -> None:
-    """Each check of the script and of the probe is ok; the script ran to its end; dom0 switched the machine off."""
+    """Check that all checks of script and probe are ok, the script ran to its end, and dom0 powered off."""
     failed = re.findall(r"^(?:not ok|selfcheck:.*\bnot\b).*$", outcome.output, re.MULTILINE)
     assert outcome.status is not None, describe_end(outcome.result)
     assert not failed, "\n".join([*failed, outcome.output])
@@ -60,14 +60,14 @@ def test_two_cpus(probe: Path, tmp_path: Path) -> None:
 
 
 def test_two_cpus_without_watching(tmp_path: Path) -> None:
-    """The other CPU is started while the APIC is watched, and then left alone; the self-check's status is dom0's."""
+    """Without apic=watch the APIC is watched only until the other CPU has started; the self-check passes."""
     outcome = describe_outcome(run_machine(prepare_machine(Request(cpus=2), tmp_path), TIMEOUT))
     assert outcome.status == 0, outcome.output + describe_end(outcome.result)
     assert "cpus online: 2\n" in outcome.output, outcome.output
 
 
 def test_kernel_as_a_module(tmp_path: Path) -> None:
-    """Linux and its initramfs as Multiboot modules; a command's exit status is handed on."""
+    """Linux and its initramfs as Multiboot modules; the exit status of the command is that of the run."""
     request = Request(cpus=1, module=True, multiboot=2, command="selfcheck || exit 9; exit 5")
     outcome = describe_outcome(run_machine(prepare_machine(request, tmp_path), TIMEOUT))
     assert outcome.status == 5, outcome.output + describe_end(outcome.result)
@@ -83,7 +83,7 @@ def run_to_reset(machine: Machine) -> tuple[Result, bool]:
 
 
 def test_reboot(tmp_path: Path) -> None:
-    """By the keyboard controller, which Bochs's BIOS does not survive: a triple fault resets, as on hardware."""
+    """Linux resets by the keyboard controller; Bochs's BIOS then triple faults, which must reset as on hardware."""
     machine = prepare_machine(Request(cpus=1, command="reboot -f"), tmp_path)
     result, reset = run_to_reset(replace(machine, debugger=("c",), extra=("cpu: reset_on_triple_fault=1",)))
     assert "@luv output" in result.serial, describe_end(result)
@@ -92,7 +92,7 @@ def test_reboot(tmp_path: Path) -> None:
 
 
 def test_grub_chainloads_another_record(luvalley: Path, tmp_path: Path) -> None:
-    """dom0's GRUB switches A20 off before it jumps there."""
+    """dom0's GRUB chainloads another boot record; it masks A20 first."""
     record = assemble_flat(GUESTS / "sectors/hello.asm", tmp_path / "record.bin")
     first, second, loader = tmp_path / "first.img", tmp_path / "second.img", tmp_path / "loader.iso"
     make_disk(first, Boot({}, write_chain_config(), ("biosdisk", "chain", "boot")))

@@ -1,4 +1,4 @@
-"""Every way to reset the machine, and to switch it off, in one boot: it comes back after each, with Luvalley in it."""
+"""Every way to reset the machine or to power it off, in one run: after each reset Luvalley boots again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_ends(result: Result, where: str) -> None:
 
 
 def test_ends(guest_image: Callable[[str], Path], tmp_path: Path) -> None:
-    """Bochs's BIOS does not survive the keyboard controller's reset, so a triple fault resets, as on hardware."""
+    """After a reset by the keyboard controller Bochs's BIOS triple faults, which must reset as on hardware."""
     for where in ("bare", "hypervised"):
         request = Request(cpus=1, bare=where == "bare")
         machine = prepare_image(guest_image("ends"), tmp_path / where, request, ("cpu: reset_on_triple_fault=1",))

@@ -1,4 +1,4 @@
-"""The entry checks held against Bochs: states on both sides of every rule, all in one boot, each outcome predicted."""
+"""The VM-entry checks of the spec compared with Bochs: states that keep and violate every rule, all in one boot."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_outcomes(serial: str) -> dict[int, str]:
 
 
 def say(kind: str, value: str) -> str:
-    """In the prediction's words; any exit but a failed entry's says that the guest was entered."""
+    """Return the outcome as predictions name it; any exit other than a failed entry means that the entry succeeded."""
     if kind == "error":
         return f"error {value}"
     reason = int(value, 16)
@@ -38,7 +38,7 @@ def say(kind: str, value: str) -> str:
 
 
 def list_states(entries: list[Entry]) -> list[dict[str, int]]:
-    """Each entry's whole state."""
+    """Return the whole VMCS state of each entry."""
     bases = make_entry_bases()
     return [{**bases[one.base], **one.changes} for one in entries]
 
@@ -51,7 +51,7 @@ def predict_bochs(facts: Facts, entry: Entry) -> str:
 
 
 def check_processor(serial: str, facts: Facts) -> None:
-    """It is the one that the predictions are for."""
+    """Check that Bochs reports the processor for which the predictions are."""
     told = {int(number, 16): int(value, 16) for number, value in re.findall(r"msr (\w+) (\w+)", serial)}
     assert told == {facts.msrs[name].first: value for name, value in SKYLAKE.msrs.items()}
     assert f"sizes {SKYLAKE.linear_bits << 8 | SKYLAKE.physical_bits:x}" in serial
@@ -73,7 +73,7 @@ def test_every_rule_on_bochs(tmp_path: Path) -> None:
 
 
 def compare(facts: Facts, entries: list[Entry], outcomes: dict[int, str]) -> None:
-    """Compare with the predictions, except for what is listed as Bochs's own, all of which must show."""
+    """Compare with the predictions; the listed differences of Bochs must all occur."""
     wrong, shown = [], set()
     for index, (entry, state) in enumerate(zip(entries, list_states(entries), strict=True)):
         wanted, found = predict_bochs(facts, entry), outcomes[index]

@@ -1,6 +1,6 @@
-"""The guests under the build that counts branches: what each has taken is recorded, and the audit shows it.
+"""The guests under the build that counts branches: each run is recorded, and `audit` shows the record.
 
-Their own tests run them under the ordinary image, for what they find there and for figures.
+Other tests run them under the ordinary image, for their checks and figures.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ SMP = (
 
 
 def name_branch(branch: Branch, spec: Reading) -> str:
-    """The branch's key, with the condition of an `if` in place of where it stands."""
+    """Return the branch's key, with the condition of an `if` instead of its place."""
     line = next(one for one in spec.sources if one.path == branch.span.path).text.splitlines()[branch.span.line - 1]
     condition = line[branch.span.column - 1:].partition(" {")[0]
     return re.sub(r"if at \d+:\d+", lambda _: condition, branch.key)
 
 
 def list_untaken(page: Audit, spec: Reading, beginnings: tuple[str, ...]) -> list[str]:
-    """The branches of certain names that were not taken, and names that no branch has."""
+    """Return the required branches that were not taken, and required names that no branch has."""
     names = {name_branch(branch, spec): count_taken(branch, page.records) for branch in page.branches}
     unknown = [one for one in beginnings if not any(name.startswith(one) for name in names)]
     return unknown + [name for name, counts in names.items() if name.startswith(beginnings) and not counts]
@@ -70,5 +70,5 @@ def test_record_of_guest(guest: str, cpus: int, options: str, branches: tuple[st
 
 
 def test_an_ordinary_guest_counts_nothing(guest_image: Callable[[str], Path]) -> None:
-    """Its lines would be no use without the names of the branches, and it has the ordinary build's hypercalls only."""
+    """A guest that is built with the ordinary header prints no counts, since it has no hypercall for them."""
     assert all(b"@luv" not in guest_image(name).read_bytes() for name in ("cpu", "smp"))

@@ -1,4 +1,4 @@
-"""Reading a guest's report."""
+"""Parsing of a guest's report (tests/boots/kit.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Luvalley cannot start, or not with: a named error on screen and serial, and no loop."""
+"""Machines, disks and options with which Luvalley does not start: a named error on screen and COM1, and no loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMEOUT = 60
 
 
 class Lingering:
-    """Stops a machine a while after it has said an error: `words` and the rest of that line."""
+    """Stop a machine some time after it has printed an error: `words` and the rest of that line."""
 
     def __init__(self, words: str = "]: ") -> None:
         self.words = words
@@ -56,12 +56,12 @@ def run_record(folder: Path, luvalley: Path, options: str = "", model: str = DEF
 
 
 def unfold(screen: str) -> str:
-    """Return a screen's text without its line ends: a long line goes on in the next one."""
+    """Return a screen's text without line ends, since long lines wrap."""
     return screen.replace("\n", "")
 
 
 def check_error(result: Result, name: str, words: str = "") -> None:
-    """Check for one error, printed once, on both; the machine did not continue."""
+    """Check for exactly one error, on screen and serial port; the machine did not continue."""
     text = f"luvalley: error[{name}]: {words}"
     assert result.serial.count("error[") == 1, describe_end(result)
     assert text in result.serial, describe_end(result)
@@ -71,7 +71,7 @@ def check_error(result: Result, name: str, words: str = "") -> None:
 
 
 def check_refusal(result: Result, *missing: str) -> None:
-    """All that the processor lacks in one text, and then the disk runs bare."""
+    """Check that one message lists everything that the processor lacks, and that the disk is then booted bare."""
     assert result.serial.count("error[requirements]") == 1, describe_end(result)
     line = next(line for line in result.serial.splitlines() if "error[requirements]" in line)
     assert not [name for name in missing if name not in line], line
@@ -81,7 +81,7 @@ def check_refusal(result: Result, *missing: str) -> None:
 
 
 def test_disk_runs_as_a_guest(luvalley: Path, tmp_path: Path) -> None:
-    """Nothing on serial but what the boot record says; the screen has it too."""
+    """The boot record runs under Luvalley; the serial port has its text only."""
     result = run_record(tmp_path, luvalley)
     assert result.serial.replace("\r", "") == f"\nboot record: drive 80, entry 00, {HYPERVISED}\n" or \
         "boot record: drive 80, entry" in result.serial, describe_end(result)
@@ -90,7 +90,7 @@ def test_disk_runs_as_a_guest(luvalley: Path, tmp_path: Path) -> None:
 
 
 def test_partition_runs_as_a_guest(luvalley: Path, tmp_path: Path) -> None:
-    """Its own record, with DS:SI at its entry in the table."""
+    """The boot record of a partition starts with DS:SI at its entry in the partition table."""
     result = run_record(tmp_path, luvalley, "disk=hd0,1")
     assert f"boot record: drive 80, entry 3F, {HYPERVISED}" in result.serial, describe_end(result)
 
@@ -191,11 +191,11 @@ def run_self_loading_disk(folder: Path, luvalley: Path, model: str) -> Result:
     return run_machine(Machine(folder, model=model, disks=(disk,)), TIMEOUT, Lingering().watch)
 
 
-def test_disk_that_leads_back(luvalley: Path, tmp_path: Path) -> None:
+def test_disk_that_boots_luvalley(luvalley: Path, tmp_path: Path) -> None:
     check_error(run_self_loading_disk(tmp_path, luvalley, DEFAULT_MODEL), "already-running")
 
 
-def test_disk_that_leads_back_bare(luvalley: Path, tmp_path: Path) -> None:
+def test_disk_that_boots_luvalley_bare(luvalley: Path, tmp_path: Path) -> None:
     disk = make_self_loading_disk(tmp_path / "disk.img", luvalley)
     machine = Machine(tmp_path, model="core2_penryn_t9600", disks=(disk,))
     result = run_machine(machine, TIMEOUT, Lingering("error[boot-loop]").watch)

@@ -1,4 +1,4 @@
-"""Specs made of facts: for an edge between two of them, a domain that violates that edge and nothing else."""
+"""Generate, for each dependency between two facts (an edge), a domain that violates that edge and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOP = Body((ir.End("stop", None, None, "", HERE),), 0)
 
 @dataclass(frozen=True)
 class Edge:
-    """`source` needs `need`; `kind` says of which table."""
+    """`source` needs `need`; `kind` is the table of the source."""
 
     kind: str
     source: str
@@ -28,7 +28,7 @@ class Edge:
 
     @property
     def target(self) -> str:
-        """The other end's name."""
+        """Return the name of the needed end."""
         match self.need:
             case ir.ControlAtom(control) | ir.NotCondition(ir.ControlAtom(control)):
                 return control
@@ -41,13 +41,13 @@ class Edge:
 
 
 def parts(need: ir.Condition) -> list[ir.ControlAtom]:
-    """The controls of an alternative."""
+    """Return the controls of an alternative."""
     assert isinstance(need, ir.OrCondition)
     return [atom for one in need.operands for atom in ([one] if isinstance(one, ir.ControlAtom) else parts(one))]
 
 
 def list_edges(facts: Facts) -> Iterator[Edge]:
-    """Every need that is written in the facts."""
+    """Yield every need in the facts."""
     tables = {"control": facts.control_needs, "field": facts.field_needs}
     tables["feature"] = {name: one.needs for name, one in facts.features.items()}
     for kind, table in tables.items():
@@ -62,7 +62,7 @@ def list_edges(facts: Facts) -> Iterator[Edge]:
 
 
 def find_atoms(condition: ir.Condition) -> Iterator[ir.ControlAtom]:
-    """The controls anywhere in a condition."""
+    """Return all controls in a condition."""
     match condition:
         case ir.ControlAtom():
             yield condition
@@ -72,7 +72,7 @@ def find_atoms(condition: ir.Condition) -> Iterator[ir.ControlAtom]:
 
 
 def without(facts: Facts, edge: Edge) -> Facts:
-    """The facts, that edge forgotten."""
+    """Return the facts without that edge."""
     match edge.kind:
         case "control":
             return replace(facts, control_needs=drop_need(facts.control_needs, edge))
@@ -90,20 +90,20 @@ def without(facts: Facts, edge: Edge) -> Facts:
 
 
 def drop_need(table: dict[str, ir.Condition], edge: Edge) -> dict[str, ir.Condition]:
-    """A table of needs, one need of one name dropped."""
+    """Return a table of needs without one need of one name."""
     rest = tuple(one for one in split(table[edge.source]) if one != edge.need)
     return {**table, edge.source: ir.AndCondition(rest)}
 
 
 def drop_control(msr: Msr, control: str) -> Msr:
-    """An MSR that is switched by one control less."""
+    """Return an MSR that one control less switches."""
     assert msr.switched
     kept = tuple(one for one in msr.switched.controls if one[1] != control)
     return replace(msr, switched=replace(msr.switched, controls=kept))
 
 
 def forget(condition: ir.Condition, control: str) -> ir.Condition:
-    """The condition where that control makes nothing possible."""
+    """Return the condition with that control replaced by false."""
     match condition:
         case ir.ControlAtom(name) if name == control:
             return ir.Always(False)
@@ -115,7 +115,7 @@ def forget(condition: ir.Condition, control: str) -> ir.Condition:
 
 
 class Maker:
-    """Domains with nothing in them but what an edge is about; all else that the facts ask for is there."""
+    """Builds domains that have only what an edge is about, and everything else that the facts require."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -132,7 +132,7 @@ class Maker:
         )
 
     def violate(self, edge: Edge) -> Domain:
-        """The edge's source is there, its need is not."""
+        """Return a domain that has the edge's source and not its need."""
         domain = self.empty
         match edge.kind:
             case "control":
@@ -150,12 +150,12 @@ class Maker:
         return domain
 
     def wish_native(self, domain: Domain, exit: str) -> Domain:
-        """The exit's events are not to leave the guest."""
+        """Return a domain in which the exit's events are native."""
         names = dict.fromkeys(alternative.event for alternative in self.model.facts.exits[exit].alternatives)
         return replace(domain, native=tuple(Name(one, HERE) for one in names))
 
     def turn_on(self, domain: Domain, control: str, but: ir.Condition | None) -> Domain:
-        """A control and what it needs, one need left out: a `not` is then violated by turning its control on."""
+        """Return a domain with a control and its needs except one; a `not` is violated by turning its control on."""
         domain = replace(domain, settings={**domain.settings, control: Setting(control, "on", HERE)})
         for need in split(self.model.facts.control_needs[control]):
             match need:
@@ -166,7 +166,7 @@ class Maker:
         return domain
 
     def show(self, domain: Domain, edge: Edge) -> Domain:
-        """A feature, with its other needs."""
+        """Return a domain with a feature and its other needs."""
         facts = self.model.facts
         feature = facts.features[edge.source]
         for need in split(feature.needs):
@@ -179,14 +179,14 @@ class Maker:
         return replace(domain, cpuid=replace(domain.cpuid, shown=(feature,)))
 
     def touch(self, domain: Domain, field: str) -> Domain:
-        """A body that reads the field."""
+        """Return a domain with a body that reads the field."""
         facts = self.model.facts
         read = ir.LogLine("", (ir.VmcsRead(facts.vmcs[field], facts.vmcs[field].type),))
         body = Body((read, *STOP.statements), 0)
         return replace(domain, handlers={"triple_fault": Handler("triple_fault", "", body, Doc(), HERE)})
 
     def switch(self, domain: Domain, edge: Edge) -> Domain:
-        """An MSR of two owners, all its controls but one."""
+        """Return a domain that switches an MSR with all its controls but one."""
         msr = self.model.facts.msrs[edge.source]
         for _, control in msr.switched.controls if msr.switched else ():
             if control != edge.target:
@@ -195,7 +195,7 @@ class Maker:
 
 
 def find_partners(condition: ir.Condition, control: str) -> list[str]:
-    """The control, and those that must be on beside it for the exit to happen."""
+    """Return the control, and those that must be on too for the exit to happen."""
     match condition:
         case ir.AndCondition(operands) if control in [one.control for one in find_atoms(condition)]:
             return [one.control for operand in operands for one in find_atoms(operand)]
@@ -207,7 +207,7 @@ def find_partners(condition: ir.Condition, control: str) -> list[str]:
 
 
 def isolate(facts: Facts, edge: Edge) -> Facts:
-    """For an exit: its events are its alone."""
+    """Return facts in which no other exit has the exit's events."""
     if edge.kind != "exit":
         return facts
     names = {alternative.event for alternative in facts.exits[edge.source].alternatives}
@@ -216,7 +216,7 @@ def isolate(facts: Facts, edge: Edge) -> Facts:
 
 
 def handle(facts: Facts, domain: Domain) -> Domain:
-    """A handler for each event that can happen."""
+    """Return a handler for each event that can happen."""
     handlers = dict(domain.handlers)
     for event in facts.events.values():
         possible = any(evaluate(facts.exits[one].condition, domain).can_hold for one in event.exits)
@@ -226,7 +226,7 @@ def handle(facts: Facts, domain: Domain) -> Domain:
 
 
 def diagnose(model: Model, facts: Facts, domain: Domain) -> list[Diagnostic]:
-    """All that the checks say of one domain, which means by its names what these facts say."""
+    """Return the errors of the checks for one domain, resolved against these facts."""
     shown = tuple(facts.features[one.name] for one in domain.cpuid.shown)
     switched = tuple(replace(one, msr=facts.msrs[one.msr.name]) for one in domain.switched)
     domain = handle(facts, replace(domain, cpuid=replace(domain.cpuid, shown=shown), switched=switched))

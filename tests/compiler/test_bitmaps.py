@@ -1,4 +1,4 @@
-"""MSR and I/O bitmaps against a slow oracle that reads the syntax tree alone."""
+"""MSR and I/O bitmaps compared with an oracle that reads only the syntax tree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PRECEDENCE = ("name", "range", "guarded", "class", "default")
 
 
 class Oracle:
-    """Decides for every number alone if an access exits, as docs/language.md defines it."""
+    """Decides for each number whether an access causes an exit, as docs/language.md defines it."""
 
     def __init__(self, files: list[syntax.File], domain: str) -> None:
         items = [item.declaration for file in files for item in file.items]
@@ -157,7 +157,7 @@ def draw_policy(seed: int) -> SourceFile:
 
 @pytest.mark.parametrize("block", range(8))
 def test_random_policies(block: int) -> None:
-    """A few thousand policies, each compared around every number that the facts know."""
+    """Random policies, each compared around every number in the facts."""
     for seed in range(block * 250, block * 250 + 250):
         source = draw_policy(seed)
         domain = compile_small(source).domains["guest"]
@@ -177,8 +177,8 @@ def compare_policy(domain: Domain, oracle: Oracle, text: str) -> None:
         assert bit(ports, port) == oracle.port_exits(port), f"port {port:#x} in {text}"
 
 
-def test_the_oracle_is_not_blind(library: ctypes.CDLL, oracle: Oracle) -> None:
-    """A single wrong bit is found."""
+def test_the_oracle_finds_a_wrong_bit(library: ctypes.CDLL, oracle: Oracle) -> None:
+    """The oracle finds a single wrong bit."""
     data = bytearray(read_array(library, "dom0_msr_bitmap", 4096))
     data[0x277 // 8] ^= 1 << 0x277 % 8
     with pytest.raises(AssertionError, match="read 0x277"):
@@ -187,7 +187,7 @@ def test_the_oracle_is_not_blind(library: ctypes.CDLL, oracle: Oracle) -> None:
 
 
 
-def test_pass_beyond_the_bitmap_is_carried_out() -> None:
+def test_pass_beyond_the_bitmap_is_executed() -> None:
     """MSRs outside the bitmaps always cause exits: a rule that passes them does so in root mode. SDM 25.6.9"""
     facts = "/// Beyond.\nmsrs { 0xC0010015 IA32_BEYOND : plain; }\n"
     rules = "msr { default inject gp; IA32_BEYOND pass; IA32_PAT pass; }"

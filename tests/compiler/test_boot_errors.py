@@ -1,4 +1,4 @@
-"""What the hypervisor says at boot: each name has its section under "At boot" in docs/errors.md."""
+"""Errors of the hypervisor at boot: each name has its section under "At boot" in docs/errors.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SAID = re.compile(r"error\[([a-z-]+)\]|boot_stop\(\"([a-z-]+)\"|\bend\(\"([a-z-]
 
 
 def find_names() -> set[str]:
-    """The names in runtime/, in C and NASM."""
+    """Return the names of errors in runtime/, in C and NASM."""
     sources = [path for path in (ROOT / "runtime").rglob("*") if path.suffix in (".c", ".asm")]
     return {"".join(groups) for path in sources for groups in SAID.findall(path.read_text())}
 

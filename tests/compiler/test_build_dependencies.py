@@ -1,4 +1,4 @@
-"""What a change of one file compiles again: exactly the sources that include it. On a small tree of its own."""
+"""A change of one file recompiles exactly the sources that include it; tested on a small tree."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 from codegen.image import toolchain
 from codegen.image.dependencies import Includes, parse_rule
 from codegen.image.toolchain import ToolError, build_image
-from codegen.image.tree import SHARED, InstrumentedTree, PoisonedTree, Tree, is_current, list_inputs, write_stamp
+from codegen.image.tree import InstrumentedTree, PoisonedTree, Tree, is_current, list_inputs, write_stamp
 from tests.lib.support import ROOT
 
+ABI = "generated/abi/numbers.h"  # what the runtime has in common with programs of dom0
 FILES = {
     "runtime/link.ld": "ENTRY(start) SECTIONS { .text 0x100000 : { *(.text*) } .data : { *(.data*) *(.rodata*) } }\n",
     "runtime/core/types.h": "#pragma once\ntypedef unsigned int u32;\n",
@@ -21,20 +22,20 @@ FILES = {
     "runtime/core/deep.h": "#pragma once\n#define DEEP 1u\n",
     "runtime/core/one.c": '#include "core/types.h"\n#include "near.h"\n\nu32 one = DEEP;\n',
     "runtime/core/two.c": '#include "core/types.h"\n  #  include "generated/numbers.h"\n\nu32 two = NUMBER;\n',
-    "runtime/core/shared.c": f'#include "{SHARED}"\n\nint shared = SHARED;\n',
+    "runtime/core/shared.c": f'#include "{ABI}"\n\nint shared = SHARED;\n',
     "runtime/boot/start.asm": '%include "generated/numbers.inc"\n%include "boot/text.inc"\nglobal start\nstart:\n',
     "runtime/boot/text.inc": "%define TEXT 1\n",
     "generated/numbers.h": "#pragma once\n#define NUMBER 1u\n",
     "generated/numbers.inc": "%define NUMBER 1\n",
     "generated/alone.c": "int alone;\n",
-    SHARED: "#pragma once\n#define SHARED 1\n",
+    ABI: "#pragma once\n#define SHARED 1\n",
 }
 ALL = {"one.c", "two.c", "shared.c", "start.asm", "alone.c"}
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    """A small tree, built."""
+    """Make a small tree and build it."""
     for name, text in FILES.items():
         write(tmp_path / name, text)
     tree = Tree(tmp_path)
@@ -48,7 +49,7 @@ def write(path: Path, text: str) -> None:
 
 
 def rebuild(tree: Tree) -> set[str]:
-    """The sources that a build compiles."""
+    """Return the sources that a build compiles."""
     return {name.partition("-")[2].rsplit(".", 2)[0] for name in build_image(tree)}
 
 
@@ -62,7 +63,7 @@ EDITS = {
     "runtime/core/one.c": {"one.c"},
     "runtime/boot/start.asm": {"start.asm"},
     "generated/alone.c": {"alone.c"},
-    SHARED: {"shared.c"},
+    ABI: {"shared.c"},
     "runtime/link.ld": set(),
 }
 
@@ -79,7 +80,7 @@ def test_an_edit_compiles_what_includes_the_file(tree: Tree, name: str) -> None:
 
 
 def test_a_header_in_an_earlier_folder_is_used(tree: Tree) -> None:
-    """Beside the file that includes comes first, then the root, then runtime/."""
+    """Includes are searched next to the including file, then in the root, then in runtime/."""
     write(tree.root / "core" / "types.h", "typedef unsigned int u32; // the root's\n")
     with pytest.raises(ToolError, match="includes core/types.h, which is in no folder"):
         build_image(tree)
@@ -91,7 +92,7 @@ def test_a_header_in_an_earlier_folder_is_used(tree: Tree) -> None:
     assert rebuild(tree) == {"one.c", "two.c"}
 
 
-def test_a_header_that_is_gone_is_missed(tree: Tree) -> None:
+def test_a_deleted_header_is_an_error(tree: Tree) -> None:
     (tree.root / "runtime" / "core" / "deep.h").unlink()
     with pytest.raises(ToolError, match=r"deep\.h: No such file"):
         build_image(tree)
@@ -104,17 +105,17 @@ def test_another_command_compiles_all_of_its_kind(tree: Tree, monkeypatch: pytes
     assert rebuild(tree) == ALL - {"start.asm"}
 
 
-def test_a_source_that_is_gone_leaves_no_object(tree: Tree) -> None:
+def test_a_deleted_source_leaves_no_object(tree: Tree) -> None:
     (tree.root / "generated" / "alone.c").unlink()
     assert rebuild(tree) == set()
     assert not list((tree.build / "objects").glob("*alone*"))
 
 
 @pytest.mark.parametrize(("name", "header"), [("runtime/core/one.c", "deep.h"), ("runtime/boot/start.asm", "text.inc")])
-def test_the_compilers_own_list_finds_a_wrong_one(
+def test_the_compilers_list_finds_a_wrong_scan(
     tree: Tree, monkeypatch: pytest.MonkeyPatch, name: str, header: str
 ) -> None:
-    """A scan that overlooks a header is an error at the first compilation, not a stale object later."""
+    """A header that the scan misses is an error at the first compilation, not a stale object later."""
     honest = Includes.list_direct
 
     def overlook(self: Includes, name: str) -> tuple[str, ...]:
@@ -131,7 +132,7 @@ def test_an_include_by_macro_is_an_error(tree: Tree) -> None:
         build_image(tree)
 
 
-def test_a_change_under_the_compiler_is_an_error(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_during_compilation_is_an_error(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     compile_one = toolchain.run
     header = tree.root / "runtime" / "core" / "deep.h"
 
@@ -149,7 +150,7 @@ def test_a_change_under_the_compiler_is_an_error(tree: Tree, monkeypatch: pytest
     assert rebuild(tree) == {"one.c"}
 
 
-def test_an_interrupted_build_is_made_up_for(tree: Tree) -> None:
+def test_an_interrupted_build_is_completed(tree: Tree) -> None:
     objects = tree.build / "objects"
     made = next(objects.glob("core-one.c*.o"))
     made.rename(made.with_suffix(".new"))
@@ -159,7 +160,7 @@ def test_an_interrupted_build_is_made_up_for(tree: Tree) -> None:
 
 
 def test_an_interrupted_link_leaves_no_stamp(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The image may be of a state that the stamp does not describe: with an edit taken back, it would seem current."""
+    """After an interrupted link there is no stamp: if the edit is reverted, an old stamp would match another image."""
     write_stamp(tree, list_inputs(tree))
     assert is_current(tree)
     whole = tree.image.read_bytes()
@@ -218,7 +219,7 @@ def test_the_poisoned_build_stands_beside_the_ordinary_one(tree: Tree) -> None:
 
 
 def test_no_list_is_longer_than_what_the_compiler_reads() -> None:
-    """On the real tree every scan is the compiler's own list: nothing is compiled for a file that it does not read."""
+    """On the real tree every scan equals the compiler's own list, so nothing is recompiled without need."""
     tree = Tree(ROOT)
     includes = Includes(ROOT, tree.includes)
     for source in tree.sources():

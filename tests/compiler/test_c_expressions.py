@@ -1,4 +1,4 @@
-"""Expressions as C against the language's own meaning: every operator at every width, nested at random."""
+"""Generated C expressions compared with the semantics of docs/language.md: random nestings of all operators."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Values = dict[str, int]
 
 
 def draw(source: random.Random, type: Scalar, depth: int) -> ir.Expression:
-    """A well-typed expression: what the resolver could have made."""
+    """Draw a well-typed expression, as the resolver could make it."""
     if type == BOOL:
         return draw_bool(source, depth)
     if depth == 0:
@@ -44,14 +44,14 @@ def draw(source: random.Random, type: Scalar, depth: int) -> ir.Expression:
 
 
 def draw_bits(source: random.Random, type: Scalar, depth: int) -> ir.Expression:
-    """A few bits of something, widened by a cast."""
+    """Draw some bits of an expression, widened by a cast."""
     wide = source.choice(NUMBERS)
     low, high = sorted((source.randrange(wide.bits), source.randrange(wide.bits)))
     return ir.Cast(ir.Bits(draw(source, wide, depth - 1), low, high, scalar_for(high - low + 1)), type)
 
 
 def draw_leaf(source: random.Random, type: Scalar) -> ir.Expression:
-    """A local of that type, or a constant: small ones, and those at the edges of int."""
+    """Draw a local of that type, or a constant: a small one, or one near the limits of int."""
     if source.random() < 0.6:
         return ir.Local(next(name for name, one in LOCALS.items() if one == type), type)
     value = source.choice((0, 1, 5, 0x7F, 0x80, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, (1 << 64) - 1))
@@ -70,7 +70,7 @@ def draw_bool(source: random.Random, depth: int) -> ir.Expression:
 
 
 def evaluate(node: ir.Expression, values: Values) -> int:
-    """What docs/language.md says, cut to the width of the type at every step."""
+    """Evaluate as docs/language.md defines it, truncated to the width of the type at every step."""
     assert isinstance(node.type, Scalar)
     return compute(node, values) & ((1 << node.type.bits) - 1)
 
@@ -111,7 +111,7 @@ def draw_cases() -> list[ir.Expression]:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """A function for each expression; the sanitizer's traps stop at what C leaves undefined."""
+    """Compile a function for each expression; the sanitizer traps on undefined behavior."""
     folder = tmp_path_factory.mktemp("expressions")
     parameters = ", ".join(f"{type.name} {name}" for name, type in LOCALS.items())
     lines = ['#include "core/types.h"']

@@ -1,4 +1,4 @@
-"""Feature closure: every edge between facts is checked, every control counts, and the C shows what the facts allow."""
+"""Feature closure: every edge between facts is checked, every control has an effect, CPUID agrees with the facts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def says(diagnostic: Diagnostic, *names: str) -> bool:
 
 @pytest.mark.parametrize("kind", ["control", "feature", "field", "switch", "exit"])
 def test_every_edge(kind: str) -> None:
-    """A spec that violates just the edge is refused by both ends' names; without the edge it compiles."""
+    """A spec that violates only the edge gives an error with the names of both ends; without the edge it compiles."""
     edges = [one for one in EDGES if one.kind == kind]
     assert len(edges) > 20
     for edge in edges:
@@ -67,12 +67,12 @@ def test_every_edge(kind: str) -> None:
 
 
 def is_twin(diagnostic: Diagnostic, edge: Edge) -> bool:
-    """What remains is another control's need of the same: the edge's source needs that one too."""
+    """Return true if the error is of another control with the same need, which the edge's source needs too."""
     return edge.kind == "control" and diagnostic.name == "control-needs" and says(diagnostic, edge.target)
 
 
 def test_edges_are_all_there() -> None:
-    """None is lost on the way from the text: the words that make edges are counted there."""
+    """The number of edges equals the number of needs in the text of the facts."""
     counts = Counter(edge.kind for edge in EDGES)
     assert counts == {"feature": 172, "field": 66, "control": 63, "exit": 59, "switch": 23}
 
@@ -90,8 +90,8 @@ def generate_domain(domain: Domain) -> list[str]:
     return [one.text for one in [*outputs, make_requirements(made, domain)]]
 
 
-def test_every_control_counts() -> None:
-    """Flipped one at a time: an error, or other code."""
+def test_every_control_has_an_effect() -> None:
+    """Changing one control gives an error or other generated code."""
     before = generate_domain(dom0())
     for control in model().facts.controls:
         for value in flip(setting_of(dom0(), control)):
@@ -111,20 +111,20 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     sources = [TESTS / "host" / "cpuid_host.c", ROOT / "generated" / "vmx" / "dom0_tables.c"]
     flags = ["-shared", "-fPIC", "-O1", "-Wno-all", "-I", str(ROOT), "-I", str(ROOT / "runtime"), "-Wl,-z,lazy"]
     subprocess.run(["gcc", *flags, "-o", str(path), *map(str, sources)], check=True)
-    library = ctypes.CDLL(str(path), mode=1)  # RTLD_LAZY: what CPUID does not call is not there
+    library = ctypes.CDLL(str(path), mode=1)  # RTLD_LAZY: functions that CPUID does not call are undefined
     library.host_tables_keep()
     return library
 
 
 def words() -> list[str]:
-    """Control words in the order of dom0_control_word[]."""
+    """Return the control words in the order of dom0_control_word[]."""
     header = (ROOT / "generated" / "vmx" / "dom0.h").read_text()
     names = [line.split()[0].rstrip(",") for line in header.splitlines() if line.strip().startswith("DOM0_WORD_")]
     return [name.removeprefix("DOM0_WORD_").lower() for name in names]
 
 
 def grant(library: ctypes.CDLL, granted: set[str]) -> None:
-    """The processor's answer to what the spec wants; the masks are made anew."""
+    """Set the granted controls, and compute the CPUID masks."""
     array = (ctypes.c_uint64 * len(words())).in_dll(library, "dom0_control_word")
     for index, word in enumerate(words()):
         controls = [one for one in model().facts.controls.values() if one.word == word]
@@ -151,7 +151,7 @@ def holds(condition: ir.Condition, granted: set[str]) -> bool:
 
 
 def expect_register(leaf: CpuidLeaf, register: str, native: int, granted: set[str], state: int) -> int:
-    """From the facts alone: what is a value passes, what is a feature needs a fact and all its needs."""
+    """Return the expected registers from the facts: values pass; a feature bit passes with a fact and all its needs."""
     kind = dict(leaf.registers).get(register)
     if kind == "value":
         return native
@@ -176,7 +176,7 @@ def find_leaf(number: int, subleaf: int) -> CpuidLeaf | None:
 
 
 def expect_leaf(number: int, subleaf: int, native: tuple[int, ...], granted: set[str], state: int) -> tuple[int, ...]:
-    """A leaf without a fact shows nothing."""
+    """A leaf without a fact reads as zero."""
     own = dict(dom0().cpuid.own).get(number)
     if own:
         return own
@@ -195,7 +195,7 @@ def ask_c(library: ctypes.CDLL, number: int, subleaf: int, native: tuple[int, ..
 
 
 def list_questions() -> Iterator[tuple[int, int]]:
-    """Every leaf of the facts and its neighbours, with subleaves around their edges."""
+    """Return every leaf of the facts and its neighbors, with subleaves around the ends of their ranges."""
     numbers = {edge + shift for one in model().facts.leaves for edge in (one.first, one.last) for shift in (-1, 0, 1)}
     numbers |= {number for number, _ in dom0().cpuid.own} | {0x40000002, 0x40000100, 0x80000000, 0xC0000000, 0x20000000}
     subleaves = {0, 1, 2, 3, 31, 32, 63, 64, 100, ONES}
@@ -203,7 +203,7 @@ def list_questions() -> Iterator[tuple[int, int]]:
 
 
 def list_grants() -> list[set[str]]:
-    """What is `on` is always granted; of the rest every combination."""
+    """Return all sets of granted controls: those that are `on`, with every combination of the others."""
     on = {one.control for one in dom0().settings.values() if one.value == "on"}
     prefers = sorted(one.control for one in dom0().settings.values() if one.value == "prefer")
     chosen = [some for count in range(len(prefers) + 1) for some in itertools.combinations(prefers, count)]
@@ -211,7 +211,7 @@ def list_grants() -> list[set[str]]:
 
 
 def test_shown_features_follow_what_was_granted(library: ctypes.CDLL) -> None:
-    """With every combination of granted `prefer`s, a processor that claims every bit, and one that claims none."""
+    """For every combination of granted `prefer` controls: a processor with every CPUID bit, and one with none."""
     grants = list_grants()
     assert len(grants) >= 32
     for granted in grants:
@@ -248,7 +248,7 @@ def test_every_leaf_and_subleaf(library: ctypes.CDLL) -> None:
 
 
 def test_bits_without_a_fact_are_never_shown(library: ctypes.CDLL) -> None:
-    """All leaves that are no facts, near and far, from a processor that claims everything."""
+    """Leaves without facts, on a processor with every CPUID bit."""
     source = random.Random(11)
     grant(library, list_grants()[-1])
     known = [(one.first, one.last) for one in model().facts.leaves]

@@ -1,4 +1,4 @@
-"""`build.py gen` and `check` on a copy of the tree: what they write, and what they leave alone."""
+"""`build.py gen` and `check` on a copy of the tree: which files they write, and which not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ print(hashlib.sha256(repr(outputs).encode()).hexdigest())
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of the spec and of what was made of it."""
+    """Copy the spec and generated/."""
     for name in ("spec", "generated"):
         shutil.copytree(ROOT / name, tmp_path / name)
     (tmp_path / "build").mkdir()
@@ -33,7 +33,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def read_tree(folder: Path) -> dict[str, tuple[str, int]]:
-    """Each file's text and time of change."""
+    """Return each file's text and time of change."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {path.relative_to(folder).as_posix(): (path.read_text(), path.stat().st_mtime_ns) for path in files}
 
@@ -91,7 +91,7 @@ def test_no_spec_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_publish_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that fills up half-way changes nothing and leaves nothing."""
+    """If writing fails half-way, no file is changed and no temporary file remains."""
     publish([Output("a", "old"), Output("b", "old")], tmp_path)
     write = output.write_beside
 
@@ -107,7 +107,7 @@ def test_publish_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_every_python_writes_the_same() -> None:
-    """No order of a set or of hashes gets into a file."""
+    """The output does not depend on the order of sets or hashes."""
     digests = set()
     for seed in ("0", "4242"):
         variables = {**os.environ, "PYTHONHASHSEED": seed}

@@ -1,4 +1,4 @@
-"""What is declared once has its effect where it is used."""
+"""Reset tables take effect in the domains that use them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_an_event_with_more_conditions_has_no_control() -> None:
 
 
 def test_reset_starts_from_tables() -> None:
-    """The tables' values come in their order, those of the domain replace them or come after them."""
+    """Values of the tables come in their order; values of the domain replace them or follow them."""
     domain = compile_clauses("reset { from system; rax = 1; cr0 = 0x10; }").domains["guest"]
     values = [(field.name, value.value) for field, value in domain.reset if isinstance(value, ir.Constant)]
     assert values == [("rip", 0xFFF0), ("cr0", 0x10), ("rax", 1)]

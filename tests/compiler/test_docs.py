@@ -1,4 +1,4 @@
-"""Documentation is checked input: code blocks parse, examples of errors give them, the recipe works."""
+"""docs/ is checked input: code blocks parse, examples of errors give these errors, the tutorial's steps work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from codegen.cli import main
-from codegen.image.tree import SHARED
 from codegen.source import SourceFile
 from tests.lib.support import ROOT, parse_text, say_errors
 
@@ -28,7 +27,7 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Block:
-    """A code block: `kind` says whether it is a file, clauses of a domain, or statements of a handler."""
+    """A code block; by `kind` it is a file, clauses of a domain, or statements of a handler."""
 
     page: str
     heading: str
@@ -69,7 +68,7 @@ def test_blocks_parse(block: Block) -> None:
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=name_block)
 def test_examples_of_errors(block: Block) -> None:
-    """Each example gives the error whose heading it stands under, and no other."""
+    """Each example gives the error of its heading, and no other."""
     assert set(re.findall(r"error\[([a-z-]+)\]", say_errors(block.as_file()))) == {block.heading}
 
 
@@ -81,7 +80,7 @@ STEP = re.compile(CHANGE + r"|^```text\n(?P<said>.*?)^```$", re.MULTILINE | re.D
 
 
 def apply_diff(path: Path, diff: str) -> None:
-    """Lines without mark stand in the file; `-` lines too, and go; `+` lines come. Only additions: at the end."""
+    """Apply a diff; one with `+` lines only is appended to the file."""
     lines = diff.rstrip("\n").split("\n")
     old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
     new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
@@ -96,13 +95,11 @@ def apply_diff(path: Path, diff: str) -> None:
 def copy_tree(target: Path) -> None:
     for name in ("spec", "runtime"):
         shutil.copytree(ROOT / name, target / name)
-    (target / SHARED).parent.mkdir(parents=True)
-    shutil.copy(ROOT / SHARED, target / SHARED)
     (target / "build").mkdir()
 
 
 def test_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every step as the page has it, every message as the page shows it, and C that compiles at the end."""
+    """Every step of the page applies, every message is as shown, and the C at the end compiles."""
     copy_tree(tmp_path)
     steps = list(STEP.finditer(RECIPE.read_text()))
     assert len(steps) > 5

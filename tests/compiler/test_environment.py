@@ -1,4 +1,4 @@
-"""build.py's own part: another apt at work is waited for."""
+"""build.py waits for another apt that holds the lock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCKED = "Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (a
 
 
 def install_fake_apt(folder: Path, monkeypatch: pytest.MonkeyPatch, refusals: int, message: str) -> None:
-    """Put an apt-get first in PATH that fails so often, with this message."""
+    """Put an apt-get first in PATH that fails this many times, with this message."""
     apt = folder / "apt-get"
     apt.write_text(APT.format(folder=folder, refusals=refusals, message=message))
     apt.chmod(0o755)

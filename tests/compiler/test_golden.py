@@ -1,4 +1,4 @@
-"""Small whole specs, and the whole of what is generated from them."""
+"""Small specs, and everything that is generated from them, compared with tests/compiler/golden/."""
 
 import pytest
 
@@ -11,7 +11,7 @@ GOLDEN = COMPILER / "golden"
 
 @pytest.mark.parametrize("case", find_cases("golden"))
 def test_output(case: str, pytestconfig: pytest.Config) -> None:
-    """Every file, and no other; `pytest --update` takes what is generated now, and the diff says what that means."""
+    """Compare every generated file; `pytest --update` replaces the expected ones."""
     model = compile_small(load_file(GOLDEN / f"{case}.luv", f"tests/golden/{case}.luv"))
     outputs = {one.name: one.text for one in generate(model)}
     for name, text in outputs.items():

@@ -1,4 +1,4 @@
-"""`build.py house`: what it counts, and that the map of the code follows."""
+"""`build.py house`: its counts, and the table in docs/code-map.md."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_lines_of_code(tmp_path: Path, name: str) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A tree of a few files, with a map of the code."""
+    """Make a tree of a few files, with a map of the code."""
     files = {
         "build.py": "a = 1\n",
         "codegen/cli.py": "from codegen.emit import small\nfrom codegen.emit.large import a\n",
@@ -76,7 +76,7 @@ def test_the_record_keeps_what_was_before(tree: Path, image: None, capsys: pytes
     assert "1000 500" in said and "one" in said and "3 -> ? (2)" in said
 
 
-def test_the_map_follows(tree: Path, image: None) -> None:
+def test_the_map_is_updated(tree: Path, image: None) -> None:
     assert find_stale_parts(tree) == measured_parts(tree)
     run_house(tree)
     text = (tree / MAP).read_text()

@@ -1,4 +1,4 @@
-"""The model lifted back to syntax: what it prints parses, and resolves to the same model."""
+"""The model converted back to syntax (codegen/resolve/lift.py): its text parses, and resolves to the same model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.lib.support import compile_spec, load_spec, parse_text, strip_spans
 
 
 def has_enumerator(node: object, model: Model) -> bool:
-    """Return whether anything below is an enumerator, whose name in the model is that of C."""
+    """Return true if the tree has an enumerator, whose name in the model is that of C."""
     if isinstance(node, ir.Constant):
         known = {*model.constants, *model.facts.msrs, *model.facts.errnos, *model.facts.forwards, ""}
         return node.name not in known
@@ -27,7 +27,7 @@ def has_enumerator(node: object, model: Model) -> bool:
 
 
 def lift_handler(node: syntax.Handler, domain: Domain, model: Model) -> syntax.Handler:
-    """Return the handler with its body lifted from the model; one with an enumerator stays."""
+    """Return the handler with its body from the model; one with an enumerator is not changed."""
     body = domain.handlers[node.event.text].body
     if has_enumerator(body.statements, model):
         return node
@@ -39,7 +39,7 @@ def lift_file(file: syntax.File, model: Model) -> syntax.File:
     items = []
     for item in file.items:
         node = item.declaration
-        if isinstance(node, syntax.Hypercall):
+        if isinstance(node, syntax.Hypercall) and node.body:
             node = replace(node, body=lift_block(model.hypercalls[node.name.text].body.statements))
         elif isinstance(node, syntax.Domain):
             domain = model.domains[node.name.text]

@@ -1,4 +1,4 @@
-"""Every way to be wrong, and the whole of what is said about it."""
+"""Specs with errors, and the complete messages about them: tests/compiler/reject/."""
 
 import re
 
@@ -19,7 +19,7 @@ def test_message(case: str, pytestconfig: pytest.Config) -> None:
 
 
 def name_of(case: str) -> str:
-    """The error that a case is about: its name begins with the error's."""
+    """Return the error that a case is about: the case's name begins with it."""
     return max((name for name in find_error_names() if case == name or case.startswith(f"{name}-")), key=len)
 
 

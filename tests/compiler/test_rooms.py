@@ -1,4 +1,4 @@
-"""The compiler's rooms: each imports only from those below it, so generators see only the model."""
+"""Layers of codegen/: each package imports only from lower ones, so emit/ sees only the model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOMS = {
 
 
 def find_imports(path: Path) -> Iterator[str]:
-    """Yield the rooms that a module imports from."""
+    """Yield the packages of codegen/ that a module imports from."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "codegen":

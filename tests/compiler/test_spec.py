@@ -1,4 +1,4 @@
-"""The real spec: its facts hold together, and whatever is taken away or turned round is noticed."""
+"""The spec in spec/: its facts are consistent, and removing a handler or changing a control has an effect."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ OTHER = {"on": "off", "off": "on", "prefer": "off", "switched": "on"}
 GENERATED = [one.name for one in generate(MODEL)]
 
 
-def test_encodings_say_what_is_declared() -> None:
-    """SDM B: width in bits 14:13, area in bits 11:10, index in 9:1; bit 0 is the high half."""
+def test_encodings_agree_with_declarations() -> None:
+    """VMCS encodings: width in bits 14:13, area in bits 11:10, index in 9:1; bit 0 is the high half. SDM: B"""
     groups = [item.declaration for file in load_spec()[1] for item in file.items]
     fields = [(group.area.text, field) for group in groups if isinstance(group, syntax.Vmcs) for field in group.fields]
     assert len(fields) > 150
@@ -40,7 +40,7 @@ def test_encodings_say_what_is_declared() -> None:
 
 
 def test_control_words_know_each_bit() -> None:
-    """A control's bit is within its word, and no control needs itself."""
+    """Each control's bit is within its word, and no control needs itself."""
     for control in MODEL.facts.controls.values():
         assert control.bit < 64
         assert control.path not in repr(MODEL.facts.control_needs[control.path]), control.path
@@ -53,12 +53,12 @@ def test_citations_are_in_the_table() -> None:
     assert cited <= set(MODEL.facts.sections)
 
 
-def test_generated_is_what_the_spec_says() -> None:
+def test_generated_is_up_to_date() -> None:
     assert find_stale(generate(MODEL), ROOT / "generated") == []
 
 
 def without_handler(domain: str, event: str) -> list[syntax.File]:
-    """The spec's files, one handler of a domain left out."""
+    """Return the spec's files without one handler of a domain."""
     made = []
     for file in load_spec()[1]:
         items = [replace(item, declaration=strike(item.declaration, domain, event)) for item in file.items]
@@ -74,7 +74,7 @@ def strike(node: syntax.Declaration, domain: str, event: str) -> syntax.Declarat
 
 
 @pytest.mark.parametrize(("domain", "event"), [(one.name, event) for one in DOMAINS for event in sorted(one.handlers)])
-def test_a_lost_handler_is_missed(domain: str, event: str) -> None:
+def test_a_removed_handler_is_an_error(domain: str, event: str) -> None:
     with pytest.raises(SpecError) as caught:
         compile_files(without_handler(domain, event), load_spec()[0])
     (error,) = caught.value.diagnostics
@@ -83,7 +83,7 @@ def test_a_lost_handler_is_missed(domain: str, event: str) -> None:
 
 
 def turn(domain: Domain, control: str) -> Domain:
-    """The control's other setting."""
+    """Return the domain with the other setting of a control."""
     now = domain.settings[control].value if control in domain.settings else "off"
     setting = Setting(control, OTHER[now], NOWHERE)
     return replace(domain, settings={**domain.settings, control: setting})
@@ -95,8 +95,8 @@ def say_tables(model: Model, domain: Domain) -> str:
 
 @pytest.mark.parametrize("name", [one.name for one in DOMAINS])
 @pytest.mark.parametrize("control", sorted(MODEL.facts.controls))
-def test_a_turned_control_is_noticed(name: str, control: str) -> None:
-    """An error of the checks, or another control word."""
+def test_a_changed_control_has_an_effect(name: str, control: str) -> None:
+    """Changing a control gives an error, or another control word."""
     domain = turn(MODEL.domains[name], control)
     model = replace(MODEL, domains={**MODEL.domains, name: domain})
     reporter = Reporter()
@@ -106,7 +106,7 @@ def test_a_turned_control_is_noticed(name: str, control: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in GENERATED if name.endswith((".c", ".h"))])
 def test_generated_c_compiles(name: str) -> None:
-    """A header too, by itself behind the words that everything is written in."""
+    """Compile each file, headers too, after core/types.h alone."""
     flags = ["-std=gnu11", "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-mno-sse"]
     text = f'#include "core/types.h"\n#include "generated/{name}"\n'
     result = subprocess.run(
@@ -117,18 +117,21 @@ def test_generated_c_compiles(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in GENERATED if name.endswith((".asm", ".inc"))])
-def test_generated_assembly_assembles(name: str) -> None:
-    """An .inc defines constants and tables; the .asm makes code of its own."""
+def test_generated_assembly_assembles(name: str, tmp_path: Path) -> None:
+    """Assemble each .asm, and each .inc (constants and tables) by itself.
+
+    Not into /dev/null: on an error NASM deletes its output.
+    """
     text = f'%include "generated/{name}"\n' if name.endswith(".inc") else (ROOT / "generated" / name).read_text()
     result = subprocess.run(
-        ["nasm", "-f", "elf64", "-w+error", "-I", f"{ROOT}/", "-o", "/dev/null", "/dev/stdin"],
+        ["nasm", "-f", "elf64", "-w+error", "-I", f"{ROOT}/", "-o", tmp_path / "out.o", "/dev/stdin"],
         input=text, cwd=ROOT, capture_output=True, text=True, check=False,
     )
     assert result.returncode == 0, result.stderr
 
 
-def test_a_body_that_asks_for_a_control_compiles(tmp_path: Path) -> None:
-    """By the constants that the headers have: the real spec, with one question more."""
+def test_a_body_that_tests_a_control_compiles(tmp_path: Path) -> None:
+    """A body that tests `word.control` compiles with the constants of the generated headers."""
     text = (ROOT / "spec" / "dom0.luv").read_text().replace(
         "    on invd {", "    on invd {\n        if not secondary.enable_vpid { resume; }", 1)
     made = {one.name: one.text for one in generate(compile_spec(SourceFile("spec/dom0.luv", text)))}

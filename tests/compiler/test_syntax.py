@@ -1,4 +1,4 @@
-"""Text to syntax and back; the words for every terminal; nothing malformed brings the compiler down."""
+"""Parsing and printing of .luv; names of terminals in messages; malformed text never crashes the compiler."""
 
 import random
 import re
@@ -21,7 +21,7 @@ TOKEN = re.compile(r"///[^\n]*|\"[^\"]*\"|\w+|\s+|.")
 
 @pytest.mark.parametrize("name", [*SPEC_FILES, *ACCEPTED, "tests/compiler/facts.luv"])
 def test_print_and_parse_again(name: str) -> None:
-    """What is printed means the same, and printing it again changes nothing."""
+    """Printed text parses to the same tree, and prints to the same text."""
     first = parse_text(load_file(ROOT / name, name))
     text = unparse(first)
     second = parse_text(SourceFile(name, text))
@@ -30,7 +30,7 @@ def test_print_and_parse_again(name: str) -> None:
 
 
 def test_some_are_accepted() -> None:
-    assert ACCEPTED, "tests/compiler/accept/ is the list"
+    assert ACCEPTED, "tests/compiler/accept/ has cases"
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
@@ -39,7 +39,7 @@ def test_accepted_compiles(name: str) -> None:
 
 
 def test_every_terminal_has_words() -> None:
-    """Keywords are their own words; what Lark named, or what is a pattern, needs an entry."""
+    """Every terminal that is not a keyword has words for messages."""
     terminals = {one.name: one.pattern.value for one in make_parser().terminals if one.name not in SKIPPED}
     strangers = [name for name, text in terminals.items() if word_for(name) != f"`{text}`" and name not in WORDS]
     assert strangers == []
@@ -63,7 +63,7 @@ def test_nested_too_deep() -> None:
 
 
 def test_not_text(tmp_path: Path) -> None:
-    """A byte that no text has is shown where it is."""
+    """The message about a byte that is not UTF-8 has its place."""
     path = tmp_path / "latin1.luv"
     path.write_bytes(b"// plain\n// caf\xe9\n")
     assert "test.luv:2:7: error[syntax]: a byte that is not UTF-8" in say_error(load_file(path, "test.luv").text)
@@ -74,7 +74,7 @@ def test_tabs_keep_the_caret_in_place() -> None:
 
 
 def mutate(text: str, source: random.Random) -> str:
-    """A token lost, doubled, swapped with its neighbour, or replaced by another of the file."""
+    """Delete a token, double it, swap it with its neighbor, or replace it by another of the file."""
     tokens = TOKEN.findall(text)
     for _ in range(source.randrange(1, 4)):
         at = source.randrange(len(tokens) - 1)
@@ -92,7 +92,7 @@ def mutate(text: str, source: random.Random) -> str:
 
 @pytest.mark.parametrize("name", MUTATED)
 def test_malformed_text_gets_messages(name: str) -> None:
-    """Whatever it is, it compiles or is rejected with messages that can be shown."""
+    """Malformed text compiles or gives messages, never an exception."""
     text = load_file(ROOT / name, name).text
     for seed in range(60):
         source = SourceFile("mutant.luv", mutate(text, random.Random(seed)))

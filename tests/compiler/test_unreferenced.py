@@ -1,4 +1,4 @@
-"""What generated/ defines and nothing names, found in a small tree with one of each."""
+"""`build.py unreferenced`: definitions in generated/ that nothing uses, in a small tree with one of each kind."""
 
 from __future__ import annotations
 

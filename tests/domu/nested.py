@@ -1,6 +1,6 @@
-"""A machine without VT-x for the library: Debian's kernel and its kvm-amd in QEMU's TCG, with QEMU inside.
+"""A machine with KVM for tests of the library: Debian's kernel with kvm-amd in QEMU's TCG, in which a second QEMU runs.
 
-What runs inside is a shell script; the machine's last line says its exit status.
+A shell script runs inside; the last line on the machine's console is its exit status.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tests.lib.process import run_bounded
 MODULES = ("irqbypass", "kvm", "kvm-amd")
 HERE = Path(__file__).resolve().parent
 WORK = BUILD / "domu"
-WALL_CLOCK = 3600  # seconds: the last resort
+WALL_CLOCK = 3600  # wall-clock seconds
 STATUS = re.compile(r"^@host status (\d+)$", re.MULTILINE)
 QUIET = "console=ttyS0 quiet nokaslr mitigations=off no_timer_check cryptomgr.notests=1 random.trust_cpu=on audit=0"
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a script inside ended, None if it did not, and what the machine's console says."""
+    """The exit status of the script inside (None if it did not end), and the machine's console."""
 
     status: int | None
     console: str
@@ -51,7 +51,7 @@ def list_machine(kernel: Kernel, script: str, additions: Mapping[str, bytes]) ->
 def run_nested(
     script: str, cpu_seconds: int, cpus: int = 1, additions: Mapping[str, bytes] = MappingProxyType({})
 ) -> Result:
-    """Boot the machine with additional files, run `script` in it, and return how it ended.
+    """Boot the machine with additional files, run `script` in it, and return its result.
 
     The machine's clock is the host's, so the bound is processor time.
     """

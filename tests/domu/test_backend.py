@@ -1,4 +1,4 @@
-"""The library on a fake hypervisor: its bookkeeping of memory, and its handling of exits."""
+"""libluvkvm on a fake hypervisor: how it maps guest memory, and how it handles exits."""
 
 from __future__ import annotations
 

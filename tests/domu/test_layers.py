@@ -1,4 +1,4 @@
-"""The library's backend on Luvalley is in layers: no two of its modules need each other."""
+"""dom0/libluvkvm/luvalley is layered: no cycle among the includes of its modules."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def test_no_circle_among_modules() -> None:
     for path in (LIBRARY / "luvalley").glob("*.[ch]"):
         module = f"luvalley/{path.stem}"
         needs.setdefault(module, set()).update(set(INCLUDE.findall(path.read_text())) - {module})
-    order = list(TopologicalSorter(needs).static_order())  # raises CycleError, which names the circle
+    order = list(TopologicalSorter(needs).static_order())  # raises CycleError, which names the cycle
     assert order.index("luvalley/hypercall") < order.index("luvalley/run") < order.index("luvalley/backend")

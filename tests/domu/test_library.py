@@ -1,4 +1,4 @@
-"""The library on a real KVM without any irqchip, in its own machine: SeaBIOS and Linux to user land."""
+"""libluvkvm with its KVM backend, without KVM's irqchip, in a virtual machine: SeaBIOS and Linux boot to user space."""
 
 from __future__ import annotations
 

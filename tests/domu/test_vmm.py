@@ -1,4 +1,4 @@
-"""The hypercalls without QEMU: the test VMM's cases, on one CPU and on two, and hostile callers."""
+"""The hypercalls for domUs without QEMU: the cases of the test VMM, on one CPU and on two, and hostile callers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.boot
 
 CASES = re.findall(r"X\((\w+)\)", (TEST_VMM / "test.h").read_text().partition("#define CASES")[2])
 CASE = re.compile(r"^case (\w+):.* (\S+)$", re.MULTILINE)
-COMMAND = "./testvmm; ./fuzzcalls 8; selfcheck"  # the last: dom0 is still well
+COMMAND = "./testvmm; ./fuzzcalls 8; selfcheck"  # the last one checks that dom0 still works
 
 
 @pytest.mark.parametrize(("cpus", "poison"), [(1, False), (2, True)], ids=["1", "2-poisoned"])
@@ -40,7 +40,7 @@ def test_the_poison_finds_a_field_that_is_left_out() -> None:
 
 
 def test_two_pools() -> None:
-    """Two devices, in the order of the command line: who can open one has no access to the other."""
+    """Two pools are two devices, in the order of the command line."""
     assert build_image() == 0
     command = "cd /sys/bus/dax/devices; echo *; cat dax*/size; cd /root; ./testvmm frames; ./luv info"
     programs = [build_test_vmm(), build_luv()]

@@ -9,7 +9,7 @@
 
 u64 host_fields[0x8000];
 u64 host_msrs[MSRS][2]; /* number, value */
-u32 host_features[FEATURES][4]; /* leaf, subleaf, register, bit of what the processor has */
+u32 host_features[FEATURES][4]; /* leaf, subleaf, register and bit of the processor's features */
 u32 host_msr_count, host_feature_count;
 u8 host_widths[2]; /* physical, linear */
 u8 host_broken[CHECK_RULES];
@@ -52,7 +52,7 @@ void panic_print(const char *text, u64 a, u64 b)
         host_text[text_length++] = *text++;
 }
 
-/* Asks every rule; host_broken[] says which are broken. */
+/* Evaluate every rule; host_broken[] is true for those that are violated. */
 void host_check(void)
 {
     for (u32 i = 0; i < CHECK_RULES; i++)

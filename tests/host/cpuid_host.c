@@ -1,4 +1,4 @@
-/* dom0's CPUID policy on the host; guest state comes from one word that Python sets. */
+/* dom0's CPUID policy on the host; guest state is one word that Python sets. */
 #define vmread vmread_of_the_processor
 #include "vmx/vmx.h"
 #undef vmread

@@ -1,106 +1,106 @@
-"""Faults for runtime/domu, each in one file: the text that is there, and what replaces it."""
+"""Faults seeded into runtime/domu, each in one file: the original text, and its replacement."""
 
 FAULTS = {
-    "a superpage of another domain": (
+    "memory_map does not check the owner of a superpage": (
         "memory.c",
         "if (!pool_owned(&pools[domain->pool], physical + at, domain->index))",
         "if (pool_at(physical + at) == POOLS_MAX)",
     ),
-    "only the first superpage of a piece": (
+    "memory_map checks only the first superpage of a range": (
         "memory.c",
         "min(size - at, SUPERPAGE_SIZE - (physical + at) % SUPERPAGE_SIZE)",
         "size - at",
     ),
-    "over what is mapped": ("tables.c", "if (*entry)\n            return EEXIST;", ""),
-    "large over a table": ("tables.c", "tables_find(domain, guest).level >= LARGE_LEVEL", "true"),
+    "memory_map overwrites a mapping": ("tables.c", "if (*entry)\n            return EEXIST;", ""),
+    "a large entry replaces a table": ("tables.c", "tables_find(domain, guest).level >= LARGE_LEVEL", "true"),
     "large entries not counted": ("tables.c", "superpage->pages += PAGES_OF_LARGE;", ""),
-    "pages not counted back": ("tables.c", "->pages--;", "->pages -= 0;"),
-    "a split table that begins elsewhere": (
+    "pages not counted at unmap": ("tables.c", "->pages--;", "->pages -= 0;"),
+    "a split table has wrong addresses": (
         "tables.c",
         "table[i] = leaf + i * PAGE_SIZE;\n    u64 to",
         "table[i] = leaf;\n    u64 to",
     ),
     "a large entry unmapped as a whole": ("tables.c", "if (end - guest < place->size) {", "if (0) {"),
-    "dirty lost in a split": (
+    "the dirty bit is lost in a split": (
         "tables.c",
         "for (u32 i = 0; dirty && i < ENTRIES; i++)",
         "for (u32 i = 0; dirty && i < 1; i++)",
     ),
-    "dirty kept after a call": (
+    "the dirty bit is not cleared": (
         "tables.c",
         "__atomic_fetch_and(entry, ~(u64)NESTED_DIRTY",
         "__atomic_fetch_and(entry, ~0ull",
     ),
     "tables not freed": ("tables.c", "pool_page_free(pool_of(domain), page, 1);", ""),
-    "rights not checked": ("memory.c", "walk_caller(rights & NESTED_WRITE)", "walk_caller(false)"),
-    "writing without reading": ("memory.c", "!(rights & NESTED_READ) ||", ""),
-    "no new generation": ("memory.c", "if (cleared)\n", "if (0 && cleared)\n"),
-    "no check of who has acquired it": ("memory.c", "if (!error && !memory_is_flushed(domain))", "if (0)"),
-    "no generation after dirty": (
+    "the caller's write right is not checked": ("memory.c", "walk_caller(rights & NESTED_WRITE)", "walk_caller(false)"),
+    "write-only rights are accepted": ("memory.c", "!(rights & NESTED_READ) ||", ""),
+    "unmap does not start a generation": ("memory.c", "if (cleared)\n", "if (0 && cleared)\n"),
+    "unmap does not wait for CPUs in the guest": ("memory.c", "if (!error && !memory_is_flushed(domain))", "if (0)"),
+    "collecting dirty bits does not start a generation": (
         "memory.c",
         "if (dirty)\n",
         "if (0)\n",
     ),
-    "dirty pages of another 2 MiB": ("memory.c", " || chunk_end(guest, end) != end)", ")"),
-    "dirty pages before the range": (
+    "memory_dirty crosses 2 MiB": ("memory.c", " || chunk_end(guest, end) != end)", ")"),
+    "memory_dirty starts before the range": (
         "tables.c",
         "place = tables_find(domain, guest);\n    }\n    for",
         "place.entry = table_of(*place.entry);\n    }\n    for",
     ),
-    "not zeroed": (
+    "a superpage is not zeroed": (
         "memory.c",
         "*superpage = (struct superpage){.dirty = true};",
         "*superpage = (struct superpage){.dirty = false};",
     ),
-    "released while mapped": (
+    "a superpage is released while mapped": (
         "memory.c",
         "if (superpage->pages || superpage->vcpu_areas)",
         "if (superpage->vcpu_areas)",
     ),
-    "released with a shared area": (
+    "a superpage is released with a shared vCPU area": (
         "memory.c",
         "if (superpage->pages || superpage->vcpu_areas)",
         "if (superpage->pages)",
     ),
-    "released while in use": ("memory.c", "if (!memory_is_flushed(domain))", "if (0)"),
-    "a hint that is taken": (
+    "a superpage is released while a CPU may use it": ("memory.c", "if (!memory_is_flushed(domain))", "if (0)"),
+    "a claimed superpage is claimed by hint": (
         "memory.c",
         "if (hint < pool->superpages && !pool->superpage[index_nospec(hint, pool->superpages)].owner)",
         "if (hint < pool->superpages)",
     ),
-    "the dead live": ("domain.c", "&& frame == domain->proof_frame", "|| true"),
-    "the living die": (
+    "a dead owner counts as alive": ("domain.c", "&& frame == domain->proof_frame", "|| true"),
+    "the domain of a live owner is destroyed": (
         "domain.c",
         "(domain->state == DOMAIN_ALIVE && !owner_is_alive(domain))",
         "domain->state == DOMAIN_ALIVE",
     ),
-    "a stranger's process": ("domu.h", " && (guest_cr3() & CR3_SPACE) == domain->owner", ""),
-    "half a secret": ("domu.h", " | (cpu->guest.r9 ^ domain->secret[1])", ""),
-    "an old handle": ("domain.c", "handle && domain->handle == handle &&", ""),
-    "a vCPU acquired twice": ("domu.h", "return EBUSY;", ";"),
-    "a dying domain is acquired": (
+    "the caller's CR3 is not checked": ("domu.h", " && (guest_cr3() & CR3_SPACE) == domain->owner", ""),
+    "half of the secret is not checked": ("domu.h", " | (cpu->guest.r9 ^ domain->secret[1])", ""),
+    "a stale handle is accepted": ("domain.c", "handle && domain->handle == handle &&", ""),
+    "a vCPU is acquired twice": ("domu.h", "return EBUSY;", ";"),
+    "a vCPU of a dying domain is acquired": (
         "domu.h",
         "domain->state == DOMAIN_ALIVE && knows_secret(cpu, domain)",
         "knows_secret(cpu, domain)",
     ),
-    "ends with a vCPU acquired": (
+    "a domain is freed while a vCPU is acquired": (
         "vcpus.c",
         "if (!vcpu_try_acquire(cpu, vcpu))\n        return false;",
         "vcpu_try_acquire(cpu, vcpu);",
     ),
-    "a shared area of another's": (
+    "a shared area of another owner": (
         "vcpus.c",
         "return inside && pool_owned(pool_of(domain), *area, domain->index) ? 0 : EPERM;",
         "return inside ? 0 : EPERM;",
     ),
     "a shared area in pieces": ("vcpus.c", "if (physical != *area + done)\n            return EPERM;", ""),
     "a shared area not counted": ("vcpus.c", "pool_owned(pool_of(domain), area, domain->index)->vcpu_areas++;", ""),
-    "pages of a vCPU kept": ("vcpus.c", "pool_page_free(pool_of(domain), vcpu->xsave, vcpu->xsave_pages);", ";"),
-    "a secret used twice": ("domain.c", "domains[i].secret[0] == low && domains[i].secret[1] == high", "false"),
-    "proof that is only read": (
+    "pages of a vCPU not freed": ("vcpus.c", "pool_page_free(pool_of(domain), vcpu->xsave, vcpu->xsave_pages);", ";"),
+    "two domains share a secret": ("domain.c", "domains[i].secret[0] == low && domains[i].secret[1] == high", "false"),
+    "a read-only proof page": (
         "domain.c",
         "struct walk walk = walk_caller(true);",
         "struct walk walk = walk_caller(false);",
     ),
-    "large of any size": ("tables.c", "return size == PAGE_2M && ", "return size >= PAGE_2M / 2 && "),
+    "a large entry for less than 2 MiB": ("tables.c", "return size == PAGE_2M && ", "return size >= PAGE_2M / 2 && "),
 }

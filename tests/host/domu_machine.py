@@ -1,4 +1,4 @@
-"""The code of runtime/domu on the host, its oracle, and random calls of both."""
+"""runtime/domu compiled for the host, the model that it must agree with, and random calls of both."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ from tests.host.domu_model import (
     Process,
     Vcpu,
 )
+from tests.lib.abi import CALLER
 from tests.lib.support import ROOT, TESTS
 
 MODULES = ("pool", "tables", "memory", "vcpus", "domain")
-OWNER, SECRET, ROOT_CALLER = 1, 2, 4
+OWNER, SECRET, ROOT_CALLER = CALLER["owner"], CALLER["secret"], CALLER["root"]
 DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP, DIRTY = range(8)
 PROCESSES, USER_CHUNKS = 4, 32
 FRAMES = (14, 6)
 FRAME = 0x000F_FFFF_FFFF_F000
-PATIENCE = 5000  # calls that say EAGAIN
+PATIENCE = 5000  # calls that return EAGAIN
 GUEST_CHUNKS = (0, 1, 2, 3, 2048, GUEST_PAGES // LARGE - 1)
 
 
 def build(folder: Path, name: str = "", text: str = "") -> Path:
-    """Compile the library from a copy of runtime/domu, in which the file of this name has another text."""
+    """Compile runtime/domu as a library; the text of one file may be replaced."""
     code = Path(shutil.copytree(ROOT / "runtime" / "domu", folder / "domu"))
     if name:
         (code / name).write_text(text)
@@ -58,11 +59,11 @@ def build(folder: Path, name: str = "", text: str = "") -> Path:
 
 
 class Difference(Exception):
-    """The code and the oracle differ."""
+    """The code and the model differ."""
 
 
 class Machine:
-    """The code, the oracle, and random calls of both."""
+    """The code, the model, and random calls of both."""
 
     def __init__(self, built: Path, folder: Path, seed: int, dirty: bool = True) -> None:
         copy = folder / f"domus-{seed}.so"  # its own variables
@@ -78,10 +79,10 @@ class Machine:
         self.user = (ctypes.c_uint64 * ((PROCESSES + 1) * 16384)).in_dll(self.code, "host_user")
         self.account = [self.code.host_account(pool) for pool in range(2)]
         self.ended = Counter[str]()
-        self.abandoned: list[Domain] = []  # domains whose owners have died, reaped or not
+        self.abandoned: list[Domain] = []  # domains whose owners have died, freed or not
         self.secrets = 0
 
-    # ---- both sides
+    # ---- calls of both
 
     def expect(self, what: str, found: object, wanted: object) -> None:
         self.ended[f"{what} {wanted[0] if isinstance(wanted, tuple) else wanted}"] += 1
@@ -111,7 +112,7 @@ class Machine:
             process.pages[page] = (frame, writable)
         self.user[(process.number + 1) * 16384 + page] = frame * PAGE | writable if frame else 0
 
-    # ---- random things
+    # ---- random arguments
 
     def draw_domain(self) -> Domain | None:
         alive = [one for one in self.model.domains if not one.is_dead]
@@ -142,7 +143,7 @@ class Machine:
         owned = [number for number, owner in enumerate(pool.owners) if owner is domain] if pool else []
         if not domain or not pool or not owned:
             return
-        chunk, shift = self.source.randrange(1, USER_CHUNKS), self.source.choice((0, 0, 0, 300))  # into the next one
+        chunk, shift = self.source.randrange(1, USER_CHUNKS), self.source.choice((0, 0, 0, 300))  # or past its end
         frame = pool.first + self.source.choice(owned) * LARGE + shift
         for at in range(LARGE):
             self.show(domain.owner, chunk * LARGE + at, frame + at, True)
@@ -151,14 +152,14 @@ class Machine:
         process = self.source.choice(self.processes)
         pool = self.source.choice(self.model.pools)
         page = self.source.choice((0, 0, 0, 3, self.source.randrange(USER_CHUNKS * LARGE), *list(process.pages)[-1:]))
-        self.show(process, 3, 16, True)  # no pool's
+        self.show(process, 3, 16, True)  # in no pool
         if not page and not process.pages.get(0):
             self.show(process, 0, pool.first + self.source.randrange(LARGE), True)
         self.secrets += self.source.random() < 0.95
         secret = (self.secrets, 7) if self.source.random() < 0.98 else (0, 0)
         wanted, pool_number = self.model.create(process, secret, page)
         if wanted == ENOMEM and self.model.find_dead(pool_number):
-            return  # reaped in part: the claim checks that
+            return
         value = ctypes.c_uint64()
         self.code.host_caller(process.number + 1, *map(ctypes.c_uint64, secret))
         error = self.code.host_create(0, ctypes.c_uint64(page * PAGE), ctypes.byref(value))
@@ -208,7 +209,7 @@ class Machine:
             self.ram[start + at] = 0xAA
 
     def reconcile(self) -> None:
-        """End abandoned domains that no claim has ended, by their secret."""
+        """Destroy the domains of dead owners that no claim has destroyed, by their secret."""
         known = {one.handle for one in self.model.domains}
         for dead in list(self.abandoned):
             if dead.handle not in known:
@@ -225,7 +226,7 @@ class Machine:
             self.expect("release", found, self.model.release(domain, number))
 
     def draw_guest(self) -> tuple[int, int]:
-        """Draw a page of a guest and a number of pages."""
+        """Draw a guest page and a number of pages."""
         page = self.source.choice(GUEST_CHUNKS) * LARGE + self.source.choice((0, 0, 0, self.source.randrange(LARGE)))
         count = self.source.choice((1, LARGE, LARGE, 3 * LARGE, self.source.randrange(1, 700)))
         return page, min(count, GUEST_PAGES - page)
@@ -304,7 +305,7 @@ class Machine:
         self.expect("dirty pages", found == pages, True)
 
     def acquire(self) -> None:
-        """Acquire a vCPU; a second CPU cannot, nor can a stranger."""
+        """Acquire a vCPU; neither a second CPU nor another process can acquire it too."""
         drawn = self.draw_vcpu(acquired=self.source.random() < 0.2)
         if not drawn:
             return
@@ -328,7 +329,7 @@ class Machine:
         if not domain or self.source.random() < 0.5:
             return
         if any(vcpu.acquired for vcpu in domain.vcpus):
-            return  # it would be dying from then on: see finish()
+            return  # it would be dying from then on: finish() tests that
         who = self.source.choice((SECRET, ROOT_CALLER))
         self.expect("destroy", self.call_until_done(domain, DESTROY, who=who)[0], self.model.end(domain))
 
@@ -350,7 +351,7 @@ class Machine:
                     vcpu.acquired = False
 
     def call_wrongly(self) -> None:
-        """Call as another process, without the secret, or by an old handle."""
+        """Call as another process, without the secret, or by a stale handle."""
         domain = self.draw_domain()
         if not domain:
             return

@@ -1,15 +1,20 @@
-"""What domains and guest memory should do, page by page: the slow oracle of test_domu_memory.py."""
+"""The model that test_domu_memory.py compares runtime/domu with: domains and guest memory, page by page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.lib.abi import ERRNO, LIMIT, RIGHT, SIZE
+
 PAGE, LARGE = 4096, 512  # bytes; pages of a superpage
-EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSYS = 1, 2, 11, 12, 14, 16, 17, 22, 38
-READ, WRITE = 1, 2
-AREA = 8  # pages of a shared vCPU area
-DIRTY_PAGES = 64  # pages of one call of memory_dirty
-DOMAINS, VCPUS, VCPUS_OF_ALL = 16, 16, 64
+EPERM, ENOENT, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSYS = (
+    ERRNO[name] for name in
+    ("EPERM", "ENOENT", "EAGAIN", "ENOMEM", "EFAULT", "EBUSY", "EEXIST", "EINVAL", "ENOSYS")
+)
+READ, WRITE = RIGHT["read"], RIGHT["write"]
+AREA = SIZE["shared_area"] // PAGE  # pages of a shared vCPU area
+DIRTY_PAGES = LIMIT["dirty_pages"]  # of one call of memory_dirty
+DOMAINS, VCPUS, VCPUS_OF_ALL = LIMIT["domains"], LIMIT["domain_vcpus"], LIMIT["vcpus"]
 GUEST_PAGES = 1 << 36
 
 
@@ -49,23 +54,23 @@ class Domain:
 
     @property
     def is_dead(self) -> bool:
-        """Say if the owner no longer has the page that proves that it lives."""
+        """Return true if the owner no longer maps the page that proves that it is alive."""
         return self.owner.pages.get(self.proof[0], (0, False))[0] != self.proof[1]
 
     @property
     def is_flushed(self) -> bool:
-        """Say if no CPU uses what was unmapped."""
+        """Return true if no CPU can still use what was unmapped."""
         return not any(vcpu.acquired and vcpu.stale for vcpu in self.vcpus)
 
     def mark_stale(self) -> None:
-        """Something was unmapped."""
+        """Record that something was unmapped."""
         for vcpu in self.vcpus:
             vcpu.stale = vcpu.acquired
 
 
 @dataclass
 class Pool:
-    """`first`: its first page; `owners`: of each superpage, a domain or nothing."""
+    """`first`: its first page; `owners`: the domain of each superpage, or None."""
 
     first: int
     owners: list[Domain | None]
@@ -84,7 +89,7 @@ class Model:
     domains: list[Domain] = field(default_factory=list)
 
     def owns(self, domain: Domain, page: int) -> bool:
-        """Say if a page is in a superpage of the domain."""
+        """Return true if a page is in a superpage of the domain."""
         pool = self.pools[domain.pool]
         number = pool.superpage(page)
         return number is not None and pool.owners[number] is domain
@@ -187,7 +192,7 @@ class Model:
         return 0 if domain.is_flushed else EAGAIN
 
     def write(self, domain: Domain, guest: int) -> None:
-        """Let the guest write a page: its entry is dirty."""
+        """Write a page as the guest: its entry is dirty."""
         chunk = guest // LARGE
         large = range(chunk * LARGE, chunk * LARGE + LARGE)
         domain.dirty |= {page for page in (large if chunk in domain.large else [guest]) if page in domain.pages}

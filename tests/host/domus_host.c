@@ -152,7 +152,7 @@ u64 host_pool(u32 pool)
     return pools[pool].base;
 }
 
-/* Calls as the dispatcher makes them; back: the error, and the value in *value. */
+/* A hypercall as the dispatcher makes it; returns the error, and the value in *value. */
 u32 host_create(u32 flags, u64 address, u64 *value)
 {
     struct answer answer = domain_create(&cpu, flags, address);

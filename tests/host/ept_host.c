@@ -1,7 +1,7 @@
-/* ept.c and mtrr.c on the host: tables in an array, everything set by small calls that Python makes. */
+/* nested_paging.c and mtrr.c on the host: tables are in an array; Python sets everything by small calls. */
 #include "vmx/nested_paging.h"
 
-#define POOL 0x100000000000ull          /* a physical address that no map has */
+#define POOL 0x100000000000ull          /* a physical address outside every map */
 #define POOL_PAGES 8192
 
 u64 host_tables[POOL_PAGES][512];

@@ -1,4 +1,4 @@
-/* The Multiboot front, struct start and the reading of ACPI's tables on the host: memory below 4 GiB is the test's. */
+/* multiboot.c, start.c and acpi.c on the host: memory below 4 GiB is an array of the test. */
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
@@ -23,7 +23,7 @@ bool log_serial;
 
 static sigjmp_buf ended;
 static const char *error_name;
-static u8 *memory;                      /* its pages come when they are written; what lies after it is not mapped */
+static u8 *memory;                      /* its pages are allocated when they are written; memory after it is not mapped */
 
 void boot_stop(const char *error, const char *why)
 {
@@ -65,7 +65,7 @@ static void on_fault(int signal)
     boot_stop("fault", "");
 }
 
-/* The error's name, or nothing; struct start says the rest. */
+/* Returns the error's name, or null; the result is in struct start. */
 const char *host_boot(u32 magic, u32 info)
 {
     struct sigaction fault = {.sa_handler = on_fault}, before;

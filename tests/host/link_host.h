@@ -1,4 +1,4 @@
-/* In front of every file of a host test: what the linker's script says of the image are numbers of the test's. */
+/* Included before every file of a host test: the symbols of the linker script are numbers of the test. */
 #pragma once
 
 #include "core/layout.h"

@@ -1,10 +1,10 @@
-/* ept.c and mtrr.c on random maps: what they did, for each map a record that Python holds against the semantics. */
+/* nested_paging.c and mtrr.c on random memory maps: a record for each map, which Python compares with the semantics. */
 #include "vmx/nested_paging.h"
 
-#define POOL 0x100000000000ull          /* a physical address that no map has */
+#define POOL 0x100000000000ull          /* a physical address outside every map */
 #define POOL_PAGES 8
 
-/* In the order that tests/test_memory_proof.py reads. */
+/* In the order that tests/host/test_memory_proof.py reads. */
 struct record {
     u64 hv_lo, hv_hi, apic_lo, apic_hi, a20_lo, a20_hi, typed_lo, typed_hi, page_1g, ones_page, gpa;
     u64 lo, hi, what, rights, size, frame, entry_rights, first, last;
@@ -39,7 +39,7 @@ static u64 draw_below(u64 end)
     return draw() % end;
 }
 
-/* A range of 2^n bytes, mostly a good one. */
+/* A variable range of 2^n bytes, mostly a valid one. */
 static void mtrr_draw(struct mtrrs *m, u32 i, u32 width)
 {
     static const u8 types[] = {TYPE_UC, TYPE_WC, TYPE_WT, TYPE_WP, TYPE_WB};
@@ -84,7 +84,7 @@ static void regions_draw(struct memory_map *map)
     map->page_1g = draw_below(2);
 }
 
-/* Down to the leaf that holds gpa, and its neighbours that were filled with it. */
+/* Walk to the leaf that maps gpa; report it and the neighbors that were filled with it. */
 static void leaf_read(const struct nested_tables *nested, struct record *r)
 {
     u64 *table = nested_table(nested->pool), size = 1ull << 39, index;

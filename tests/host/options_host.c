@@ -1,4 +1,4 @@
-/* options.32.c and line.32.c on the host: what is read ends where nothing is mapped, and what is printed is kept. */
+/* options.32.c and line.32.c on the host: the line ends at an unmapped page, and output is stored. */
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
@@ -11,10 +11,10 @@
 #define ROOM 8192
 #define PRINTED_MAX 16384
 
-enum { ACCEPTED, STOPPED, FAULTED };    /* the last one: it read past the end, or UBSan found something */
+enum { ACCEPTED, STOPPED, FAULTED };    /* the last call read past the end, or UBSan found an error */
 
 static u8 *room;                        /* the last byte before an unmapped page is room[ROOM - 1] */
-static u32 base;                        /* what memory_at takes for its start */
+static u32 base;                        /* the address that memory_at translates to room */
 static char printed[PRINTED_MAX];
 static u32 printed_size;
 static sigjmp_buf stopped;
@@ -71,7 +71,7 @@ int host_parse(const void *line, u32 size, struct options *options)
     return end;
 }
 
-/* Information that lies at `address`, the rest of memory after it; -1: the loader is not known. */
+/* Find the command line in information at `address`, followed by the rest of memory; -1: unknown loader. */
 int host_find(u32 magic, u32 address, const void *info, u32 size, u32 *found)
 {
     u8 *at = place(info, size);

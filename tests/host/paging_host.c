@@ -1,4 +1,4 @@
-/* paging.c on the host: physical memory is an array, and CPUID answers what the test wants. */
+/* paging.c on the host: physical memory is an array, and CPUID returns what the test sets. */
 #define host_cpuid processor_cpuid
 #include "core/host.h"
 #undef host_cpuid
@@ -22,7 +22,7 @@ static struct regs4 host_cpuid(u32 leaf, u32 subleaf)
 u64 hv_base, hv_size, direct_map;
 u64 host_tables[POOL_PAGES][ENTRIES];
 
-/* The number of pages that were asked for; `used` is how many were taken. */
+/* Build the tables; returns the number of pages requested, `used` is the number allocated. */
 u32 host_build(bool with_1g, u64 base, u64 size, u64 ram_end, u32 *used)
 {
     page_1g = with_1g;
@@ -30,7 +30,7 @@ u32 host_build(bool with_1g, u64 base, u64 size, u64 ram_end, u32 *used)
     hv_size = size;
     direct_map = (u64)host_tables - base;
     for (u64 i = 0; i < POOL_PAGES * ENTRIES; i++)
-        host_tables[i / ENTRIES][i % ENTRIES] = ~0ull;      /* what is not cleared is noticed */
+        host_tables[i / ENTRIES][i % ENTRIES] = ~0ull;      /* so that an uncleared page is found */
     paging_build(base, ram_end);
     *used = (u32)((next_table - base) / PAGE_SIZE);
     return paging_pages(ram_end, size);

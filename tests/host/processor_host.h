@@ -1,4 +1,4 @@
-/* In front of every file of a host test: the processor's answers are the test's. */
+/* Included before every file of a host test: functions of the test replace privileged instructions. */
 #pragma once
 
 #define guest_cr3 processor_guest_cr3

@@ -1,4 +1,4 @@
-/* region.c and pool.c on the host: a memory map, what of it is in use, and what becomes of it. */
+/* region.c and pool.c on the host: places the hypervisor and the pools in a memory map, with some of it in use. */
 #include <setjmp.h>
 
 #include "core/pages.h"
@@ -58,7 +58,7 @@ void host_module(u64 begin, u64 end)
     start.modules[start.module_count++] = (struct module){.start = begin, .end = end};
 }
 
-/* What boot() does with the map. The error's name, or nothing; `hidden` is where the hypervisor is. */
+/* The part of boot() that changes the map. Returns the error's name, or null; `hidden` is the hypervisor's address. */
 const char *host_place(u64 own, const u32 *frames, u32 count, u64 *hidden)
 {
     if (setjmp(stopped))
@@ -86,7 +86,7 @@ u32 host_ranges(u64 *list)
     return start.range_count;
 }
 
-/* The older calls' word: the end of memory in one piece from 1 MiB on. */
+/* For the older BIOS calls: the end of the contiguous memory from 1 MiB on. */
 u64 host_contiguous_end(void)
 {
     return region_contiguous_end();

@@ -1,4 +1,4 @@
-/* requirements.32.c and its generated table on the host: CPUID and RDMSR are answered by the test, texts go to it. */
+/* requirements.32.c and its generated table on the host: the test provides CPUID and RDMSR, and collects the texts. */
 #include "boot/multiboot/requirements.h"
 #include "boot/multiboot/text.h"
 #include "core/host.h"

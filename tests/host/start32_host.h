@@ -1,4 +1,4 @@
-/* In front of every *.32.c of a host test: the processor's answers and low memory are the test's. */
+/* Included before every *.32.c of a host test: functions of the test replace the processor and low memory. */
 #pragma once
 
 #define host_cpuid processor_cpuid

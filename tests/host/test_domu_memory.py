@@ -1,4 +1,4 @@
-"""runtime/domu on the host: domains, vCPUs and guest memory, random calls against an oracle."""
+"""runtime/domu on the host: domains, vCPUs and guest memory; random calls, compared with a model of them."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def count_answers(built: Path, folder: Path, seeds: int) -> Counter[str]:
 
 def test_random_calls(built: Path, tmp_path: Path) -> None:
     ended = count_answers(built, tmp_path, SEEDS)
-    assert [what for what in ANSWERS if not ended[what]] == [], "each comes now and then"
+    assert [what for what in ANSWERS if not ended[what]] == [], "each outcome occurs"
 
 
-# ---- one thing after the other
+# ---- single scenarios
 
 
 def make_domain(machine: Machine, pool: int, superpages: int, secret: int = 1) -> Domain:
@@ -86,7 +86,7 @@ def test_tables_run_out_for_one_pool_only(built: Path, tmp_path: Path) -> None:
         if error:
             break
     assert error == ENOMEM and 80 < count < 100
-    assert machine.call(domain, MAP, 0, LARGE * PAGE, PAGE | 7)[0] == 17, "what is mapped is still there"
+    assert machine.call(domain, MAP, 0, LARGE * PAGE, PAGE | 7)[0] == 17, "earlier mappings are still there"
     assert machine.call(domain, UNMAP, 0, PAGE) == (0, PAGE)
     assert machine.call_until_done(other, MAP, 0, LARGE * PAGE, LARGE * PAGE | 7)[0] == 0
     for one in (domain, other):
@@ -94,8 +94,8 @@ def test_tables_run_out_for_one_pool_only(built: Path, tmp_path: Path) -> None:
     assert [machine.code.host_account(pool) for pool in range(2)] == machine.account
 
 
-def test_domains_and_vcpus_are_shared_by_pools(built: Path, tmp_path: Path) -> None:
-    """Each of two pools has half of all slots; a dead owner's slot is reaped."""
+def test_pools_share_domains_and_vcpus(built: Path, tmp_path: Path) -> None:
+    """Each of two pools has half of all domains; a dead owner's domain is freed for another."""
     machine = Machine(built, tmp_path, 0)
     domains = [make_domain(machine, 0, 0, secret) for secret in range(1, 9)]
     machine.code.host_caller(1, ctypes.c_uint64(99), ctypes.c_uint64(0))
@@ -125,7 +125,7 @@ def test_work_is_bounded(built: Path, tmp_path: Path) -> None:
     """A large range takes several calls, each of which returns how far it came."""
     machine = Machine(built, tmp_path, 0)
     domain = make_domain(machine, 0, 14)
-    for at in range(14 * LARGE):  # backwards: no large entry, no two contiguous pages
+    for at in range(14 * LARGE):  # backwards, so that there is no large entry and no two contiguous pages
         machine.show(domain.owner, 16 * LARGE + at, machine.model.pools[0].first + 14 * LARGE - 1 - at, True)
     error, done = machine.call(domain, MAP, 0, 16 * LARGE * PAGE, 14 * LARGE * PAGE | 7)
     assert error == EAGAIN and 0 < done < LARGE * PAGE
@@ -176,7 +176,7 @@ def test_pages_by_two_threads(built: Path, tmp_path: Path) -> None:
 
 
 def is_noticed(built: Path, folder: Path) -> bool:
-    """Say if random calls find a difference."""
+    """Return true if random calls find a difference."""
     try:
         count_answers(built, folder, 4 * SEEDS)
     except Difference:
@@ -192,7 +192,7 @@ def test_a_fault_is_found(tmp_path: Path, fault: str) -> None:
     assert good in text
     built = build(tmp_path, name, text.replace(good, bad))
     in_own_process = subprocess.run([sys.executable, "-c", CHILD, built, tmp_path], cwd=ROOT, check=False)
-    assert in_own_process.returncode, "nothing was noticed"
+    assert in_own_process.returncode, "the fault was not found"
 
 
 CHILD = """

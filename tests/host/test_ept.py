@@ -1,4 +1,4 @@
-"""The tables that runtime/vmx/nested_paging.c and mtrr.c fill, on the host, against a slow and obvious oracle."""
+"""EPT tables that vmx/nested_paging.c and core/mtrr.c of runtime/ fill, on the host, compared with an oracle."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class Leaf:
     entry: int
 
 
-# ---- the oracle: one page at a time, by the manual's words
+# ---- the oracle: one page at a time, as the SDM defines it
 
 
 def type_by_fixed(machine: Machine, address: int) -> int:
-    """SDM table 12-9: eight bytes a register, 64, 16 or 4 KiB each."""
+    """Return the type by the fixed-range MTRRs: eight ranges a register, of 64, 16 or 4 KiB. SDM: table 12-9"""
     if address < 512 * KIB:
         index, unit = 0, address // (64 * KIB)
     elif address < 768 * KIB:
@@ -76,7 +76,7 @@ def type_by_fixed(machine: Machine, address: int) -> int:
 
 
 def type_of(machine: Machine, address: int) -> int:
-    """SDM 12.11.4.1: the ranges that hold the address, and the type of their overlap."""
+    """Return the type by the variable-range MTRRs that contain the address, also where they overlap. SDM: 12.11.4.1"""
     if not machine.default_type & ENABLE:
         return UC
     if machine.default_type & FIXED and address < MIB:
@@ -97,7 +97,7 @@ def find_rule(machine: Machine, rules: Iterable[Rule], address: int) -> Rule:
         lo, hi = machine.regions.get(rule.region, (0, 1 << 48))
         if lo <= address < hi:
             return rule
-    raise AssertionError("dom0's last rule is for everything")
+    raise AssertionError("dom0's last rule covers everything")
 
 
 def expect_page(machine: Machine, rules: Iterable[Rule], address: int) -> tuple[int, int, int]:
@@ -113,7 +113,7 @@ def expect_page(machine: Machine, rules: Iterable[Rule], address: int) -> tuple[
 
 
 def read_rules() -> list[tuple[Rule, int]]:
-    """Return dom0's rules of the spec, and each region's number."""
+    """Return dom0's memory rules, and the number of each region."""
     model = compile_spec()
     numbers = {name: number for number, name in enumerate(model.regions)}
     return [
@@ -262,7 +262,7 @@ def draw_range(source: random.Random, width: int) -> tuple[int, int]:
 @pytest.mark.parametrize("a20", [True, False])
 @pytest.mark.parametrize("page_1g", [True, False])
 def test_every_page_of_a_usual_machine(library: ctypes.CDLL, a20: bool, page_1g: bool) -> None:
-    """All of the first 16 MiB and around the hypervisor; elsewhere every 2 MiB."""
+    """Compare all pages of the first 16 MiB and around the hypervisor, elsewhere one in 2 MiB."""
     machine = make_usual(a20, page_1g=page_1g)
     top = machine.regions["hypervisor"][0]
     addresses = [*range(0, 16 * MIB, PAGE), *range(top - 4 * MIB, top + 8 * MIB, PAGE), *range(0, 4 * GIB, 2 * MIB)]
@@ -281,14 +281,14 @@ def test_random_machines(library: ctypes.CDLL, block: int) -> None:
 
 
 def test_largest_pages(library: ctypes.CDLL) -> None:
-    """2 MiB of one rule and one type is one leaf entry; so is 1 GiB, where the processor has such pages."""
+    """A range of one rule and one type gets 2 MiB leaf entries, and 1 GiB ones where the processor has them."""
     for page_1g in (True, False):
         machine = make_usual(page_1g=page_1g)
         leaves = fill_and_check(library, machine, range(0, 4 * GIB, 2 * MIB))
         sizes = {at: leaf.size for at, leaf in leaves.items() if at % (2 * MIB) == 0}
         assert sizes[2 * MIB] == 2 * MIB and sizes[4 * MIB] == 2 * MIB
         assert sizes[0] == PAGE, "the fixed ranges differ within the first block"
-        assert sizes[0xFEE0_0000] == PAGE, "the watched page stands alone"
+        assert sizes[0xFEE0_0000] == PAGE, "the watched page has its own entry"
         assert (sizes.get(2 * GIB), sizes.get(3 * GIB)) == ((GIB, 2 * MIB) if page_1g else (2 * MIB, 2 * MIB))
 
 
@@ -301,8 +301,8 @@ def test_watched_and_hidden_pages(library: ctypes.CDLL) -> None:
         assert (leaves[at].entry & FRAME, leaves[at].entry & 7) == (machine.ones_page, RX)
 
 
-def test_a_page_is_pointed_elsewhere(library: ctypes.CDLL) -> None:
-    """Only a page that has its own entry in a last-level table can be pointed elsewhere."""
+def test_a_page_is_redirected(library: ctypes.CDLL) -> None:
+    """Only a page that has its own 4 KiB entry can be redirected to another frame."""
     machine = make_usual()
     apic = machine.regions["local_apic"][0]
     load_machine(library, machine)
@@ -314,8 +314,8 @@ def test_a_page_is_pointed_elsewhere(library: ctypes.CDLL) -> None:
     assert not library.host_point(u64(64 * MIB), u64(0x5000), RWX, WB)
 
 
-def test_an_empty_pool_says_so(library: ctypes.CDLL) -> None:
-    """When the pages run out, no table is left that leads out of the pool."""
+def test_an_empty_pool_is_reported(library: ctypes.CDLL) -> None:
+    """When there are no more pages for tables, no entry refers to a table outside the pool."""
     machine = make_usual()
     load_machine(library, machine, pages=3)
     results = [library.host_fill(u64(address)) for address in range(0, 8 * MIB, PAGE)]

@@ -1,4 +1,4 @@
-"""The Multiboot front, and the search for CPUs in ACPI's tables, on the host: random loaders and firmware."""
+"""Parsing of Multiboot information and of ACPI tables, on the host, with random loaders and firmware."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Module = tuple[int, int, bytes]
 
 @dataclass
 class Start:
-    """What the front finds out."""
+    """What the parsers find."""
 
     error: str = ""
     rsdp: int = 0
@@ -58,7 +58,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 def run(library: ctypes.CDLL, magic: int, content: dict[int, bytes]) -> Start:
-    """What the code finds in memory with this content."""
+    """Return what the code finds in memory with this content."""
     memory = library.host_memory()
     for address, data in content.items():
         ctypes.memmove(memory + address, data, len(data))
@@ -68,7 +68,7 @@ def run(library: ctypes.CDLL, magic: int, content: dict[int, bytes]) -> Start:
     words = (ctypes.c_uint64 * 8)()
     library.host_numbers(words)
     rsdp, low_page, program, cpus, left_out, ranges, modules, serial = words
-    assert serial, "the log's switch is an option"
+    assert serial, "log=serial is an option"
     found = Start("", rsdp, low_page, bool(program), [library.host_cpu(at) for at in range(cpus)], left_out)
     for at in range(ranges):
         library.host_range(at, words)
@@ -83,7 +83,7 @@ def run(library: ctypes.CDLL, magic: int, content: dict[int, bytes]) -> Start:
 
 
 def make_mb1(ranges: list[Range], modules: list[Module], flags: int) -> dict[int, bytes]:
-    """Multiboot 1: 3.3; entries of the map have 20 or more bytes."""
+    """Lay out Multiboot 1 information (its section 3.3); entries of the map have 20 or more bytes."""
     content, rows, entries = {}, b"", b""
     for index, (start, end, line) in enumerate(modules):
         content[LINES + index * 4096] = line + b"\0"
@@ -96,7 +96,7 @@ def make_mb1(ranges: list[Range], modules: list[Module], flags: int) -> dict[int
 
 
 def make_mb2(ranges: list[Range], modules: list[Module], source: random.Random) -> dict[int, bytes]:
-    """Multiboot 2: 3.6; tags in any order, tags that nobody reads between them, perhaps no last one."""
+    """Lay out Multiboot 2 information (its section 3.6): tags in any order, unknown tags, perhaps no end tag."""
     size = source.choice((24, 24, 32))
     entries = b"".join(struct.pack("<QQI", *one) + bytes(size - 20) for one in ranges)
     tags = [(6, struct.pack("<2I", size, 0) + entries)]
@@ -110,7 +110,7 @@ def make_mb2(ranges: list[Range], modules: list[Module], source: random.Random) 
 
 
 def expect_loader(ranges: list[Range], modules: list[Module], map_first: bool) -> Start:
-    """Ranges without length are left out; there is room for so many."""
+    """Return the ranges that the code should keep: those with a length, up to the array's size."""
     there = [one for one in ranges if one[1]]
     map_errors = ["memory-map"] * (len(there) > RANGES_MAX)
     errors = ["module-line" if len(line) >= LINE_SIZE else "" for _, _, line in modules[:2]]
@@ -123,7 +123,7 @@ def expect_loader(ranges: list[Range], modules: list[Module], map_first: bool) -
 
 
 def add_checksum(data: bytes, at: int, length: int) -> bytes:
-    """The bytes sum to zero."""
+    """Set the checksum so that the bytes sum to zero."""
     return data[:at] + bytes([-(sum(data[:length]) - data[at]) & 0xFF]) + data[at + 1:]
 
 
@@ -132,7 +132,7 @@ def make_table(signature: bytes, body: bytes, length: int | None = None) -> byte
 
 
 def draw_entry(source: random.Random) -> tuple[bytes, list[int]]:
-    """An entry of the MADT, and the CPUs that it says may be used."""
+    """Draw an entry of the MADT, and the usable CPUs in it."""
     flags = source.choice((0, 1, 1, 1, 2, 3))
     usable, number = bool(flags & 1), source.choice((OWN_ID, source.randrange(256), source.randrange(90)))
     match source.randrange(4):
@@ -149,7 +149,7 @@ def draw_entry(source: random.Random) -> tuple[bytes, list[int]]:
 
 
 def draw_madt(source: random.Random) -> tuple[bytes, list[int]]:
-    """A MADT and its CPUs; perhaps an entry of no size, or one that the end cuts, and nothing after that counts."""
+    """Draw a MADT and its CPUs; an entry without length or beyond the end of the table ends the list."""
     cpus: list[int] = []
     body = b"\0" * 8
     for _ in range(source.choice((0, 1, 4, 20, 300))):
@@ -164,7 +164,7 @@ def draw_madt(source: random.Random) -> tuple[bytes, list[int]]:
 
 
 def draw_firmware(source: random.Random) -> tuple[dict[int, bytes], int, list[int]]:
-    """Memory, where the root pointer is (0: none that is good), and the CPUs."""
+    """Draw memory, the address of the root pointer (0: no valid one), and the CPUs."""
     ebda = source.random() < 0.5
     content = {EBDA_WORD: struct.pack("<H", EBDA >> 4 if ebda or source.random() < 0.5 else 0)}
     content[MEMORY_WORD] = struct.pack("<H", 639)
@@ -189,7 +189,7 @@ def draw_firmware(source: random.Random) -> tuple[dict[int, bytes], int, list[in
 
 
 def expect_cpus(cpus: list[int]) -> tuple[list[int], int]:
-    """Ours first, each once, as many as there is room for; what comes too often is counted each time."""
+    """Return the CPUs that the code should find: the boot CPU first, each once, up to the array's size."""
     found, left_out = [OWN_ID], 0
     for one in cpus:
         if one not in found and len(found) < CPUS_MAX:
@@ -226,7 +226,7 @@ def draw_machine(seed: int) -> tuple[int, dict[int, bytes], Start]:
 
 
 def compare(library: ctypes.CDLL, seed: int) -> str:
-    """What differs, or nothing."""
+    """Describe the differences; empty: none."""
     magic, content, wanted = draw_machine(seed)
     found = run(library, magic, content)
     return "" if found == wanted else f"seed {seed}: {found}, not {wanted}"
@@ -240,28 +240,28 @@ def test_random_machines(library: ctypes.CDLL) -> None:
 
 
 FAULTS = {
-    "ranges of no length": ("start.c", "if (!range->length)", "if (0)"),
-    "a range too many": ("start.c", "start.range_count == RANGES_MAX", "start.range_count == RANGES_MAX - 1"),
-    "only a kernel": ("start.c", "start.module_count == MODULES_MAX", "start.module_count == 1"),
-    "a line that is cut": ("start.c", 'boot_stop("module-line", "the kernel\'s command line is too long")', "return"),
-    "CPUs twice": ("start.c", "if (is_known(apic_id))", "if (0)"),
-    "CPUs without number": ("start.c", "start.cpu_count < CPUS_MAX", "start.cpu_count < CPUS_MAX - 1"),
-    "modules that are not there": ("multiboot.c", "info->flags & MB1_MODULES ?", "true ?"),
-    "a map that is not there": ("multiboot.c", "info->flags & MB1_MAP ?", "true ?"),
-    "entries of one size": ("multiboot.c", "(u64) * (u32 *)phys(at) + 4", "24"),
-    "entries of one size in the other map": ("multiboot.c", "entry += map->entry_size", "entry += 24"),
-    "beyond the last tag": ("multiboot.c", "tag->type == MB2_END || ", ""),
-    "tags side by side": ("multiboot.c", "at = mb2_next(at, tag->size);", "at += tag->size;"),
-    "modules never": ("multiboot.c", "start.module_count ? FIRST_LINUX : FIRST_BOOT_RECORD", "FIRST_BOOT_RECORD"),
+    "ranges without length are kept": ("start.c", "if (!range->length)", "if (0)"),
+    "a range too few is kept": ("start.c", "start.range_count == RANGES_MAX", "start.range_count == RANGES_MAX - 1"),
+    "only one module is kept": ("start.c", "start.module_count == MODULES_MAX", "start.module_count == 1"),
+    "a long line is cut": ("start.c", 'boot_stop("module-line", "the kernel\'s command line is too long")', "return"),
+    "a CPU is listed twice": ("start.c", "if (is_known(apic_id))", "if (0)"),
+    "a CPU too few is listed": ("start.c", "start.cpu_count < CPUS_MAX", "start.cpu_count < CPUS_MAX - 1"),
+    "the modules flag is ignored": ("multiboot.c", "info->flags & MB1_MODULES ?", "true ?"),
+    "the memory map flag is ignored": ("multiboot.c", "info->flags & MB1_MAP ?", "true ?"),
+    "Multiboot 1: entries of a fixed size": ("multiboot.c", "(u64) * (u32 *)phys(at) + 4", "24"),
+    "Multiboot 2: entries of a fixed size": ("multiboot.c", "entry += map->entry_size", "entry += 24"),
+    "the end tag is ignored": ("multiboot.c", "tag->type == MB2_END || ", ""),
+    "tags are not aligned": ("multiboot.c", "at = mb2_next(at, tag->size);", "at += tag->size;"),
+    "modules unused": ("multiboot.c", "start.module_count ? FIRST_LINUX : FIRST_BOOT_RECORD", "FIRST_BOOT_RECORD"),
     "any root pointer": ("acpi.c", "return sums_to_zero(phys(address), RSDP_LENGTH_1);", "return true;"),
-    "only the old list": ("acpi.c", "rsdp->revision >= 2 ?", "0 ?"),
-    "only the new list": ("acpi.c", "return list ? find_listed(list, 4", "return 0 ? find_listed(list, 4"),
-    "tables of any length": ("acpi.c", "table->length >= sizeof(*table) &&", ""),
-    "CPUs that may not be used": ("acpi.c", "entry->apic.flags & MADT_ENABLED", "true"),
-    "entries that are too short": ("acpi.c", "entry->length >= sizeof(entry->x2apic)", "true"),
-    "an entry that is cut": ("acpi.c", " || at + entry->length > end", ""),
-    "no extended data area": ("find.c", "ebda ? search", "0 ? search"),
-    "only the extended data area": ("find.c", "rsdp ? rsdp : search(BIOS_START, BIOS_END)", "rsdp"),
+    "the XSDT is never used": ("acpi.c", "rsdp->revision >= 2 ?", "0 ?"),
+    "the RSDT is never used": ("acpi.c", "return list ? find_listed(list, 4", "return 0 ? find_listed(list, 4"),
+    "a table's length is not checked": ("acpi.c", "table->length >= sizeof(*table) &&", ""),
+    "the enabled flag is ignored": ("acpi.c", "entry->apic.flags & MADT_ENABLED", "true"),
+    "an entry's length is not checked": ("acpi.c", "entry->length >= sizeof(entry->x2apic)", "true"),
+    "an entry beyond the end of its table": ("acpi.c", " || at + entry->length > end", ""),
+    "the EBDA is not searched": ("find.c", "ebda ? search", "0 ? search"),
+    "only the EBDA is searched": ("find.c", "rsdp ? rsdp : search(BIOS_START, BIOS_END)", "rsdp"),
 }
 
 

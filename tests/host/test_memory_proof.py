@@ -1,4 +1,4 @@
-"""No layout shows the hypervisor to a domain: the proof, the C against what was proven, and faults that both catch."""
+"""No EPT layout maps the hypervisor: the z3 proof, the C code compared with the proven semantics, and seeded faults."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def domain() -> Domain:
 # ---- the proof
 
 
-def test_nothing_of_the_hypervisor_is_shown() -> None:
+def test_the_hypervisor_is_never_mapped() -> None:
     for one in compile_spec().domains.values():
         assert [str(witness) for witness in prove_memory(one)] == []
 
@@ -50,15 +50,15 @@ RULES = {rule.kind: rule for rule in compile_spec().domains["dom0"].memory}
 HIGH = replace(RULES["map"].region, kind="at", name="high", base=1 << 32, size=1 << 32)
 FAULTY_LAYOUTS = {
     "nothing hidden": [RULES["watch"], RULES["alias"], RULES["map"]],
-    "hidden too late": [RULES["watch"], RULES["alias"], RULES["map"], RULES["hide"]],
+    "hidden after the rule for all": [RULES["watch"], RULES["alias"], RULES["map"], RULES["hide"]],
     "hidden, and writable": [replace(RULES["hide"], rights="rwx"), RULES["map"]],
-    "an alias onto it": [RULES["hide"], replace(RULES["alias"], region=HIGH, onto=HIGH.base - MIB)],
+    "an alias to the hypervisor": [RULES["hide"], replace(RULES["alias"], region=HIGH, onto=HIGH.base - MIB)],
 }
 
 
 @pytest.mark.parametrize("layout", FAULTY_LAYOUTS)
 def test_a_faulty_layout_is_refuted(layout: str) -> None:
-    """The proof of a faulty layout fails, with a witness that the semantics confirm."""
+    """The proof fails for a faulty layout, and its witness is confirmed by the semantics."""
     witnesses = prove_memory(replace(domain(), memory=tuple(FAULTY_LAYOUTS[layout])))
     assert witnesses
     for one in witnesses:
@@ -66,7 +66,7 @@ def test_a_faulty_layout_is_refuted(layout: str) -> None:
 
 
 def choose_unbounded(rules: Sequence[MemoryRule], machine: Machine, address: Value) -> Iterator[Choice]:
-    """A fault: the region of an earlier rule does not bound the range."""
+    """Return the choices with a fault: the region of an earlier rule does not bound the range."""
     for choice in list_choices(rules, machine, address):
         yield replace(choice, range=machine.typed) if choice.what == "map" else choice
 
@@ -127,24 +127,24 @@ def check_maps(library: ctypes.CDLL, seed: int, count: int) -> None:
         assert not find_difference(record, rules)
 
 
-def test_the_code_does_what_was_proven(library: ctypes.CDLL) -> None:
+def test_the_code_agrees_with_the_proof(library: ctypes.CDLL) -> None:
     check_maps(library, BLOCKS + 1, FEW)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("block", range(BLOCKS))
-def test_the_code_does_so_on_a_million_maps(library: ctypes.CDLL, block: int) -> None:
+def test_the_code_agrees_on_a_million_maps(library: ctypes.CDLL, block: int) -> None:
     check_maps(library, block + 1, MAPS)
 
 
 FAULTS = {
     "an earlier region does not bound the range from above": ("r->hi = min(r->hi, region->lo);", ";"),
-    "nor from below": ("r->lo = max(r->lo, region->hi);", ";"),
-    "the region's last byte is not in it": ("gpa < region->hi)) {", "gpa < region->hi - 1)) {"),
-    "a leaf that is not whole in the range": ("lo >= r->lo && lo + size <= r->hi", "lo >= r->lo"),
+    "an earlier region does not bound the range from below": ("r->lo = max(r->lo, region->hi);", ";"),
+    "the last byte of a region is left out": ("gpa < region->hi)) {", "gpa < region->hi - 1)) {"),
+    "a leaf that extends beyond the range": ("lo >= r->lo && lo + size <= r->hi", "lo >= r->lo"),
     "hidden memory in large leaves": ("r->what == MEMORY_HIDE || r->what == MEMORY_ALIAS", "r->what == MEMORY_ALIAS"),
-    "neighbours beyond the range": ("round_down(r->hi, size));", "round_up(r->hi, size));"),
-    "a hidden page shows itself": ("return map->ones_page;", "return gpa;"),
+    "neighbors beyond the range are filled": ("round_down(r->hi, size));", "round_up(r->hi, size));"),
+    "a hidden page is mapped to itself": ("return map->ones_page;", "return gpa;"),
 }
 
 

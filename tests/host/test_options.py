@@ -1,4 +1,4 @@
-"""The command line's parser on the host, against a slow and obvious oracle, on random and mutated lines."""
+"""The parser of Luvalley's command line on the host, compared with an oracle in Python on random and mutated lines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LONG = ERROR + "longer than 4095 characters\n"
 
 @dataclass
 class Options:
-    """What a line says: the values, or the text with which the machine stops."""
+    """The result of a line: the values, or the text of the error."""
 
     drive: int = 0x80
     partition: int = 0
@@ -66,7 +66,7 @@ def read_printed(library: ctypes.CDLL) -> bytes:
 
 
 def parse(library: ctypes.CDLL, line: bytes) -> Options:
-    """What the code says of a line; the struct's layout is the same in 32-bit and 64-bit code."""
+    """Parse a line by the code; the struct's layout is the same in 32-bit and 64-bit code."""
     raw = ctypes.create_string_buffer(struct.pack("<40s", b"\x80"), 40)
     end = library.host_parse(line, len(line), raw)
     if end == FAULTED:
@@ -81,7 +81,7 @@ def parse(library: ctypes.CDLL, line: bytes) -> Options:
 
 
 def expect(line: bytes) -> Options:
-    """What should come of a line."""
+    """Return the expected result of a line."""
     text, nul, _ = line[:LINE_SIZE].partition(b"\0")
     if not nul:
         return Options(stopped=LONG)
@@ -97,13 +97,13 @@ def expect(line: bytes) -> Options:
 
 
 def split_word(text: bytes) -> tuple[bytes, bytes]:
-    """A word ends before a space or a control character."""
+    """Return the words: each ends before a space or a control character."""
     end = next((index for index, byte in enumerate(text) if byte <= 0x20), len(text))
     return text[:end], text[end:]
 
 
 def expect_word(word: bytes, options: Options) -> str:
-    """The option's value goes to `options`; or the error."""
+    """Store the option's value in `options`, or return the error."""
     if word == b"apic=watch":
         options.watch = True
     elif word == b"log=serial":
@@ -118,7 +118,7 @@ def expect_word(word: bytes, options: Options) -> str:
 
 
 def expect_disk(value: bytes, options: Options) -> str:
-    """A later disk without a partition keeps the partition of an earlier one."""
+    """Parse disk=; one without a partition keeps the partition of an earlier one."""
     found = re.fullmatch(rb"([0-9])(,([1-4]))?", value)
     if not found:
         return DISK
@@ -128,7 +128,7 @@ def expect_disk(value: bytes, options: Options) -> str:
 
 
 def expect_pools(sizes: list[bytes], options: Options) -> str:
-    """All sizes of all such options count."""
+    """Parse pool=; the sizes of several such options add up."""
     for size in sizes:
         number = size[:-1]
         if not re.fullmatch(rb"[0-9]*[KMG]", size) or len(number.lstrip(b"0")) > 10:
@@ -168,7 +168,7 @@ def draw_word(source: random.Random) -> bytes:
 
 
 def mutate(source: random.Random, line: bytearray) -> None:
-    """One byte or a piece is replaced, inserted, deleted or repeated; every byte value may come, NUL too."""
+    """Replace, insert, delete or repeat a byte or a piece; any byte value may occur, NUL too."""
     at = source.randrange(len(line) + 1)
     length = source.choice((0, 0, 1, 1, 2, 3))
     line[at:at + length] = source.choice((
@@ -190,7 +190,7 @@ def draw_line(seed: int) -> bytes:
 
 
 def compare(library: ctypes.CDLL, lines: range, seen: Counter[str]) -> list[str]:
-    """The lines on which the code and the oracle differ; `seen` counts what the oracle says."""
+    """Return the lines on which the code and the oracle differ; `seen` counts the oracle's results."""
     found = []
     for seed in lines:
         line = draw_line(seed)
@@ -209,7 +209,7 @@ def test_random_lines(library: ctypes.CDLL) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 4094, 4095, 4096, 5000, 8000])
 def test_long_lines(library: ctypes.CDLL, size: int) -> None:
-    """With and without an end, of spaces, of one word, of one number: what is not mapped is not read."""
+    """Long lines of spaces, a word or a number, with and without a NUL: the parser does not read beyond the line."""
     for fill in (b" ", b"x", b"/", b"9", b"\xff"):
         for prefix in (b"", b"pool=", b"disk=hd1 "):
             line = (prefix + fill * size)[:size]
@@ -218,7 +218,7 @@ def test_long_lines(library: ctypes.CDLL, size: int) -> None:
 
 
 def test_every_byte(library: ctypes.CDLL) -> None:
-    """At each place of each good word."""
+    """Put every byte value at each place of each valid word."""
     for word in GOOD:
         for at in range(len(word) + 1):
             for byte in range(256):
@@ -228,26 +228,26 @@ def test_every_byte(library: ctypes.CDLL) -> None:
 
 FAULTS = {
     "signed characters": ("return (u8)c <= ' ';", "return (signed char)c <= ' ';"),
-    "a tab is a space": ("while (*at == ' ')", "while (*at == ' ' || *at == '\\t')"),
-    "a flag with more behind it": ("option_table[i].kind != OPTION_FLAG || ends_word(*value)", "true"),
-    "a value with more behind it": ("if (!end || !ends_word(*end))", "if (!end)"),
+    "a tab separates words": ("while (*at == ' ')", "while (*at == ' ' || *at == '\\t')"),
+    "a flag followed by other characters": ("option_table[i].kind != OPTION_FLAG || ends_word(*value)", "true"),
+    "a value followed by other characters": ("if (!end || !ends_word(*end))", "if (!end)"),
     "partition 5": ("*at > '4'", "*at > '5'"),
     "partition 0": ("*++at < '1'", "*++at < '0'"),
-    "a number wraps": ("__builtin_mul_overflow(*value, 10u, value)", "(*value *= 10, false)"),
-    "a sum wraps": ("__builtin_add_overflow(*value, (u32)(*at - '0'), value)", "(*value += (u32)(*at - '0'), false)"),
-    "a size wraps": ("u64 bytes = (u64)number << shift", "u64 bytes = number << shift"),
-    "superpages wrap": (" || count > UINT32_MAX", ""),
-    "half a superpage": (" || bytes % PAGE_2M", ""),
+    "a product overflows": ("__builtin_mul_overflow(*value, 10u, value)", "(*value *= 10, false)"),
+    "sums overflow": ("__builtin_add_overflow(*value, (u32)(*at - '0'), value)", "(*value += (u32)(*at - '0'), false)"),
+    "a size overflows": ("u64 bytes = (u64)number << shift", "u64 bytes = number << shift"),
+    "superpages overflow": (" || count > UINT32_MAX", ""),
+    "a size that is no multiple of 2 MiB": (" || bytes % PAGE_2M", ""),
     "nothing": ("!bytes || ", ""),
-    "no unit is K": ("default: return 0;", "default: return 10;"),
-    "nine sizes": ("sizes->count == SIZES_MAX", "sizes->count == SIZES_MAX + 1"),
-    "seven sizes": ("sizes->count == SIZES_MAX", "sizes->count == SIZES_MAX - 1"),
-    "no end is looked for": ("    check_end(line, size);\n", "    (void)size; (void)check_end;\n"),
-    "an end beyond what there is": ("i < size && i < LINE_SIZE", "i < LINE_SIZE"),
-    "an end beyond a page": ("i < size && i < LINE_SIZE", "i < size"),
-    "no file's name": ("*at == '/' || *at == '('", "*at == '/'"),
-    "disks from 0x81 on": ("(FIRST_DISK + (", "(FIRST_DISK + 1 + ("),
-    "half an unknown option": ("for (; !ends_word(*word); word++)", "for (; *word > ' '; word++)"),
+    "a number without unit is KiB": ("default: return 0;", "default: return 10;"),
+    "nine sizes": ("sizes->count == limit", "sizes->count == limit + 1"),
+    "seven sizes": ("sizes->count == limit", "sizes->count == limit - 1"),
+    "a line that is too long is accepted": ("    check_end(line, size);\n", "    (void)size; (void)check_end;\n"),
+    "the line is read beyond its memory": ("i < size && i < LINE_SIZE", "i < LINE_SIZE"),
+    "the line is read beyond 4096 bytes": ("i < size && i < LINE_SIZE", "i < size"),
+    "the name of the file is not skipped": ("*at == '/' || *at == '('", "*at == '/'"),
+    "disk numbers start at 0x81": ("(FIRST_DISK + (", "(FIRST_DISK + 1 + ("),
+    "an unknown option is printed in part": ("for (; !ends_word(*word); word++)", "for (; *word > ' '; word++)"),
 }
 
 
@@ -270,7 +270,7 @@ MB1, MB2 = 0x2BADB002, 0x36D76289
 
 
 def draw_information(source: random.Random) -> bytes:
-    """Multiboot 2's tags, some of them cut, with nonsense for a size, or without an end."""
+    """Draw Multiboot 2 tags, some truncated, with a bad size, or without an end tag."""
     tags = b""
     for _ in range(source.randrange(6)):
         kind, body = source.choice((1, 2, 3, 4, 6, 9)), source.randbytes(source.randrange(30))
@@ -282,7 +282,7 @@ def draw_information(source: random.Random) -> bytes:
 
 
 def expect_line(information: bytes) -> tuple[int, int]:
-    """Offset and size of the first command line; (0, 0) where a tag before it is nonsense."""
+    """Return offset and size of the first command line; (0, 0) after a tag with a bad size."""
     end, at = struct.unpack_from("<I", information)[0], 8
     while at + 8 <= end:
         kind, size = struct.unpack_from("<2I", information, at)
@@ -313,6 +313,6 @@ def test_multiboot_1_information(library: ctypes.CDLL) -> None:
 
 
 @pytest.mark.parametrize("magic", [0, MB1 + 1, 0x1BADB002, 0xE85250D6, 0xFFFFFFFF])
-def test_another_loader(library: ctypes.CDLL, magic: int) -> None:
+def test_unknown_loader(library: ctypes.CDLL, magic: int) -> None:
     assert find_line(library, magic, bytes(64)) is None
     assert read_printed(library) == b"luvalley: error[loader]: not started by a Multiboot loader\n"

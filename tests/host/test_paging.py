@@ -1,4 +1,4 @@
-"""The tables of runtime/core/paging.c, on the host: exact rights, and no second way to a page of the hypervisor."""
+"""Page tables of runtime/core/paging.c, on the host: exact rights, and one mapping only of the hypervisor's pages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_leaves(words: ctypes.Array[ctypes.c_uint64], base: int, used: int) -> I
     while pending:
         table, virtual, level, write, execute = pending.pop()
         index = (table - base) // PAGE
-        assert 0 <= index < used, "a table lies among those that were taken"
+        assert 0 <= index < used, "a table is one of the allocated pages"
         size = PAGE << 9 * (level - 1)
         for number, entry in enumerate(words[index * 512:index * 512 + 512]):
             if not entry:
@@ -71,7 +71,7 @@ def build(library: ctypes.CDLL, page_1g: bool, base: int, size: int, ram_end: in
 
 
 def check_own(leaves: list[Leaf], base: int, size: int) -> None:
-    """Page by page: text executes, constants read, the rest writes."""
+    """Return the wanted rights by page: text is executable, constants are read-only, the rest is writable."""
     assert [leaf.virtual for leaf in leaves] == list(range(HV_VA, HV_VA + size, PAGE))
     for number, leaf in enumerate(leaves):
         expected = Leaf(HV_VA + number * PAGE, base + number * PAGE, PAGE, number >= READ_PAGES, number < TEXT_PAGES)
@@ -79,7 +79,7 @@ def check_own(leaves: list[Leaf], base: int, size: int) -> None:
 
 
 def check_direct(leaves: list[Leaf], base: int, size: int, end: int) -> None:
-    """All memory but the hidden region at one offset, never executed, without a gap."""
+    """Check the direct map: all memory but the hidden region, at one offset, not executable, without a gap."""
     assert all(leaf.write and not leaf.execute and leaf.virtual - leaf.physical == DM_VA for leaf in leaves)
     at = 0
     for leaf in leaves:

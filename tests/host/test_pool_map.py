@@ -1,4 +1,4 @@
-"""Where pools are placed, and the memory map that dom0 gets: region.c and pool.c on the host, on random maps."""
+"""Placement of pools, and the memory map for dom0: boot/region.c and domu/pool.c on the host, on random maps."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def build(folder: Path, *changed: Path) -> ctypes.CDLL:
 
 
 def place(library: ctypes.CDLL, machine: Machine) -> Placed:
-    """Let the code place the machine's pools."""
+    """Place the machine's pools by the code."""
     library.host_clear()
     for base, length, kind in machine.ranges:
         library.host_range(ctypes.c_uint64(base), ctypes.c_uint64(length), kind)
@@ -89,7 +89,7 @@ def meet(start: int, end: int, other: int, other_end: int) -> bool:
 
 
 def is_free(machine: Machine, taken: Sequence[tuple[int, int]], start: int, end: int) -> bool:
-    """Say if memory is in one usable range, and overlaps no other type, module, the image, or a place taken before."""
+    """Return true if memory is in one usable range and overlaps no other type, module, image or earlier placement."""
     inside = any(kind == USABLE and base <= start and end <= base + length for base, length, kind in machine.ranges)
     others = [(base, base + length) for base, length, kind in machine.ranges if kind != USABLE]
     image = (MIB, IMAGE[0] + IMAGE[1])
@@ -163,7 +163,7 @@ def draw_machine(seed: int) -> Machine:
 
 
 def find_faults(library: ctypes.CDLL, maps: int) -> list[str]:
-    """Return what is wrong on so many maps; some must have pools above and below 4 GiB, and some no room."""
+    """Return what is wrong on that many maps; some must have pools above and below 4 GiB, and some no room."""
     found, seen = [], set()
     for seed in range(maps):
         machine = draw_machine(seed)
@@ -176,7 +176,7 @@ def find_faults(library: ctypes.CDLL, maps: int) -> list[str]:
 
 
 def check_refusal(machine: Machine, placed: Placed) -> str:
-    """A pool is refused only where there is no room for one."""
+    """A pool is refused only if there is no room for it."""
     if placed.error != "pool":
         return ""
     hidden = next((base for base, length, kind in placed.ranges if kind == RESERVED and not (base | length) % BLOCK
@@ -194,7 +194,7 @@ def test_random_maps(library: ctypes.CDLL) -> None:
 
 
 def test_a_pool_above_4_gib(library: ctypes.CDLL) -> None:
-    """It is placed high, so that the older BIOS calls report the same memory."""
+    """A pool is placed high, so that the older BIOS calls (E801, 88h) report the same memory."""
     ranges = [(0, 640 * KIB, USABLE), (MIB, 511 * MIB, USABLE), (4 * GIB, GIB, USABLE)]
     placed = place(library, Machine(ranges, [], MIB, [256]))
     assert placed.pools == [4 * GIB + 512 * MIB - GAP]
@@ -216,27 +216,27 @@ def test_without_pools_nothing_more_is_hidden(library: ctypes.CDLL) -> None:
 
 
 FAULTS = {
-    "the lowest": (
+    "the lowest place is chosen": (
         "region.c",
         "u64 at = round_down(end, PAGE_2M) - size; at >= lowest && at < end; at -= PAGE_2M",
         "u64 at = lowest; at + size <= end; at += PAGE_2M",
     ),
-    "over a module": (
+    "a pool overlaps a module": (
         "region.c",
         "if (overlaps(lo, hi, start.modules[i].start, start.modules[i].end))",
         "if (false)",
     ),
-    "over what another range reserves": (
+    "a pool overlaps a reserved range": (
         "region.c",
         "else if (overlaps(lo, hi, r->base, range_end(r)))",
         "else if (false)",
     ),
-    "of the wrong type": ("region.c", "cut_end - cut, type}", "cut_end - cut, RANGE_RESERVED}"),
-    "what is left above is lost": ("region.c", "range_insert(i + 1, cut_end, end, RANGE_USABLE);", ""),
-    "not reserved": ("pool.c", "region_reserve(pool->base, pool->base + size, RANGE_SOFT_RESERVED);", ""),
-    "not in order": ("pool.c", "pools[j - 1].base > pools[j].base", "false"),
-    "side by side": ("pool.c", "#define GAP SUPERPAGE_SIZE", "#define GAP 0ull"),
-    "too low": ("pool.c", "#define LOWEST MIB(16)", "#define LOWEST MIB(2)"),
+    "a pool has the wrong type": ("region.c", "cut_end - cut, type}", "cut_end - cut, RANGE_RESERVED}"),
+    "memory above a pool is lost": ("region.c", "range_insert(i + 1, cut_end, end, RANGE_USABLE);", ""),
+    "a pool is not reserved": ("pool.c", "region_reserve(pool->base, pool->base + size, RANGE_SOFT_RESERVED);", ""),
+    "pools are not in order": ("pool.c", "pools[j - 1].base > pools[j].base", "false"),
+    "pools are adjacent": ("pool.c", "#define GAP SUPERPAGE_SIZE", "#define GAP 0ull"),
+    "a pool is placed too low": ("pool.c", "#define LOWEST MIB(16)", "#define LOWEST MIB(2)"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The check of the processor (requirements.32.c and its generated table) on the host, against the spec's model."""
+"""The start check of the processor (requirements.32.c and its table) on the host, compared with the spec's model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TEXT = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
 @dataclass
 class Processor:
-    """Answers by leaf and subleaf, the highest leaves, and MSRs by name. `bad`: RDMSRs that would have faulted."""
+    """CPUID by leaf and subleaf, the highest leaves, and MSRs by name. `bad`: RDMSRs that would have faulted."""
 
     leaves: dict[tuple[int, int], list[int]]
     highest: dict[int, int]
@@ -41,19 +41,19 @@ class Processor:
     bad: list[str] = field(default_factory=list)
 
     def cpuid(self, leaf: int, subleaf: int) -> list[int]:
-        """Beyond the highest leaf stands what should not be believed. SDM: 3.3, CPUID"""
+        """Return a CPUID leaf; leaves above the highest one return arbitrary data. SDM: 3.3, CPUID"""
         if leaf in self.highest:
             return [self.highest[leaf], 0, 0, 0]
         return self.leaves.get((leaf, subleaf), [0xFFFFFFFF] * 4)
 
     def has(self, name: str) -> bool:
-        """Whether CPUID says that there is this feature."""
+        """Return true if CPUID enumerates this feature."""
         leaf, subleaf, register, bit = locate(name)
         known = leaf <= self.highest[leaf & 0x80000000]
         return known and bool(self.cpuid(leaf, subleaf)[register] >> bit & 1)
 
     def exists(self, msr: str) -> bool:
-        """SDM: A.1 to A.10 say which capability MSRs there are when."""
+        """Return true if the capability MSR exists. SDM: A.1 to A.10"""
         if not self.has("vmx"):
             return False
         secondary = bool(self.msrs["IA32_VMX_PROCBASED_CTLS"] >> 63)
@@ -69,7 +69,7 @@ class Processor:
 
 
 def locate(name: str) -> tuple[int, int, int, int]:
-    """Leaf, subleaf, register and bit of a feature."""
+    """Return leaf, subleaf, register and bit of a feature."""
     feature = FACTS.features[name]
     return feature.leaf.first, (feature.leaf.subleaves or (0, 0))[0], REGISTERS.index(feature.register), feature.low
 
@@ -93,7 +93,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 def run(library: ctypes.CDLL, processor: Processor, exists: bool = True) -> tuple[int, list[str]]:
-    """The number of what is missing, and the texts."""
+    """Return the number of missing requirements, and the texts."""
     texts: list[str] = []
 
     def answer(leaf: int, subleaf: int, registers: ctypes._Pointer[ctypes.c_uint32]) -> None:
@@ -108,7 +108,7 @@ def run(library: ctypes.CDLL, processor: Processor, exists: bool = True) -> tupl
 
 
 def expect(processor: Processor, domain: Domain = DOM0) -> list[str]:
-    """What is missing, by the spec's names and in any order."""
+    """Return the missing requirements, by the spec's names and in any order."""
     missing = [one.name for one in domain.required_features if not processor.has(one.name)]
     vmx = processor.has("vmx")
     lock = processor.msrs["IA32_FEATURE_CONTROL"] & 0b101  # bit 0: locked; bit 2: VMXON is allowed. SDM: 24.7
@@ -127,7 +127,7 @@ def expect(processor: Processor, domain: Domain = DOM0) -> list[str]:
 
 
 def can_be(processor: Processor, path: str, value: int) -> bool:
-    """Whether VM entry accepts a control with this value. SDM: A.2 to A.5"""
+    """Return true if VM entry accepts a control with this value. SDM: A.2 to A.5"""
     control = FACTS.controls[path]
     word = FACTS.words[control.word]
     true = word.true_msr if word.true_msr and processor.exists(word.true_msr) else ""
@@ -148,7 +148,7 @@ def can_be(processor: Processor, path: str, value: int) -> bool:
 
 
 def make_processor() -> Processor:
-    """One that has everything: all may be 1, all may be 0."""
+    """Return a processor with everything: all controls may be 1, all may be 0."""
     leaves = {(locate(name)[:2]): [0xFFFFFFFF] * 4 for name in FACTS.features}
     msrs = dict.fromkeys(FACTS.msrs, ALL)
     for word in FACTS.words.values():
@@ -158,7 +158,7 @@ def make_processor() -> Processor:
 
 
 def draw_processor(seed: int) -> Processor:
-    """Some bits of what is asked for differ, more or fewer of them; or whole MSRs are random."""
+    """Draw a processor: some required bits are flipped, or whole MSRs are random."""
     source, processor = random.Random(seed), make_processor()
     for one in DOM0.required_features:
         if source.random() < 0.1:
@@ -176,7 +176,7 @@ def draw_processor(seed: int) -> Processor:
             processor.msrs[msr] = source.getrandbits(64)
     if source.random() < 0.3:
         processor.msrs["IA32_VMX_BASIC"] &= ~(1 << 55)
-    for word in FACTS.words.values():  # the halves that say what may be 1 are the same in both. SDM: A.3.2
+    for word in FACTS.words.values():  # the allowed-1 halves of both MSRs are the same. SDM: A.3.2
         if word.true_msr:
             high = processor.msrs[word.msr] >> 32 << 32
             processor.msrs[word.true_msr] = high | processor.msrs[word.true_msr] & 0xFFFFFFFF
@@ -184,13 +184,13 @@ def draw_processor(seed: int) -> Processor:
 
 
 def short(text: str) -> str:
-    """A feature's name from its text."""
+    """Return a feature's name from its text."""
     found = re.search(r"\(([\w.]+)\)$", text)
     return found[1] if found else text
 
 
 def compare(library: ctypes.CDLL, seed: int) -> tuple[str, int]:
-    """What differs, or nothing; and how many things the processor lacks."""
+    """Return the differences (empty: none), and how many requirements the processor lacks."""
     processor = draw_processor(seed)
     count, texts = run(library, processor)
     wanted = expect(processor)
@@ -219,19 +219,19 @@ def test_random_processors(library: ctypes.CDLL) -> None:
 
 
 FAULTS = {
-    "leaves that are not there": (CHECK, "& EXTENDED_LEAVES, 0).eax < one->number", "& EXTENDED_LEAVES, 0).eax == 1"),
-    "the leaf's words in another order": (CHECK, "{r.eax, r.ebx, r.ecx, r.edx}", "{r.eax, r.ecx, r.ebx, r.edx}"),
-    "no TRUE MSRs": (CHECK, "one->alternative && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE", "false"),
+    "missing leaves are read": (CHECK, "& EXTENDED_LEAVES, 0).eax < one->number", "& EXTENDED_LEAVES, 0).eax == 1"),
+    "registers of a leaf are swapped": (CHECK, "{r.eax, r.ebx, r.ecx, r.edx}", "{r.eax, r.ecx, r.ebx, r.edx}"),
+    "TRUE MSRs never": (CHECK, "one->alternative && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE", "false"),
     "TRUE MSRs always": (CHECK, "one->alternative && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE", "one->alternative"),
-    "the wrong half": (CHECK, "one->word == MSR_HIGH ?", "one->word == MSR_LOW ?"),
-    "only what may be 1": (CHECK, "one->word == MSR_HIGH ?", "true ?"),
-    "an unlocked register is refused": (CHECK, "!(value & LOCKED)", "false"),
-    "a locked one passes": (CHECK, "!(value & LOCKED)", "true"),
-    "what is not there is on": (CHECK, "return !one->expected;", "return one->expected;"),
-    "MSRs that are not there": (CHECK, "one->depends != NO_REQUIREMENT && missing[one->depends]", "false"),
-    "only the first": (CHECK, "missing[i] = !is_met", "missing[i] = !count && !is_met"),
-    "a bit beside it": (CHECK, "word >> one->bit & 1", "word >> (one->bit ^ 1) & 1"),
-    "no commas": (CHECK, "!count++", "(count++, true)"),
+    "the wrong half of an MSR": (CHECK, "one->word == MSR_HIGH ?", "one->word == MSR_LOW ?"),
+    "only the allowed-1 half": (CHECK, "one->word == MSR_HIGH ?", "true ?"),
+    "an unlocked IA32_FEATURE_CONTROL is refused": (CHECK, "!(value & LOCKED)", "false"),
+    "a locked IA32_FEATURE_CONTROL is accepted": (CHECK, "!(value & LOCKED)", "true"),
+    "a missing MSR counts as 1": (CHECK, "return !one->expected;", "return one->expected;"),
+    "missing MSRs are read": (CHECK, "one->depends != NO_REQUIREMENT && missing[one->depends]", "false"),
+    "only the first missing requirement": (CHECK, "missing[i] = !is_met", "missing[i] = !count && !is_met"),
+    "the adjacent bit": (CHECK, "word >> one->bit & 1", "word >> (one->bit ^ 1) & 1"),
+    "no commas between names": (CHECK, "!count++", "(count++, true)"),
     "a row of another bit": (TABLE, "MSR_HIGH, 3, 1, IA32_VMX_PINBASED_CTLS", "MSR_HIGH, 4, 1, IA32_VMX_PINBASED_CTLS"),
     "a row that expects 0": (TABLE, "MSR_HIGH, 7, 1, IA32_VMX_PROC", "MSR_HIGH, 7, 0, IA32_VMX_PROC"),
     "a row of another word": (TABLE, "CPUID_ECX, 5, 1, 0x1", "CPUID_EDX, 5, 1, 0x1"),

@@ -1,4 +1,4 @@
-"""Rooms of the runtime: only runtime/vmx names VMX, as the rest is for any processor; domains are built in layers."""
+"""Dependencies in the runtime: only runtime/vmx names VMX, the rest is for any processor; runtime/domu is layered."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def list_sources() -> list[Path]:
 
 
 def find_words(text: str) -> list[str]:
-    """Return what a text says of VMX."""
+    """Return the names of VMX in a text."""
     return [*WORDS.findall(text), *HEADERS.findall(text)]
 
 
@@ -38,7 +38,7 @@ def test_only_vmx_names_vmx() -> None:
 
 
 def test_words_are_found() -> None:
-    """The pattern finds each kind of word."""
+    """The pattern finds each kind of name."""
     for text in ("vmread(VMCS_GUEST_RIP)", "EXIT_REASON_CPUID", "PRIMARY_NMI_WINDOW_EXITING", "PIN_VIRTUAL_NMIS",
                  "SECONDARY_ENABLE_VPID", '#include "generated/vmcs.h"', "IO_QUALIFICATION_INPUT", "IA32_VMX_MISC"):
         assert find_words(text), text
@@ -64,7 +64,7 @@ def compile_module(name: str, folder: Path) -> Path:
 
 
 def test_domains_are_built_in_layers(tmp_path: Path) -> None:
-    """A module of domains calls none of those above it, so that there is no circle."""
+    """No module of runtime/domu calls one in a higher layer, so there is no cycle."""
     above = set[str]()
     for name in reversed(LAYERS):
         path = compile_module(name, tmp_path)

@@ -1,4 +1,4 @@
-"""The 32-bit start's text (text.32.c) on the host, and who may know of the loader."""
+"""Text output of the 32-bit start (text.32.c) on the host; and only the Multiboot code knows the loader."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WAIT = 0xFFFF
 
 
 def build(folder: Path, text: str = "") -> ctypes.CDLL:
-    """Return the library, its text replaced."""
+    """Return the library, with another text.32.c."""
     source = folder / "text.32.c"
     source.write_text(text or (START / "text.32.c").read_text())
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-include", TESTS / "host" / "start32_host.h"]
@@ -50,7 +50,7 @@ class Machine:
         return self.memory[CURSOR], self.memory[CURSOR + 1]
 
     def writes(self) -> list[tuple[int, int]]:
-        """All that went to ports."""
+        """Return all writes to ports."""
         ports = (ctypes.c_uint16 * 65536).in_dll(self.library, "host_ports")
         values = (ctypes.c_uint8 * 65536).in_dll(self.library, "host_values")
         count = self.counts["written"].value
@@ -58,7 +58,7 @@ class Machine:
 
 
 def show(lines: list[list[int]], column: int, row: int, text: bytes) -> tuple[int, int]:
-    """A screen as a list of lines that moves up."""
+    """The expected screen: a list of lines that scrolls."""
     for byte in text:
         if byte != 10:
             lines[row][column] = GREY | byte
@@ -72,7 +72,7 @@ def show(lines: list[list[int]], column: int, row: int, text: bytes) -> tuple[in
 
 
 def find_difference(library: ctypes.CDLL, seed: int) -> str:
-    """Some texts one after the other, from somewhere on a screen; a cursor that is not on it is taken to its edge."""
+    """Print some texts from a random cursor; one that is outside the screen is moved to its edge."""
     source, machine = random.Random(seed), Machine(library)
     before = machine.cells
     lines = [before[at:at + COLUMNS] for at in range(0, COLUMNS * ROWS, COLUMNS)]
@@ -102,7 +102,7 @@ def test_random_texts(library: ctypes.CDLL) -> None:
 
 @pytest.mark.parametrize(("busy", "reads"), [(0, 1), (1, 2), (1000, 1001), (1 << 31, WAIT)])
 def test_waits_for_com1_end(library: ctypes.CDLL, busy: int, reads: int) -> None:
-    """A character is written after so many reads of a status that stays busy for so many."""
+    """Writing to COM1 waits while its status is busy, up to a bound."""
     machine = Machine(library)
     machine.counts["busy"].value = busy
     library.text_put(b"ab")
@@ -112,13 +112,13 @@ def test_waits_for_com1_end(library: ctypes.CDLL, busy: int, reads: int) -> None
 
 FAULTS = {
     "no line feed": ("serial_char('\\r');", ";"),
-    "a column too many": ("column == COLUMNS", "column > COLUMNS"),
-    "a row too many": ("if (row == ROWS)", "if (row > ROWS)"),
-    "the last line stays": ("screen[i] = ATTRIBUTE | ' ';", ";"),
-    "a cursor off the screen": ("min(cursor[1], ROWS - 1)", "min(cursor[1], 255)"),
-    "the cursor stays": ("cursor[0] = (u8)column;", ""),
+    "lines have a column too many": ("column == COLUMNS", "column > COLUMNS"),
+    "the screen has a row too many": ("if (row == ROWS)", "if (row > ROWS)"),
+    "the last line is not cleared": ("screen[i] = ATTRIBUTE | ' ';", ";"),
+    "the cursor is not limited to the screen": ("min(cursor[1], ROWS - 1)", "min(cursor[1], 255)"),
+    "the cursor is not stored": ("cursor[0] = (u8)column;", ""),
     "signed characters": ("ATTRIBUTE | (u8)c", "ATTRIBUTE | (u16)c"),
-    "another speed": ("host_out8(COM1, 1);", "host_out8(COM1, 12);"),
+    "COM1 has another speed": ("host_out8(COM1, 1);", "host_out8(COM1, 12);"),
 }
 
 
@@ -131,11 +131,11 @@ def test_a_fault_is_found(tmp_path: Path, fault: str) -> None:
     assert any(find_difference(library, seed) for seed in range(200))
 
 
-# ---- who knows of the loader
+# ---- who knows the loader
 
 
-def test_only_the_front_knows_multiboot() -> None:
-    """What runs after it reads struct start, which another front can fill."""
+def test_only_its_own_code_knows_multiboot() -> None:
+    """All later code reads struct start, which another loader's code can fill."""
     included = re.compile(r"[\"<%]boot/multiboot/|multiboot\.h", re.MULTILINE)
     sources = [path for path in (ROOT / "runtime").rglob("*") if path.suffix in (".c", ".h", ".asm", ".inc")]
     assert any(included.search(path.read_text()) for path in sources if START in path.parents)

@@ -1,4 +1,4 @@
-"""What is VMX's stays in runtime/vmx: the rest of the runtime is to be compiled for a second processor as it is."""
+"""Only runtime/vmx names VMX, so that the rest of the runtime can be compiled for another processor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def list_sources() -> list[Path]:
 
 
 def find_words(text: str) -> list[str]:
-    """Return what a text says of VMX."""
+    """Return the names of VMX in a text."""
     return [*WORDS.findall(text), *HEADERS.findall(text)]
 
 
@@ -36,7 +36,7 @@ def test_only_vmx_names_vmx() -> None:
 
 
 def test_words_are_found() -> None:
-    """The pattern finds each kind of word."""
+    """The pattern finds each kind of name."""
     for text in ("vmread(VMCS_GUEST_RIP)", "EXIT_REASON_CPUID", "PRIMARY_NMI_WINDOW_EXITING", "PIN_VIRTUAL_NMIS",
                  "SECONDARY_ENABLE_VPID", '#include "generated/vmx/vmcs.h"', "IO_QUALIFICATION_INPUT", "IA32_VMX_MISC"):
         assert find_words(text), text

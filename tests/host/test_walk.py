@@ -1,4 +1,4 @@
-"""The walk of a caller's page tables by runtime/domu/walk.c, on the host, against a slow and obvious oracle."""
+"""The walk of a caller's page tables by runtime/domu/walk.c, on the host, compared with an oracle in Python."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Caller:
         return self.words[(table + 8 * index) // 8]
 
 
-# ---- the oracle: one page at a time, by the manual's words
+# ---- the oracle: one page at a time, as the SDM defines it
 
 
 def is_canonical(address: int, levels: int) -> bool:
@@ -46,7 +46,7 @@ def is_canonical(address: int, levels: int) -> bool:
 
 
 def may_read(table: int) -> bool:
-    """Say if dom0 may access the page."""
+    """Return true if dom0 may access the page."""
     return table // PAGE < RAM_PAGES and not HIDDEN[0] <= table // PAGE < HIDDEN[1]
 
 
@@ -55,7 +55,7 @@ def permits(caller: Caller, entry: int, write: bool) -> bool:
 
 
 def key_permits(caller: Caller, entry: int, write: bool) -> bool:
-    """SDM: 4.6.2"""
+    """Return true if protection keys permit the access. SDM: 4.6.2"""
     denied = caller.pkru >> 2 * (entry >> KEY_SHIFT & 15) if caller.keys else 0
     return not denied & 1 and not (write and denied & 2)
 
@@ -228,29 +228,29 @@ def find_differences(library: ctypes.CDLL, runs: int) -> tuple[list[str], int, i
 def test_random_tables(library: ctypes.CDLL) -> None:
     differences, some, many = find_differences(library, RUNS)
     assert differences == []
-    assert some > RUNS // 4 and many > RUNS // 20, "the drawn tables lead somewhere"
+    assert some > RUNS // 4 and many > RUNS // 20, "some of the drawn tables map a page"
 
 
 FAULTS = {
     "user is not checked": ("PAGE_ENTRY_USER | (walk->write", "(walk->write"),
     "writable is not checked": ("(walk->write ? PAGE_ENTRY_WRITE : 0);", "0;"),
-    "not at the last level": ("if (!permits(walk, value) ||", "if ((level > 1 && !permits(walk, value)) ||"),
-    "keys are not checked": ("walk->keys ? walk->pkru >> 2 * key : 0", "0 * key"),
-    "a key that forbids writing": ("&& !(walk->write && denied & 2)", ""),
-    "tables in hidden memory": ("return ram ?", "return ram || physical < 24 * PAGE_SIZE ?"),
+    "last level is not checked": ("if (!permits(walk, value) ||", "if ((level > 1 && !permits(walk, value)) ||"),
+    "protection keys are not checked": ("walk->keys ? walk->pkru >> 2 * key : 0", "0 * key"),
+    "the write-disable bit of a key is ignored": ("&& !(walk->write && denied & 2)", ""),
+    "tables in hidden memory are read": ("return ram ?", "return ram || physical < 24 * PAGE_SIZE ?"),
     "tables in the pool are refused": (" || pool_at(physical) != POOLS_MAX", ""),
     "four levels always": ("cr4 & CR4_LA57 ? 5 : 4,", "4,"),
-    "an address that is not canonical": ("if (!is_canonical(walk, address))", "if (0 && !is_canonical(walk, address))"),
-    "a large leaf with bits below its frame": ("!is_sound(value, level) ||", ""),
-    "no dirty bit": ("is_leaf(entry, level) && walk->write ?", "0 ?"),
-    "dirty when only read": ("is_leaf(entry, level) && walk->write ?", "is_leaf(entry, level) ?"),
-    "no accessed bit": ("return walk->mark ? PAGE_ENTRY_ACCESSED | dirty : 0;", "return walk->mark ? dirty : 0;"),
+    "a noncanonical address": ("if (!is_canonical(walk, address))", "if (0 && !is_canonical(walk, address))"),
+    "reserved bits of a large leaf are ignored": ("!is_sound(value, level) ||", ""),
+    "the dirty bit is not set": ("is_leaf(entry, level) && walk->write ?", "0 ?"),
+    "the dirty bit is set by a read": ("is_leaf(entry, level) && walk->write ?", "is_leaf(entry, level) ?"),
+    "accessed bit not set": ("return walk->mark ? PAGE_ENTRY_ACCESSED | dirty : 0;", "return walk->mark ? dirty : 0;"),
     "neighbors with other rights": ("PAGE_ENTRY_PRESENT | PAGE_ENTRY_USER | PAGE_ENTRY_WRITE | PAGE_ENTRY_ACCESSED",
                                      "PAGE_ENTRY_PRESENT | PAGE_ENTRY_ACCESSED"),
     "neighbors with another key": (" | \\\n     PAGE_ENTRY_PROTECTION_KEY_MASK)", ")"),
     "neighbors that are not dirty": ("u64 same = SAME | (walk->write ? PAGE_ENTRY_DIRTY : 0);", "u64 same = SAME;"),
-    "more than the size": ("min(size, level_size(level) - offset)", "level_size(level) - offset"),
-    "beyond the table": ("ENTRIES - address / PAGE_SIZE % ENTRIES), pages", "ENTRIES), pages"),
+    "more than the size is returned": ("min(size, level_size(level) - offset)", "level_size(level) - offset"),
+    "the walk reads beyond a table": ("ENTRIES - address / PAGE_SIZE % ENTRIES), pages", "ENTRIES), pages"),
 }
 
 

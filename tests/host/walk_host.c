@@ -1,4 +1,4 @@
-/* walk.c on the host: physical memory is an array; the VMCS and the processor say what the test wants. */
+/* walk.c on the host: physical memory is an array; the test sets the VMCS and the processor's features. */
 #define host_rdpkru processor_rdpkru
 #define guest_cr3 processor_guest_cr3
 #define guest_cr4 processor_guest_cr4
@@ -31,7 +31,7 @@ static u64 guest_cr4(void)
 
 #include "runtime/domu/walk.c"
 
-#define RAM_END MIB(2)                  /* all that there is; frames beyond are nowhere */
+#define RAM_END MIB(2)                  /* all of memory; frames beyond it do not exist */
 
 u64 hv_base, hv_size, direct_map;
 u64 host_ram[RAM_END / 8];
@@ -63,7 +63,7 @@ void host_caller(u64 root, bool la57, bool keys, u32 rights)
     pkru = rights;
 }
 
-/* Every piece of a range, one walk for all, as the callers do it: bytes and frames until it ends or something is missing. */
+/* All pieces of a range in one walk, as the callers do it: sizes and frames until the end or a missing page. */
 u32 host_range(bool other, bool write, u64 address, u64 size, u64 *bytes, u64 *frames)
 {
     struct walk walk = other ? walk_other(cr3) : walk_caller(write);

@@ -1,4 +1,4 @@
-"""Runs dom0 with a pool and a command, for tests of domUs: its output, and how it ended."""
+"""Boot dom0 with a pool and run a command in it, for tests of domUs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def run_dom0(
     pool: str = "pool=512M", programs: Sequence[Path] = (), seconds: float = 600,
     poison: bool = False, image: Path | None = None,
 ) -> str:
-    """Boot dom0, run `command` with `programs` in /root; return what it said. It must have ended with 0."""
+    """Boot dom0, run `command` with `programs` in /root, which must exit with 0; return its output."""
     request = Request(cpus=cpus, memory=memory, command=command, options=pool, domu=domu, trixie=trixie,
                       additions=tuple(programs), timeout=seconds, poison=poison)
     outcome: Outcome = boot(request, folder, image or choose_image(request))

@@ -1,4 +1,4 @@
-"""Entry checks evaluated in Python, from the model: the rules of generated/vmx/checks.c."""
+"""The VM-entry checks evaluated in Python from the model: an oracle for generated/vmx/checks.c."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEMORY_TYPES = {0, 1, 4, 5, 6, 7}  # SDM: 12.12
 
 @dataclass(frozen=True)
 class Processor:
-    """What a processor says of itself; an MSR that is not listed reads as 0."""
+    """A processor's capabilities; an MSR that is not listed reads as 0."""
 
     physical_bits: int
     linear_bits: int = 48
@@ -34,19 +34,19 @@ class State:
 
 @dataclass(frozen=True)
 class Prediction:
-    """How an entry ends: "enters", "error 7", "error 8" or "exit 33"; `broken` says by which rules."""
+    """How a VM entry ends: "enters", "error 7", "error 8" or "exit 33"; `broken` are the violated rules."""
 
     outcome: str
     broken: tuple[str, ...]
 
 
 def find_broken(facts: Facts, state: State) -> tuple[str, ...]:
-    """Return names of the rules that the state breaks, in the order of the facts."""
+    """Return the names of the rules that the state violates, in the order of the facts."""
     return tuple(rule.name for rule in facts.entry_rules.values() if not rule_holds(rule, state))
 
 
 def rule_holds(rule: EntryRule, state: State) -> bool:
-    """Return whether the state keeps the rule, or the rule does not count here."""
+    """Return true if the state keeps the rule, or the rule does not apply."""
     return bool((rule.when is not None and not evaluate(rule.when, state)) or evaluate(rule.holds, state))
 
 
@@ -58,7 +58,7 @@ def predict(facts: Facts, state: State) -> Prediction:
 
 
 def say_outcome(facts: Facts, rule: str) -> str:
-    """Return how an entry ends that breaks the rule."""
+    """Return how an entry ends that violates the rule."""
     group = facts.entry_checks[facts.entry_rules[rule].group]
     return f"exit {facts.exits[group.exit].number}" if group.exit else f"error {group.error}"
 
@@ -89,7 +89,7 @@ def evaluate(value: ir.Expression, state: State) -> int:
 
 
 def operate(value: ir.Operation, state: State) -> int:
-    """Join both sides; `and` and `or` look no further than they need."""
+    """Evaluate a binary operator; `and` and `or` evaluate the right side only if they need it."""
     left = evaluate(value.left, state)
     if value.operator == "and":
         return int(bool(left) and bool(evaluate(value.right, state)))
@@ -111,23 +111,23 @@ def cut(number: int, wanted: Type) -> int:
 
 
 def is_alike(address: int, lowest: int) -> bool:
-    """Return whether all bits from `lowest` on are equal."""
+    """Return true if all bits from `lowest` on are equal."""
     return address >> lowest in (0, (1 << (WIDEST - lowest)) - 1)
 
 
 def is_physical(address: int, processor: Processor) -> bool:
-    """Return whether no bit is set that physical addresses do not have."""
+    """Return true if no bit above the physical-address width is set."""
     return address >> processor.physical_bits == 0
 
 
 def is_structure(address: int, processor: Processor) -> bool:
-    """Return the same, and below 4 GiB where bit 48 of IA32_VMX_BASIC says so. SDM: A.1"""
+    """Return the same, with a limit of 4 GiB if bit 48 of IA32_VMX_BASIC is set. SDM: A.1"""
     low = processor.msrs.get("IA32_VMX_BASIC", 0) >> 48 & 1
     return is_physical(address, processor) and not (low and address >> 32)
 
 
 def is_allowed(word: int, capability: int) -> bool:
-    """Return whether a word has the ones of a capability MSR's bits 31:0, and no more than those of 63:32. SDM: A.2"""
+    """Return true if a word agrees with the allowed-0 and allowed-1 halves of a capability MSR. SDM: A.2"""
     return capability & 0xFFFFFFFF & ~word == 0 and word & ~(capability >> 32) == 0
 
 

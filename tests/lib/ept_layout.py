@@ -1,4 +1,4 @@
-"""What runtime/vmx/nested_paging.c does for one guest-physical address, over numbers or over z3's bit vectors alike.
+"""The semantics of runtime/vmx/nested_paging.c for one guest-physical address, over numbers or z3's bit vectors.
 
 Addresses stay below 2^49, so that signed and unsigned comparisons of 64 bits agree.
 """
@@ -14,16 +14,16 @@ from codegen.model.choices import MemoryRule
 PAGE, ENTRIES = 4096, 512
 MIB = 1 << 20
 ADDRESS_END = 1 << 48
-NO_LEAVES = ("hide", "alias")  # shown page by page, however large the range
+NO_LEAVES = ("hide", "alias")  # mapped by 4 KiB entries, however large the range
 
-# A number or a bit vector, a truth or z3's; z3 has no types to tell them by.
+# A number or z3's bit vector, a bool or z3's; z3 has no types that distinguish them.
 Value = Any
 Truth = Any
 
 
 @dataclass(frozen=True)
 class Range:
-    """[lo, hi)."""
+    """The addresses of [lo, hi)."""
 
     lo: Value
     hi: Value
@@ -34,7 +34,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where regions are now, the stretch of one memory type around the address, and what the processor can do."""
+    """Where the regions are, the range of one memory type around the address, and the processor's page sizes."""
 
     regions: dict[str, Range]
     typed: Range
@@ -44,7 +44,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Choice:
-    """A rule, when it is the one, and the range around the address that it and one memory type cover."""
+    """A rule, the condition under which it applies, and the range around the address that it and one type cover."""
 
     what: str
     rights: str
@@ -55,7 +55,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Fill:
-    """Entries of `size` bytes that one violation makes: from `first` on, below `last`."""
+    """Entries of `size` bytes that one EPT violation fills: from `first` on, below `last`."""
 
     size: int
     first: Value
@@ -63,7 +63,7 @@ class Fill:
 
 
 def both(a: Truth, b: Truth) -> Truth:
-    """Return `and`, of truths or of formulas."""
+    """Return `and`, of bools or of formulas."""
     if isinstance(a, bool):
         return b if a else False
     if isinstance(b, bool):
@@ -72,7 +72,7 @@ def both(a: Truth, b: Truth) -> Truth:
 
 
 def opposite(a: Truth) -> Truth:
-    """Return `not`, of a truth or of a formula."""
+    """Return `not`, of a bool or of a formula."""
     return not a if isinstance(a, bool) else ~a
 
 
@@ -120,7 +120,7 @@ def list_choices(rules: Sequence[MemoryRule], machine: Machine, address: Value) 
 
 
 def bound(around: Range, region: Range, address: Value) -> Range:
-    """Return the range without the region, which does not hold the address."""
+    """Return the range without the region, which does not contain the address."""
     below = both(address < region.lo, region.lo < region.hi)
     above = both(opposite(below), address >= region.hi)
     return Range(select(above, larger(around.lo, region.hi), around.lo),
@@ -128,7 +128,7 @@ def bound(around: Range, region: Range, address: Value) -> Range:
 
 
 def narrow(what: str, around: Range, machine: Machine) -> Range:
-    """Return what has one memory type: all that is hidden; of the rest, what has the address's."""
+    """Return the range of one memory type: all of a hidden range, otherwise the part with the address's type."""
     if what == "hide":
         return around
     return Range(larger(around.lo, machine.typed.lo), smaller(around.hi, machine.typed.hi))
@@ -139,7 +139,7 @@ def level_size(level: int) -> int:
 
 
 def leaf_fits(choice: Choice, machine: Machine, address: Value, level: int) -> Truth:
-    """Return whether a leaf of this level may hold the address."""
+    """Return true if a leaf entry of this level may map the address."""
     if level == 1:
         return True
     if choice.what in NO_LEAVES or level > 3:
@@ -150,7 +150,7 @@ def leaf_fits(choice: Choice, machine: Machine, address: Value, level: int) -> T
 
 
 def leaves_fill(choice: Choice, address: Value, level: int) -> Fill:
-    """Return every entry of the table that lies wholly in the range."""
+    """Return every entry of the table that lies completely in the range."""
     size = level_size(level)
     start = round_down(address, size * ENTRIES)
     first = larger(start, round_up(choice.range.lo, size))
@@ -158,7 +158,7 @@ def leaves_fill(choice: Choice, address: Value, level: int) -> Fill:
 
 
 def frame_of(choice: Choice, machine: Machine, address: Value) -> Value:
-    """Return which physical address a guest-physical one shows."""
+    """Return the physical address that a guest-physical one is mapped to."""
     if choice.what == "hide":
         return machine.ones_page
     return address - choice.shift

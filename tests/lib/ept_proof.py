@@ -1,8 +1,8 @@
-"""No layout shows the hypervisor's memory to a domain: proven by z3 over what runtime/vmx/nested_paging.c does.
+"""No EPT layout maps the hypervisor's memory: proven by z3 over the semantics of runtime/vmx/nested_paging.c.
 
-For every placement of the hypervisor, every state of the other regions, every stretch that any MTRRs could make, every
-address below 2^48 and every leaf that a violation there can fill. One page of the hypervisor is meant to be seen:
-the page of ones, and never to be written.
+The proof covers every placement of the hypervisor, every state of the other regions, every range of one memory type
+that MTRRs could define, every address below 2^48 and every leaf entry that an EPT violation there can fill. One page
+of the hypervisor may be mapped, read-only: the page of ones.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tests.lib.ept_layout import ADDRESS_END, MIB, PAGE, Choice, Machine, Range,
 Chooser = Callable[[Sequence[MemoryRule], Machine, Value], Iterator[Choice]]
 
 LEVELS = (3, 2, 1)
-BLOCK = 2 * MIB  # the hypervisor is made of such, the first two megabytes are never its
+BLOCK = 2 * MIB  # the hypervisor consists of such pages; the first one is never part of it
 
 
 @dataclass(frozen=True)
 class Witness:
-    """A guest-physical address that shows the hypervisor, and how."""
+    """A guest-physical address that maps the hypervisor, and by which rule."""
 
     domain: str
     rule: str
@@ -41,7 +41,7 @@ class Witness:
 
 
 def prove_memory(domain: Domain, list_choices: Chooser = layout.list_choices) -> list[Witness]:
-    """Return a witness for each rule and page size that fails. `list_choices` is for tests with a fault in it."""
+    """Return a witness for each rule and page size that fails. Tests pass a `list_choices` with a seeded fault."""
     address = z3.BitVec("address", 64)
     machine, given = make_machine(domain.memory)
     found = []
@@ -54,7 +54,7 @@ def prove_memory(domain: Domain, list_choices: Chooser = layout.list_choices) ->
 
 
 def make_machine(rules: Sequence[MemoryRule]) -> tuple[Machine, list[Value]]:
-    """Return any machine, and what is known of it: what runtime/boot/region.c and the spec promise."""
+    """Return an arbitrary machine, with the invariants that runtime/boot/region.c and the spec guarantee."""
     names = {rule.region.name: rule.region for rule in rules if rule.region.kind != "all"}
     regions = {name: Range(*z3.BitVecs(f"{name}.lo {name}.hi", 64)) for name in names}
     regions.setdefault("hypervisor", Range(*z3.BitVecs("hypervisor.lo hypervisor.hi", 64)))
@@ -68,7 +68,7 @@ def make_machine(rules: Sequence[MemoryRule]) -> tuple[Machine, list[Value]]:
 
 
 def place(region: Range, base: int, size: int) -> Value:
-    """Place a fixed region where the spec says, or nowhere while its rule is inactive."""
+    """Place a fixed region at its address in the spec, or nowhere while its rule is inactive."""
     there = z3.And(region.lo == base, region.hi == base + size)
     return z3.Or(there, z3.And(region.lo == 0, region.hi == 0))
 
@@ -76,7 +76,7 @@ def place(region: Range, base: int, size: int) -> Value:
 def refute(
     name: str, choice: Choice, machine: Machine, address: Value, level: int, given: list[Value]
 ) -> Witness | None:
-    """Return an address at which this rule, with a leaf of this level, shows what it should not."""
+    """Return an address at which this rule, with a leaf of this level, maps the hypervisor."""
     fits = leaf_fits(choice, machine, address, level)
     if fits is False:
         return None
@@ -93,13 +93,13 @@ def refute(
 
 
 def describe(machine: Machine, address: Value) -> Iterator[Value]:
-    """Describe the address, and the stretch of its memory type that holds it."""
+    """Describe the address, and the range of its memory type that contains it."""
     yield z3.And(address >= 0, address < ADDRESS_END)
     yield z3.And(machine.typed.lo >= 0, machine.typed.hi <= 2 * ADDRESS_END, machine.typed.holds(address))
 
 
 def make_witness(name: str, choice: Choice, machine: Machine, model: z3.ModelRef, size: int) -> Witness:
-    """Return the numbers that z3 found."""
+    """Return the numbers of z3's solution."""
     def number(value: Value) -> int:
         return int(model.eval(value, model_completion=True).as_long())
 

@@ -1,4 +1,4 @@
-"""Programs on this machine, bounded by processor time: a busy machine is slow, and does not fail a test."""
+"""Run programs with a limit on processor time, so that a busy machine does not fail a test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-WALL_CLOCK = 900  # seconds: the last resort, for a program that sleeps
+WALL_CLOCK = 900  # wall-clock seconds, for a program that sleeps
 
 
 def run_bounded(

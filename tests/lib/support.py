@@ -1,4 +1,4 @@
-"""What several tests need: where things are, compiling a text, and expectations that refresh themselves."""
+"""Shared by the compiler's tests: paths, compiling a text, and expected files that --update rewrites."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def load_facts() -> tuple[SourceFile, syntax.File]:
 
 
 def parse_text(source: SourceFile) -> syntax.File:
-    """Return a text's syntax; its errors end the test."""
+    """Return a text's syntax tree; an error fails the test."""
     reporter = Reporter()
     file = parse_file(source, reporter)
     if file is None:
@@ -51,7 +51,7 @@ def compile_small(source: SourceFile) -> Model:
 
 
 def say_errors(source: SourceFile) -> str:
-    """Return all that the compiler says about a text, or nothing."""
+    """Return all messages of the compiler about a text; empty: none."""
     try:
         compile_small(source)
     except SpecError as error:

@@ -1,4 +1,4 @@
-"""A command on a terminal, as a person runs it."""
+"""Run a command on a pseudo-terminal, as a user does."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 
 from machine.paths import ROOT
 
-WALL_CLOCK = 1800  # seconds: the last resort; a run that ends in a shell has no bound of emulated time
+WALL_CLOCK = 1800  # seconds; a run that ends in a shell has no limit of emulated time
 
 
 @contextmanager
 def run_on_terminal(command: list[str]) -> Iterator[tuple[int, int]]:
-    """Start a command in the project's folder: its process, and our end of the terminal. A test that fails ends it."""
+    """Start a command in the project's folder; yield its process and our end of its terminal, and end it afterwards."""
     process, terminal = pty.fork()
     if not process:
         os.chdir(ROOT)
@@ -34,7 +34,7 @@ def run_on_terminal(command: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def expect(terminal: int, wanted: bytes) -> bytes:
-    """Read until `wanted` has come, and return all that has."""
+    """Read until `wanted` appears, and return all that was read."""
     heard, end = b"", time.monotonic() + WALL_CLOCK
     while wanted not in heard:
         ready = select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0]

@@ -1,4 +1,4 @@
-"""Small guests for tests of the machine."""
+"""Fixtures: small guests for tests of machine/."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The initramfs archive, read back by a reader of its own."""
+"""The initramfs archive (machine/cpio.py), read back by an independent reader."""
 
 import stat
 
@@ -20,7 +20,7 @@ def read_archive(data: bytes) -> list[tuple[str, int, bytes]]:
         place = -(-(start + fields[6]) // 4) * 4
 
 
-def test_archive_holds_what_was_put_in() -> None:
+def test_archive_has_all_entries() -> None:
     archive = write_archive([make_file("a/b", b"12345", executable=True), make_directory("a"), make_link("c", "a/b")])
     assert read_archive(archive) == [
         ("a", stat.S_IFDIR | 0o755, b""),

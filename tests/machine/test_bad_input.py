@@ -1,4 +1,4 @@
-"""Arguments and circumstances that are refused: one sentence that names what is wrong, and the exit status."""
+"""Bad arguments and failing tools: one sentence of error, and the exit status."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Machines that boot: the loader, a disk of the user's, and Debian without Luvalley."""
+"""Boots of machine/ without Luvalley: the loader, a user's disk image, Debian, and its shell."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def make_image(path: Path, boot_sector: bytes) -> Path:
     return path
 
 
-def test_loader_hands_over_options_and_modules(tmp_path: Path, multiboot_elf: Path) -> None:
+def test_loader_passes_options_and_modules(tmp_path: Path, multiboot_elf: Path) -> None:
     result = load(tmp_path, multiboot_elf, Request(cpus=1, module=True, options="a=1 b", kernel_options="last"))
     magic, options, kernel, kernel_magic, *_ = result.e9.splitlines()
     assert (magic, options) == ("2badb002", "a=1 b")
@@ -88,7 +88,7 @@ def test_self_check_of_a_bare_machine() -> None:
     assert done.returncode == 0
 
 
-def test_timeout_is_said_and_shows_the_record() -> None:
+def test_timeout_is_reported_with_serial_output() -> None:
     done = subprocess.run([*BUILD, "--cpus", "1", "--timeout", "2", "--exec", "true"], cwd=ROOT, capture_output=True,
                           text=True, check=False)
     assert done.returncode == 124
@@ -104,7 +104,7 @@ def test_shell_on_a_terminal() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
 
 
-def test_what_is_typed_ahead_is_not_lost() -> None:
+def test_type_ahead_is_not_lost() -> None:
     with run_on_terminal([*BUILD, "--cpus", "1", "--timeout", str(WALL_CLOCK)]) as (process, terminal):
         os.write(terminal, b"exit 4\r")
         expect(terminal, b"Power down")

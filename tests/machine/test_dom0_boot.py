@@ -1,4 +1,4 @@
-"""The whole way: GRUB, Luvalley, the disk's MBR, GRUB again, Debian as dom0, and its self-check."""
+"""A complete boot: GRUB, Luvalley, the disk's MBR, GRUB again, Debian as dom0, and its self-check."""
 
 import subprocess
 import sys

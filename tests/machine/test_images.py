@@ -1,4 +1,4 @@
-"""Disks and floppies, read back without booting them. They need the packages of the boot tests."""
+"""Disk and floppy images, read back without booting them. They need the packages of the boot tests."""
 
 import random
 import struct

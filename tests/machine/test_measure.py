@@ -1,4 +1,4 @@
-"""What `measure` reads out of its runs, and the guest that it runs."""
+"""`measure`: parsing the output of its runs, and the image of its guest."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ exits in all: 12
 """
 
 
-def test_what_dom0_says() -> None:
+def test_output_of_dom0() -> None:
     assert find_hidden(OUTPUT) == {"first": 0x1FC00000, "last": 0x1FDFFFFF, "kind": "hidden"}
     assert [(one["first"], one["kind"]) for one in find_ranges(OUTPUT)] == [(0, "usable"), (0x9E000, "reserved")]
     assert EXITS.findall(OUTPUT) == [("cpuid", "12")]
     assert read_costs(OUTPUT.replace("\n", "\r\n")) == [Cost("info", "VMCALL from ring 3", "return", 98)]
 
 
-def test_runs_that_say_nothing() -> None:
+def test_runs_without_figures() -> None:
     with pytest.raises(MachineFault, match=r"^no-costs: "):
         read_costs("noise\n")
     with pytest.raises(MachineFault, match=r"^no-hidden: "):

@@ -1,4 +1,4 @@
-"""What is read out of a run's records: markers, ticks, panics, port 0xE9, the screen."""
+"""Parsing the output of a run: markers, ticks, panics, port 0xE9, the screen; and Bochs's configuration."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_last_line() -> None:
     assert Progress(1.0, "").line == ""
 
 
-def test_e9_is_what_stands_between_the_words_of_bochs() -> None:
+def test_e9_is_between_the_lines_of_bochs() -> None:
     console = Console(draws_on_output=False)
     console.output += (b"opening words\r\nNext at t=0\r\n(0) [0x0000fffffff0] jmpf ; ea5be000f0\r\n"
                        b"from the guest\r\nagain" + b"=" * 72 + b"\r\nBochs is exiting with the following message:\r\n")

@@ -1,4 +1,4 @@
-"""A run of the instrumented build: what dom0 took is recorded, and the audit shows it."""
+"""A run of the instrumented build with Debian: its branches are recorded, and `audit` shows them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.boot
 RECORD = BUILD / "records" / "instrumented.json"
 
 
-def test_a_run_says_which_branches_it_took(request: pytest.FixtureRequest) -> None:
+def test_a_run_records_its_branches(request: pytest.FixtureRequest) -> None:
     RECORD.unlink(missing_ok=True)
     options = ["--cpus", "1", "--instrument", "--record", RECORD, "--record-as", request.node.nodeid]
     command = [sys.executable, "build.py", "run", *options]

@@ -1,4 +1,4 @@
-"""The real spec, read once, and the same with an edit."""
+"""Fixtures: the spec of spec/, and copies of it with edits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_real() -> Reading:
 
 
 def edit_spec(*edits: tuple[str, str, str]) -> Reading:
-    """The real spec with texts replaced, each once: (file, old, new)."""
+    """Return the spec with texts replaced, each once: (file, old, new)."""
     texts = {one.path: one.text for one in read_real().sources}
     for path, old, new in edits:
         assert texts[path].count(old) == 1, (path, old)

@@ -1,4 +1,4 @@
-"""Exit coverage: every number has its row, a missing handler is a hole, a broken spec still gets what resolves."""
+"""`audit`: every exit reason has a row, a missing handler is a hole, a spec with errors is audited in part."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_each_handler_deleted_is_a_hole(real: Reading) -> None:
         assert {event} <= {answer.event for row in holes for answer in row.answers if not answer.handled}, event
 
 
-def test_a_number_that_the_facts_forgot_is_a_hole(edited: Edit) -> None:
+def test_a_number_without_a_fact_is_a_hole(edited: Edit) -> None:
     coverage = coverage_of(edited((EXITS, "    35 reserved;\n", "")))
     assert [row.number for row in coverage.holes] == [35]
     assert coverage.holes[0].reasons[0].text == "the facts have no exit with this number"
 
 
-def test_a_control_turned_on_asks_for_a_handler(edited: Edit) -> None:
+def test_a_control_turned_on_needs_a_handler(edited: Edit) -> None:
     reading = edited((DOM0, "set primary { ", "set primary { hlt_exiting = on; "))
     assert reading.error is not None
     row = coverage_of(reading).rows[12]
@@ -70,7 +70,7 @@ def test_a_control_turned_on_asks_for_a_handler(edited: Edit) -> None:
     assert not row.answers[0].handled
 
 
-def test_what_has_errors_is_marked(edited: Edit) -> None:
+def test_handlers_with_errors_are_marked(edited: Edit) -> None:
     reading = edited((DOM0, "on getsec { inject ud; }", "on getsec { inject uud; }"))
     rows = coverage_of(reading).rows
     assert [row.name for row in rows if row.broken] == ["getsec"]
@@ -94,7 +94,7 @@ def test_text_is_within_its_width(real: Reading) -> None:
     assert lines[0].startswith("dom0: 80 exit reasons (SDM, edition ")
 
 
-def test_data_says_the_same_as_the_text(real: Reading) -> None:
+def test_json_agrees_with_the_text(real: Reading) -> None:
     data = json.loads(json.dumps(describe_audit(make_audit(real), real.digest)))
     assert data["schema"] == 2
     assert data["spec"] == real.digest

@@ -1,4 +1,4 @@
-"""Differences between specs: gains and losses of domains, and nothing about text."""
+"""`diff`: gains and losses of domains between two specs, independent of the text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HALT = (
 
 
 def differ(real: Reading, edited: Edit, *edits: tuple[str, str]) -> set[tuple[str, str]]:
-    """What an edit of dom0 changes, and that taking it back is the opposite."""
+    """Return the changes by an edit of dom0; reverting it must give the opposite changes."""
     other = edited(*((DOM0, old, new) for old, new in edits))
     assert other.error is None
     there, back = compare(real.model, other.model), compare(other.model, real.model)
@@ -43,7 +43,7 @@ def test_nothing(real: Reading) -> None:
     assert write_changes([]) == "No domain gains or loses anything."
 
 
-def test_text_is_no_difference(real: Reading, edited: Edit) -> None:
+def test_layout_and_comments_are_no_difference(real: Reading, edited: Edit) -> None:
     edit = "on cpuid(e) budget 60 {\n        let out", "// a comment\n    on cpuid(e) budget 61 {\n\n        let  out"
     assert differ(real, edited, edit) == set()
 
@@ -140,7 +140,7 @@ def test_a_revision(tmp_path: Path, capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize("old", ["nonsense", "--", "HEAD:spec", "tests/machine"])
-def test_what_is_no_spec(old: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_such_spec(old: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     if old == "--":
         with pytest.raises(SystemExit, match="2"):

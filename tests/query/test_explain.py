@@ -1,4 +1,4 @@
-"""Explanations: the fact, the choice, the code and the tests of everything that has a name."""
+"""`explain`: fact, choice, code and tests of everything that has a name."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_explanation(real: Reading, words: str, expected: list[str]) -> None:
     ("error exit-unhandeld", "did you mean `exit-unhandled`?"),
     ("event cpid", "did you mean `cpuid`?"),
 ])  # fmt: skip
-def test_nonsense(words: str, expected: str, capsys: Capture) -> None:
+def test_unknown_names(words: str, expected: str, capsys: Capture) -> None:
     assert main(["explain", *words.split()]) == 2
     said = capsys.readouterr()
     assert said.out == ""

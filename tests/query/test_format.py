@@ -1,4 +1,4 @@
-"""The one layout: the same tokens, comments among them, and the same text again."""
+"""`format`: tokens and comments do not change, and formatting twice gives the same text."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_messy_text() -> None:
 
 
 @pytest.mark.parametrize("text", [NEAT, EXITS, "", "// only a comment\n"])
-def test_what_is_laid_out_stays(text: str) -> None:
+def test_formatted_text_does_not_change(text: str) -> None:
     assert format_text(text) == text
 
 
@@ -119,7 +119,7 @@ def test_same_tokens_and_the_same_again(folder: str) -> None:
         assert format_text(once) == once, source.path
 
 
-def test_any_layout_of_the_spec_becomes_the_one() -> None:
+def test_the_spec_with_any_layout_is_formatted() -> None:
     for source in load_files(ROOT / "spec", "spec"):
         spread = "\n\n".join(f"\t {line.strip()}  " for line in source.text.split("\n\n"))
         flat = "\n".join(line.strip() for line in source.text.split("\n"))
@@ -158,7 +158,7 @@ C_NEAT = "int a(void)\n{\n    return 1;\n}\n"
 
 @pytest.fixture
 def c_tree(tmp_path: Path) -> Path:
-    """A tree with one C file in each place, none laid out."""
+    """Make a tree with one C file in each folder, none of them formatted."""
     (tmp_path / "spec").mkdir()
     (tmp_path / ".clang-format").write_bytes((ROOT / ".clang-format").read_bytes())
     for name in ("runtime/core/a.c", "tests/host/b.h", "tests/compiler/golden/small/c.c", "generated/d.c", "build/e.c"):

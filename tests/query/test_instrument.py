@@ -1,4 +1,4 @@
-"""The instrumented build counts every branch, and the ordinary build does not know of it."""
+"""`build --instrument` counts every branch, and does not change the ordinary build."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from elftools.elf.sections import SymbolTableSection
 from codegen.cli import main
 from codegen.emit import generate
 from codegen.emit.files import find_stale
-from codegen.image.tree import SHARED
 from codegen.query.branches import instrument, list_branches
 from codegen.query.reading import Reading
 from tests.lib.support import ROOT
@@ -28,7 +27,7 @@ def test_every_branch_counts_itself_once(real: Reading) -> None:
     assert len({branch.key for branch in branches}) == len(branches)
 
 
-def test_branches_are_there(real: Reading) -> None:
+def test_branches_have_names(real: Reading) -> None:
     keys = {branch.key for branch in list_branches(real.model)}
     assert {"dom0 on cpuid", "dom0 msr read default: try", "hypercall exit_count"} <= keys
     assert sum(key.startswith("dom0 on vmcall: if at ") for key in keys) == 2
@@ -36,7 +35,7 @@ def test_branches_are_there(real: Reading) -> None:
     assert "dom0 io read keyboard_command: pass" in keys
 
 
-def test_the_model_itself_stays_as_it_is(real: Reading) -> None:
+def test_the_model_is_not_changed(real: Reading) -> None:
     before = generate(real.model)
     instrument(real.model)
     assert generate(real.model) == before
@@ -44,11 +43,9 @@ def test_the_model_itself_stays_as_it_is(real: Reading) -> None:
     assert not any("branch_taken" in one.text for one in before)
 
 
-def test_the_ordinary_image_stays_as_it_is(tmp_path: Path) -> None:
+def test_the_ordinary_image_is_not_changed(tmp_path: Path) -> None:
     for name in ("spec", "generated", "runtime"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / SHARED).parent.mkdir(parents=True)
-    shutil.copy(ROOT / SHARED, tmp_path / SHARED)
     share_syntax(tmp_path)
     assert main(["--root", str(tmp_path), "build"]) == 0
     before = read_files(tmp_path)
@@ -64,7 +61,7 @@ def test_the_ordinary_image_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def read_files(root: Path) -> dict[str, bytes]:
-    """What the ordinary build made."""
+    """Return the files of the ordinary build."""
     paths = [root / "build" / "luvalley.elf", *(root / "generated").rglob("*")]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths if path.is_file()}
 

@@ -1,4 +1,4 @@
-"""Records of runs: written from what dom0 says, read back, refused by name where they are of another spec."""
+"""Records of runs: written from dom0's output, read back, rejected with a named error if they are of another spec."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_an_ordinary_build_records_no_branches(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "record").read_text())["branches"] is None
 
 
-def test_counts_that_are_cut_off_are_no_record(tmp_path: Path) -> None:
+def test_incomplete_counts_are_no_record(tmp_path: Path) -> None:
     with pytest.raises(MachineFault, match="no-counts"):
         Recorder(tmp_path / "record", "me", "digest", None).write(SERIAL.replace("@luv counted", ""))
     assert not (tmp_path / "record").exists()
 
 
-def test_the_audit_shows_what_was_taken_and_by_whom(real: Reading, tmp_path: Path) -> None:
+def test_the_audit_shows_counts_and_runs(real: Reading, tmp_path: Path) -> None:
     data = make_data(real)
     other = data | {"by": "another", "branches": None}
     paths = [write(tmp_path / "one.json", data), write(tmp_path / "two.json", other)]
@@ -90,13 +90,13 @@ def test_data_has_the_counts(real: Reading, tmp_path: Path) -> None:
     ({"exits": {"dom0": {"ten": [1]}}}, "record-foreign"),
     ({"by": None}, "record-foreign"),
 ])  # fmt: skip
-def test_refused_by_name(real: Reading, tmp_path: Path, change: dict[str, Any], name: str) -> None:
+def test_rejected_by_name(real: Reading, tmp_path: Path, change: dict[str, Any], name: str) -> None:
     path = write(tmp_path / "record.json", make_data(real) | change)
     with pytest.raises(BadArgument, match=rf"error\[{name}\]: .*record\.json"):
         make_audit(real, [path])
 
 
-def test_a_stale_record_says_what_it_was_made_from(real: Reading, tmp_path: Path) -> None:
+def test_the_error_of_a_stale_record_names_its_spec(real: Reading, tmp_path: Path) -> None:
     path = write(tmp_path / "record.json", make_data(real) | {"spec": "0123456789abcdef" * 4})
     wanted = f"made from the spec 0123456789ab, by a test; this is the spec {real.digest[:12]}"
     with pytest.raises(BadArgument, match=wanted):
@@ -104,12 +104,12 @@ def test_a_stale_record_says_what_it_was_made_from(real: Reading, tmp_path: Path
 
 
 @pytest.mark.parametrize("text", ["", "[]", "no json", '"luvalley-run"'])
-def test_what_is_no_record(real: Reading, tmp_path: Path, text: str) -> None:
+def test_files_that_are_no_record(real: Reading, tmp_path: Path, text: str) -> None:
     (tmp_path / "file").write_text(text)
     with pytest.raises(BadArgument, match="record-foreign"):
         make_audit(real, [tmp_path / "file"])
 
 
-def test_a_file_that_is_not_there(real: Reading, tmp_path: Path) -> None:
+def test_a_missing_file(real: Reading, tmp_path: Path) -> None:
     with pytest.raises(BadArgument, match="record-unreadable.*No such file"):
         make_audit(real, [tmp_path / "none"])

@@ -1,4 +1,4 @@
-"""Copies of the tree to work on."""
+"""Share the parse cache with copies of the tree."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ CACHE = ROOT / "build" / "syntax"
 
 
 def share_syntax(root: Path) -> None:
-    """A copied tree need not parse again what is parsed already."""
+    """Link the parse cache, so that a copied tree is not parsed again."""
     (root / "build").mkdir(exist_ok=True)
     (root / "build" / "syntax").symlink_to(CACHE)

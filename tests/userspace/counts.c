@@ -11,8 +11,6 @@
 
 #include "luvalley_abi.h"
 
-enum { INFO_CPUS = 1 };
-
 /* Call Luvalley; return its status (0 or -errno) and store its value. */
 static int64_t call(uint32_t number, uint64_t first, uint64_t second, uint64_t *value)
 {
@@ -48,7 +46,7 @@ int main(void)
 {
     uint64_t cpus;
 
-    if (call(LUV_HYPERCALL_info, INFO_CPUS, 0, &cpus))
+    if (call(LUV_HYPERCALL_info, LUV_INFO_CPUS, 0, &cpus))
         return 1;
     for (uint64_t cpu = 0; cpu < cpus; cpu++)
         print_exits(cpu);

@@ -1,6 +1,6 @@
 /*
- * Hostile hypercalls: any number with any arguments, from several processes at once, beside a domain that is used as it should be.
- * Each answer must be 0 or an error that the call declares; the honest domain's memory must be what it wrote.
+ * A fuzzer of hypercalls: any number with any arguments, from several processes at once, next to a domain that is used correctly.
+ * Each result must be 0 or an error that the call declares; the memory of the correct domain must be what its guest wrote.
  *
  *   fuzzcalls [SECONDS [SEED]]     exit status 0 if nothing was wrong; the seed is printed
  */
@@ -25,7 +25,7 @@ static const uint32_t numbers[] = {312, 128, 16, 576, 8, 24, 832, 1024, 0x4000};
 static struct domain domain;
 static uint64_t seed, made;
 
-/* --- Chance (xorshift), repeatable by the seed --- */
+/* --- Random numbers (xorshift), repeatable by the seed --- */
 
 static uint64_t draw(void)
 {
@@ -70,7 +70,7 @@ static uint64_t draw_odd(void)
     return draw_below(2) ? odd[draw_below(sizeof odd / sizeof *odd)] : draw() >> draw_below(64);
 }
 
-/* --- Arguments, valid or nearly so, or neither --- */
+/* --- Arguments: valid, nearly valid, or random --- */
 
 static uint64_t draw_address(void)
 {
@@ -80,7 +80,7 @@ static uint64_t draw_address(void)
     case 0: return (uintptr_t)own;
     case 1: return (uintptr_t)&domain;
     case 2: return (uintptr_t)find_proof() + draw_below(512) * PAGE;
-    case 3: return (uintptr_t)domain.shared_areas + draw_below(64) * LUV_BLOCK_SIZE;
+    case 3: return (uintptr_t)domain.shared_areas + draw_below(64) * sizeof(struct luv_shared_area);
     case 4: return draw_odd();
     default: return (uintptr_t)domain.memory + draw_below(512) * PAGE * draw_below(2);
     }
@@ -115,11 +115,12 @@ static uint64_t draw_argument(const struct luv_argument *argument)
     return draw_below(3) ? draw_below(64) : numbers[draw_below(sizeof numbers / sizeof *numbers)];
 }
 
-/* The shared area is ours to write: spoil what the next call may read of it. */
+/* The VMM may write the shared vCPU area: overwrite at random what the next call reads of it. */
 static void spoil_block(void)
 {
     volatile uint8_t *block = domain.processors[0].block;
-    uint64_t place = draw_below(2) ? LUV_RUN_OFFSET : LUV_STATE_OFFSET, size = draw_below(2) ? 0x158 : 1024;
+    uint64_t place = draw_below(2) ? offsetof(struct luv_shared_area, run) : offsetof(struct luv_shared_area, state),
+             size = draw_below(2) ? sizeof(struct luv_run) : 1024;
 
     for (uint64_t count = draw_below(12); count; count--)
         block[place + draw_below(size)] = (uint8_t)draw();
@@ -136,7 +137,7 @@ static void say(const char *what, uint32_t number, const uint64_t *arguments, st
 
 static bool is_declared(const struct luv_call *attacked, int64_t status)
 {
-    bool declared = status == 0 || (attacked->callers == LUV_FROM_ROOT && status == -ENOSYS); /* by VMCALL there is none */
+    bool declared = status == 0 || (attacked->callers == LUV_FROM_ROOT && status == -ENOSYS); /* no such call by VMCALL */
 
     for (unsigned i = 0; i < sizeof attacked->errors / sizeof *attacked->errors && attacked->errors[i]; i++)
         declared |= status == -attacked->errors[i];
@@ -164,17 +165,17 @@ static void call_once(void)
     for (unsigned i = 0; i < 4; i++)
         arguments[i] = draw_argument(&attacked->arguments[i]);
     if (number == LUV_HYPERCALL_domain_destroy && draw_below(20))
-        return; /* seldom, or there is nothing to attack */
+        return; /* rarely, or no domain would be left to attack */
     spoil_block();
     result = call(number, arguments[0], arguments[1], arguments[2], arguments[3], draw_below(10) ? domain.secret : wrong);
     if (!is_declared(find_call(number), result.status))
         say("a result that the call does not declare", number, arguments, result);
     if (number == LUV_HYPERCALL_domain_create && !result.status)
-        call(LUV_HYPERCALL_domain_destroy, 0, 0, 0, 0, wrong); /* or there would soon be no room for others */
+        call(LUV_HYPERCALL_domain_destroy, 0, 0, 0, 0, wrong); /* or domains and vCPUs would soon run out */
     made++;
 }
 
-/* --- Those who attack, and the one who does not --- */
+/* --- The attacking processes, and the correct one --- */
 
 static bool is_gone(void)
 {
@@ -230,7 +231,7 @@ static void work(time_t end)
         cpu->run->finish = LUV_FINISH_ADVANCE;
     }
     destroy(&domain);
-    printf("fuzzcalls: %" PRIu64 " honest passes\n", passes);
+    printf("fuzzcalls: %" PRIu64 " passes of the correct guest\n", passes);
     fflush(stdout);
     _exit(passes ? 0 : 3);
 }

@@ -20,10 +20,7 @@
 
 #include "luvalley_abi.h"
 
-#define HYPERVISOR_LEAF 0x40000000u
 #define HYPERVISOR_BIT (1u << 31) /* CPUID(1).ECX: a hypervisor is present */
-
-enum info { INFO_ABI, INFO_CPUS, INFO_HIDDEN_BASE, INFO_HIDDEN_SIZE, INFO_EXIT_REASONS, INFO_HIDDEN_READS, INFO_HIDDEN_WRITES };
 
 /* End the program with one sentence on what is wrong. */
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
@@ -59,7 +56,7 @@ static int64_t call(uint32_t number, uint64_t first, uint64_t second, uint64_t *
     return (int64_t)status;
 }
 
-static uint64_t ask(enum info which)
+static uint64_t ask(enum luv_info which)
 {
     uint64_t value;
     int64_t status = call(LUV_HYPERCALL_info, which, 0, &value);
@@ -78,11 +75,11 @@ static bool detect(void)
     __cpuid(1, eax, ebx, ecx, edx);
     if (!(ecx & HYPERVISOR_BIT))
         return false;
-    __cpuid(HYPERVISOR_LEAF, eax, ebx, ecx, edx);
+    __cpuid(LUV_CPUID_LEAF, eax, ebx, ecx, edx);
     memcpy(signature, &ebx, 4);
     memcpy(signature + 4, &ecx, 4);
     memcpy(signature + 8, &edx, 4);
-    if (strcmp(signature, "LuvalleyDom0"))
+    if (strcmp(signature, LUV_CPUID_SIGNATURE))
         fail("the hypervisor's signature is \"%s\".", signature);
     return true;
 }
@@ -110,26 +107,26 @@ static void check_abi(void)
 {
     uint32_t eax, ebx, ecx, edx;
 
-    __cpuid(HYPERVISOR_LEAF + 1, eax, ebx, ecx, edx);
+    __cpuid(LUV_CPUID_LEAF + 1, eax, ebx, ecx, edx);
     if (eax != 1)
         fail("CPUID says hypercall ABI %u, this program knows 1.", eax);
-    if (ask(INFO_ABI) != eax)
-        fail("CPUID says hypercall ABI %u, the hypercall %" PRIu64 ".", eax, ask(INFO_ABI));
+    if (ask(LUV_INFO_VERSION) != eax)
+        fail("CPUID says hypercall ABI %u, the hypercall %" PRIu64 ".", eax, ask(LUV_INFO_VERSION));
 }
 
 static void check_cpus(uint64_t online)
 {
-    uint64_t started = ask(INFO_CPUS);
+    uint64_t started = ask(LUV_INFO_CPUS);
 
     printf("cpus started: %" PRIu64 "\n", started);
     if (started < online)
         fail("Linux has %" PRIu64 " CPUs online, Luvalley started %" PRIu64 ".", online, started);
 }
 
-/* Hold the hidden range against Linux's map: inside one Reserved entry, no byte of it System RAM. */
+/* Compare the hidden range with Linux's map: inside one Reserved entry, no byte of it System RAM. */
 static void check_memory(void)
 {
-    uint64_t base = ask(INFO_HIDDEN_BASE), end = base + ask(INFO_HIDDEN_SIZE), low, high;
+    uint64_t base = ask(LUV_INFO_HIDDEN_BASE), end = base + ask(LUV_INFO_HIDDEN_SIZE), low, high;
     FILE *map = fopen("/proc/iomem", "r");
     bool reserved = false;
     char line[256], name[128];
@@ -147,13 +144,13 @@ static void check_memory(void)
     fclose(map);
     if (end <= base || !reserved)
         fail("no Reserved entry of /proc/iomem holds the hidden range.");
-    printf("hidden reads: %" PRIu64 "\nhidden writes: %" PRIu64 "\n", ask(INFO_HIDDEN_READS), ask(INFO_HIDDEN_WRITES));
+    printf("hidden reads: %" PRIu64 "\nhidden writes: %" PRIu64 "\n", ask(LUV_INFO_HIDDEN_READS), ask(LUV_INFO_HIDDEN_WRITES));
 }
 
 /* Print the exits by reason, summed over the CPUs. */
 static void print_exits(void)
 {
-    uint64_t reasons = ask(INFO_EXIT_REASONS), cpus = ask(INFO_CPUS), all = 0;
+    uint64_t reasons = ask(LUV_INFO_EXIT_REASONS), cpus = ask(LUV_INFO_CPUS), all = 0;
 
     if (reasons != sizeof luv_exit_names / sizeof *luv_exit_names)
         fail("Luvalley counts %" PRIu64 " exit reasons, this program knows %zu.", reasons,

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "luv_run.h"
+#include "luvalley_abi.h"
 
 struct vm;
 

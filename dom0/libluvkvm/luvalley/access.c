@@ -38,22 +38,22 @@ static void use_known_translation(struct emulation *emulation, const struct luv_
 /* Read only for the few instructions that need it. */
 static uint8_t *get_xsave(void *owner)
 {
-    return transfer_state(owner, false, WHAT_XSAVE, get_xsave_size()) ? NULL : get_own(owner)->area;
+    return transfer_state(owner, false, LUV_STATE_XSAVE, get_xsave_size()) ? NULL : get_own(owner)->area;
 }
 
 static void set_xsave(void *owner)
 {
-    transfer_state(owner, true, WHAT_XSAVE, get_xsave_size());
+    transfer_state(owner, true, LUV_STATE_XSAVE, get_xsave_size());
 }
 
 static bool get_sregs(void *owner, struct kvm_sregs *sregs)
 {
-    return !get_area(owner, WHAT_SREGS, sregs, sizeof *sregs);
+    return !get_area(owner, LUV_STATE_SREGS, sregs, sizeof *sregs);
 }
 
 static bool set_sregs(void *owner, struct kvm_sregs *sregs)
 {
-    return !set_area(owner, WHAT_SREGS, sregs, sizeof *sregs);
+    return !set_area(owner, LUV_STATE_SREGS, sregs, sizeof *sregs);
 }
 
 static const struct owner_state owner_state = {get_xsave, set_xsave, get_sregs, set_sregs};

@@ -72,7 +72,7 @@ static int vmcall_get_tsc_khz(struct vcpu *vcpu)
 
     (void)vcpu;
     if (!khz)
-        khz = (int)get_info(INFO_TSC_KHZ);
+        khz = (int)get_info(LUV_INFO_TSC_KHZ);
     if (!khz)
         khz = measure_tsc();
     return khz;
@@ -198,8 +198,8 @@ static void use_shared_area(struct vcpu *vcpu, uint8_t *block)
     vcpu->run = (struct kvm_run *)block;
     vcpu->port_data = block + PAGE;
     vcpu->ring = (struct kvm_coalesced_mmio_ring *)(block + 2 * PAGE);
-    own->run = (struct luv_run *)(block + LUV_RUN_OFFSET);
-    own->area = block + LUV_STATE_OFFSET;
+    own->run = (struct luv_run *)(block + offsetof(struct luv_shared_area, run));
+    own->area = block + offsetof(struct luv_shared_area, state);
     own->run->rip = 0xFFF0;
     own->run->rflags = 2;
     own->xcr0 = 1;

@@ -90,14 +90,14 @@ static void add_caches(struct collection *all)
 /* The parts of extended state that the hypervisor switches; XSAVEOPT, XSAVEC and XGETBV with ECX 1, not XSAVES. */
 static void add_xsave(struct collection *all)
 {
-    uint64_t offered = get_info(INFO_XCR0);
+    uint64_t offered = get_info(LUV_INFO_XCR0);
     struct kvm_cpuid_entry2 entry = read_leaf(LEAF_XSAVE, 0);
 
     entry.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
     entry.eax = (uint32_t)offered;
     entry.edx = (uint32_t)(offered >> 32);
     entry.ebx = XSAVE_HEADER_END;
-    entry.ecx = (uint32_t)get_info(INFO_XSAVE_SIZE);
+    entry.ecx = (uint32_t)get_info(LUV_INFO_XSAVE_SIZE);
     add_entry(all, entry);
     entry = read_leaf(LEAF_XSAVE, 1);
     entry.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
@@ -196,7 +196,7 @@ int set_controls(struct vcpu *vcpu)
     if (own->debug.control & KVM_GUESTDBG_USE_SW_BP)
         controls.exceptions |= BIT(VECTOR_BP);
     memcpy(own->area, &controls, sizeof controls);
-    return transfer_state(vcpu, true, WHAT_CONTROLS, sizeof controls);
+    return transfer_state(vcpu, true, LUV_STATE_CONTROLS, sizeof controls);
 }
 
 int vmcall_set_cpuid(struct vcpu *vcpu, const struct kvm_cpuid2 *table)
@@ -217,7 +217,7 @@ bool set_xcr0(struct vcpu *vcpu, uint32_t which, uint64_t value)
     if (which || (vcpu->cpuid.count && value & ~((uint64_t)registers[3] << 32 | registers[0] | 1)))
         return false;
     memcpy(own->area, &value, sizeof value);
-    if (transfer_state(vcpu, true, WHAT_XCR0, sizeof value))
+    if (transfer_state(vcpu, true, LUV_STATE_XCR0, sizeof value))
         return false;
     own->xcr0 = value;
     return true;
@@ -230,7 +230,7 @@ static void follow_cr4(struct vcpu *vcpu, uint32_t registers[4])
 {
     uint64_t cr4 = get_own(vcpu)->run->mode.cr4;
 
-    if (cr4 == CR4_UNKNOWN && !transfer_state(vcpu, false, WHAT_SREGS, sizeof(struct kvm_sregs)))
+    if (cr4 == CR4_UNKNOWN && !transfer_state(vcpu, false, LUV_STATE_SREGS, sizeof(struct kvm_sregs)))
         cr4 = ((const struct kvm_sregs *)(const void *)get_own(vcpu)->area)->cr4;
     if (vcpu->leaf == 1)
         registers[2] = (registers[2] & ~BIT(27)) | (cr4 & CR4_OSXSAVE ? BIT(27) : 0);

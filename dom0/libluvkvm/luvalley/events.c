@@ -25,11 +25,11 @@ void inject_page_fault(struct vcpu *vcpu, uint64_t linear, uint32_t code)
 {
     struct kvm_sregs sregs;
 
-    if (!transfer_state(vcpu, false, WHAT_SREGS, SREGS_BYTES)) {
+    if (!transfer_state(vcpu, false, LUV_STATE_SREGS, SREGS_BYTES)) {
         memcpy(&sregs, get_own(vcpu)->area, sizeof sregs);
         sregs.cr2 = linear;
         memcpy(get_own(vcpu)->area, &sregs, sizeof sregs);
-        transfer_state(vcpu, true, WHAT_SREGS, SREGS_BYTES);
+        transfer_state(vcpu, true, LUV_STATE_SREGS, SREGS_BYTES);
     }
     inject_exception(vcpu, VECTOR_PF, true, code);
 }

@@ -6,7 +6,6 @@
 
 #include "luvalley_abi.h"
 
-#define HYPERVISOR_LEAF 0x40000000u
 #define HYPERVISOR_BIT (1u << 31)
 
 static int64_t execute_vmcall(const struct hypercall *call, uint64_t *value)
@@ -48,8 +47,8 @@ bool is_luvalley_present(void)
     __cpuid(1, eax, ebx, ecx, edx);
     if (!(ecx & HYPERVISOR_BIT))
         return false;
-    __cpuid(HYPERVISOR_LEAF, eax, signature[0], signature[1], signature[2]);
-    return !memcmp(signature, "LuvalleyDom0", sizeof signature);
+    __cpuid(LUV_CPUID_LEAF, eax, signature[0], signature[1], signature[2]);
+    return !memcmp(signature, LUV_CPUID_SIGNATURE, sizeof signature);
 }
 
 uint64_t get_info(uint32_t which)

@@ -18,8 +18,5 @@ struct hypercall make_hypercall(uint32_t number, const uint64_t secret[2]);
 /* Does Luvalley run this machine? Only then may luv_hypercall be used: elsewhere VMCALL is #UD. */
 bool is_luvalley_present(void);
 
-/* info(which); 0 if it is not known there. */
+/* info(which), of enum luv_info; 0 if it is not known there. */
 uint64_t get_info(uint32_t which);
-
-/* info's numbers. */
-enum { INFO_XCR0 = 10, INFO_XSAVE_SIZE = 11, INFO_TSC_KHZ = 12, INFO_POOLS = 16, INFO_FREE_SUPERPAGES = 19, INFO_PER_POOL = 4 };

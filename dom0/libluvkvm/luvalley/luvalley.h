@@ -4,12 +4,12 @@
 
 #include "emulator/emulate.h"
 #include "luvalley/hypercall.h"
-#include "luv_run.h"
+#include "luvalley_abi.h"
 #include "luvalley/pool.h"
 #include "api/vcpu.h"
 #include "luvalley/windows.h"
 
-#define SHARED_AREAS_PER_SUPERPAGE (SUPERPAGE_BYTES / LUV_BLOCK_SIZE)
+#define SHARED_AREAS_PER_SUPERPAGE (SUPERPAGE_BYTES / sizeof(struct luv_shared_area))
 
 struct vmcall_vm {
     struct vmcall_vm *next; /* of all in this process */

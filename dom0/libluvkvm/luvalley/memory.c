@@ -12,9 +12,6 @@
 #include "luvalley/reclaim.h"
 #include "luvalley/superpages.h"
 
-#define RIGHTS_READ 1u
-#define RIGHTS_WRITE 2u
-#define RIGHTS_EXECUTE 4u
 #define DIRTY_PAGES 64
 #define PATIENCE 100000 /* calls that bring nothing forward */
 
@@ -41,7 +38,8 @@ static int map_memory(struct vmcall_vm *vm, uint64_t guest, uint64_t user, uint6
         status = map_some(vm, guest, user, size, rights, &done);
         if (!status)
             return 0;
-        if (status == -EFAULT && (!touched || done) && touch_pages((void *)(user + done), size - done, rights & RIGHTS_WRITE))
+        if (status == -EFAULT && (!touched || done) &&
+            touch_pages((void *)(user + done), size - done, rights & LUV_RIGHT_WRITE))
             touched = true;
         else if (status != -EAGAIN)
             break;
@@ -85,7 +83,7 @@ static int unmap_memory(struct vmcall_vm *vm, uint64_t guest, uint64_t size)
 
 static int add_slot(struct vmcall_vm *vm, const struct kvm_userspace_memory_region *region)
 {
-    uint64_t rights = RIGHTS_READ | RIGHTS_EXECUTE | (region->flags & KVM_MEM_READONLY ? 0 : RIGHTS_WRITE);
+    uint64_t rights = LUV_RIGHT_READ | LUV_RIGHT_EXECUTE | (region->flags & KVM_MEM_READONLY ? 0 : LUV_RIGHT_WRITE);
     int error = move_range(vm, region->userspace_addr, region->memory_size);
 
     if (error)

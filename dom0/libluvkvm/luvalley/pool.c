@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "luvalley/hypercall.h"
+#include "luvalley_abi.h"
 #include "api/log.h"
 #include "memory/pages.h"
 
@@ -23,7 +24,7 @@
 
 static int complain_of_none(void)
 {
-    if (!get_info(INFO_POOLS))
+    if (!get_info(LUV_INFO_POOLS))
         log_line("Luvalley has no pool for guests' memory: put pool=512M on its command line in the boot loader.");
     else if (access("/sys/bus/dax", F_OK))
         log_line("no /dev/dax*: dom0's kernel lacks the modules that make it: modprobe -a device_dax dax_hmem.");
@@ -31,7 +32,7 @@ static int complain_of_none(void)
         log_line(
             "no /dev/dax* although Luvalley has a pool: if `modprobe -a device_dax dax_hmem` brings none, the loader made it "
             "plain reserved; then dom0's kernel needs memmap=%llu%%0x%llx-2+0xefffffff.",
-            (unsigned long long)get_info(INFO_POOLS + 2), (unsigned long long)get_info(INFO_POOLS + 1));
+            (unsigned long long)get_info(LUV_INFO_POOL_SIZE), (unsigned long long)get_info(LUV_INFO_POOL_BASE));
     return -ENODEV;
 }
 

@@ -104,7 +104,7 @@ static noinline enum exit_kind handle_exception(struct vcpu *vcpu)
     struct luv_run *run = get_own(vcpu)->run;
     struct kvm_sregs sregs = {0};
 
-    get_area(vcpu, WHAT_SREGS, &sregs, sizeof sregs);
+    get_area(vcpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     vcpu->run->exit_reason = KVM_EXIT_DEBUG;
     vcpu->run->debug.arch = (struct kvm_debug_exit_arch){
         .exception = run->exception.info & 0xFF,

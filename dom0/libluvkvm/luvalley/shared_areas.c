@@ -34,8 +34,8 @@ int make_shared_area(struct vmcall_vm *vm, uint8_t **area, uint64_t *offset)
         if (error)
             return error;
     }
-    *offset = vm->shared_count++ % SHARED_AREAS_PER_SUPERPAGE * LUV_BLOCK_SIZE;
+    *offset = vm->shared_count++ % SHARED_AREAS_PER_SUPERPAGE * sizeof(struct luv_shared_area);
     *area = vm->shared_areas + *offset;
     *offset += vm->shared_superpage * SUPERPAGE_BYTES;
-    return touch_pages(*area, LUV_BLOCK_SIZE, true) ? 0 : -EFAULT;
+    return touch_pages(*area, sizeof(struct luv_shared_area), true) ? 0 : -EFAULT;
 }

@@ -24,7 +24,7 @@ int vmcall_get_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
     int error;
 
     memcpy(get_own(vcpu)->area, &entry, sizeof entry);
-    error = transfer_state(vcpu, false, WHAT_MSRS, sizeof entry);
+    error = transfer_state(vcpu, false, LUV_STATE_MSRS, sizeof entry);
     memcpy(&entry, get_own(vcpu)->area, sizeof entry);
     *value = entry.data;
     return error ? -EINVAL : 0;
@@ -34,7 +34,7 @@ int vmcall_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
     struct kvm_msr_entry entry = {.index = index, .data = value};
 
-    return set_area(vcpu, WHAT_MSRS, &entry, sizeof entry) ? -EINVAL : 0;
+    return set_area(vcpu, LUV_STATE_MSRS, &entry, sizeof entry) ? -EINVAL : 0;
 }
 
 /* --- x87 and vectors --- */
@@ -42,12 +42,12 @@ int vmcall_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 static int get_xsave(struct vcpu *vcpu, uint8_t *data)
 {
     memset(data, 0, sizeof(struct kvm_xsave));
-    return get_area(vcpu, WHAT_XSAVE, data, get_xsave_size());
+    return get_area(vcpu, LUV_STATE_XSAVE, data, get_xsave_size());
 }
 
 static int set_xsave(struct vcpu *vcpu, const uint8_t *data)
 {
-    return set_area(vcpu, WHAT_XSAVE, data, get_xsave_size());
+    return set_area(vcpu, LUV_STATE_XSAVE, data, get_xsave_size());
 }
 
 /* FXSAVE's image: each x87 register in 16 bytes, the tag word one bit per register. SDM: 10.5.1 */
@@ -119,7 +119,7 @@ static int set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *xcrs)
 static int get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
 {
     uint32_t event = get_own(vcpu)->run->event;
-    int error = get_area(vcpu, WHAT_SREGS, sregs, sizeof *sregs);
+    int error = get_area(vcpu, LUV_STATE_SREGS, sregs, sizeof *sregs);
 
     memset(sregs->interrupt_bitmap, 0, sizeof sregs->interrupt_bitmap);
     if (event & EVENT_VALID && EVENT_TYPE(event) == TYPE_EXTERNAL)
@@ -133,7 +133,7 @@ int vmcall_get_state(struct vcpu *vcpu, enum state what, void *data)
     switch (what) {
     case STATE_REGS: memcpy(data, get_own(vcpu)->run, sizeof(struct kvm_regs)); return 0;
     case STATE_SREGS: return get_sregs(vcpu, data);
-    case STATE_DEBUGREGS: return get_area(vcpu, WHAT_DEBUGREGS, data, sizeof(struct kvm_debugregs));
+    case STATE_DEBUGREGS: return get_area(vcpu, LUV_STATE_DEBUGREGS, data, sizeof(struct kvm_debugregs));
     case STATE_XSAVE: return get_xsave(vcpu, data);
     case STATE_FPU: return get_fpu(vcpu, data);
     case STATE_XCRS: return get_xcrs(vcpu, data);
@@ -160,8 +160,8 @@ int vmcall_set_state(struct vcpu *vcpu, enum state what, void *data)
 {
     switch (what) {
     case STATE_REGS: return set_regs(vcpu, data);
-    case STATE_SREGS: return set_area(vcpu, WHAT_SREGS, data, sizeof(struct kvm_sregs));
-    case STATE_DEBUGREGS: return set_area(vcpu, WHAT_DEBUGREGS, data, sizeof(struct kvm_debugregs));
+    case STATE_SREGS: return set_area(vcpu, LUV_STATE_SREGS, data, sizeof(struct kvm_sregs));
+    case STATE_DEBUGREGS: return set_area(vcpu, LUV_STATE_DEBUGREGS, data, sizeof(struct kvm_debugregs));
     case STATE_XSAVE: return set_xsave(vcpu, data);
     case STATE_FPU: return set_fpu(vcpu, data);
     case STATE_XCRS: return set_xcrs(vcpu, data);

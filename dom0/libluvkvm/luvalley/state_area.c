@@ -36,6 +36,6 @@ uint32_t get_xsave_size(void)
     static uint32_t size;
 
     if (!size)
-        size = (uint32_t)get_info(INFO_XSAVE_SIZE);
+        size = (uint32_t)get_info(LUV_INFO_XSAVE_SIZE);
     return size > sizeof(struct kvm_xsave) ? sizeof(struct kvm_xsave) : size;
 }

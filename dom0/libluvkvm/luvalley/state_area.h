@@ -2,8 +2,6 @@
 #pragma once
 #include "luvalley/luvalley.h"
 
-enum { WHAT_SREGS, WHAT_DEBUGREGS, WHAT_MSRS, WHAT_XSAVE, WHAT_XCR0, WHAT_CONTROLS };
-
 /* vcpu_get or vcpu_set on what is in the area. */
 int transfer_state(struct vcpu *vcpu, bool set, uint32_t what, uint32_t size);
 

@@ -12,10 +12,10 @@ static void clear_breakpoints(struct vcpu *vcpu)
 {
     struct kvm_debugregs registers;
 
-    if (get_area(vcpu, WHAT_DEBUGREGS, &registers, sizeof registers) || !(registers.dr7 & LOCAL_BREAKPOINTS))
+    if (get_area(vcpu, LUV_STATE_DEBUGREGS, &registers, sizeof registers) || !(registers.dr7 & LOCAL_BREAKPOINTS))
         return;
     registers.dr7 &= ~(uint64_t)LOCAL_BREAKPOINTS;
-    set_area(vcpu, WHAT_DEBUGREGS, &registers, sizeof registers);
+    set_area(vcpu, LUV_STATE_DEBUGREGS, &registers, sizeof registers);
 }
 
 static bool is_software(uint32_t event)

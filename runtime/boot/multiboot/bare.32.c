@@ -2,11 +2,11 @@
 
 #include "boot/multiboot/cpu32.h"
 #include "boot/multiboot/text.h"
+#include "generated/abi/luvalley_abi.h"
 
 #define BDA_MEMORY 0x413                /* KiB of conventional memory */
 #define BDA_MARKER 0x4F0                /* the intra-application area: 16 bytes that programs may use */
 #define MARKER 0x4256554Cu              /* "LUVB" */
-#define HYPERVISOR_LEAF 0x40000000u
 
 /* Left behind by a start of the disk without a hypervisor. */
 struct marker {
@@ -29,8 +29,9 @@ static bool runs_as_dom0(void)
 {
     if (!has_cpuid())
         return false;
-    struct regs4 r = host_cpuid(HYPERVISOR_LEAF, 0);
-    return r.ebx == 0x6176754C && r.ecx == 0x79656C6C && r.edx == 0x306D6F44;   /* "LuvalleyDom0" */
+    struct regs4 r = host_cpuid(LUV_CPUID_LEAF, 0);
+    static const u32 words[] = LUV_CPUID_WORDS;
+    return r.ebx == words[0] && r.ecx == words[1] && r.edx == words[2];
 }
 
 /* A hypervisor of ours is running, or a bare start's disk led back to this image: nesting or looping helps nobody. */

@@ -1,7 +1,7 @@
 #include "boot/multiboot/options.h"
 
-#include "boot/multiboot/option_table.h"
 #include "boot/multiboot/text.h"
+#include "generated/abi/option_table.h"
 
 static bool ends_word(char c)
 {
@@ -79,10 +79,10 @@ static const char *parse_size(const char *at, u32 *superpages)
     return at + 1;
 }
 
-static const char *parse_sizes(const char *at, struct sizes *sizes)
+static const char *parse_sizes(const char *at, u32 limit, struct sizes *sizes)
 {
     for (;; at++) {
-        if (sizes->count == SIZES_MAX)
+        if (sizes->count == limit)
             return 0;
         at = parse_size(at, &sizes->superpages[sizes->count]);
         if (!at)
@@ -95,10 +95,10 @@ static const char *parse_sizes(const char *at, struct sizes *sizes)
 
 static const char *parse_value(const char *at, const struct option *option, void *to)
 {
-    if (option->kind == OPTION_DISK)
+    if (option->kind == OPTION_DRIVE)
         return parse_disk(at, to);
     if (option->kind == OPTION_SIZES)
-        return parse_sizes(at, to);
+        return parse_sizes(at, option->limit, to);
     *(bool *)to = true;
     return at;
 }

@@ -17,7 +17,7 @@ struct fake fake;
 static int pool_fd;
 static char pool_path[64];
 
-/* Where an address of ours lies in the pool, by the kernel's own word; -1: it is none of the pool's. */
+/* The offset in the pool of an address of this process, by /proc/self/maps; -1: it is not in the pool. */
 static int64_t find_in_pool(uint64_t address)
 {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -62,7 +62,7 @@ static int64_t release(uint64_t frame)
     return 0;
 }
 
-/* At most 2 MiB in a call, as there. */
+/* At most 2 MiB in a call, as in Luvalley. */
 static int64_t map(const struct hypercall *call, uint64_t *done)
 {
     uint64_t rights = call->r10 & RIGHTS, size = call->r10 & ~0xFFFull;
@@ -95,7 +95,7 @@ static int64_t unmap(const struct hypercall *call, uint64_t *done)
     return -EAGAIN;
 }
 
-/* Of one 2 MiB, as there. */
+/* Of one 2 MiB, as in Luvalley. */
 static int64_t tell_dirty(uint64_t first, uint64_t pages, uint64_t *bits)
 {
     if (fake.has_no_marks)
@@ -111,26 +111,27 @@ static int64_t tell_dirty(uint64_t first, uint64_t pages, uint64_t *bits)
 
 static int64_t create_vcpu(const struct hypercall *call, uint64_t *value)
 {
-    if (call->rdx % LUV_BLOCK_SIZE || find_in_pool(call->rdx) < 0)
+    if (call->rdx % sizeof(struct luv_shared_area) || find_in_pool(call->rdx) < 0)
         return -EINVAL;
     fake.blocks[fake.vcpus++] = (uint8_t *)call->rdx;
     *value = DOMAIN | (uint64_t)fake.vcpus << 48;
     return 0;
 }
 
-/* As there: what is to be stepped over is, and an entry that must not be is none. */
+/* As in Luvalley: skips the instruction if requested, and does not enter the guest if that is requested. */
 static int64_t run(uint32_t vcpu)
 {
-    struct luv_run *page = (struct luv_run *)(fake.blocks[vcpu] + LUV_RUN_OFFSET);
+    struct luv_run *page = (struct luv_run *)(fake.blocks[vcpu] + offsetof(struct luv_shared_area, run));
 
     if (page->finish == LUV_FINISH_ADVANCE)
         page->rip += page->length;
     page->finish = LUV_FINISH_RESUME;
-    page->exit = fake.blocks[vcpu][LUV_EXIT_NOW_OFFSET] ? LUV_EXIT_INTERRUPTED : fake.guest(vcpu, page);
+    page->exit = fake.blocks[vcpu][offsetof(struct luv_shared_area, immediate_exit)] ? LUV_EXIT_INTERRUPTED
+                                                                                     : fake.guest(vcpu, page);
     return 0;
 }
 
-static uint8_t states[6][LUV_STATE_SIZE];
+static uint8_t states[6][sizeof(((struct luv_shared_area *)0)->state)];
 
 void *fake_state(uint32_t what)
 {
@@ -139,7 +140,7 @@ void *fake_state(uint32_t what)
 
 static int64_t carry(uint32_t vcpu, const struct hypercall *call)
 {
-    uint8_t *area = fake.blocks[vcpu] + LUV_STATE_OFFSET, *state = states[call->rsi];
+    uint8_t *area = fake.blocks[vcpu] + offsetof(struct luv_shared_area, state), *state = states[call->rsi];
     bool set = (uint32_t)call->rax == LUV_HYPERCALL_vcpu_set;
 
     memcpy(set ? state : area, set ? area : state, call->rdx);
@@ -155,7 +156,7 @@ static int64_t answer(const struct hypercall *call, uint64_t *value)
     *value = 0;
     fake.calls[number]++;
     switch (number) {
-    case LUV_HYPERCALL_info: *value = call->rdi == INFO_XCR0 ? 7 : call->rdi == INFO_XSAVE_SIZE ? 832 : 0; return 0;
+    case LUV_HYPERCALL_info: *value = call->rdi == LUV_INFO_XCR0 ? 7 : call->rdi == LUV_INFO_XSAVE_SIZE ? 832 : 0; return 0;
     case LUV_HYPERCALL_domain_create: *value = DOMAIN; return find_in_pool(call->rsi) < 0 ? -EPERM : 0;
     case LUV_HYPERCALL_domain_destroy: return 0;
     case LUV_HYPERCALL_vcpu_create: return create_vcpu(call, value);

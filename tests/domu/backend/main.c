@@ -1,4 +1,4 @@
-/* The library on a hypervisor of the test's own: its books of memory, and what it makes of exits. Exit status 0 if all is well. */
+/* libluvkvm on a fake hypervisor: how it maps guest memory and handles exits. Exit status 0 if all is well. */
 #include "fake.h"
 #include "tests.h"
 

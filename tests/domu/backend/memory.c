@@ -1,4 +1,4 @@
-/* Guest memory: what moves into the pool, where, and what goes back. */
+/* Guest memory: which of the VMM's memory is moved into the pool, at which offsets, and when superpages are released. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/kvm.h>
@@ -41,7 +41,7 @@ static unsigned count_claimed(void)
     return count;
 }
 
-/* What was written before is there, for the VMM and for the guest; what either writes the other sees. */
+/* Memory keeps its content when it is moved into the pool, and VMM and guest see each other's writes. */
 static void test_contents(void)
 {
     uint8_t *block = make_shared_area(8 * MIB);
@@ -60,7 +60,7 @@ static void test_contents(void)
     CHECK(!set(0, 0, 0, block, 0) && get_offset(0) < 0);
 }
 
-/* Several slots of one allocation, again and again: the same superpages. */
+/* Several slots of one allocation, made repeatedly, use the same superpages. */
 static void test_aliases(void)
 {
     uint8_t *block = make_shared_area(4 * MIB);
@@ -152,13 +152,13 @@ static void expect_log(uint32_t slot, const unsigned *pages, unsigned count)
     struct kvm_dirty_log log = {.slot = slot, .dirty_bitmap = bits};
 
     memset(bits, 0xEE, sizeof bits);
-    wanted[(LOG_PAGES + 63) / 64] = 0xEEEEEEEEEEEEEEEE; /* nobody writes after the end */
+    wanted[(LOG_PAGES + 63) / 64] = 0xEEEEEEEEEEEEEEEE; /* the guest does not write any more */
     for (unsigned i = 0; i < count; i++)
         wanted[pages[i] / 64] |= 1ull << pages[i] % 64;
     CHECK(!ioctl(vm, KVM_GET_DIRTY_LOG, &log) && !memcmp(bits, wanted, sizeof bits));
 }
 
-/* What the guest has written in a slot, wherever it lies, and only once. */
+/* The log reports each page that the guest has written, once, for any slot. */
 static void test_log(void)
 {
     static const unsigned pages[] = {0, 1, 63, 64, 351, 352, 353, 699};
@@ -172,7 +172,7 @@ static void test_log(void)
     for (unsigned i = 0; i < sizeof pages / sizeof *pages; i++)
         fake.dirty[LOG_FIRST + pages[i]] = true;
     fake.dirty[LOG_FIRST - 1] = fake.dirty[LOG_FIRST + LOG_PAGES] = true;
-    fake.unmaps_to_refuse = 2; /* CPUs that may write untold are waited for */
+    fake.unmaps_to_refuse = 2; /* waits for CPUs that may still write without setting a dirty bit */
     expect_log(1, pages, sizeof pages / sizeof *pages);
     CHECK(!fake.unmaps_to_refuse && fake.dirty[LOG_FIRST - 1] && fake.dirty[LOG_FIRST + LOG_PAGES]);
     expect_log(1, NULL, 0);
@@ -180,7 +180,7 @@ static void test_log(void)
     CHECK(ioctl(vm, KVM_GET_DIRTY_LOG, &log) && errno == ENOENT);
 }
 
-/* Without marks every page may have been written. */
+/* Without EPT dirty bits every page may have been written. */
 static void test_log_without_marks(void)
 {
     uint64_t bits = 0;

@@ -1,4 +1,4 @@
-/* Exits: what the VMM sees of them, and what the guest finds after them. */
+/* Exits: what KVM_RUN returns to the VMM, and the guest's state at the next entry. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/kvm.h>
@@ -19,7 +19,7 @@ static struct kvm_run *run;
 uint8_t *memory;
 static int vm;
 struct luv_run seen;
-static uint32_t (*script)(struct luv_run *page);  /* the exit of the first entry; a later one ends by a HLT of sorts */
+static uint32_t (*script)(struct luv_run *page);  /* the exit of the first entry; later ones end with HLT */
 static uint32_t entries;
 
 static uint32_t follow(uint32_t number, struct luv_run *page)
@@ -42,7 +42,7 @@ static void set_regs(uint64_t rax, uint64_t rip, uint64_t rflags)
     CHECK(!ioctl(vcpu, KVM_SET_REGS, &regs));
 }
 
-/* Run from START until the script's exit. What the last one asked is completed first, as KVM requires. */
+/* Run from START until the script's exit; the last exit's operation is completed first, as KVM requires. */
 void start(uint32_t (*what)(struct luv_run *), uint64_t rax, uint64_t rflags)
 {
     run->immediate_exit = 1;
@@ -54,7 +54,7 @@ void start(uint32_t (*what)(struct luv_run *), uint64_t rax, uint64_t rflags)
     CHECK(!ioctl(vcpu, KVM_RUN, 0));
 }
 
-/* To the exit that ends every script: `seen` has the guest's registers before it. */
+/* Run to the exit that ends every script: `seen` has the guest's registers before it. */
 static void go_on(void)
 {
     CHECK(!ioctl(vcpu, KVM_RUN, 0));
@@ -140,7 +140,7 @@ static void test_log_of_own_writes(void)
     CHECK(!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region));
 }
 
-/* A reset while the VMM answers: nothing of the old instruction is left. */
+/* A reset while the VMM handles an exit: the instruction is not completed. */
 static void test_reset(void)
 {
     start(in_byte, 0, 2);
@@ -150,7 +150,7 @@ static void test_reset(void)
     CHECK(seen.rip == 0xFFF0 && seen.rax == 0x55);
 }
 
-/* KVM_RUN returns at once, and the VMM reads registers: those after the instruction. */
+/* With immediate_exit KVM_RUN returns at once, and the registers are those after the instruction. */
 static void test_settled(void)
 {
     struct kvm_regs regs;
@@ -223,7 +223,7 @@ static uint32_t call(struct luv_run *page)
     return LUV_EXIT_HYPERCALL;
 }
 
-/* KVM's own call: vector 0x41 to the APICs 0 and 1 of one word of the set, and 64 of the other. */
+/* KVM_HC_SEND_IPI: vector 0x41 to the APICs 0 and 1 of the mask's low word, and 64 of its high word. */
 static uint32_t send(struct luv_run *page)
 {
     page->mode.efer = 0x400;
@@ -330,7 +330,7 @@ static void test_step(void)
     CHECK(!seen.event && seen.want & LUV_WANT_WINDOW);
     start(out_word, 0, 0x202);
     CHECK(seen.event == 0x80000021);
-    start(halt, 0, 0x302); /* it does not even wait */
+    start(halt, 0, 0x302); /* KVM_RUN does not wait */
     CHECK(seen.rip == START + 1);
 }
 
@@ -441,9 +441,9 @@ void test_running(void)
     test_interrupt();
     test_banks();
     test_step();
-    CHECK(!fake.calls[LUV_HYPERCALL_vcpu_get]); /* no exit asks for more than the run page has */
+    CHECK(!fake.calls[LUV_HYPERCALL_vcpu_get]); /* no exit requests more than the run page has */
     test_vectors();
     test_tasks();
     test_hidden();
-    memset(fake.pages, 0, sizeof fake.pages);   /* the other test's domain begins anew */
+    memset(fake.pages, 0, sizeof fake.pages);   /* a new domain for the next test */
 }

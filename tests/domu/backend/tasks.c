@@ -6,7 +6,7 @@
 #include "tests.h"
 
 #define GDT 0x4000u
-#define TASKS 0x2000u /* a segment each, from here on */
+#define TASKS 0x2000u /* one segment for each task, from here on */
 #define TASK_BYTES 0x80u
 #define FIRST 0x18u   /* selectors */
 #define SECOND 0x20u
@@ -182,7 +182,7 @@ static void test_jump_to_old(void)
     CHECK(get_type(FIRST) == 9 && get_type(OLD) == 3 && get_link(OLD) == 0 && sregs->fs.unusable);
 }
 
-/* The handler's task finds the error code; the one that was interrupted does its instruction again. */
+/* The handler's task has the error code on its stack; the interrupted one executes its instruction again. */
 static void test_gate(void)
 {
     uint32_t code;
@@ -194,7 +194,7 @@ static void test_gate(void)
     CHECK(get_word(FIRST, IP) == START && get_link(SECOND) == FIRST);
 }
 
-/* What is wrong with the new task's segments is its own exception. */
+/* A bad segment of the new task causes an exception in that task. */
 static void test_faults(void)
 {
     const struct kvm_sregs *sregs = begin();

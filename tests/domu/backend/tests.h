@@ -1,15 +1,15 @@
-/* The library's tests below its ioctls. */
+/* The tests of libluvkvm on the fake hypervisor. */
 #pragma once
 
 #include <stdint.h>
 
-#include "luv_run.h"
+#include "luvalley_abi.h"
 
 void test_memory(void);
 void test_running(void);
 void test_tasks(void);
 
-/* running.c: a guest in real mode from START on, with its memory; whose first exit is `what`. KVM_RUN returns at the next that is the VMM's. */
+/* running.c: a real-mode guest at START, whose first exit is `what`. KVM_RUN returns at the next exit to the VMM. */
 #define START 0x1000u
 extern uint8_t *memory;
 extern struct luv_run seen; /* the run page when the guest was entered last */

@@ -1,6 +1,6 @@
 /*
- * The emulator against the processor: each encoding is executed natively on a page, then emulated with that page as a device, from the
- * same registers; registers, flags and memory must agree. Exit status 0 if all do.
+ * The instruction emulator compared with the processor: each encoding is executed natively on a page, then emulated with that page
+ * as a device, from the same registers; registers, flags and memory must agree. Exit status 0 if all do.
  */
 #include <cpuid.h>
 #include <setjmp.h>
@@ -27,7 +27,7 @@
 #define EXTENDED_PARTS 7u /* x87, SSE, AVX */
 #define EXTENDED_BYTES 832u
 
-/* Flags that are undefined after it; what it needs of the processor. */
+/* Flags that are undefined after an instruction; features that it needs. */
 enum { NO_AF = 1, ONLY_CF = 2, NO_OF = 4, NO_FLAGS = 8, ONLY_CF_OF = 16, NEEDS_AVX = 32, ONLY_ZF = 64 };
 
 struct encoding {
@@ -42,7 +42,7 @@ uint8_t *device, *ram;
 static uint8_t *code;
 static bool has_avx;
 
-/* --- What the emulator asks of the library: guest addresses are ours, the device's page is no memory --- */
+/* --- What the emulator calls in the library: guest addresses are those of this process; the device's page is not memory --- */
 
 static bool is_device(uint64_t guest)
 {
@@ -63,7 +63,7 @@ uint32_t get_slots_version(struct vm *vm)
     return 1;
 }
 
-/* No log is kept here. */
+/* There is no log of written pages here. */
 void note_written(struct vm *vm, uint64_t guest, size_t size)
 {
     (void)vm;
@@ -123,7 +123,7 @@ static void catch_division(void)
     sigaction(SIGFPE, &action, NULL);
 }
 
-/* False: it ended in a division error. */
+/* Returns false after a division error. */
 static bool run_native(const struct encoding *encoding, struct kvm_regs *registers)
 {
     uint8_t *end = code;
@@ -201,7 +201,7 @@ static void draw_case(struct kvm_regs *registers, uint8_t *pages)
         all[i] = draw();
     for (unsigned i = 0; i < EXTENDED_BYTES; i += 8)
         *(uint64_t *)(extended + i) = draw();
-    memcpy(extended, (uint16_t[]){0x37F, (uint16_t)(random() & 0x3800)}, 4); /* no exception waits, and none is reported */
+    memcpy(extended, (uint16_t[]){0x37F, (uint16_t)(random() & 0x3800)}, 4); /* no x87 exception is pending or unmasked */
     memcpy(extended + 24, (uint32_t[]){0x1F80, 0xFFFF}, 8);
     memset(extended + 512, 0, 64);
     extended[512] = (uint8_t)extended_parts;
@@ -231,7 +231,7 @@ static uint64_t get_defined(uint32_t flags)
     return defined & ~(flags & NO_AF ? AF : 0) & ~(flags & NO_OF ? OF : 0);
 }
 
-/* x87 registers have 10 bytes of 16, but for the first, the status word and the tags what lies between them is the last operation's. */
+/* Compares control, status and tag words and the 10 bytes of each x87 register, not the address of the last x87 instruction. */
 static bool is_extended_equal(void)
 {
     for (unsigned i = 0; i < 8; i++)
@@ -272,7 +272,7 @@ static uint8_t *get_pages(int rights)
     return mmap(NULL, SIZE, rights, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 }
 
-/* Has this processor what it needs? AVX, switched on by its kernel. */
+/* Return true if this processor has the features that the instruction needs (AVX enabled by its kernel). */
 static void find_parts(void)
 {
     uint32_t eax, ebx, ecx, edx;

@@ -1,4 +1,4 @@
-/* Jumps whose target or stack is a device's, and selectors from one. */
+/* Jumps whose target or stack is on a device, and selectors loaded from one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ enum {
 #define CHECK(condition)                                                   \
     do {                                                                   \
         if (!(condition)) {                                                \
-            printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+            printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
             exit(1);                                                       \
         }                                                                  \
     } while (0)

@@ -1,11 +1,11 @@
-/* What the processor cannot be asked in a process: jumps and segments. Each ends the program where something is wrong. */
+/* Emulation of jumps and segment loads, which a process cannot execute natively. Each test ends the program if it fails. */
 #pragma once
 #include "emulator/emulate.h"
 
 extern uint8_t *device, *ram;
 extern const struct luv_mode mode; /* of 64-bit code in the kernel */
 
-/* To its end; device accesses are done on the device's page. */
+/* Emulate one instruction completely; device accesses go to the device's page. */
 enum emulated play(struct emulation *emulation);
 
 void test_jumps(void);

@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# The outer machine's first process: loads KVM, runs /script, and says its exit status.
+# The outer machine's init: loads KVM, runs /script, and prints its exit status.
 /bin/busybox --install -s /bin
 export PATH=/bin:/usr/bin HOME=/
 mount -t proc proc /proc

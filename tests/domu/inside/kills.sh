@@ -1,5 +1,5 @@
 #!/bin/sh
-# QEMU is killed 20 times, at any moment. Under `luv run` its memory is free within a second.
+# QEMU is killed 20 times, at different moments. Under `luv run` its pool memory must be free within a second.
 count_free() {
     luv info | sed -n 's/^pool 0.*, \([0-9]*\) free.*/\1/p'
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# move.sh [CPUS]: a guest at work moves from one QEMU to another, by a file: its registers, and its memory by the log of written pages.
+# move.sh [CPUS]: migrate a running guest to another QEMU through a file, with its memory by the log of dirty pages.
 cpus=${1:-1}
 mkfifo /tmp/ask1 /tmp/ask2
 run() {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What is missing is said in one sentence, before QEMU's own two lines.
+# If device, permission or module is missing, `luv` prints one sentence before QEMU's own two lines.
 expect() {
     wanted=$1
     shift

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Two domUs at once on two CPUs; meanwhile dom0 wakes when it should, and `luv stat` counts the exits.
+# Two domUs at once on two CPUs: dom0's sleeps are not delayed meanwhile, and `luv stat` counts the exits.
 export LINUX_MORE=luv.twice # the guest reads its disk more than once
 NAME=a sh /guest/linux.sh 1 >/tmp/out-a 2>&1 &
 first=$!

@@ -1,4 +1,4 @@
-/* The A20 gate: port 92h, the keyboard controller, the BIOS. Off, the second megabyte is the first one. */
+/* A20 masking by port 92h, the keyboard controller and the BIOS. With A20 masked, addresses of the second MiB alias the first. */
 #include "kit.h"
 
 #define PLACE 0x6500u
@@ -15,7 +15,7 @@ static bool is_open(void)
     return *low == 0x1111 && *high == 0x2222;
 }
 
-/* The hypervisor's own odd megabytes have not moved: it still answers, and everything a guest uses works. */
+/* A20 must not affect the hypervisor's own addresses in odd MiB: CPUID and MSR exits still work. */
 static void check_alive(const char *name)
 {
     struct regs4 r = cpuid(0, 0);
@@ -57,10 +57,10 @@ CASE(a20_fast)
         out8(0x92, value & ~2);
         check_alive("alive with A20 off by port 92h");
         check("A20 off by port 92h", is_open(), false);
-        check("port 92h says so", in8(0x92) & 2, 0);
+        check("port 92h reads back A20 off", in8(0x92) & 2, 0);
         out8(0x92, value | 2);
         check("A20 on by port 92h", is_open(), true);
-        check("port 92h says that it is on", in8(0x92) & 2, 2);
+        check("port 92h reads back A20 on", in8(0x92) & 2, 2);
         check_alive("alive with A20 on again");
     }
 }
@@ -71,15 +71,15 @@ CASE(a20_keyboard)
         write_output_port(0xDD);
         check_alive("alive with A20 off by the keyboard controller");
         check("A20 off by the keyboard controller", is_open(), false);
-        check("the output port says so", read_output_port() & 2, 0);
+        check("the output port reads back A20 off", read_output_port() & 2, 0);
         write_output_port(0xDF);
         check("A20 on by the keyboard controller", is_open(), true);
-        check("the output port says that it is on", read_output_port() & 2, 2);
+        check("the output port reads back A20 on", read_output_port() & 2, 2);
         check_alive("alive with A20 on by the keyboard controller");
     }
 }
 
-/* The two gates are one: off by one, on by the other. */
+/* Port 92h and the keyboard controller control the same A20 line: switched off by one, on by the other. */
 CASE(a20_both)
 {
     out8(0x92, in8(0x92) & ~3);
@@ -87,7 +87,7 @@ CASE(a20_both)
     write_output_port(0xDF);
     RECORD("off by port 92h, on by the keyboard controller", is_open());
     out8(0x92, (in8(0x92) & ~1) | 2);
-    check("and on", is_open(), true);
+    check("on by port 92h", is_open(), true);
 }
 
 static u64 ask_bios(u32 eax)
@@ -109,7 +109,7 @@ CASE(a20_bios)
     RECORD("INT 15h 2403", ask_bios(0x2403), PROBE->ebx & 0xFFFF);
 }
 
-/* Real mode's wrap, as its programs know it: FFFF:0510 is 0:0500 or 100500. */
+/* The address wrap of real mode: with A20 masked FFFF:6510 is 0:6500, otherwise 106500h. */
 extern u8 real_alias[];
 CASE(a20_real)
 {

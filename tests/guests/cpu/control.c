@@ -1,4 +1,4 @@
-/* Control registers. */
+/* Writes of CR0, CR3, CR4 and CR8 in each mode: CR0.NE and CR4.VMXE are shadowed, reserved bits give #GP. */
 #include "kit.h"
 
 #define NE 0x20ull
@@ -40,15 +40,15 @@ CASE(cr0_ne_long)
     write_cr0(cr0 | NE | TS);
     check("CR0.NE and TS set in one MOV", read_cr0(), cr0 | NE | TS);
     __asm__ volatile("clts");
-    check("CLTS after it", read_cr0(), (cr0 | NE) & ~TS);
+    check("CR0 after CLTS", read_cr0(), (cr0 | NE) & ~TS);
     write_cr0((cr0 & ~NE) | TS);
     __asm__ volatile("lmsw %w0" : : "r"((u16)((cr0 & 0xF) & ~TS)));
     check("LMSW clears TS, leaves NE", read_cr0(), cr0 & ~NE & ~TS);
     u64 word = 0;
     __asm__ volatile("smsw %0" : "=r"(word));
-    check("SMSW sees NE as it is", word & NE, 0);
+    check("SMSW reads the guest's NE", word & NE, 0);
     cpuid(0, 0);
-    check("CR0 over an exit", read_cr0(), cr0 & ~NE & ~TS);
+    check("CR0 after a VM exit", read_cr0(), cr0 & ~NE & ~TS);
     write_cr0(cr0);
 }
 
@@ -73,7 +73,7 @@ CASE(cr0_ne_other_modes)
     probe_flat32(flat32_toggle_ne_long);
     RECORD("CR0.NE and PG in one MOV, for long mode without PAE", PROBE->vector, PROBE->error, PROBE->pushed, PROBE->ip);
     check("CR0.NE and PG in one MOV, for long mode without PAE", PROBE->vector, VECTOR_GP);
-    check("CR0.NE after that", (read_cr0() ^ cr0) & NE, 0);
+    check("CR0.NE after the #GP", (read_cr0() ^ cr0) & NE, 0);
 }
 
 CASE(cr_bad_values)
@@ -99,7 +99,7 @@ CASE(cr4_vmxe)
     check("CR4.VMXE reads as clear", cr4 & CR4_VMXE, 0);
     check("CR4.VMXE set", try_cr4(cr4 | CR4_VMXE), (u64)VECTOR_GP << 32);
     check("CR4.VMXE set with another bit", try_cr4((cr4 | CR4_VMXE) ^ 8), (u64)VECTOR_GP << 32);
-    check("CR4 after that", read_cr4(), cr4);
+    check("CR4 after the #GP", read_cr4(), cr4);
     check("CR4.SMXE set: a reserved bit where CPUID has no SMX", try_cr4(cr4 | CR4_SMXE), (u64)VECTOR_GP << 32);
     write_cr4(cr4);
     write_cr4(cr4 ^ 8);
@@ -107,7 +107,7 @@ CASE(cr4_vmxe)
     write_cr4(cr4);
 }
 
-/* Paging off and on again, again and again: entry to long mode and back, with CPUID in each mode. */
+/* Repeated switches between long mode and real or protected mode, with CPUID in each mode. */
 extern u8 real_cpuid[], flat32_cpuid[];
 CASE(mode_changes)
 {

@@ -1,4 +1,4 @@
-/* CPUID: what it says, what it leaves alone, what it costs. */
+/* CPUID: leaves that pass through, features that are masked, registers that are preserved, and the cost of the exit. */
 #include "kit.h"
 
 #define VMX (1u << 5)
@@ -50,9 +50,9 @@ CASE(cpuid_features)
         return;
     check("cpuid hides vmx and smx", cpuid(1, 0).ecx & (VMX | SMX), 0);
     check("cpuid shows a hypervisor", cpuid(1, 0).ecx & HYPERVISOR, HYPERVISOR);
-    check_true("cpuid 40000000 names a last leaf",
+    check_true("cpuid 40000000 returns the highest hypervisor leaf",
                cpuid(0x40000000, 0).eax >= 0x40000001 && cpuid(0x40000000, 0).eax < 0x40000100);
-    check("cpuid 40000001 is the version of the calls", cpuid(0x40000001, 0).eax, hypervisor_info(0));
+    check("cpuid 40000001 is the version of the hypercalls", cpuid(0x40000001, 0).eax, hypervisor_info(0));
 }
 
 CASE(cpuid_osxsave)
@@ -66,7 +66,7 @@ CASE(cpuid_osxsave)
     write_cr4(cr4);
 }
 
-/* A loop of five instructions around CPUID: ticks for each round. In ring 3 the time stamp is not read by the loop itself. */
+/* A loop of five instructions, CPUID among them. The caller reads the TSC before and after it, in ring 0. */
 static void loop(void *argument)
 {
     u32 rounds = *(u32 *)argument;
@@ -107,8 +107,9 @@ CASE(cpuid_keeps_state)
             print("differs: %s %x %x\n", names[i], cpuid_around[i], cpuid_around[16 + i]);
             differing++;
         }
-    check("cpuid: registers that it changed", differing, 0);
-    check("cpuid clears the upper halves", cpuid_around[28] | cpuid_around[29] | cpuid_around[30] | cpuid_around[31], 0);
+    check("cpuid: other registers changed", differing, 0);
+    check("cpuid clears bits 63:32 of its results", cpuid_around[28] | cpuid_around[29] | cpuid_around[30] | cpuid_around[31],
+          0);
 }
 
 CASE(cpuid_keeps_system_state)

@@ -1,4 +1,4 @@
-; An exception handler for a stack that keeps nothing: it ends the attempt with 77 and touches no stack of its own.
+; An exception handler for a stack in hidden memory, from which nothing can be popped: ends the attempt with 77 and uses no stack.
 bits 64
 section .text
 extern abandon

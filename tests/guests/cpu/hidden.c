@@ -1,4 +1,4 @@
-/* The hypervisor's memory as the guest meets it: all ones to read, writes vanish and are counted. */
+/* Hidden memory: reads return ones; writes are dropped and counted, whichever instruction makes them. */
 #include "hidden.h"
 
 CASE(hidden_reads)
@@ -14,17 +14,17 @@ CASE(hidden_reads)
     u64 differing = 0;
     for (u64 at = base; at < base + size; at += PAGE)
         differing += READ(u64, at) != ONES || READ(u64, at + PAGE - 8) != ONES;
-    check("hidden pages that show something", differing, 0);
+    check("hidden pages that do not read as ones", differing, 0);
     check_true("hidden pages read are counted", hypervisor_info(READS) >= 1);
 }
 
-/* `code` writes to %rdi, a hidden address; it counts as one write or more, and nothing is there afterwards. */
+/* `code` writes to %rdi, a hidden address: at least one write is counted, and the address still reads as ones. */
 #define WRITE(name, at, code, ...)                                                                          \
     do {                                                                                                    \
         u64 writes_before = hypervisor_info(WRITES), target = (at);                                         \
         __asm__ volatile(code : "+D"(target) : "a"(0x1122334455667788ull), ##__VA_ARGS__ : "memory", "cc"); \
         check_true("counted: " name, hypervisor_info(WRITES) > writes_before);                              \
-        check_ones("vanished: " name, at);                                                                  \
+        check_ones("dropped: " name, at);                                                                   \
     } while (0)
 
 CASE(hidden_writes)
@@ -58,17 +58,17 @@ CASE(hidden_writes_with_results)
     u64 value = 5, target = base + 128;
     u8 zero = 0, carry = 1;
     __asm__ volatile("xchg %0, (%1)" : "+r"(value) : "r"(target) : "memory");
-    check("XCHG returns ones", value, ONES);
-    check_ones("XCHG vanished", target);
+    check("XCHG reads ones", value, ONES);
+    check_ones("XCHG: the write is dropped", target);
     __asm__ volatile("lock xadd %0, (%1)" : "+r"(value) : "r"(target) : "memory");
-    check("XADD returns ones", value, ONES);
+    check("XADD reads ones", value, ONES);
     __asm__ volatile("stc; incq (%2); setz %0; setc %1" : "=r"(zero), "=r"(carry) : "r"(target) : "memory", "cc");
     check("INC of ones is zero", zero, 1);
     check("INC leaves the carry", carry, 1);
     value = ONES;
     __asm__ volatile("lock cmpxchg %2, (%1); setz %0" : "=r"(zero), "+r"(target), "+r"(target), "+a"(value) : : "memory", "cc");
-    check("CMPXCHG finds ones", zero, 1);
-    check_ones("CMPXCHG vanished", base + 128);
+    check("CMPXCHG compares with ones", zero, 1);
+    check_ones("CMPXCHG: the write is dropped", base + 128);
 }
 
 CASE(hidden_strings)
@@ -83,7 +83,7 @@ CASE(hidden_strings)
     u64 differing = 0;
     for (u64 at = base + PAGE - 64; at < target; at += 8)
         differing += READ(u64, at) != ONES;
-    check("REP STOS vanished", differing, 0);
+    check("REP STOS: the writes are dropped", differing, 0);
     u64 source = base, end = base + 300;
     count = 100;
     __asm__ volatile("rep movsb" : "+D"(end), "+S"(source), "+c"(count) : : "memory");
@@ -94,7 +94,7 @@ CASE(hidden_strings)
     check("REP MOVS out of hidden memory", buffer[0] & buffer[63], 0xFF);
 }
 
-/* The part of a write that lies below hidden memory counts. */
+/* A write across the lower edge: the part below hidden memory is stored. */
 CASE(hidden_edges)
 {
     if (!begin())
@@ -105,8 +105,8 @@ CASE(hidden_edges)
     *edge = 0x1122334455667788;
     check("a write across the lower edge", *edge, 0xFFFFFFFF55667788);
     READ(u8, base - 1) = 0x5A;
-    check("the byte below is memory", READ(u8, base - 1), 0x5A);
-    check("and the first hidden one is not", READ(u8, base), 0xFF);
+    check("the byte below the edge is stored", READ(u8, base - 1), 0x5A);
+    check("the first hidden byte is not", READ(u8, base), 0xFF);
 }
 
 CASE(hidden_stack)
@@ -126,7 +126,7 @@ CASE(hidden_stack)
                      : "rbx", "memory");
     check("PUSHF to a hidden stack", popped, ONES);
     check("flags after it: no trap flag", read_flags() & 0x100, 0);
-    check_ones("hidden stack shows nothing", base + 4096);
+    check_ones("the hidden stack reads as ones", base + 4096);
 }
 
 static void jump_there(void *argument)

@@ -7,7 +7,7 @@
 #define READS 5
 #define READ(type, at) (*(volatile type *)(at))
 
-/* Where hidden memory is; `begin` finds it, and says false on the bare machine. */
+/* The address of hidden memory. `begin` sets it; false on the bare machine, which has none. */
 static u64 base, size;
 
 static inline void check_ones(const char *name, u64 at)

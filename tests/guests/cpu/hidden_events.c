@@ -1,4 +1,4 @@
-/* Hidden memory among events: interrupts, steps, faults, page tables and exception stacks in it. */
+/* Hidden memory and events: interrupts, single steps and faults during a write; page tables and exception stacks in it. */
 #include "hidden.h"
 
 static void jump_there(void *argument)
@@ -26,7 +26,7 @@ static bool count_interrupt(struct frame *frame)
     return frame->vector == VECTOR_IPI || frame->vector == VECTOR_DB || frame->vector == VECTOR_NMI;
 }
 
-/* Interrupts and the guest's own single steps around a write that vanishes. */
+/* Interrupts, the guest's single steps and its breakpoints during a write that is dropped. */
 CASE(hidden_writes_and_events)
 {
     u64 target;
@@ -39,44 +39,44 @@ CASE(hidden_writes_and_events)
     apic_send(0, ICR_SELF | ICR_FIXED | VECTOR_IPI);
     target = base;
     __asm__ volatile("sti; movq $1, (%0); nop; cli" : : "r"(target) : "memory");
-    check("an interrupt pending over a write that vanishes", interrupts, 1);
-    check("interrupts are off again", read_flags() & 0x200, 0);
+    check("an interrupt pending during a dropped write", interrupts, 1);
+    check("interrupts are disabled again", read_flags() & 0x200, 0);
     interrupts = 0;
     __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; movq $1, (%0); nop; pushfq; andq $~0x100, (%%rsp); popfq"
                      :
                      : "r"(target)
                      : "memory", "cc");
-    check("single steps over a write that vanishes", interrupts, 5);
+    check("single steps over a dropped write", interrupts, 5);
     interrupts = 0;
     apic_send(0, ICR_NMI);
     for (u32 i = 0; i < 10; i++)
         READ(u64, base + 8 * i) = i;
-    check("an NMI among writes that vanish", interrupts, 1);
+    check("an NMI during dropped writes", interrupts, 1);
     apic_send(0, ICR_NMI);
-    check("and another", interrupts, 2);
-    check_ones("nothing there", base);
+    check("a second NMI", interrupts, 2);
+    check_ones("the address reads as ones", base);
     write_dr0(base + 64);
     write_dr7(0xD0401);
     interrupts = 0;
     READ(u64, base + 64) = 1;
     write_dr7(0x400);
-    check("a data breakpoint on a write that vanishes", interrupts, 1);
+    check("a data breakpoint on a dropped write", interrupts, 1);
 }
 
-/* The write faults for another reason: that is what the guest gets. */
+/* A write to hidden memory that the guest's page tables forbid gives the guest its page fault. */
 CASE(hidden_writes_that_fault)
 {
     if (!begin())
         return;
     map_page(0x40000000, base, PTE_P | PTE_U);
     write_cr0(read_cr0() | 0x10000);
-    check("a write to hidden memory that the guest's tables forbid", outcome(attempt(write_there, (void *)0x40000000ull)),
+    check("a write to hidden memory that the page tables forbid", outcome(attempt(write_there, (void *)0x40000000ull)),
           (u64)VECTOR_PF << 32 | 3);
-    check("the same by ring 3", outcome(attempt_user(write_there, (void *)0x40000000ull)), (u64)VECTOR_PF << 32 | 7);
+    check("the same write from ring 3", outcome(attempt_user(write_there, (void *)0x40000000ull)), (u64)VECTOR_PF << 32 | 7);
     write_cr0(read_cr0() & ~0x10000ull);
     map_page(0x40000000, base, PTE_DEFAULT);
     check("ring 3 writes to hidden memory", outcome(attempt_user(write_there, (void *)0x40000000ull)), outcome(-1));
-    check_ones("and that vanishes", base);
+    check_ones("the write from ring 3 is dropped", base);
 }
 
 static void copy(void *argument)
@@ -94,13 +94,13 @@ CASE(hidden_copy_that_faults)
     map_page(0x40001000, 0, 0);
     static u64 registers[3];
     registers[0] = 0x40000FF8, registers[1] = base, registers[2] = 16;
-    check("a copy to hidden memory whose source ends", outcome(attempt(copy, registers)), (u64)VECTOR_PF << 32);
-    check("where it faulted", last_cr2, 0x40001000);
-    check("how much was left", last.rcx, 8);
-    check_ones("nothing of it is there", base);
+    check("REP MOVS to hidden memory: its source becomes unmapped", outcome(attempt(copy, registers)), (u64)VECTOR_PF << 32);
+    check("REP MOVS: CR2", last_cr2, 0x40001000);
+    check("REP MOVS: remaining count", last.rcx, 8);
+    check_ones("REP MOVS: its writes are dropped", base);
 }
 
-/* Page tables there: as if memory full of ones were a table. Bare, memory full of ones is. */
+/* A page table in hidden memory must act as a table filled with ones. The bare machine walks a page that is filled with ones. */
 static u64 *ones_page(void)
 {
     static u64 page[512] __attribute__((aligned(4096)));
@@ -131,7 +131,7 @@ CASE(hidden_page_table)
     write_cr3(read_cr3());
 }
 
-/* Pushes onto a stack there vanish; the handler runs and does not return. */
+/* An exception stack in hidden memory: the pushes are dropped; the handler runs, and cannot return. */
 static void do_ud2(void *argument)
 {
     (void)argument;
@@ -167,8 +167,8 @@ static void run_there(const char *name, int vector, void (*code)(void *))
     check_true("pushes were counted", hypervisor_info(WRITES) > writes);
     point_gate(vector, (u64)stubs64 + 16 * (u64)vector);
     set_ist(vector, 0);
-    check_ones("pushes vanished", base + 0x2000 - 8);
-    check_ones("pushes vanished (error code or RIP)", base + 0x2000 - 40);
+    check_ones("pushes were dropped", base + 0x2000 - 8);
+    check_ones("pushes were dropped (error code or RIP)", base + 0x2000 - 40);
 }
 
 CASE(hidden_exception_stack)
@@ -178,7 +178,7 @@ CASE(hidden_exception_stack)
     run_there("UD with its stack in hidden memory", VECTOR_UD, do_ud2);
     run_there("GP with its stack in hidden memory", VECTOR_GP, do_cpuid_then_msr);
     run_there("INT with its stack in hidden memory", VECTOR_SOFT, do_soft);
-    run_there("UD again", VECTOR_UD, do_ud2);
+    run_there("UD on the ordinary stack", VECTOR_UD, do_ud2);
 }
 
 CASE(hidden_after_all)
@@ -188,6 +188,6 @@ CASE(hidden_after_all)
     u64 differing = 0;
     for (u64 at = base; at < base + size; at += 8)
         differing += READ(u64, at) != ONES;
-    check("hidden quadwords that show something at the end", differing, 0);
+    check("hidden quadwords that do not read as ones at the end", differing, 0);
     print("hidden counters %u %u\n", hypervisor_info(READS), hypervisor_info(WRITES));
 }

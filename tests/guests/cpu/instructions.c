@@ -1,4 +1,4 @@
-/* Instructions that a hypervisor may trap and an operating system uses. */
+/* Instructions that an OS uses and a hypervisor may intercept: each has the same outcome as on the bare machine. */
 #include "kit.h"
 
 #define OSXSAVE 0x40000ull
@@ -42,10 +42,10 @@ CASE(xsetbv)
     u64 before = xgetbv(), all = (u64)cpuid(0xD, 0).edx << 32 | cpuid(0xD, 0).eax;
     RECORD("XCR0 and what CPUID offers", before, all);
     check("XSETBV of all that CPUID offers", try_xsetbv(0, all), outcome(-1));
-    check("XGETBV after it", xgetbv(), all);
-    check("CPUID's size follows XCR0", cpuid(0xD, 0).ebx, cpuid(0xD, 0).ecx);
+    check("XGETBV reads it back", xgetbv(), all);
+    check("CPUID(0xD) size for XCR0", cpuid(0xD, 0).ebx, cpuid(0xD, 0).ecx);
     check("XSETBV of x87 alone", try_xsetbv(0, 1), outcome(-1));
-    RECORD("CPUID's size with x87 alone", cpuid(0xD, 0).ebx);
+    RECORD("CPUID(0xD) size with x87 alone", cpuid(0xD, 0).ebx);
     check("XSETBV of x87, SSE and AVX", try_xsetbv(0, 7 & all), outcome(-1));
     RECORD("XSETBV of bad values", try_xsetbv(0, 0), try_xsetbv(0, 2), try_xsetbv(0, 5), try_xsetbv(0, 1ull << 63 | 1),
            try_xsetbv(1, 1), try_xsetbv(~0u, 1), try_xsetbv(0, 1ull << 40 | 3), xgetbv());
@@ -123,7 +123,7 @@ CASE(instructions)
         RECORD(instructions[i].name, kernel, outcome(attempt_user(instructions[i].code, area)));
         area[520] = area[521] = 0;
         for (u32 j = 512; j < 576; j++)
-            area[j] = j == 527 ? 0x80 : 0;      /* XRSTORS wants the compacted form */
+            area[j] = j == 527 ? 0x80 : 0;      /* XRSTORS requires the compacted form */
     }
     write_cr4(cr4);
 }
@@ -143,7 +143,7 @@ CASE(invd)
         do_invd(0);
     else
         __asm__ volatile("wbinvd");
-    check("memory is there after INVD", kept, 0x1234);
+    check("memory keeps its content after INVD", kept, 0x1234);
     RECORD("INVD in ring 3", outcome(attempt_user(do_invd, 0)));
     *PROBE = (struct probe){0};
     probe_real(real_invd);
@@ -175,7 +175,7 @@ CASE(hlt_with_interrupt)
     for (u32 i = 1; i <= 3; i++) {
         apic_write(APIC_TIMER_COUNT, 20000);
         __asm__ volatile("sti; hlt; cli");
-        check("HLT woke by the timer", timer_count, i);
+        check("the timer's interrupt ends HLT", timer_count, i);
     }
     apic_write(APIC_TIMER_COUNT, 20000);
     __asm__ volatile("sti");

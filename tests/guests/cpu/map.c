@@ -1,4 +1,4 @@
-/* How the boot record is entered, and the memory it is told of. */
+/* The state in which the boot record starts, and the memory that the BIOS reports: E820, E801, INT 15h AH=88h. */
 #include "kit.h"
 
 #define USABLE 1
@@ -64,9 +64,9 @@ CASE(conventional_memory)
 {
     u64 end = (u64)BDA_MEMORY * 1024;
 
-    check_true("conventional memory: e820 ends no higher than the BIOS data area says", find_usable_end(0) <= end);
+    check_true("conventional memory: e820 ends at most where the BIOS data area has it", find_usable_end(0) <= end);
     if (is_hypervised())
-        check("conventional memory: e820 ends where the BIOS data area says", find_usable_end(0), end);
+        check("conventional memory: e820 ends where the BIOS data area has it", find_usable_end(0), end);
     check("conventional memory: nothing usable up to 1 MiB", count_usable(end + 1024, 0x100000 - end - 1024), 0);
     *PROBE = (struct probe){0};
     bios(0x12);
@@ -88,13 +88,13 @@ CASE(older_sizes)
     check("E801 carry", PROBE->flags & CARRY, 0);
     check("E801 KiB up to 16 MiB", PROBE->eax & 0xFFFF, low / 1024);
     check_true("E801 64 KiB blocks above", (PROBE->ebx & 0xFFFF) <= (above - low) / 65536 + !is_hypervised());
-    check_true("E801 finds most of it", (PROBE->ebx & 0xFFFF) + 32 >= (above - low) / 65536);
+    check_true("E801 reports most of it", (PROBE->ebx & 0xFFFF) + 32 >= (above - low) / 65536);
     check("E801 CX as AX", PROBE->ecx & 0xFFFF, PROBE->eax & 0xFFFF);
     check("E801 DX as BX", PROBE->edx & 0xFFFF, PROBE->ebx & 0xFFFF);
     ask_memory(0x8800, 0, 0, 0);
     check("AH=88h carry", PROBE->flags & CARRY, 0);
-    check_true("AH=88h claims no more than there is", (u64)(PROBE->eax & 0xFFFF) * 1024 <= above);
-    check_true("AH=88h claims what there is", (PROBE->eax & 0xFFFF) >= 0x3C00);
+    check_true("AH=88h reports no more than there is", (u64)(PROBE->eax & 0xFFFF) * 1024 <= above);
+    check_true("AH=88h reports what there is", (PROBE->eax & 0xFFFF) >= 0x3C00);
 }
 
 CASE(e820_bad_calls)
@@ -122,10 +122,10 @@ CASE(hidden_is_reserved)
     for (u32 i = 0; i < map->count; i++)
         covered += map->range[i].type == RESERVED && map->range[i].base <= base &&
             map->range[i].base + map->range[i].length >= base + size;
-    check("hidden memory: reserved ranges that hold it", covered, 1);
+    check("hidden memory: reserved ranges that contain it", covered, 1);
 }
 
-/* The boot record, by the old call: the BIOS's disk services work in guest mode. */
+/* INT 13h AH=02h reads the boot record: the BIOS's disk services work in VMX non-root operation. */
 CASE(disk_read)
 {
     *PROBE = (struct probe){.eax = 0x0201, .ebx = 0x5C00, .ecx = 1, .edx = 0x80};
@@ -146,5 +146,5 @@ CASE(bios_timer)
 
     *PROBE = (struct probe){0};
     real_run((u32)(u64)real_two_halts);
-    check_true("the BIOS's timer ticks, and HLT wakes", *ticks - before >= 1 && *ticks - before <= 3);
+    check_true("the BIOS's timer ticks, and ends HLT", *ticks - before >= 1 && *ticks - before <= 3);
 }

@@ -1,4 +1,4 @@
-/* Model-specific registers: known, unknown and guarded ones, from all modes. */
+/* MSRs: passed, filtered and unknown ones, from all modes. */
 #include "kit.h"
 
 struct access {
@@ -75,7 +75,7 @@ CASE(msr_passed)
            try_read(0xDA0), try_read(0xC0000103), try_read(0x9E), try_read(0x48));
 }
 
-/* What a value out of range gets, and that it changes nothing. */
+/* A bad value gives #GP and changes nothing. */
 CASE(msr_bad_values)
 {
     u64 pat = rdmsr(MSR_PAT), efer = rdmsr(MSR_EFER), base = rdmsr(MSR_APIC_BASE);
@@ -95,11 +95,11 @@ CASE(msr_written)
     wrmsr(MSR_PAT, 0x0007010600070406);
     check("PAT reads back", rdmsr(MSR_PAT), 0x0007010600070406);
     cpuid(0, 0);
-    check("PAT stays over an exit", rdmsr(MSR_PAT), 0x0007010600070406);
+    check("PAT after a VM exit", rdmsr(MSR_PAT), 0x0007010600070406);
     wrmsr(MSR_PAT, pat);
     wrmsr(MSR_EFER, efer | 0x801);
     cpuid(0, 0);
-    check("EFER.NXE and SCE stay over an exit", rdmsr(MSR_EFER), efer | 0x801);
+    check("EFER.NXE and SCE after a VM exit", rdmsr(MSR_EFER), efer | 0x801);
     wrmsr(MSR_EFER, efer);
     static const u32 kept[] = {0x174,      0x175,      0x176,      0xC0000081, 0xC0000082, 0xC0000083,
                                0xC0000084, 0xC0000100, 0xC0000101, 0xC0000102, 0xC0000103};
@@ -107,7 +107,7 @@ CASE(msr_written)
         u64 before = rdmsr(kept[i]);
         wrmsr(kept[i], 0x1000 + i);
         cpuid(0, 0);
-        check("msr stays over an exit", rdmsr(kept[i]), 0x1000 + i);
+        check("MSR after a VM exit", rdmsr(kept[i]), 0x1000 + i);
         wrmsr(kept[i], before);
     }
 }
@@ -136,7 +136,7 @@ CASE(msr_virtualization)
     check("microcode update", try_write(0x79, 0x100000), GP0);
 }
 
-/* Written through a filter: what the guest may write, what only the processor refuses, and what is refused before. */
+/* Writes that a handler filters: allowed values, values that the processor refuses, values that the handler refuses. */
 #define XSS_PROCESSOR_TRACE 0x100
 CASE(msr_filtered)
 {
@@ -153,7 +153,7 @@ CASE(msr_apic_base)
 
     wrmsr(MSR_APIC_BASE, base);
     check("IA32_APIC_BASE reads back", rdmsr(MSR_APIC_BASE), base);
-    check_true("the APIC is enabled at its place", (base & ~0xFFFull) == 0xFEE00000 && base & GLOBAL);
-    check("moving the APIC's page", is_hypervised() ? try_write(MSR_APIC_BASE, base + 0x1000) : GP0, GP0);
+    check_true("the APIC is enabled at its default address", (base & ~0xFFFull) == 0xFEE00000 && base & GLOBAL);
+    check("moving the APIC base", is_hypervised() ? try_write(MSR_APIC_BASE, base + 0x1000) : GP0, GP0);
     wrmsr(MSR_APIC_BASE, base);
 }

@@ -1,4 +1,4 @@
-/* Memory type ranges, rewritten as the manual says: caches off, MTRRs off, change, on again. */
+/* MTRRs: changed by the sequence of SDM 12.11.8 (caches off, MTRRs off, change, on), memory keeps its content. */
 #include "kit.h"
 
 #define ENABLE 0x800ull
@@ -56,7 +56,7 @@ CASE(mtrr_variable)
     wrmsr(VARIABLE_MASK(last_range), mask);
     wrmsr(VARIABLE_BASE(last_range), base);
     close_mtrrs(kept_def);
-    check_memory("memory with the range as it was");
+    check_memory("memory with the original range");
 }
 
 CASE(mtrr_fixed)
@@ -91,12 +91,12 @@ CASE(mtrr_default)
     close_mtrrs((before & ~0xFFull) | 0);
     check_memory("memory with default type UC");
     wrmsr(MSR_MTRR_DEF_TYPE, before);
-    check("default type as it was", rdmsr(MSR_MTRR_DEF_TYPE), before);
+    check("the original default type", rdmsr(MSR_MTRR_DEF_TYPE), before);
     if (is_hypervised())
-        check("hidden memory after all this", *(volatile u64 *)hidden_base(), ~0ull);
+        check("hidden memory after MTRR changes", *(volatile u64 *)hidden_base(), ~0ull);
 }
 
-/* Without the ceremony, many times: the tables do not run out. */
+/* Many changes, without that sequence: the hypervisor does not run out of pages for EPT tables. */
 CASE(mtrr_often)
 {
     u64 base = rdmsr(VARIABLE_BASE(1)), mask = rdmsr(VARIABLE_MASK(1));

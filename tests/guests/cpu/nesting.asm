@@ -1,4 +1,4 @@
-; After `fresh` nothing above 1 MiB is touched until the event.
+; `fresh` makes the hypervisor empty its EPT tables; nothing above 1 MiB is accessed between it and the event.
 %include "low.inc"
 bits 64
 section .text
@@ -16,7 +16,7 @@ section .text
 global fresh_%1
 fresh_%1:
     mov [kept_rsp], rsp
-    mov esp, 0x70000                ; the stack too
+    mov esp, 0x70000                ; the stack too, below 1 MiB
     fresh
 %endmacro
 %macro end 0
@@ -63,7 +63,7 @@ begin nmi
     mov dword [rax], 0x4400
 end
 
-; TF over instructions that are the first to touch their pages.
+; Single steps (TF) over instructions that are the first to access their pages.
 global fresh_steps
 fresh_steps:
     mov [kept_rsp], rsp

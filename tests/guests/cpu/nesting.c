@@ -1,4 +1,4 @@
-/* Exceptions in the delivery of exceptions, and deliveries that memory interrupts. */
+/* Exceptions during the delivery of events, and EPT violations during the delivery of events. */
 #include "kit.h"
 
 #define UNMAPPED 0x40000000u
@@ -69,7 +69,7 @@ static void run_event(u32 i, const char *what)
     RECORD("nested event", outcome(vector), last.rip - (u64)events[i].code, last.cs, last.rflags & 0x10FD5, last_cr2);
 }
 
-/* The first event's stack is not mapped: a page fault comes of it. */
+/* The stack for the first event is not mapped: its delivery causes a page fault. */
 CASE(fault_on_the_stack)
 {
     map_page(UNMAPPED, 0, 0);
@@ -79,10 +79,10 @@ CASE(fault_on_the_stack)
         run_event(i, "stack not mapped");
         set_ist(events[i].vector, 0);
     }
-    check("the last one became a page fault", last.vector, VECTOR_PF);
+    check("delivery of the last event caused a page fault", last.vector, VECTOR_PF);
 }
 
-/* Its gate is not present. */
+/* The gate of the first event is not present. */
 CASE(gate_not_present)
 {
     for (u32 i = 0; i < EVENTS; i++) {
@@ -92,7 +92,7 @@ CASE(gate_not_present)
     }
 }
 
-/* A page fault cannot be pushed: a double fault, on a stack of its own. */
+/* The stack for a page fault is not mapped: a double fault, on its own stack. */
 CASE(double_fault)
 {
     map_page(UNMAPPED, 0, 0);
@@ -117,7 +117,7 @@ CASE(double_fault)
     set_ist(VECTOR_DF, 0);
 }
 
-/* MTRRs off and on: a hypervisor builds its tables anew, so the delivery itself meets an absent entry there. */
+/* Switching MTRRs off and on makes the hypervisor empty its EPT tables, so that delivering an event causes EPT violations. */
 extern u8 fresh_ud2[], fresh_int3[], fresh_int1[], fresh_soft[], fresh_gp[], fresh_sti[], fresh_msr[], fresh_vmcall[],
     fresh_nmi[];
 
@@ -164,7 +164,7 @@ CASE(delivery_meets_fresh_tables)
     run_fresh("fresh tables: NMI again", fresh_nmi);
 }
 
-/* A second NMI waits for the first one's IRET. */
+/* A second NMI is blocked until the handler of the first executes IRET. SDM: 7.7.1 */
 static bool nest_nmi(struct frame *frame)
 {
     if (frame->vector != VECTOR_NMI)

@@ -1,9 +1,9 @@
-; Code whose length and place matter, for the cases beside it.
+; Code whose length and address matter, for the C files of this folder.
 %include "low.inc"
 section .low
 bits 16
 
-; A name, and an instruction, then a return: for probe_real.
+; piece16 NAME, INSTRUCTION: a function for probe_real that executes the instruction and returns.
 %macro piece16 2+
 global real_%1
 real_%1:
@@ -66,13 +66,13 @@ real_step_cpuid:
     nop
     ret
 
-; CPUID as the last two bytes of the 64 KiB segment 0x5000, from a jump there.
+; CPUID as the last two bytes of the 64 KiB segment 0x5000, which is jumped to.
 global real_wrap
 real_wrap:
     mov ax, 0x5000
     mov es, ax
     mov word [es:0xFFFE], 0xA20F
-    mov byte [es:0], 0xCB           ; RETF, should IP wrap
+    mov byte [es:0], 0xCB           ; RETF, reached when IP wraps to 0
     push cs
     push word .back
     xor eax, eax
@@ -108,7 +108,7 @@ piece32 vmxoff,   db 0x0F, 0x01, 0xC4
 piece32 invd,     invd
 piece32 ud2,      ud2
 
-; NE with PG: paging on and off in the same MOV, by the tables of long mode's guest would need PAE; these are of its own.
+; NE with PG: paging on and off in the same MOV, with 32-bit page tables, since the tables of long mode would need PAE.
 global flat32_toggle_ne_pg
 flat32_toggle_ne_pg:
     mov ebx, cr4

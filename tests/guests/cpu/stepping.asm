@@ -1,5 +1,6 @@
-; Code for stepping.c: what matters is where the traps come.
+; Code for stepping.c, which checks at which instructions traps are delivered.
 %include "low.inc"
+%include "luvalley_abi.inc"
 bits 64
 section .text
 %macro step_on 0
@@ -36,7 +37,7 @@ step_code:
     pop rbx
     ret
 
-; MOV SS holds the trap off for one instruction, CPUID.
+; MOV SS blocks the debug exception until after the next instruction, CPUID. SDM: 7.8.3
 global shadow_ss_step
 shadow_ss_step:
     push rbx
@@ -122,7 +123,7 @@ user_call_kept:
     push r14
     push r15
     push rdi
-    mov rax, 0x4C55565900000000
+    mov rax, LUV_HYPERCALL_MAGIC << 32
     xor edi, edi
     mov rcx, 0x1001
     mov rbx, 0x1002

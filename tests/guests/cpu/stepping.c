@@ -1,4 +1,4 @@
-/* Single steps, breakpoints and interrupt shadows around instructions that leave the guest. */
+/* Single steps, breakpoints and interrupt shadows around instructions that cause VM exits. */
 #include "kit.h"
 
 #define STEPS 24
@@ -21,7 +21,7 @@ static bool note_step(struct frame *frame)
         reasons[step_count++] = (read_dr6() & 0xE00F) | (frame->rflags & (TF | RF)) << 16;
     }
     if (read_dr6() & 1)
-        frame->rflags |= RF;    /* or its breakpoint comes again */
+        frame->rflags |= RF;    /* or its breakpoint is reported again */
     write_dr6(0xFFFF0FF0);
     return true;
 }
@@ -35,15 +35,15 @@ static void run_noting(u8 *code)
     int vector = attempt((void (*)(void *))code, 0);
     trap_hook = 0;
     RECORD("stepping outcome", outcome(vector), step_count);
-    record("stepping places", step_count, steps);
-    record("stepping reasons", step_count, reasons);
+    record("stepping addresses", step_count, steps);
+    record("stepping DR6", step_count, reasons);
 }
 
 CASE(single_step)
 {
     print("TF over CPUID, RDMSR, WRMSR of a trapped MSR, MOV CR0, IN\n");
     run_noting(step_code);
-    check_true("single step: traps were taken", step_count > 5);
+    check_true("single step: there were traps", step_count > 5);
 }
 
 CASE(single_step_after_ss)
@@ -51,7 +51,7 @@ CASE(single_step_after_ss)
     run_noting(shadow_ss_step);
 }
 
-/* The first access to a page may leave the guest: no trap too many, none too few. */
+/* The first access to a page may cause an EPT violation; the number of traps stays the same. */
 CASE(single_step_over_fresh_tables)
 {
     extern u8 fresh_steps[];
@@ -65,7 +65,7 @@ CASE(single_step_by_branch)
     __asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
 }
 
-CASE(breakpoint_behind_cpuid)
+CASE(breakpoint_after_cpuid)
 {
     write_dr0((u64)breakpoint_place);
     write_dr7(DR7_EXECUTE_0);
@@ -74,9 +74,9 @@ CASE(breakpoint_behind_cpuid)
     origin = (u64)breakpoint_code;
     int vector = attempt((void (*)(void *))breakpoint_code, 0);
     write_dr7(0x400);
-    RECORD("breakpoint behind CPUID", outcome(vector), last.rip - origin, read_dr6() & 0xE00F, step_count > 0);
-    record("breakpoint places", step_count < 2 ? step_count : 2, steps);
-    record("breakpoint reasons", step_count < 2 ? step_count : 2, reasons);
+    RECORD("breakpoint after CPUID", outcome(vector), last.rip - origin, read_dr6() & 0xE00F, step_count > 0);
+    record("breakpoint addresses", step_count < 2 ? step_count : 2, steps);
+    record("breakpoint DR6", step_count < 2 ? step_count : 2, reasons);
 }
 
 CASE(breakpoint_on_cpuid)
@@ -103,7 +103,7 @@ CASE(breakpoint_on_data)
     write_dr6(0xFFFF0FF0);
 }
 
-/* An interrupt is pending while IF is 0; where it is taken shows the shadow. */
+/* An interrupt is pending while IF is 0; the address at which it is delivered shows the shadow. */
 static u64 interrupted_at;
 
 static bool note_interrupt(struct frame *frame)

@@ -1,10 +1,10 @@
-/* VMX instructions, SMX, and the hypercalls. */
+/* VMX and SMX instructions give #UD; hypercalls of ring 3 and their errors. */
 #include "kit.h"
 
 #include "luvalley_abi.h"
 
 #define UD ((u64)VECTOR_UD << 32)
-#define LAST_INFO 6
+#define LAST_INFO LUV_INFO_HIDDEN_WRITES
 
 static u64 memory[2] = {0x1000, 0};
 
@@ -87,7 +87,7 @@ CASE(hypercall_info)
     check("info: CPUs", hypervisor_info(1), 1);
     check("info of an unknown number", (u64)hypercall(LUV_HYPERCALL_info, LAST_INFO + 1, 0, 0).status, (u64)-EINVAL);
     check("info of a huge number", (u64)hypercall(LUV_HYPERCALL_info, 1ull << 32, 0, 0).status, (u64)-EINVAL);
-    check("info of the hugest number", (u64)hypercall(LUV_HYPERCALL_info, ~0ull, 0, 0).status, (u64)-EINVAL);
+    check("info of the largest number", (u64)hypercall(LUV_HYPERCALL_info, ~0ull, 0, 0).status, (u64)-EINVAL);
 }
 
 #define REASON_CPUID 10
@@ -99,10 +99,10 @@ CASE(hypercall_exit_count)
     for (u32 i = 0; i < 7; i++)
         cpuid(0, 0);
     check("exit_count counts CPUID", hypercall(LUV_HYPERCALL_exit_count, 0, REASON_CPUID, 0).value - before, 7);
-    check("exit_count of no such CPU", (u64)hypercall(LUV_HYPERCALL_exit_count, 1, REASON_CPUID, 0).status, (u64)-EINVAL);
-    check("exit_count of the hugest CPU", (u64)hypercall(LUV_HYPERCALL_exit_count, ~0ull, REASON_CPUID, 0).status,
+    check("exit_count of an unknown CPU", (u64)hypercall(LUV_HYPERCALL_exit_count, 1, REASON_CPUID, 0).status, (u64)-EINVAL);
+    check("exit_count of the largest CPU number", (u64)hypercall(LUV_HYPERCALL_exit_count, ~0ull, REASON_CPUID, 0).status,
           (u64)-EINVAL);
-    check("exit_count of no such reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, hypervisor_info(4), 0).status,
+    check("exit_count of an unknown reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, hypervisor_info(4), 0).status,
           (u64)-EINVAL);
     check("exit_count of a huge reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, 1ull << 32 | REASON_CPUID, 0).status,
           (u64)-EINVAL);
@@ -123,8 +123,8 @@ CASE(hypercall_log)
         *c = *c == '\n' ? '|' : *c;
     print("log: %s\n", text);
     check_true("the log has text", text[0] >= ' ' && text[0] < 127);
-    check("log_read far behind the end", hypercall(LUV_HYPERCALL_log_read, 1ull << 40, 0, 0).value, 0);
-    check("log_read at the end of all", hypercall(LUV_HYPERCALL_log_read, ~0ull, 0, 0).value, 0);
+    check("log_read far beyond the end", hypercall(LUV_HYPERCALL_log_read, 1ull << 40, 0, 0).value, 0);
+    check("log_read at the end of the log", hypercall(LUV_HYPERCALL_log_read, ~0ull, 0, 0).value, 0);
 }
 
 CASE(hypercall_unknown)
@@ -156,7 +156,7 @@ CASE(hypercall_from_elsewhere)
         check("hypercall from ring 3", outcome(attempt_user(call_with_magic, (void *)good)), outcome(-1));
 }
 
-/* The only registers that a call changes are RAX and RDX. */
+/* The only registers that a hypercall changes are RAX and RDX. */
 CASE(hypercall_keeps_registers)
 {
     static u64 kept;
@@ -165,5 +165,5 @@ CASE(hypercall_keeps_registers)
         return;
     extern void user_call_kept(u64 *);
     check("hypercall in ring 3", outcome(attempt_user(user_call_kept, &kept)), outcome(-1));
-    check("hypercall: registers that it changed", kept, 0);
+    check("hypercall: other registers changed", kept, 0);
 }

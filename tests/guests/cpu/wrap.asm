@@ -1,4 +1,4 @@
-; Into 32-bit code at the end of its segment, and back by its far return.
+; Jumps to 32-bit code at the end of its segment, which returns by a far return.
 %include "low.inc"
 bits 64
 section .text

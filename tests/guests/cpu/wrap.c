@@ -1,4 +1,4 @@
-/* The instruction pointer's width: CPUID as the last bytes of a segment. */
+/* Wrap of IP and EIP after a VM exit: CPUID as the last bytes of a segment. */
 #include "kit.h"
 
 extern u8 real_wrap[], real_step_cpuid[], wrap32_code[], user_wrap32[];
@@ -10,7 +10,7 @@ CASE(wrap_16)
     RECORD("CPUID at the end of 64 KiB", PROBE->vector, PROBE->pushed, PROBE->ebx);
 }
 
-/* A 32-bit segment whose base makes EIP FFFFFFFEh a place of ours; the next instruction is at 0. */
+/* A 32-bit segment whose base puts EIP FFFFFFFEh into this guest's memory; the next instruction is at EIP 0. */
 CASE(wrap_32)
 {
     static u8 code[16] = {0x0F, 0xA2, 0x90, 0xCB};        /* CPUID; NOP; far return */
@@ -20,7 +20,7 @@ CASE(wrap_32)
     gdt[WRAP32 / 8] = 0x00CF9B000000FFFF | (base & 0xFFFFFF) << 16 | (base >> 24) << 56;
     int vector = attempt(call_wrap32, 0);
     RECORD("CPUID at the end of 4 GiB", outcome(vector), vector < 0 ? 0 : last.rip, vector < 0 ? 0 : last.cs);
-    check("CPUID at the end of 4 GiB goes on at 0", outcome(vector), outcome(-1));
+    check("CPUID at the end of 4 GiB: the next instruction is at 0", outcome(vector), outcome(-1));
 }
 
 CASE(step_real)

@@ -1,4 +1,4 @@
-# All CPUs, each of them probed; the others switched off and on three times.
+# Probe all CPUs, then take each application processor offline and online again, three times.
 . /root/lib.sh
 check "processors" "$(nproc)" "$1"
 run "self-check" selfcheck

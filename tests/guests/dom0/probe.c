@@ -1,6 +1,6 @@
 /*
- * Run by root in dom0, on each CPU: CPUID loops, MSRs, hidden memory by /dev/mem, hypercalls. Lines as a guest's cases
- * write them; exit status 1 if one is `not ok`.
+ * Run by root in dom0, on each CPU: CPUID loops, MSRs, hidden memory by /dev/mem, hypercalls. Prints `ok` and `not ok`
+ * lines as guests do; exit status 1 after a `not ok`.
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
@@ -27,8 +27,6 @@
 #define IA32_VMX_BASIC 0x480
 #define PAGE 4096
 #define A20_PORT 0x92
-
-enum { INFO_BASE = 2, INFO_SIZE = 3, INFO_READS = 5, INFO_WRITES = 6 };
 
 static int failures;
 
@@ -98,7 +96,7 @@ static void check_msrs(int cpu)
 
 static void check_hidden(void)
 {
-    uint64_t base = info(INFO_BASE), size = info(INFO_SIZE), differing = 0, writes;
+    uint64_t base = info(LUV_INFO_HIDDEN_BASE), size = info(LUV_INFO_HIDDEN_SIZE), differing = 0, writes;
     int file = open("/dev/mem", O_RDWR | O_SYNC);
     volatile uint64_t *memory = mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, (off_t)base);
 
@@ -106,13 +104,13 @@ static void check_hidden(void)
     if (memory == MAP_FAILED)
         return;
     differing += memory[0] != ONES;
-    check("reads of hidden memory are counted", info(INFO_READS) > 0, true);
-    writes = info(INFO_WRITES);
+    check("reads of hidden memory are counted", info(LUV_INFO_HIDDEN_READS) > 0, true);
+    writes = info(LUV_INFO_HIDDEN_WRITES);
     memory[0] = 1;
     memory[PAGE / 8] = 2;
     memory[size / 8 - 1] = 3;
     *(volatile uint64_t *)((volatile char *)memory + 2 * PAGE - 4) = 4;
-    check("writes to hidden memory are counted", info(INFO_WRITES) >= writes + 4, true);
+    check("writes to hidden memory are counted", info(LUV_INFO_HIDDEN_WRITES) >= writes + 4, true);
     for (uint64_t i = 0; i < size / 8; i++)
         differing += memory[i] != ONES;
     check("hidden quadwords that show something", differing, 0);

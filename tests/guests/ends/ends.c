@@ -1,4 +1,4 @@
-/* Each way to end a machine, one after the other: a counter in the CMOS's memory survives what is reset. */
+/* Every way to reset or to power off the machine, one per boot; a counter in CMOS memory survives the resets. */
 #include "kit.h"
 
 #define CMOS_COUNTER 0x61

@@ -1,4 +1,4 @@
-; Without a vector table an interrupt cannot be delivered, nor can what comes of that.
+; Real mode with an IVT limit of 0: INT 3 cannot be delivered, nor can #GP and #DF, so it is a triple fault.
 section .low
 bits 16
 global real_triple_fault

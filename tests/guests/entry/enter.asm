@@ -1,9 +1,9 @@
-; One VM entry, and the way back from it.
+; One VM entry, and the return from its VM exit.
 bits 64
 section .text
 HOST_RSP equ 0x6C14
 
-; 0: the guest was entered, or the entry ended as an exit; 1: VMfailInvalid; 2: VMfailValid.
+; Returns 0 after a VM exit (a failed entry's too), 1: VMfailInvalid, 2: VMfailValid.
 global vm_enter, vm_exit
 vm_enter:
     push rbx

@@ -1,7 +1,7 @@
-/* Enters every state of the table, and says how each entry ended. */
+/* Performs a VM entry with every state of the table, and prints how each entry ended. */
 #include "table.h"
 
-/* Fixed, so that Python knows them too: tests/entry/table.py. */
+/* Fixed addresses: tests/host/entry/table.py has them too. */
 #define EPT_TABLES ((volatile u64 *)0x400000)
 #define REGION_VMCS 0x402000ull
 #define REGION_VMXON 0x403000ull
@@ -67,7 +67,7 @@ static void ept_make(void)
         EPT_TABLES[512 + i] = i << 30 | 0xB7;
 }
 
-/* Without these the exit would lead nowhere. */
+/* Host state that every exit needs, whatever the state of the table has. */
 static void host_write(void)
 {
     struct {
@@ -124,7 +124,7 @@ CASE(entries)
     operation_enter();
     ept_make();
     *(volatile u32 *)0x100000 = VMCALL;
-    *VIRTUAL_TPR = 0xFF;            /* above every threshold */
+    *VIRTUAL_TPR = 0xFF;            /* at least any TPR threshold */
     u64 cr0 = read_cr0(), cr4 = read_cr4();
     for (u32 i = 0; i < state_count; i++) {
         state_try(i);

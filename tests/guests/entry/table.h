@@ -1,4 +1,4 @@
-/* States to enter, made by Python: see tests/entry/table.py. */
+/* Guest states for VM entries; tests/host/entry/table.py generates table.c. */
 #pragma once
 #include "kit.h"
 
@@ -6,7 +6,7 @@ struct change {
     u64 field, value;
 };
 
-/* Changes first..first+count of a base's state; `enters`: what is predicted. */
+/* Changes first..first+count of a base's state; `enters`: the entry is predicted to succeed. */
 struct span {
     u32 first, count;
 };
@@ -19,6 +19,6 @@ extern const struct change changes[];
 extern const struct span bases[];
 extern const struct state states[];
 extern const u32 state_count;
-/* Every field that can be written; every MSR that the prediction rests on. */
+/* Every VMCS field that can be written; every MSR that the predictions depend on. */
 extern const u32 fields[], field_count;
 extern const u32 msrs[], msr_count;

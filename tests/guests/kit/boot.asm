@@ -1,5 +1,5 @@
-; The boot sector of a guest: notes the registers that it got, loads what follows it on the disk to 0x8000, and goes there.
-; SECTORS is how many sectors that is.
+; The boot sector of a guest: stores its initial registers, loads the sectors after it to 0x8000, and jumps there.
+; SECTORS is the number of those sectors.
 bits 16
 org 0x7C00
 
@@ -10,9 +10,9 @@ CHUNK equ 32                        ; sectors for each call of the BIOS
     call .here
 .here:
     cli
-    mov [cs:ENTRY + 0], dx          ; CS is 0, or what is noted says that it is not
+    mov [cs:ENTRY + 0], dx          ; by CS, since DS is not set yet
     pop word [cs:ENTRY + 2]
-    sub word [cs:ENTRY + 2], 3      ; the call's length
+    sub word [cs:ENTRY + 2], 3      ; the length of the CALL
     mov [cs:ENTRY + 4], cs
     mov [cs:ENTRY + 6], ss
     mov [cs:ENTRY + 8], sp

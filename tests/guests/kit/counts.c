@@ -7,7 +7,6 @@
 #include "luvalley_abi.h"
 
 #ifdef LUV_HYPERCALL_branch_count
-enum { INFO_CPUS = 1 };
 
 static void print_exits(u64 cpu)
 {
@@ -31,7 +30,7 @@ void print_counts(void)
 {
     if (!is_hypervised() || hypercall(LUV_HYPERCALL_branch_count, 0, 0, 0).status)
         return;
-    u64 cpus = hypervisor_info(INFO_CPUS);
+    u64 cpus = hypervisor_info(LUV_INFO_CPUS);
     for (u64 cpu = 0; cpu < cpus; cpu++)
         print_exits(cpu);
     print_branches();

@@ -1,4 +1,4 @@
-/* What a guest's cases are written with. A case checks and records; pytest reads the lines on COM1. */
+/* The interface for the cases of a guest. A case checks and records; its lines go to COM1, where pytest reads them. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,19 +14,19 @@ typedef uint64_t u64;
 /* `ok NAME`, or `not ok NAME: got ..., wanted ...`. */
 void check(const char *name, u64 got, u64 wanted);
 void check_true(const char *name, bool right);
-/* A line that must be the same bare and under a hypervisor: `record NAME: VALUES`. */
+/* A line that must be the same on the bare machine and under Luvalley: `record NAME: VALUES`. */
 void record(const char *name, u32 count, const u64 *values);
 #define RECORD(name, ...) record(name, sizeof((u64[]){__VA_ARGS__}) / 8, (u64[]){__VA_ARGS__})
-/* Bits that a hypervisor may take away but not add: `subset NAME: VALUE`. */
+/* Bits that Luvalley may hide but not add: `subset NAME: VALUE`. */
 void subset(const char *name, u64 value);
-/* `figure NAME VALUE`: printed, and held against a bound by pytest. */
+/* `figure NAME VALUE`: pytest compares it with a bound. */
 void figure(const char *name, u64 value);
 void print(const char *format, ...);
-/* How often each exit and each arm was taken, if the hypervisor beneath counts arms: lines for the record of a run. */
+/* If Luvalley's build counts branches: print how often each exit and each branch was taken, for the record of a run. */
 void print_counts(void);
 void finish(void) __attribute__((noreturn));
 
-/* A case: runs in the order of the linker, between a line `case NAME` and its end. */
+/* A case; `case NAME` is printed before it. Cases run in the order of the linker. */
 struct guest_case {
     const char *name;
     void (*run)(void);
@@ -62,13 +62,13 @@ struct frame {
     u64 vector, error, rip, cs, rflags, rsp, ss;
 };
 
-extern struct frame last;               /* the frame of the last trap that ended an attempt */
+extern struct frame last;               /* the frame of the trap that ended the last attempt */
 extern u64 last_cr2;
-extern bool (*trap_hook)(struct frame *); /* asked first; true: go on where it stopped */
+extern bool (*trap_hook)(struct frame *); /* called first; true: handled, return from the trap */
 
-/* The vector of the exception that ended `code`, or -1. */
+/* Run `code`; return the vector of the exception that ended it, or -1. */
 int attempt(void (*code)(void *), void *argument);
-/* The same in ring 3, 64-bit or 32-bit code; -1 when it returned. */
+/* The same in ring 3, 64-bit or 32-bit code. */
 int attempt_user(void *code, void *argument);
 int attempt_user32(void *code);
 /* Vector and error code of an attempt, as one number: -1, or vector << 32 | error. */
@@ -112,10 +112,10 @@ struct probe {
 
 void real_run(u32 function);
 void flat32_run(u32 function);
-/* With exceptions caught; results in PROBE. */
+/* Run a function with exceptions caught; results in PROBE. */
 void probe_real(const void *function);
 void probe_flat32(const void *function);
-/* One BIOS call by the registers in PROBE; the flags of the return in PROBE. */
+/* One BIOS call with the registers in PROBE; its results and flags in PROBE. */
 void bios(u8 interrupt);
 
 /* --- Memory --- */
@@ -138,7 +138,7 @@ struct memory_map {
 };
 const struct memory_map *read_e820(void);
 
-/* --- The hypervisor beneath, if any --- */
+/* --- Luvalley, if it runs this machine --- */
 
 bool is_hypervised(void);
 struct hypercall_result {
@@ -246,7 +246,7 @@ enum {
     MSR_XSS = 0xDA0,
 };
 
-/* --- The local APIC, by its page --- */
+/* --- The local APIC, memory-mapped --- */
 
 #define APIC ((volatile u8 *)0xFEE00000)
 enum {

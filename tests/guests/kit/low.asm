@@ -1,5 +1,5 @@
-; From real mode to long mode and back. `real_run` and `flat32_run` call a 16-bit or 32-bit function with the registers of
-; struct probe, and note in it how that ended: by its return, or by an exception and what this pushed.
+; Switches between real mode and long mode. `real_run` and `flat32_run` call a 16-bit or 32-bit function with the registers of
+; struct probe, and store in it how the function ended: it returned, or an exception with what that pushed.
 %include "low.inc"
 
 section .low.entry
@@ -17,7 +17,7 @@ low_entry:
     jmp go_long
 
 section .low
-; Identity: 4 GiB by 2 MiB pages, for ring 3 too.
+; Identity mapping of 4 GiB by 2 MiB pages, user accessible.
 make_tables:
     mov ax, PAGE_TABLES >> 4
     mov es, ax
@@ -44,7 +44,7 @@ make_tables:
     loop .page
     ret
 
-; From real mode to the address in after_long, all segments flat. EBX, ESI, EDI and EBP stay.
+; From real mode to the address in after_long, with flat segments. EBX, ESI, EDI and EBP are preserved.
 global go_long
 go_long:
     lgdt [gdt_pointer]
@@ -78,7 +78,7 @@ go_long64:
     mov eax, [after_long]
     jmp rax
 
-; void real_run(u32 function) and void flat32_run(u32 function), System V. Interrupts stay off but for what the function does.
+; void real_run(u32 function) and void flat32_run(u32 function), System V. Only the function itself enables interrupts.
 global real_run, flat32_run
 real_run:
     mov dword [destination], real16
@@ -160,7 +160,7 @@ store32:
     mov [PROBE_EDI], edi
     ret
 
-; 32 stubs of 16 bytes; each leaves its vector on the stack above what the processor pushed.
+; 32 stubs of 16 bytes; each pushes its vector after what the processor pushed.
 align 16
 global stubs32
 stubs32:
@@ -247,7 +247,7 @@ end16:
     cld
     jmp go_long
 
-; As stubs32. The vectors of exceptions are hooked by the caller of real_run, and only while it wants that.
+; As stubs32. The caller of real_run hooks the vectors of exceptions for as long as it needs them.
 align 8
 global stubs16
 stubs16:
@@ -279,11 +279,11 @@ trap16:
     mov sp, [stack_before]
     jmp end16
 
-; --- A start-up IPI leads here, by a far jump in the page that it names ---
+; --- Application processors start here: the page that the start-up IPI names has a far jump to it ---
 bits 16
 global ap_entry
 ap_entry:
-    mov [cs:ap_arrival.eax], eax    ; what registers are after INIT, for the cases
+    mov [cs:ap_arrival.eax], eax    ; registers after INIT, checked by cases
     mov [cs:ap_arrival.edx], edx
     mov eax, cr0
     mov [cs:ap_arrival.cr0], eax

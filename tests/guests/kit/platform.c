@@ -1,4 +1,4 @@
-/* The BIOS, page tables, the local APIC, the hypervisor beneath. */
+/* BIOS calls, page tables, the local APIC, hypercalls. */
 #include "kit.h"
 
 #include "luvalley_abi.h"
@@ -22,7 +22,7 @@ u64 *page_directory(void)
     return DIRECTORIES;
 }
 
-/* Splits a 2 MiB page the first time. */
+/* Splits the 2 MiB page that contains the address, the first time. */
 static u64 *find_table(u64 linear)
 {
     static u64 tables[24][512] __attribute__((aligned(4096)));

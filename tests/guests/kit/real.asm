@@ -1,4 +1,4 @@
-; 16-bit pieces that every guest has.
+; 16-bit code for probe_real that every guest has.
 section .low
 bits 16
 global bios_call, bios_number

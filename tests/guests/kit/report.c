@@ -79,7 +79,7 @@ void figure(const char *name, u64 value)
     print("figure %s %u\n", name, value);
 }
 
-/* Ends Bochs, when what was sent has left the port. */
+/* End Bochs after the serial port has sent everything. */
 void finish(void)
 {
     const char *farewell = "Shutdown";

@@ -16,7 +16,7 @@ start64:
     call main
     hlt
 
-; A new CPU takes the stack of its APIC ID.
+; Each application processor has the stack of its APIC ID.
 STACK_SIZE equ 8192
 global ap_start64
 ap_start64:
@@ -88,7 +88,7 @@ trap64:
     add rsp, 16
     iretq
 
-; int attempt(void (*code)(void *), void *argument): the vector of the trap that ended it, or -1 when it returned.
+; int attempt(void (*code)(void *), void *argument): returns the vector of the exception that ended it, or -1.
 global attempt, abandon
 attempt:
     pushfq
@@ -115,7 +115,7 @@ recovered:
     popfq
     ret
 
-; void abandon(int vector): ends the innermost attempt from a trap.
+; void abandon(int vector): called in a trap handler, ends the innermost attempt.
 abandon:
     mov eax, edi
     mov ecx, DATA
@@ -144,7 +144,7 @@ enter:
     mov rdi, rsi
     iretq
 
-; Ring 3 returns to this.
+; The return address of the code in ring 3.
 global user_exit
 user_exit:
     int 0x80

@@ -1,4 +1,4 @@
-/* The IDT, the TSS, and what happens at a trap. */
+/* The IDT, the TSS, and the trap handler. */
 #include "kit.h"
 
 #define GATE 0x8E
@@ -119,7 +119,7 @@ u64 outcome(int vector)
     return vector < 0 ? ~0ull : (u64)vector << 32 | (last.error & 0xFFFFFFFF);
 }
 
-/* Real mode's vectors of exceptions are the BIOS's timer and devices too: hooked only for the time of a probe. */
+/* Exception vectors of real mode are the BIOS's timer and device interrupts too, so they are hooked only during a probe. */
 void probe_real(const void *function)
 {
     volatile u32 *vectors = 0;

@@ -1,4 +1,4 @@
-; A boot record that says by INT 10h and on COM1 what NAME it has, its registers and what it runs on; waits for the screen
+; A boot record that prints its NAME, its registers, and if there is a hypervisor, by INT 10h and on COM1; waits for the screen
 ; to be drawn, and ends Bochs. SIGNATURE is its last word.
 bits 16
 org 0x7C00
@@ -34,7 +34,7 @@ start:
     mov si, partition
     call print
     mov bx, [entry]
-    mov al, [bx + 8]                ; of a partition's entry, its first sector
+    mov al, [bx + 8]                ; first sector, in a partition's entry
     call print_hex
     mov si, runs_on
     call print

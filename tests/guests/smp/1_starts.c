@@ -1,4 +1,4 @@
-/* Processors start, stop and start again. */
+/* INIT and start-up IPIs: CPUs start, stop, and start again, whatever they do when INIT arrives. */
 #include "smp.h"
 
 #include "luvalley_abi.h"
@@ -29,21 +29,21 @@ CASE(start_all)
     figure("processors", others + 1);
     check("arrivals", ap_count, others);
     for (u32 i = 0; i < others; i++)
-        check("arrivals of one", processors[ids[i]].arrivals, 1);
-        /* INIT leaves the caches' bits as they were, and Bochs leaves the signature in EDX out. SDM: 10.1.1 */
+        check("starts of each CPU", processors[ids[i]].arrivals, 1);
+        /* INIT preserves CR0.CD and NW; Bochs does not set EDX to the signature. SDM: 10.1.1 */
     RECORD("registers at the start", ap_arrival.eax, ap_arrival.ebx, ap_arrival.cr0 & ~0x60000000u, ap_arrival.cr4,
            ap_arrival.sp, ap_arrival.ds, ap_arrival.ss, ap_arrival.flags);
     if (is_hypervised())
         check("EDX at the start", ap_arrival.edx, cpuid(1, 0).eax);
     for (u32 i = 0; i < others; i++) {
         u32 before = processors[ids[i]].counter;
-        check_true("it counts", wait_for(&processors[ids[i]].counter, before + 1000, WAIT));
+        check_true("it counts after its start", wait_for(&processors[ids[i]].counter, before + 1000, WAIT));
     }
     if (is_hypervised())
         check("info: CPUs", hypervisor_info(1), others + 1);
 }
 
-/* INIT stops it, whatever it does; a start-up IPI starts it anew. */
+/* INIT stops the CPU, whatever it does; a start-up IPI starts it again. */
 void restart(const char *what, u32 id, enum duty duty)
 {
     struct processor *p = &processors[id];
@@ -58,12 +58,12 @@ void restart(const char *what, u32 id, enum duty duty)
     init_cpu(id, 0);
     u32 counter = p->counter;
     delay(SETTLE);
-    check("after INIT it does nothing", p->counter, counter);
-    check("nor did it arrive", p->arrivals, arrivals);
+    check("after INIT it has stopped", p->counter, counter);
+    check("after INIT it has not started", p->arrivals, arrivals);
     start_cpu(id, 0);
-    check_true("it arrives again", wait_for(&p->arrivals, arrivals + 1, WAIT));
+    check_true("it starts again", wait_for(&p->arrivals, arrivals + 1, WAIT));
     delay(SETTLE);
-    check("once for two start-up IPIs", p->arrivals, arrivals + 1);
+    check("it starts once for two start-up IPIs", p->arrivals, arrivals + 1);
     check_true("it counts again", wait_for(&p->counter, 1000, WAIT));
 }
 
@@ -88,11 +88,11 @@ CASE(restart_all)
         start_cpu(0, ICR_OTHERS);
         wait_for(&ap_count, arrivals + round * others, WAIT);
         delay(SETTLE);
-        check("all arrive again", ap_count, arrivals + round * others);
+        check("all start again", ap_count, arrivals + round * others);
     }
 }
 
-/* A start-up IPI to a processor that runs is nothing; so is INIT's deassertion. */
+/* A start-up IPI to a CPU that runs is ignored. */
 CASE(start_running)
 {
     begin();
@@ -112,8 +112,8 @@ CASE(cpuid_everywhere)
     }
     for (u32 i = 0; i < others; i++) {
         check_true("CPUID runs", wait_for(&processors[ids[i]].counter, 2000, WAIT));
-        check("CPUIDs that were wrong", processors[ids[i]].wrong, 0);
+        check("CPUID results that were wrong", processors[ids[i]].wrong, 0);
         if (is_hypervised())
-            check_true("and are counted", hypercall(LUV_HYPERCALL_exit_count, i + 1, REASON_CPUID, 0).value > 1000);
+            check_true("CPUID exits are counted", hypercall(LUV_HYPERCALL_exit_count, i + 1, REASON_CPUID, 0).value > 1000);
     }
 }

@@ -1,4 +1,4 @@
-/* Processors interrupt each other and themselves, by the local APIC. */
+/* IPIs between CPUs, self IPIs, the APIC timer, and APIC registers, all memory-mapped. */
 #include "smp.h"
 
 CASE(fixed_interrupts)
@@ -44,10 +44,10 @@ CASE(timers)
     wait_for(&processors[0].timers, 10, WAIT);
     __asm__ volatile("cli");
     apic_write(APIC_TIMER, 0x10000 | VECTOR_TIMER);
-    check_true("the timer here, periodic", processors[0].timers >= 10);
+    check_true("the periodic APIC timer of this processor", processors[0].timers >= 10);
 }
 
-/* Registers of the APIC keep what is written, in each form. */
+/* APIC registers keep what is written, by any instruction. */
 CASE(apic_registers)
 {
     volatile u32 *tpr = (volatile u32 *)(APIC + APIC_TPR), *high = (volatile u32 *)(APIC + APIC_ICR_HIGH);

@@ -1,7 +1,7 @@
-/* Storms of NMIs, hidden memory written by all, and x2APIC. */
+/* Many NMIs in short intervals, writes to hidden memory by all CPUs at once, and IPIs in x2APIC mode. */
 #include "smp.h"
 
-/* NMIs spaced so that each is taken, then back to back: these may collapse, but one at least comes, and the last is not lost. */
+/* NMIs sent one by one must all arrive. Of NMIs sent back to back some may merge, but the last one must not be lost. */
 static void storm(const char *what, u32 id, enum duty duty)
 {
     struct processor *p = &processors[id];
@@ -14,7 +14,7 @@ static void storm(const char *what, u32 id, enum duty duty)
         apic_send(id, ICR_NMI);
         wait_for(&p->nmis, n, SETTLE * 4);
     }
-    check("NMIs that wait for each other", p->nmis, 50);
+    check("NMIs sent one by one", p->nmis, 50);
     p->nmis = 0;
     for (u32 n = 0; n < 200; n++)
         apic_send(id, ICR_NMI);
@@ -32,11 +32,11 @@ static void storm(const char *what, u32 id, enum duty duty)
     apic_send(id, ICR_NMI);
     check_true("an NMI after the storm", wait_for(&p->nmis, 1, WAIT));
     delay(SETTLE);
-    check("and no more than that", p->nmis, 1);
-    check("NMIs in NMIs", p->nmi_deepest, 1);
-    check("CPUIDs that were wrong in the storm", p->wrong, 0);
+    check("exactly one NMI after the storm", p->nmis, 1);
+    check("nesting depth of NMIs", p->nmi_deepest, 1);
+    check("CPUID results that were wrong in the storm", p->wrong, 0);
     u32 counter = p->counter;
-    check_true("it goes on", duty == HALT_DEAF || wait_for(&p->counter, counter + 100, WAIT));
+    check_true("it continues after the storm", duty == HALT_DEAF || wait_for(&p->counter, counter + 100, WAIT));
 }
 
 CASE(nmi_storm)
@@ -65,11 +65,11 @@ CASE(nmi_storm_here)
     delay(SETTLE);
     set_duty(ids[0], IDLE);
     check("NMIs sent here", processors[ids[0]].counter, 100);
-    check("NMIs taken here", processors[0].nmis, 100);
-    check("NMIs in NMIs here", processors[0].nmi_deepest, 1);
+    check("NMIs received here", processors[0].nmis, 100);
+    check("nesting depth of NMIs here", processors[0].nmi_deepest, 1);
 }
 
-/* Restarted in the middle of a storm of NMIs. */
+/* INIT and start-up IPIs while NMIs arrive. */
 CASE(restart_in_storm)
 {
     begin();
@@ -84,7 +84,7 @@ CASE(restart_in_storm)
     }
 }
 
-/* All write to hidden memory at once, while NMIs come; what one has lent must not be seen by another. */
+/* All CPUs write to hidden memory at once, while NMIs arrive: no CPU may see the scratch page of another. */
 CASE(hidden_from_all)
 {
     begin();
@@ -104,19 +104,19 @@ CASE(hidden_from_all)
         if (n % 10 == 0 && others)
             apic_send(ids[0], ICR_NMI);
     }
-    check("hidden quadwords that showed something", differing, 0);
+    check("hidden quadwords that did not read as ones", differing, 0);
     for (u32 i = 0; i < others; i++) {
-        check_true("writes from another processor go on", wait_for(&processors[ids[i]].counter, 100, WAIT));
+        check_true("writes from another processor continue", wait_for(&processors[ids[i]].counter, 100, WAIT));
         restart("it writes before INIT", ids[i], WRITE_HIDDEN);
     }
-    check_true("an NMI came among the writes", !others || processors[ids[0]].nmis);
+    check_true("an NMI arrived during the writes", !others || processors[ids[0]].nmis);
     differing = 0;
     for (u64 at = 0; at < hidden_size(); at += 8)
         differing += *(volatile u64 *)(base + at) != ~0ull;
-    check("hidden quadwords that show something at the end", differing, 0);
+    check("hidden quadwords that do not read as ones at the end", differing, 0);
 }
 
-/* The same IPIs by x2APIC's register, where there is one. Last: there is no way back without a reset. */
+/* The same IPIs by the x2APIC's ICR, if the CPU has one. The last case, since only a reset leaves x2APIC mode for xAPIC mode. */
 #define X2APIC (1u << 21)
 #define MSR_X2APIC_ICR 0x830
 
@@ -136,7 +136,7 @@ CASE(x2apic)
     begin();
     if (!(cpuid(1, 0).ecx & X2APIC))
         return;
-    check("x2APIC's ICR before it is on", outcome(attempt(send_nowhere, 0)), (u64)VECTOR_GP << 32);
+    check("x2APIC's ICR in xAPIC mode", outcome(attempt(send_nowhere, 0)), (u64)VECTOR_GP << 32);
     wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
     check("x2APIC's ID", rdmsr(0x802), 0);
     for (u32 i = 0; i < others; i++) {
@@ -147,11 +147,11 @@ CASE(x2apic)
         delay(SETTLE);
         u32 counter = p->counter;
         delay(SETTLE);
-        check("after x2APIC's INIT it does nothing", p->counter, counter);
+        check("after x2APIC's INIT it has stopped", p->counter, counter);
         send_x2(ids[i], ICR_STARTUP | 6);
         delay(20000);
         send_x2(ids[i], ICR_STARTUP | 6);
-        check_true("x2APIC: it arrives again", wait_for(&p->arrivals, arrivals + 1, WAIT));
+        check_true("x2APIC: it starts again", wait_for(&p->arrivals, arrivals + 1, WAIT));
         p->nmis = 0;
         send_x2(ids[i], ICR_NMI);
         check_true("x2APIC: NMI", wait_for(&p->nmis, 1, WAIT));

@@ -1,4 +1,4 @@
-/* What the other processors do, and what interrupts do to any of them. */
+/* The duties of the application processors, and the interrupt handlers of all CPUs. */
 #include "smp.h"
 
 struct processor processors[CPUS];
@@ -61,7 +61,7 @@ static void try_cpuid(struct processor *p)
     p->counter = p->counter + 1;
 }
 
-/* EOI in each form that programs use. */
+/* EOI by each kind of instruction that programs use for it. */
 static void end_interrupt(void)
 {
     volatile u32 *eoi = (volatile u32 *)(APIC + APIC_EOI);

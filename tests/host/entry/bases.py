@@ -1,4 +1,4 @@
-"""Guest states that enter, to deviate from: one in each mode."""
+"""Valid VMCS states, one for each mode, that tests change in order to violate a rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONG_EFER = 0xD00
 
 
 def make_able(facts: Facts) -> Processor:
-    """A processor that can do everything the facts know of."""
+    """Return a processor with every feature in the facts."""
     msrs = {word.msr: make_word(word.default1) for word in facts.words.values() if not word.allowed1_only}
     msrs |= {word.true_msr: 0xFFFFFFFF << 32 for word in facts.words.values() if word.true_msr}
     msrs |= {word.msr: NO_LINK for word in facts.words.values() if word.allowed1_only}
@@ -29,7 +29,7 @@ def make_able(facts: Facts) -> Processor:
 
 
 def make_plain(facts: Facts) -> Processor:
-    """One outside long mode that can do little, has no feature and wants its structures below 4 GiB."""
+    """Return a processor without long mode or other features, with VMX structures limited to 4 GiB."""
     able = make_able(facts)
     little = {one.msr: 0xFB06FFFF << 32 | one.default1 for one in facts.words.values() if not one.allowed1_only}
     little |= {one.msr: 0x12 for one in facts.words.values() if one.allowed1_only}
@@ -43,18 +43,18 @@ def make_plain(facts: Facts) -> Processor:
 
 
 def make_plain_bases() -> dict[str, dict[str, int]]:
-    """Guests of a 32-bit host."""
+    """Return the states with a 32-bit host."""
     host = {"vm_exit_controls": 0x3F6DFF, "host_ia32_efer": 0, "host_cr4": 0x2000, "host_rip": 0x100000}
     return {name: {**base, **host} for name, base in make_bases().items() if name != "long"}
 
 
 def make_word(default1: int) -> int:
-    """A capability MSR by which all may be 1 and the reserved default settings must be."""
+    """Return a capability MSR: all bits may be 1, the default1 bits must be."""
     return 0xFFFFFFFF << 32 | default1
 
 
 def make_host() -> dict[str, int]:
-    """A host in 64-bit mode."""
+    """Return the fields of a host in 64-bit mode."""
     fields = {f"host_{one}_selector": 0x10 for one in (*SEGMENTS, "tr")}
     return fields | {
         "host_cr0": 0x80000031, "host_cr3": 0x200000, "host_cr4": 0x2020, "host_cs_selector": 8, "host_rip": 0x100000,
@@ -63,14 +63,14 @@ def make_host() -> dict[str, int]:
 
 
 def make_flat(code: int, data: int, limit: int, selector: int) -> dict[str, int]:
-    """All segments alike but for CS's access rights."""
+    """Return the fields of the segments: all the same, except for the access rights of CS."""
     fields = {f"guest_{one}_access_rights": data for one in SEGMENTS} | {"guest_cs_access_rights": code}
     fields |= {f"guest_{one}_limit": limit for one in SEGMENTS}
     return fields | {f"guest_{one}_selector": selector for one in SEGMENTS}
 
 
 def make_common() -> dict[str, int]:
-    """What is the same in all modes."""
+    """Return the fields that are the same in all modes."""
     return make_host() | {
         "vmcs_link_pointer": NO_LINK, "guest_rflags": 2, "guest_tr_access_rights": TSS_BUSY, "guest_tr_limit": 0x67,
         "guest_tr_selector": 0x18, "guest_ldtr_access_rights": LDT_UNUSABLE, "guest_gdtr_limit": 0xFFFF,
@@ -81,7 +81,7 @@ def make_common() -> dict[str, int]:
 
 
 def make_bases() -> dict[str, dict[str, int]]:
-    """By mode."""
+    """Return the valid states by mode."""
     common = make_common()
     ept = {"primary_controls": 0x8401E172, "secondary_controls": 0x82, "ept_pointer": 0x20001E}
     long = common | make_flat(CODE_64, DATA, FLAT, 0x10) | {

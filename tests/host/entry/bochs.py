@@ -1,4 +1,4 @@
-"""Bochs 2.7's corei7_skylake_x, as it describes itself; the boot holds this against what it says."""
+"""The capabilities of corei7_skylake_x in Bochs 2.7; test_entries.py compares them with what the booted guest reads."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SKYLAKE = Processor(40, 48, {
     "IA32_VMX_EPT_VPID_CAP": 0xF0106334141, "IA32_VMX_VMFUNC": 1,
 }, frozenset())
 
-# Rules that Bochs 2.7 does not check as the manual says: what it does instead, and why it is Bochs that is wrong.
+# Rules that Bochs 2.7 does not check as the SDM has them: what it does instead, and the section that it violates.
 OWN: dict[str, tuple[str, str]] = {
-    "not_to_smm": ("exit 33", "found out with the guest's state, though it is a control. SDM: 27.2.1.3"),
-    "guest_debugctl": ("enters", "IA32_DEBUGCTL is not looked at. SDM: 27.3.1.1"),
-    "guest_perf_global_ctrl": ("enters", "there are no performance counters. SDM: 27.3.1.1"),
-    "host_perf_global_ctrl": ("enters", "there are no performance counters. SDM: 27.2.2"),
-    "rip_long": ("enters", "RIP's upper bits are looked at outside 64-bit mode only. SDM: 27.3.1.4"),
-    "activity_hlt_event": ("enters", "any event wakes a halted guest. SDM: 27.3.1.5"),
-    "blocking_nmi": ("enters", "virtual NMIs are not looked at when an NMI is injected. SDM: 27.3.1.5"),
-    "pending_step": ("enters", "single steps that are owed are not looked at. SDM: 27.3.1.5"),
-    "pending_no_step": ("enters", "single steps that are owed are not looked at. SDM: 27.3.1.5"),
+    "not_to_smm": ("exit 33", "checked with the guest state, though it is a control. SDM: 27.2.1.3"),
+    "guest_debugctl": ("enters", "IA32_DEBUGCTL is not checked. SDM: 27.3.1.1"),
+    "guest_perf_global_ctrl": ("enters", "the model has no performance counters. SDM: 27.3.1.1"),
+    "host_perf_global_ctrl": ("enters", "the model has no performance counters. SDM: 27.2.2"),
+    "rip_long": ("enters", "RIP[63:32] is checked outside 64-bit mode only. SDM: 27.3.1.4"),
+    "activity_hlt_event": ("enters", "any event may be injected in the HLT state. SDM: 27.3.1.5"),
+    "blocking_nmi": ("enters", "virtual NMIs are not checked when an NMI is injected. SDM: 27.3.1.5"),
+    "pending_step": ("enters", "pending debug exceptions for a single step are not checked. SDM: 27.3.1.5"),
+    "pending_no_step": ("enters", "pending debug exceptions for a single step are not checked. SDM: 27.3.1.5"),
 }
 
 # Bochs ends with a panic, "unsupported event injection type 7", instead of VM-instruction error 7. SDM: 27.2.1.3
@@ -36,7 +36,7 @@ PANIC_TYPE = 7
 
 
 def find_omitted(fields: Mapping[str, int]) -> str:
-    """The check of the manual that is no rule, and that this state may break: of memory, or of some processors."""
+    """Return the check that this state may fail and that is no rule of the spec: of memory, or of some processors."""
     event = fields.get("vm_entry_interruption_info", 0)
     pae = fields.get("guest_cr0", 0) >> 31 & 1 and fields.get("guest_cr4", 0) >> 5 & 1
     ept = fields.get("primary_controls", 0) >> 31 & 1 and fields.get("secondary_controls", 0) >> 1 & 1
@@ -50,6 +50,6 @@ def find_omitted(fields: Mapping[str, int]) -> str:
 
 
 def injects_other(fields: Mapping[str, int]) -> bool:
-    """An event of the type that Bochs dies of."""
+    """Return true if the state injects an event of the type for which Bochs panics."""
     event = fields.get("vm_entry_interruption_info", 0)
     return bool(event >> 31) and event >> 8 & 7 == PANIC_TYPE

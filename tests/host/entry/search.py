@@ -1,4 +1,4 @@
-"""States on a chosen side of a rule, breaking as few others as can be: a local search that a seed repeats."""
+"""A local search, repeatable by its seed, for VMCS states that keep or violate one rule and violate no other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHER_SIDE, IDLE = 1000, 100
 
 @dataclass(frozen=True)
 class Atom:
-    """Bits of a field that a rule looks at, and numbers that it compares them with."""
+    """Bits of a field that a rule reads, and numbers that it compares them with."""
 
     field: VmcsField
     low: int
@@ -26,7 +26,7 @@ class Atom:
 
 @dataclass(frozen=True)
 class Found:
-    """A state, and what it breaks besides or instead."""
+    """A state, and the other rules that it violates."""
 
     fields: dict[str, int]
     broken: frozenset[str]
@@ -34,7 +34,7 @@ class Found:
 
 
 class Searcher:
-    """Rules by the fields they read, so that a change asks only those that it may break."""
+    """Rules by the fields that they read, so that after a change only those rules are evaluated that it can affect."""
 
     def __init__(self, facts: Facts, processor: Processor, bases: dict[str, dict[str, int]]) -> None:
         self.processor, self.bases = processor, bases
@@ -49,25 +49,25 @@ class Searcher:
                 self.readers.setdefault(atom.field.name, set()).add(name)
 
     def broken(self, state: dict[str, int]) -> frozenset[str]:
-        """All rules that a state breaks."""
+        """Return all rules that a state violates."""
         view = State(self.processor, state)
         return frozenset(name for name, rule in self.rules.items() if not rule_holds(rule, view))
 
     def broken_after(self, old: frozenset[str], state: dict[str, int], changed: set[str]) -> frozenset[str]:
-        """The same after a change, asking only the rules that read what changed."""
+        """Return the same after a change, evaluating only the rules that read what changed."""
         view = State(self.processor, state)
         asked = {name for field in changed for name in self.readers.get(field, ())}
         return (old - asked) | {name for name in asked if not rule_holds(self.rules[name], view)}
 
     def cost(self, rule: EntryRule, keep: bool, state: dict[str, int], broken: frozenset[str]) -> int:
-        """0: the rule counts and is on the wanted side, and nothing else is broken."""
+        """Return the distance from the goal; 0: the rule applies and has the wanted value, and no other is violated."""
         view = State(self.processor, state)
         idle = sum(not evaluate(one, view) for one in flatten(rule.when))
         wrong = (rule.name in broken) == keep
         return OTHER_SIDE * wrong + IDLE * idle + len(broken - {rule.name})
 
     def search(self, name: str, keep: bool, seed: int = 0) -> Found:
-        """The best state that was found on that side of the rule, from each base in turn."""
+        """Return the best state found with the wanted value of the rule, starting from each base in turn."""
         source = random.Random(f"{seed} {name} {keep}")
         best: Found | None = None
         for base in [*self.bases.values()] * ROUNDS:
@@ -80,7 +80,7 @@ class Searcher:
         return best
 
     def climb(self, rule: EntryRule, keep: bool, base: dict[str, int], source: random.Random) -> Found:
-        """Changes that do not make it worse are kept."""
+        """Change the state repeatedly; keep the changes that do not increase the distance."""
         broken = self.broken(base)
         best = Found(base, broken, self.cost(rule, keep, base, broken))
         for _ in range(STEPS):
@@ -95,7 +95,7 @@ class Searcher:
         return best
 
     def move(self, rule: str, broken: frozenset[str], state: dict[str, int], source: random.Random) -> str:
-        """Change some bits that the rule reads, or another rule that is in the way; the field's name."""
+        """Change some bits that the rule reads, or that another violated rule reads; return the field's name."""
         others = sorted(broken - {rule})
         name = source.choice(others) if others and source.random() < 0.5 else rule
         if not self.atoms[name]:
@@ -111,14 +111,14 @@ class Searcher:
 
 
 def flatten(condition: ir.Expression | None) -> list[ir.Expression]:
-    """The parts that all must hold: each that does is a step nearer."""
+    """Return the operands of a conjunction: each that holds reduces the distance."""
     if isinstance(condition, ir.Operation) and condition.operator == "and":
         return [*flatten(condition.left), *flatten(condition.right)]
     return [condition] if condition is not None else []
 
 
 def draw(old: int, mask: int, numbers: tuple[int, ...], processor: Processor, source: random.Random) -> int:
-    """An edge, a number of the rule or beside it, one bit more or less, an address just out of reach."""
+    """Draw a value: an edge, a number in the rule or next to it, one bit changed, an address that is too wide."""
     width = mask.bit_length()
     edge = source.choice((processor.physical_bits, processor.linear_bits - 1, processor.linear_bits, 32, width - 1))
     number = source.choice(numbers or (0,))
@@ -128,7 +128,7 @@ def draw(old: int, mask: int, numbers: tuple[int, ...], processor: Processor, so
 
 
 def walk(node: object) -> Iterator[object]:
-    """A tree of expressions, from the root on."""
+    """Yield all expressions of a tree, from the root on."""
     if isinstance(node, tuple):
         for one in node:
             yield from walk(one)
@@ -139,7 +139,7 @@ def walk(node: object) -> Iterator[object]:
 
 
 def find_atoms(node: object) -> Iterator[Atom]:
-    """Every place of the VMCS that an expression reads."""
+    """Yield every VMCS field that an expression reads, with its bits."""
     for one in walk(node):
         match one:
             case ir.Bits(ir.VmcsRead(field), low, high):
@@ -149,7 +149,7 @@ def find_atoms(node: object) -> Iterator[Atom]:
 
 
 def find_numbers(node: object) -> Iterator[int]:
-    """Every number in an expression."""
+    """Yield every number in an expression."""
     for one in walk(node):
         if isinstance(one, ir.Constant):
             yield one.value

@@ -1,4 +1,4 @@
-"""The table of states that tests/guests/entry/ enters, and what is predicted of each."""
+"""The table of VMCS states for tests/guests/entry/, with the predicted outcome of each VM entry."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.lib.entry_rules import Processor, State, predict
 
 PAGE_TABLES, EPT_TABLES, VIRTUAL_APIC = 0x60000, 0x400000, 0x404000  # the kit's, and those of entry.c
 TIMER = 1 << 6
-UNREACHED = 100  # what a search costs that has not found the side
+UNREACHED = 100
 LISTS = ("vm_exit_msr_store_count", "vm_exit_msr_load_count", "vm_entry_msr_load_count")
 WAIT_FOR_SIPI = 3
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A state on one side of a rule."""
+    """A state that keeps or violates one rule, with its predicted outcome."""
 
     rule: str
     keep: bool
@@ -30,7 +30,7 @@ class Entry:
 
 
 def make_entry_bases() -> dict[str, dict[str, int]]:
-    """The good states with the addresses of the image, a timer that ends each at once, and all exceptions leaving."""
+    """Return the valid states with the guest's addresses, the preemption timer at 0, and all exceptions intercepted."""
     more = {"host_cr3": PAGE_TABLES, "pin_based_controls": 0x16 | TIMER, "exception_bitmap": (1 << 32) - 1,
             "virtual_apic_page_address": VIRTUAL_APIC}
     bases = {name: {**base, **more} for name, base in make_bases().items()}
@@ -43,7 +43,7 @@ def make_entry_bases() -> dict[str, dict[str, int]]:
 
 
 def make_entries(facts: Facts, processor: Processor) -> Iterator[Entry]:
-    """Both sides of every rule that this processor can be brought to, by entries that come back."""
+    """Yield for every rule a state that keeps it and one that violates it, where the processor has them and returns."""
     bases = make_entry_bases()
     searcher = Searcher(facts, processor, bases)
     for name in facts.entry_rules:
@@ -54,7 +54,7 @@ def make_entries(facts: Facts, processor: Processor) -> Iterator[Entry]:
 
 
 def make_entry(facts: Facts, state: State, name: str, keep: bool, bases: dict[str, dict[str, int]]) -> Entry:
-    """By the base that is nearest."""
+    """Return the entry, as changes of the base that is nearest to its state."""
     changes = {base: list_changes(fields, state.fields) for base, fields in bases.items()}
     base = min(changes, key=lambda one: len(changes[one]))
     prediction = predict(facts, state)
@@ -62,18 +62,18 @@ def make_entry(facts: Facts, state: State, name: str, keep: bool, bases: dict[st
 
 
 def list_changes(old: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
-    """The fields that differ, with their new values."""
+    """Return the fields that differ, with their new values."""
     return {name: new.get(name, 0) for name in [*old, *new] if old.get(name, 0) != new.get(name, 0)}
 
 
 def is_safe(entry: Entry) -> bool:
-    """An entry that succeeds ends by itself, and comes back: lists of MSRs name real ones, a sleeper is not woken."""
+    """Return true if the entry returns: one that succeeds loads no MSR list and does not wait for a start-up IPI."""
     sleeps = entry.changes.get("guest_activity_state") == WAIT_FOR_SIPI
     return entry.outcome != "enters" or not (sleeps or any(entry.changes.get(name) for name in LISTS))
 
 
 def write_table(facts: Facts, processor: Processor, entries: list[Entry]) -> str:
-    """table.c."""
+    """Return the text of table.c."""
     bases = make_entry_bases()
     changes: list[tuple[int, int]] = []
     spans = [add_changes(facts, changes, fields) for fields in bases.values()]
@@ -94,12 +94,12 @@ def write_table(facts: Facts, processor: Processor, entries: list[Entry]) -> str
 
 
 def write_numbers(name: str, numbers: list[int]) -> str:
-    """An array and its length."""
+    """Return the C of an array and its length."""
     return f"const u32 {name}s[] = {{ {', '.join(map(hex, numbers))} }}, {name}_count = {len(numbers)};"
 
 
 def add_changes(facts: Facts, changes: list[tuple[int, int]], fields: dict[str, int]) -> str:
-    """Append the changes; the span that names them."""
+    """Append the changes and return the span that refers to them."""
     first = len(changes)
     changes += [(facts.vmcs[name].encoding, value) for name, value in fields.items()]
     return f"{{ {first}, {len(fields)} }}"

@@ -1,4 +1,4 @@
-; A Multiboot kernel, versions 1 and 2, that says on port 0xE9 what the loader gave it, and ends Bochs:
+; A Multiboot kernel, versions 1 and 2, that prints on port 0xE9 what the loader passed, and ends Bochs:
 ; the register's magic, the command line (1 only) and the first eight bytes of each module (1 only).
 bits 32
 section .text

@@ -1,10 +1,10 @@
-/* Hypercalls as this program makes them: in assembly, with nothing of the library. */
+/* Hypercalls by inline assembly, independent of libluvkvm. */
 #pragma once
 #include <stdint.h>
 
 #include "luvalley_abi.h"
 
-/* What a call gave back: 0 or -errno, and a value. */
+/* The result of a hypercall: 0 or -errno, and a value. */
 struct result {
     int64_t status;
     uint64_t value;
@@ -22,11 +22,5 @@ static inline struct result call(uint32_t number, uint64_t first, uint64_t secon
     return (struct result){(int64_t)status, third};
 }
 
-/* One number about the hypervisor; ends the case where the call fails. */
+/* The hypercall `info`, of enum luv_info; its failure ends the case. */
 uint64_t ask(uint32_t which);
-
-/* Numbers of `info`. */
-enum { INFO_POOLS = 16, INFO_BASE = 17, INFO_SIZE = 18, INFO_FREE = 19, INFO_FRAMES = 20 };
-enum { INFO_DOMAINS = 8, INFO_VCPUS = 9, INFO_XCR0 = 10, INFO_XSAVE = 11, INFO_TSC_KHZ = 12 };
-/* What vcpu_get and vcpu_set carry. */
-enum { STATE_SREGS = 0, STATE_DEBUGREGS = 1, STATE_MSRS = 2, STATE_XSAVE = 3, STATE_XCR0 = 4, STATE_CONTROLS = 5 };

@@ -1,4 +1,4 @@
-/* Cases: who may call, what a domain may have, what is left of one that died. */
+/* Cases: which processes may use a domain, its limits, and what is freed when its owner dies. */
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,7 +11,7 @@
 static struct domain domain;
 static struct processor *cpu = domain.processors;
 
-/* What a child finds must hold: it ends by itself, with 0. */
+/* Run checks in a child process, which must exit with 0. */
 static void expect_child(void (*body)(void))
 {
     int status;
@@ -83,7 +83,7 @@ void case_bad_arguments(void)
     STATUS(call(999, 0, 0, 0, 0, domain.secret), -ENOSYS);
 }
 
-/* A page that the caller may only read grants no right to write. */
+/* A page that the caller maps read-only cannot be mapped writable for the guest. */
 static void expect_read_only_refused(void)
 {
     uint8_t *view = map_superpage_at(reserve(SUPERPAGE, SUPERPAGE), domain.memory_superpage, false);
@@ -99,15 +99,15 @@ static void expect_vcpu(uint32_t apic_id, const void *block, int64_t status)
 
 void case_blocks(void)
 {
-    static uint8_t own[2 * LUV_BLOCK_SIZE];
+    static uint8_t own[2 * sizeof(struct luv_shared_area)];
 
     make_domain(&domain);
     memset(own, 1, sizeof own);
     expect_read_only_refused();
-    expect_vcpu(0, domain.shared_areas + LUV_BLOCK_SIZE, -EEXIST);
-    expect_vcpu(1, domain.shared_areas + LUV_BLOCK_SIZE + PAGE, -EINVAL);
-    expect_vcpu(1, (void *)(((uintptr_t)own + LUV_BLOCK_SIZE - 1) & -LUV_BLOCK_SIZE), -EPERM);
-    expect_vcpu(1, reserve(LUV_BLOCK_SIZE, LUV_BLOCK_SIZE), -EFAULT);
+    expect_vcpu(0, domain.shared_areas + sizeof(struct luv_shared_area), -EEXIST);
+    expect_vcpu(1, domain.shared_areas + sizeof(struct luv_shared_area) + PAGE, -EINVAL);
+    expect_vcpu(1, (void *)(((uintptr_t)own + sizeof(struct luv_shared_area) - 1) & -sizeof(struct luv_shared_area)), -EPERM);
+    expect_vcpu(1, reserve(sizeof(struct luv_shared_area), sizeof(struct luv_shared_area)), -EFAULT);
     expect_vcpu(1, map_superpage_at(reserve(SUPERPAGE, SUPERPAGE), domain.shared_superpage, false), -EFAULT);
     make_processor(&domain, 1);
 }
@@ -128,7 +128,7 @@ static void find_nothing(void)
     STATUS(call_domain(&domain, LUV_HYPERCALL_domain_stat, 0, 0, 0), 0);
 }
 
-/* Another address space has no right to what it knows; and no one has it without the secret. */
+/* A domain can only be used from its owner's address space, and only with the secret. */
 void case_rights(void)
 {
     const uint64_t wrong[2] = {domain.secret[0] ^ 1, domain.secret[1]};
@@ -153,14 +153,14 @@ static bool is_zero(const uint8_t *bytes, uint64_t size)
     return true;
 }
 
-/* A superpage that was released is claimed again zeroed, and by its number where that was requested. */
+/* A released superpage is zeroed when it is claimed again, and can be claimed by its number. */
 void case_frames(void)
 {
-    uint64_t before = ask(INFO_FREE), superpage;
+    uint64_t before = ask(LUV_INFO_POOL_FREE), superpage;
     uint8_t *view;
 
     make_domain(&domain);
-    EQUAL(ask(INFO_FREE), before - 2);
+    EQUAL(ask(LUV_INFO_POOL_FREE), before - 2);
     superpage = claim_superpage(&domain);
     view = map_superpage(superpage);
     CHECK(is_zero(view, SUPERPAGE), "a new superpage is not zero");
@@ -170,14 +170,14 @@ void case_frames(void)
     unmap_memory(&domain, 0x40000000, SUPERPAGE);
     STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, superpage, 0, 0), 0);
     STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, superpage, 0, 0), -EINVAL);
-    expect_map(0x40000000, view, SUPERPAGE | 7, -EPERM); /* not ours any more */
+    expect_map(0x40000000, view, SUPERPAGE | 7, -EPERM); /* no longer this domain's */
     EQUAL(claim(&domain, superpage).value, superpage);
     CHECK(is_zero(view, SUPERPAGE), "a superpage that was released is not zero");
     map_memory(&domain, 0x40001000, view + PAGE, PAGE, 7); /* single pages too */
     STATUS(call_domain(&domain, LUV_HYPERCALL_superpage_release, superpage, 0, 0), -EBUSY);
     unmap_memory(&domain, 0x40001000, PAGE);
     destroy(&domain);
-    EQUAL(ask(INFO_FREE), before);
+    EQUAL(ask(LUV_INFO_POOL_FREE), before);
 }
 
 static uint64_t claim_all(void)
@@ -191,29 +191,29 @@ static uint64_t claim_all(void)
     return frames;
 }
 
-/* All there is, and then ENOMEM; afterwards it is all there again. */
+/* Superpages, domains and vCPUs until ENOMEM; after their release all are available again. */
 void case_exhaustion(void)
 {
     static struct domain many[256];
-    uint64_t frames = ask(INFO_FRAMES), made = 0;
+    uint64_t frames = ask(LUV_INFO_POOL_SUPERPAGES), made = 0;
     struct result result;
 
     make_domain(&domain);
     EQUAL(claim_all(), frames - 2);
     STATUS(claim(&domain, 0), -ENOMEM);
     for (uint32_t id = 1; !(result = call_domain(&domain, LUV_HYPERCALL_vcpu_create, id,
-                                                 (uintptr_t)domain.shared_areas + id * LUV_BLOCK_SIZE, 0))
+                                                 (uintptr_t)domain.shared_areas + id * sizeof(struct luv_shared_area), 0))
                                .status;)
-        CHECK(++id < SUPERPAGE / LUV_BLOCK_SIZE, "there is no end of vCPUs");
+        CHECK(++id < SUPERPAGE / sizeof(struct luv_shared_area), "the number of vCPUs has no limit");
     STATUS(result, -ENOMEM);
     while (made < 256 && !(result = create_domain(&many[made], 0, find_proof())).status)
         made++;
     STATUS(result, -ENOMEM);
-    CHECK(made < ask(INFO_DOMAINS), "%" PRIu64 " domains", made);
+    CHECK(made < ask(LUV_INFO_DOMAINS), "%" PRIu64 " domains", made);
     while (made)
         destroy(&many[--made]);
     destroy(&domain);
-    EQUAL(ask(INFO_FREE), frames);
+    EQUAL(ask(LUV_INFO_POOL_FREE), frames);
 }
 
 static void spin_forever(void)
@@ -239,15 +239,15 @@ static void kill_one(int turn)
     waitpid(child, NULL, 0);
 }
 
-/* Owners that are killed at any moment keep nothing from the next owner. */
+/* Owners are killed at random moments; the next owner can claim everything. */
 void case_killed_owners(void)
 {
-    uint64_t frames = ask(INFO_FRAMES);
+    uint64_t frames = ask(LUV_INFO_POOL_SUPERPAGES);
 
     for (int turn = 0; turn < 20; turn++)
         kill_one(turn);
     make_domain(&domain);
     EQUAL(claim_all(), frames - 2);
     destroy(&domain);
-    EQUAL(ask(INFO_FREE), frames);
+    EQUAL(ask(LUV_INFO_POOL_FREE), frames);
 }

@@ -1,4 +1,4 @@
-/* Cases: interrupts, windows, shadows, and events whose delivery was broken off. */
+/* Cases: injected interrupts, interrupt windows and shadows, and events whose delivery a VM exit interrupted. */
 #include <string.h>
 
 #include "test.h"
@@ -13,7 +13,7 @@ static void start(enum mode mode)
     begin(cpu, mode);
 }
 
-/* A guest without exits is interrupted, with IF=0 too, and has run meanwhile. */
+/* A guest loop without exits is interrupted by dom0's interrupts, with IF=0 too, and makes progress. */
 void case_timer(void)
 {
     start(LONG);
@@ -26,7 +26,7 @@ void case_timer(void)
         result = enter(cpu);
         STATUS(result, 0);
         EQUAL(result.value, LUV_EXIT_INTERRUPTED);
-        CHECK(cpu->run->rax != before, "the guest has not run in turn %d", turn);
+        CHECK(cpu->run->rax != before, "the guest made no progress in turn %d", turn);
     }
 }
 
@@ -49,7 +49,7 @@ void case_leave_now(void)
     *cpu->exit_now = 0;
     RUN(cpu, IO);
     EQUAL(find_vector(cpu), 0x30);
-    *cpu->exit_now = 1; /* what is pending is done all the same */
+    *cpu->exit_now = 1; /* an event that is pending is delivered all the same */
     cpu->run->finish = LUV_FINISH_ADVANCE;
     result = enter(cpu);
     STATUS(result, 0);
@@ -109,7 +109,7 @@ void case_tpr(void)
     EQUAL(cpu->run->rcx, 2);
     begin(cpu, LONG);
     cpu->run->tpr = 2;
-    cpu->run->tpr_threshold = 5; /* below it from the start: whatever that means, no refused entry */
+    cpu->run->tpr_threshold = 5; /* the TPR is below the threshold from the start: the entry must not fail */
     kind = run(cpu);
     CHECK(kind == LUV_EXIT_TPR || kind == LUV_EXIT_HALT, "exit %u", kind);
     EQUAL(cpu->run->tpr, 2);
@@ -137,7 +137,7 @@ void case_shadows(void)
     LOAD(&domain, shadows);
     RUN(cpu, IO);
     EQUAL(cpu->run->blocking, 1);
-    cpu->run->event = INTERRUPT(0x30); /* in the shadow of STI: nobody can take it */
+    cpu->run->event = INTERRUPT(0x30); /* in the shadow of STI: cannot be delivered */
     RUN(cpu, FAIL_ENTRY);
     cpu->run->event = 0;
     cpu->run->rip += 2;
@@ -151,7 +151,7 @@ void case_shadows(void)
     EQUAL(cpu->run->blocking, 0);
 }
 
-/* The gate is in memory that is not mapped: the event is reported, and is injected again when it is. */
+/* The gate is in unmapped memory: the exit reports the event, which is injected again after memory_map. */
 void case_broken_delivery(void)
 {
     struct kvm_sregs sregs;
@@ -159,9 +159,9 @@ void case_broken_delivery(void)
 
     start(LONG);
     LOAD(&domain, spin);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.idt.base = 0x20000000;
-    set_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     cpu->run->rflags = 0x202;
     cpu->run->event = INTERRUPT(0x30);
     for (int turn = 0; turn < 3; turn++) {
@@ -175,10 +175,10 @@ void case_broken_delivery(void)
     RUN(cpu, IO);
     EQUAL(find_vector(cpu), 0x30);
     EQUAL(cpu->run->event, 0);
-    begin(cpu, LONG); /* an exception with an error code the same way */
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    begin(cpu, LONG); /* the same for an exception with an error code */
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.idt.base = 0x28000000;
-    set_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     cpu->run->event = FAULT(14);
     cpu->run->event_error = 7;
     RUN(cpu, MEMORY);

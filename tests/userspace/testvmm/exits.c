@@ -1,4 +1,4 @@
-/* Cases: each way out of the guest, what it says, and the way back in. */
+/* Cases: each exit of a domU that is reflected to the VMM, its data in the run page, and the guest's state afterwards. */
 #include <cpuid.h>
 #include <string.h>
 
@@ -16,15 +16,15 @@ static void start(enum mode mode)
 
 void case_info(void)
 {
-    uint64_t frames = ask(INFO_FRAMES);
+    uint64_t frames = ask(LUV_INFO_POOL_SUPERPAGES);
 
-    CHECK(ask(INFO_POOLS) >= 1, "there is no pool");
-    EQUAL(ask(INFO_BASE) % SUPERPAGE, 0);
-    EQUAL(ask(INFO_SIZE), frames * SUPERPAGE);
-    CHECK(frames >= 8 && ask(INFO_FREE) <= frames, "the pool has %" PRIu64 " superpages", frames);
-    CHECK(ask(INFO_DOMAINS) >= 2 && ask(INFO_VCPUS) >= 2, "too few domains or vCPUs");
-    CHECK(ask(INFO_XCR0) & 1 && ask(INFO_XSAVE) >= 576, "no XSAVE");
-    ask(INFO_TSC_KHZ);
+    CHECK(ask(LUV_INFO_POOLS) >= 1, "there is no pool");
+    EQUAL(ask(LUV_INFO_POOL_BASE) % SUPERPAGE, 0);
+    EQUAL(ask(LUV_INFO_POOL_SIZE), frames * SUPERPAGE);
+    CHECK(frames >= 8 && ask(LUV_INFO_POOL_FREE) <= frames, "the pool has %" PRIu64 " superpages", frames);
+    CHECK(ask(LUV_INFO_DOMAINS) >= 2 && ask(LUV_INFO_DOMAIN_VCPUS) >= 2, "too few domains or vCPUs");
+    CHECK(ask(LUV_INFO_XCR0) & 1 && ask(LUV_INFO_XSAVE_SIZE) >= 576, "no XSAVE");
+    ask(LUV_INFO_TSC_KHZ);
     STATUS(call(LUV_HYPERCALL_info, 17 + 4 * 1000, 0, 0, 0, NULL), -EINVAL);
 }
 
@@ -34,7 +34,7 @@ void case_reset_state(void)
     struct kvm_sregs sregs;
 
     make_domain(&domain);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     EQUAL(sregs.cs.selector, 0xF000);
     EQUAL(sregs.cs.base, 0xFFFF0000);
     EQUAL(sregs.cr0, 0x60000010);
@@ -137,7 +137,7 @@ void case_mmio(void)
     EQUAL(cpu->run->rcx, 99);
 }
 
-/* ROM is read without an exit; a write to it says that it is mapped. */
+/* ROM is read without an exit; the exit of a write reports that the page is mapped. */
 void case_read_only(void)
 {
     uint64_t superpage;
@@ -167,7 +167,7 @@ static uint64_t count_violations(void)
     return result.value;
 }
 
-/* What was mapped is there at once: 512 pages, touched for the first time, cost no exit. */
+/* memory_map fills EPT at once: the first access to each of 512 pages causes no exit. */
 void case_first_touch(void)
 {
     uint64_t before;
@@ -211,7 +211,7 @@ void case_halt(void)
     EQUAL(cpu->run->rip, CODE + 1);
 }
 
-/* What is not the machine's is the library's, and so is the #GP. */
+/* MSRs that the hypervisor does not handle are reflected, and the VMM injects #GP. */
 void case_msr_exits(void)
 {
     start(LONG);
@@ -263,7 +263,7 @@ void case_xsetbv(void)
     cpu->run->rdx = 0;
     RUN(cpu, XSETBV);
     EQUAL(cpu->run->rax, 3);
-    set_state(cpu, STATE_XCR0, (uint64_t[]){3}, 8);
+    set_state(cpu, LUV_STATE_XCR0, (uint64_t[]){3}, 8);
     STEP(cpu, HALT);
     begin(cpu, LONG);
     LOAD(&domain, xgetbv);
@@ -293,7 +293,7 @@ void case_exceptions(void)
 
     start(LONG);
     LOAD(&domain, breakpoint);
-    set_state(cpu, STATE_CONTROLS, controls, sizeof controls);
+    set_state(cpu, LUV_STATE_CONTROLS, controls, sizeof controls);
     RUN(cpu, EXCEPTION);
     EQUAL(cpu->run->exception.info & 0xFF, 3);
     EQUAL(cpu->run->rip, CODE);
@@ -305,15 +305,15 @@ void case_exceptions(void)
     EQUAL(find_vector(cpu), 6);
 }
 
-/* #UD if its flag hides the instruction that is loaded, or the processor does not have it. */
+/* #UD if the CPUID table hides the instruction, or the processor does not have it. */
 static void check_hidden(uint32_t flag, bool exists)
 {
     for (uint32_t hidden = 0; hidden <= LUV_HIDE_ALL; hidden++) {
         uint64_t controls[3] = {(uint64_t)hidden << 32, 0, 0x3707FF}, found[3];
 
         begin(cpu, LONG);
-        set_state(cpu, STATE_CONTROLS, controls, sizeof controls);
-        get_state(cpu, STATE_CONTROLS, found, sizeof found);
+        set_state(cpu, LUV_STATE_CONTROLS, controls, sizeof controls);
+        get_state(cpu, LUV_STATE_CONTROLS, found, sizeof found);
         EQUAL(found[0] >> 32, hidden);
         memset(domain.memory + DATA, 0, PAGE);
         cpu->run->rbx = DATA;
@@ -323,14 +323,14 @@ static void check_hidden(uint32_t flag, bool exists)
     }
 }
 
-/* The MSRs of speculation control are exits then. */
+/* Then accesses to the MSRs of speculation control cause exits. */
 static void check_speculation(void)
 {
     uint64_t controls[3] = {(uint64_t)LUV_HIDE_SPECULATION << 32, 0, 0x3707FF};
 
     for (uint32_t msr = 0x48; msr <= 0x49; msr++) {
         begin(cpu, LONG);
-        set_state(cpu, STATE_CONTROLS, controls, sizeof controls);
+        set_state(cpu, LUV_STATE_CONTROLS, controls, sizeof controls);
         cpu->run->rcx = msr;
         RUN(cpu, MSR_READ);
         STEP(cpu, MSR_WRITE);
@@ -355,7 +355,7 @@ void case_hidden_features(void)
     check_hidden(LUV_HIDE_XSAVES, xsave[0] >> 3 & 1);
     LOAD(&domain, msrs);
     check_speculation();
-    STATUS(try_set(cpu, STATE_CONTROLS, controls, sizeof controls), -EINVAL);
+    STATUS(try_set(cpu, LUV_STATE_CONTROLS, controls, sizeof controls), -EINVAL);
 }
 
 void case_task_switch(void)

@@ -1,4 +1,4 @@
-/* What the guests execute. Each is loaded at 0x1000; the word after its name is the mode that it is for. */
+/* The code of the guests. Each is loaded at 0x1000; the word after its name is its processor mode. */
 	.intel_syntax noprefix
 	.section .rodata
 	.macro guest name, bits
@@ -264,7 +264,7 @@ guest_\name\()_end:
 	jmp rax
 	end nowhere
 
-	/* Fills 1 MiB with a sequence, over and over; says so after each pass. */
+	/* Fills 1 MiB with a sequence repeatedly; an OUT reports the end of each pass. */
 	guest fill, 64
 1:	mov rdi, 0x100000
 	mov ecx, 0x20000

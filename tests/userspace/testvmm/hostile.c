@@ -1,4 +1,4 @@
-/* Cases: guests that loop in the processor, fall over, or say nonsense; states that no processor takes. */
+/* Cases: guests that loop in event delivery or triple fault, and VMMs that set states for which VM entry fails. */
 #include <string.h>
 
 #include "test.h"
@@ -13,7 +13,7 @@ static void start(enum mode mode)
     begin(cpu, mode);
 }
 
-/* The guest does not get on; the VMM does. */
+/* The guest makes no progress, but vcpu_run returns to the VMM. */
 static void expect_no_progress(void)
 {
     for (int turn = 0; turn < 20; turn++) {
@@ -21,11 +21,11 @@ static void expect_no_progress(void)
 
         STATUS(result, 0);
         if (result.value != LUV_EXIT_INTERRUPTED)
-            return; /* this processor gets out of it by itself */
+            return; /* this processor ends the loop by itself */
     }
 }
 
-/* Delivering #AC on a crooked stack at level 3 makes #AC. */
+/* Delivery of #AC on a misaligned stack at CPL 3 causes #AC. */
 void case_alignment_loop(void)
 {
     make_domain(&domain);
@@ -36,7 +36,7 @@ void case_alignment_loop(void)
     expect_no_progress();
 }
 
-/* Delivering #DB writes where a watchpoint is. */
+/* Delivery of #DB writes to a watchpoint. */
 void case_debug_loop(void)
 {
     struct kvm_debugregs debug;
@@ -44,10 +44,10 @@ void case_debug_loop(void)
     start(LONG);
     LOAD(&domain, debug_loop);
     domain.memory[IDT + 16 + 4] = 1; /* the first IST entry */
-    get_state(cpu, STATE_DEBUGREGS, &debug, sizeof debug);
+    get_state(cpu, LUV_STATE_DEBUGREGS, &debug, sizeof debug);
     debug.db[0] = FAULT_STACK - 8;
     debug.dr7 = 0x402 | 9 << 16; /* 8 bytes, writes; global */
-    set_state(cpu, STATE_DEBUGREGS, &debug, sizeof debug);
+    set_state(cpu, LUV_STATE_DEBUGREGS, &debug, sizeof debug);
     cpu->run->rbx = FAULT_STACK - 8;
     expect_no_progress();
 }
@@ -56,9 +56,9 @@ static void set_no_gates(void)
 {
     struct kvm_sregs sregs;
 
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.idt.limit = 0;
-    set_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
 }
 
 void case_triple_fault(void)
@@ -100,13 +100,13 @@ void case_absurd_controls(void)
         expect_fault(cr0[i]);
     expect_taken(0x80000031);
     expect_taken(0xE0000011);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     EQUAL(sregs.cr0 & 0xE0000031, 0xE0000011);
     LOAD(&domain, write_cr4);
     for (unsigned i = 0; i < sizeof cr4 / sizeof *cr4; i++)
         expect_fault(cr4[i]);
     expect_taken(0x6A0);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     EQUAL(sregs.cr4, 0x6A0);
     LOAD(&domain, write_cr3);
     expect_fault(1ull << 62);
@@ -116,9 +116,9 @@ void case_absurd_controls(void)
     expect_taken(0);
     begin(cpu, LONG);
     LOAD(&domain, task_bits);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.cr0 |= 8;
-    set_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     RUN(cpu, HALT);
     EQUAL(cpu->run->rbx, (sregs.cr0 & ~8ull));
     EQUAL(cpu->run->rcx & 0xFFFF, (sregs.cr0 & ~8ull) & 0xFFFF);
@@ -132,14 +132,14 @@ void case_nowhere(void)
     RUN(cpu, MEMORY);
     EQUAL(cpu->run->memory.physical, 0x30000000);
     EQUAL(cpu->run->memory.flags, LUV_MEMORY_FETCH | LUV_MEMORY_LINEAR);
-    begin(cpu, LONG); /* tables that are nowhere */
+    begin(cpu, LONG); /* page tables in unmapped memory */
     cpu->run->rax = 0x700000000;
     LOAD(&domain, write_cr3);
     RUN(cpu, MEMORY);
     EQUAL(cpu->run->memory.flags & LUV_MEMORY_LINEAR, 0);
 }
 
-/* What the log says after `offset`. */
+/* Return the log's text after `offset`. */
 static uint64_t read_log(uint64_t offset, char *text, unsigned size)
 {
     memset(text, 0, size);
@@ -165,7 +165,7 @@ static void expect_refusal(const char *what)
     CHECK(strlen(text) > 8, "%s: nothing in the log", what);
 }
 
-/* A domain that has not been refused yet: later ones are not always said. */
+/* A new domain for each state, since only the first failed entries of a domain are logged. */
 static void renew(void)
 {
     if (domain.handle)
@@ -177,7 +177,7 @@ static void renew(void)
 
 static void expect_state_refused(const char *what, const struct kvm_sregs *sregs)
 {
-    if (!try_set(cpu, STATE_SREGS, sregs, sizeof *sregs).status)
+    if (!try_set(cpu, LUV_STATE_SREGS, sregs, sizeof *sregs).status)
         expect_refusal(what);
 }
 
@@ -192,15 +192,15 @@ void case_refused_entry(void)
     cpu->run->event = 0x80000100 | 0x30; /* a reserved type */
     expect_refusal("an event of type 1");
     renew();
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.cs.present = 0;
     expect_state_refused("a code segment that is not present", &sregs);
     renew();
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.cr0 = 1u << 31;
     expect_state_refused("paging without protection", &sregs);
     renew();
-    cpu->run->rip = 1ull << 62; /* some processors refuse it, others fetch from there */
+    cpu->run->rip = 1ull << 62; /* on some processors VM entry fails, others fetch from there */
     CHECK(run(cpu) == LUV_EXIT_FAIL_ENTRY || find_vector(cpu) == 13, "a RIP that is not canonical");
     begin(cpu, LONG);
     EQUAL(enter(cpu).value, LUV_EXIT_INTERRUPTED); /* and the vCPU can be used again */
@@ -211,21 +211,21 @@ void case_refused_state(void)
     struct kvm_sregs sregs, good;
 
     start(LONG);
-    get_state(cpu, STATE_SREGS, &good, sizeof good);
+    get_state(cpu, LUV_STATE_SREGS, &good, sizeof good);
     sregs = good;
     sregs.efer = ~0ull;
-    STATUS(try_set(cpu, STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
+    STATUS(try_set(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
     sregs = good;
     sregs.cr4 = ~0ull;
-    STATUS(try_set(cpu, STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    STATUS(try_set(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs), -EINVAL);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     EQUAL(sregs.efer, good.efer);
     EQUAL(sregs.cr4, good.cr4);
     EQUAL(sregs.cr0, good.cr0);
-    STATUS(try_set(cpu, STATE_SREGS, &good, sizeof good - 8), -EINVAL);
+    STATUS(try_set(cpu, LUV_STATE_SREGS, &good, sizeof good - 8), -EINVAL);
     STATUS(try_set(cpu, 99, &good, sizeof good), -EINVAL);
-    STATUS(try_set(cpu, STATE_MSRS, &(struct kvm_msr_entry){.index = 0x1A0}, 16), 0);
-    EQUAL(try_set(cpu, STATE_MSRS, &(struct kvm_msr_entry){.index = 0x1A0}, 16).value, 0);
-    EQUAL(try_set(cpu, STATE_MSRS, &(struct kvm_msr_entry){.index = 0xC0000082, .data = 1ull << 62}, 16).value, 0);
-    EQUAL(try_set(cpu, STATE_MSRS, &(struct kvm_msr_entry){.index = 0x277, .data = ~0ull}, 16).value, 0);
+    STATUS(try_set(cpu, LUV_STATE_MSRS, &(struct kvm_msr_entry){.index = 0x1A0}, 16), 0);
+    EQUAL(try_set(cpu, LUV_STATE_MSRS, &(struct kvm_msr_entry){.index = 0x1A0}, 16).value, 0);
+    EQUAL(try_set(cpu, LUV_STATE_MSRS, &(struct kvm_msr_entry){.index = 0xC0000082, .data = 1ull << 62}, 16).value, 0);
+    EQUAL(try_set(cpu, LUV_STATE_MSRS, &(struct kvm_msr_entry){.index = 0x277, .data = ~0ull}, 16).value, 0);
 }

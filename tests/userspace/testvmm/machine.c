@@ -1,4 +1,4 @@
-/* Domains and vCPUs: making, loading, running, reading and writing their state. */
+/* Creating domains and vCPUs, loading and running guests, reading and writing vCPU state. */
 #include <string.h>
 #include <sys/random.h>
 
@@ -35,10 +35,10 @@ struct processor *make_processor(struct domain *domain, uint32_t apic_id)
     struct result result;
 
     processor->domain = domain;
-    processor->block = domain->shared_areas + domain->count++ * LUV_BLOCK_SIZE;
-    processor->exit_now = processor->block + LUV_EXIT_NOW_OFFSET;
-    processor->run = (struct luv_run *)(processor->block + LUV_RUN_OFFSET);
-    processor->state = processor->block + LUV_STATE_OFFSET;
+    processor->block = domain->shared_areas + domain->count++ * sizeof(struct luv_shared_area);
+    processor->exit_now = processor->block + offsetof(struct luv_shared_area, immediate_exit);
+    processor->run = (struct luv_run *)(processor->block + offsetof(struct luv_shared_area, run));
+    processor->state = processor->block + offsetof(struct luv_shared_area, state);
     result = call_domain(domain, LUV_HYPERCALL_vcpu_create, apic_id, (uintptr_t)processor->block, 0);
     STATUS(result, 0);
     processor->handle = result.value;
@@ -74,7 +74,7 @@ uint32_t run(struct processor *processor)
         if (result.value != LUV_EXIT_INTERRUPTED)
             return (uint32_t)result.value;
     }
-    CHECK(false, "interrupted %d times and nothing else", ROUNDS);
+    CHECK(false, "interrupted %d times without another exit", ROUNDS);
 }
 
 uint32_t step(struct processor *processor)
@@ -118,14 +118,14 @@ uint64_t get_msr(struct processor *processor, uint32_t index)
     struct kvm_msr_entry entry = {.index = index};
 
     memcpy(processor->state, &entry, sizeof entry);
-    get_state(processor, STATE_MSRS, &entry, sizeof entry);
+    get_state(processor, LUV_STATE_MSRS, &entry, sizeof entry);
     return entry.data;
 }
 
 void set_msr(struct processor *processor, uint32_t index, uint64_t value)
 {
     struct kvm_msr_entry entry = {.index = index, .data = value};
-    struct result result = try_set(processor, STATE_MSRS, &entry, sizeof entry);
+    struct result result = try_set(processor, LUV_STATE_MSRS, &entry, sizeof entry);
 
     CHECK(!result.status && result.value == 1, "MSR %#x cannot be set to %#" PRIx64 ": %" PRId64, index, value, result.status);
 }

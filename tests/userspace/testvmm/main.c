@@ -1,6 +1,6 @@
 /*
- * A test VMM: makes domains by hypercalls on /dev/dax0.0, runs guests of a few instructions, and holds what comes back against
- * the interface. Each case is its own process, so that a lost one ends alone; a line per case.
+ * A test VMM: creates domains by hypercalls on /dev/dax0.0, runs guests of a few instructions, and compares their exits and state
+ * with ABI.md. Each case is a process, so that one that hangs or crashes does not affect the others; a line per case.
  *
  *   testvmm [CASE...]     all cases, or those named; exit status 0 if none failed
  */
@@ -13,7 +13,7 @@
 
 #include "test.h"
 
-#define SECONDS 30 /* for a case, by dom0's clock */
+#define SECONDS 30 /* seconds for a case, by dom0's clock */
 
 struct test {
     const char *name;

@@ -1,4 +1,4 @@
-/* The guest's tables, and the processor's state in each mode. */
+/* The guest's descriptor and page tables, and the initial vCPU state in each mode. */
 #include <string.h>
 
 #include "test.h"
@@ -121,12 +121,12 @@ static void place(struct processor *processor)
     processor->run->want = 0;
 }
 
-/* The CPUID table that the library would set: OSXSAVE and all else that the cases use. */
+/* A CPUID table as libluvkvm sets it, with the features that the cases use. */
 static void permit(struct processor *processor)
 {
     uint64_t controls[3] = {0, 0, 0x3707FF};
 
-    set_state(processor, STATE_CONTROLS, controls, sizeof controls);
+    set_state(processor, LUV_STATE_CONTROLS, controls, sizeof controls);
 }
 
 void begin(struct processor *processor, enum mode mode)
@@ -138,9 +138,9 @@ void begin(struct processor *processor, enum mode mode)
     if (mode != REAL)
         fill_gates(processor->domain->memory, mode == LONG, mode == LONG ? SELECT_CODE64 : SELECT_CODE32, 0);
     permit(processor);
-    get_state(processor, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(processor, LUV_STATE_SREGS, &sregs, sizeof sregs);
     set_mode(&sregs, mode);
-    set_state(processor, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(processor, LUV_STATE_SREGS, &sregs, sizeof sregs);
     place(processor);
 }
 
@@ -150,10 +150,10 @@ void begin_user(struct processor *processor)
 
     begin(processor, PROTECTED);
     fill_gates(processor->domain->memory, false, SELECT_USER32, 3);
-    get_state(processor, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(processor, LUV_STATE_SREGS, &sregs, sizeof sregs);
     set_segments(&sregs, SELECT_USER32, SELECT_USER_DATA, 3, false);
     sregs.cr0 |= CR0_AM;
-    set_state(processor, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(processor, LUV_STATE_SREGS, &sregs, sizeof sregs);
 }
 
 int find_vector(struct processor *processor)

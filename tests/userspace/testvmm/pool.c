@@ -47,7 +47,7 @@ uint8_t *map_superpage_at(void *place, uint64_t superpage, bool write)
     CHECK(mapped != MAP_FAILED, "frame %" PRIu64 " of " DEVICE " cannot be mapped: %s", superpage, strerror(errno));
     for (uint64_t at = 0; at < SUPERPAGE; at += PAGE) {
         if (write)
-            __atomic_fetch_or(&mapped[at], 0, __ATOMIC_RELAXED); /* changes nothing, whosever it is */
+            __atomic_fetch_or(&mapped[at], 0, __ATOMIC_RELAXED); /* a read-only access, whoever owns the superpage */
         else
             (void)mapped[at];
     }
@@ -60,8 +60,8 @@ uint8_t *map_superpage(uint64_t superpage)
 }
 
 /*
- * An owner counts as alive while its page tables translate this address to this page. A process that follows it may have the same
- * tables, and if it had the page in the same place too, it would keep the dead one alive.
+ * An owner counts as alive while its page tables translate this address to this page. A later process may get the same CR3; if it
+ * mapped the page at the same address, the dead owner would still count as alive. So the address is random.
  */
 const uint8_t *find_proof(void)
 {

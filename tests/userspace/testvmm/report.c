@@ -1,4 +1,4 @@
-/* How a case ends that has failed. */
+/* Reports a failed check and ends the case. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

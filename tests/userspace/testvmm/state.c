@@ -1,4 +1,4 @@
-/* Cases: the processor's state passes both ways, for the guest and for dom0. */
+/* Cases: registers are switched correctly between dom0 and the guest, in both directions. */
 #define _GNU_SOURCE
 #include <cpuid.h>
 #include <linux/perf_event.h>
@@ -43,7 +43,7 @@ void case_registers(void)
 void case_registers_of_dom0(void)
 {
     uint64_t before[10], after[10], status, value = 0;
-    uint8_t vectors[32][16]; /* those set, then those found */
+    uint8_t vectors[32][16]; /* those set, then those read back */
 
     start(LONG);
     LOAD(&domain, state);
@@ -77,7 +77,7 @@ void case_registers_of_dom0(void)
         for (int i = 0; i < 10; i++)
             EQUAL(after[i], before[i]);
         for (int i = 0; i < 16; i += i ? 12 : 3)
-            CHECK(!memcmp(vectors[i], vectors[16 + i], 16), "xmm%d is not what it was", i);
+            CHECK(!memcmp(vectors[i], vectors[16 + i], 16), "xmm%d has changed", i);
     }
 }
 
@@ -85,37 +85,37 @@ static void set_debug_registers(void)
 {
     struct kvm_debugregs debug;
 
-    get_state(cpu, STATE_DEBUGREGS, &debug, sizeof debug);
+    get_state(cpu, LUV_STATE_DEBUGREGS, &debug, sizeof debug);
     for (uint64_t i = 0; i < 4; i++)
         debug.db[i] = 0x5000 + i;
     debug.dr6 = 0xFFFF4FF0;
     debug.dr7 = 0x400;
-    set_state(cpu, STATE_DEBUGREGS, &debug, sizeof debug);
+    set_state(cpu, LUV_STATE_DEBUGREGS, &debug, sizeof debug);
 }
 
 static void set_cr2(uint64_t value)
 {
     struct kvm_sregs sregs;
 
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     sregs.cr2 = value;
-    set_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
+    set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
 }
 
 static void set_xmm3(uint64_t value)
 {
     uint8_t area[4096] = {0};
 
-    get_state(cpu, STATE_XSAVE, area, (uint32_t)ask(INFO_XSAVE));
+    get_state(cpu, LUV_STATE_XSAVE, area, (uint32_t)ask(LUV_INFO_XSAVE_SIZE));
     area[512] |= 2;
     area[0] = 0x7F;
     area[1] = 3;
     *(uint32_t *)(area + 24) = 0x1F80;
     memcpy(area + 160 + 3 * 16, &value, 8);
-    set_state(cpu, STATE_XSAVE, area, (uint32_t)ask(INFO_XSAVE));
+    set_state(cpu, LUV_STATE_XSAVE, area, (uint32_t)ask(LUV_INFO_XSAVE_SIZE));
 }
 
-/* CR2, debug registers, a vector, CR8: into the guest, then out of it. */
+/* CR2, debug registers, an XMM register, CR8: set for the guest, changed by it, and read back. */
 void case_control_registers(void)
 {
     struct kvm_debugregs debug;
@@ -146,9 +146,9 @@ void case_control_registers(void)
     cpu->run->r10 = 4;
     STEP(cpu, HALT);
     EQUAL(cpu->run->tpr, 4);
-    get_state(cpu, STATE_SREGS, &sregs, sizeof sregs);
-    get_state(cpu, STATE_DEBUGREGS, &debug, sizeof debug);
-    get_state(cpu, STATE_XSAVE, area, (uint32_t)ask(INFO_XSAVE));
+    get_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
+    get_state(cpu, LUV_STATE_DEBUGREGS, &debug, sizeof debug);
+    get_state(cpu, LUV_STATE_XSAVE, area, (uint32_t)ask(LUV_INFO_XSAVE_SIZE));
     EQUAL(sregs.cr2, 0x54321);
     EQUAL(debug.db[0], 0x6000);
     EQUAL(debug.db[3], 0x6003);
@@ -165,21 +165,21 @@ __attribute__((target("xsave"))) static uint64_t read_xcr0(void)
     return ecx & bit_OSXSAVE ? _xgetbv(0) : 0;
 }
 
-/* The guest has its own XCR0; dom0's comes back. */
+/* The guest has its own XCR0; dom0's is restored. */
 void case_extended_state(void)
 {
     uint64_t xcr0 = read_xcr0();
 
     start(LONG);
     LOAD(&domain, xgetbv);
-    set_state(cpu, STATE_XCR0, (uint64_t[]){1}, 8);
+    set_state(cpu, LUV_STATE_XCR0, (uint64_t[]){1}, 8);
     cpu->run->rcx = 0;
     RUN(cpu, HALT);
     EQUAL(cpu->run->rax, 1);
     EQUAL(read_xcr0(), xcr0);
-    STATUS(try_set(cpu, STATE_XCR0, (uint64_t[]){0}, 8), -EINVAL);
-    STATUS(try_set(cpu, STATE_XCR0, (uint64_t[]){5}, 8), -EINVAL);
-    STATUS(try_set(cpu, STATE_XCR0, (uint64_t[]){1ull << 62 | 1}, 8), -EINVAL);
+    STATUS(try_set(cpu, LUV_STATE_XCR0, (uint64_t[]){0}, 8), -EINVAL);
+    STATUS(try_set(cpu, LUV_STATE_XCR0, (uint64_t[]){5}, 8), -EINVAL);
+    STATUS(try_set(cpu, LUV_STATE_XCR0, (uint64_t[]){1ull << 62 | 1}, 8), -EINVAL);
 }
 
 static volatile uint64_t watched;
@@ -199,7 +199,7 @@ static int watch(void)
     return (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
 }
 
-/* A watchpoint of dom0's still counts after a guest has used the debug registers. */
+/* A watchpoint of dom0 still works after a guest has used the debug registers. */
 void case_debug_registers_of_dom0(void)
 {
     int counter = watch();

@@ -1,4 +1,4 @@
-/* A domain with a little memory, its vCPUs, and what a case says when it fails. */
+/* The interface for cases: a domain with one superpage of memory, its vCPUs, and checks. */
 #pragma once
 #include <errno.h>
 #include <inttypes.h>
@@ -8,12 +8,11 @@
 #include <stdio.h>
 
 #include "calls.h"
-#include "dom0/libluvkvm/luv_run.h"
 
 #define PAGE 4096ul
 #define SUPERPAGE (2ul << 20)
 #define MAX_VCPUS 4
-#define ROUNDS 2000 /* returns with "interrupted" before a case gives up */
+#define ROUNDS 2000 /* returns with "interrupted" after which a case fails */
 #define INTERRUPT(vector) (0x80000000u | (vector))
 #define NMI 0x80000202u
 #define FAULT(vector) (0x80000B00u | (vector)) /* with an error code */
@@ -73,8 +72,8 @@ void load(struct domain *domain, const uint8_t *start, const uint8_t *end); /* a
         load(domain, guest_##name, guest_##name##_end);            \
     } while (0)
 struct result enter(struct processor *processor);           /* one vcpu_run */
-uint32_t run(struct processor *processor);                 /* until something else than "interrupted"; the kind of exit */
-uint32_t step(struct processor *processor);                /* the same, the last exit's instruction done first */
+uint32_t run(struct processor *processor);                 /* until an exit other than "interrupted"; returns its kind */
+uint32_t step(struct processor *processor);                /* the same, after completing the last exit's instruction */
 void expect_exit(const char *file, int line, struct processor *processor, uint32_t kind, uint32_t expected);
 #define RUN(processor, expected) expect_exit(__FILE__, __LINE__, processor, run(processor), LUV_EXIT_##expected)
 #define STEP(processor, expected) expect_exit(__FILE__, __LINE__, processor, step(processor), LUV_EXIT_##expected)
@@ -84,7 +83,7 @@ struct result try_set(struct processor *processor, uint32_t what, const void *da
 uint64_t get_msr(struct processor *processor, uint32_t index);
 void set_msr(struct processor *processor, uint32_t index, uint64_t value);
 
-/* --- modes.c: where things are in the guest's memory, and ways to begin --- */
+/* --- modes.c: addresses in the guest's memory, and initial states --- */
 enum {
     CODE = 0x1000,
     STUBS = 0x4000,
@@ -111,7 +110,7 @@ enum {
     SELECT_TSS = 0x30,
     SELECT_TSS_OTHER = 0x40
 };
-enum { TRAP_PORT = 0xE0 }; /* every gate leads to an OUT to it */
+enum { TRAP_PORT = 0xE0 }; /* the handler of every gate is an OUT to this port */
 enum mode { REAL, PROTECTED, PAGED, PAE, LONG };
 void begin(struct processor *processor, enum mode mode);
 void begin_user(struct processor *processor); /* PROTECTED at privilege level 3 */

@@ -1,4 +1,4 @@
-/* Cases with several CPUs of dom0, where there are any: vCPUs that move, memory that goes away under them. */
+/* Cases with several CPUs of dom0: vCPUs that move between CPUs, memory that is unmapped while a vCPU runs. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -23,7 +23,7 @@ static void move_to(long number)
 
     CPU_ZERO(&set);
     CPU_SET((size_t)(number % sysconf(_SC_NPROCESSORS_ONLN)), &set);
-    CHECK(!sched_setaffinity(0, sizeof set, &set), "CPU %ld cannot be had", number);
+    CHECK(!sched_setaffinity(0, sizeof set, &set), "cannot run on CPU %ld", number);
 }
 
 static void start_fill(uint64_t seed)
@@ -36,7 +36,7 @@ static void start_fill(uint64_t seed)
     cpu->run->rdx = ADDEND;
 }
 
-/* What the guest has written is what it should have; returns where the sequence continues. */
+/* Check the sequence that the guest has written; return where it continues. */
 static uint64_t check_pass(uint64_t value)
 {
     const uint64_t *words = (const uint64_t *)(domain.memory + 0x100000);
@@ -81,7 +81,7 @@ void case_migration(void)
 static volatile bool ended;
 static volatile unsigned faults;
 
-/* Runs the guest; where its memory is gone, tries again. */
+/* Run the guest; after an exit for unmapped memory, run it again. */
 static void *run_counter(void *unused)
 {
     move_to(1);
@@ -116,7 +116,7 @@ static void remove_and_return(volatile uint64_t *counter, const uint8_t *view)
     unmap_memory(&domain, 0x40000000, SUPERPAGE);
     removed = *counter;
     wait_a_moment();
-    EQUAL(*counter, removed); /* nobody writes after an unmap that has returned */
+    EQUAL(*counter, removed); /* the guest cannot write after memory_unmap has returned 0 */
     map_memory(&domain, 0x40000000, view, SUPERPAGE, 7);
 }
 
@@ -138,7 +138,7 @@ void case_slot_removal(void)
         remove_and_return((volatile uint64_t *)(view + 0x100), view);
     ended = true;
     pthread_join(thread, NULL);
-    CHECK(faults, "the guest never missed its memory");
+    CHECK(faults, "the guest had no exit for unmapped memory");
 }
 
 static void *hold_vcpu(void *unused)
@@ -161,8 +161,8 @@ void case_busy_vcpu(void)
     move_to(0);
     CHECK(!pthread_create(&thread, NULL, hold_vcpu, NULL), "no thread");
     wait_a_moment();
-    for (int turn = 0; turn < 300 || (!busy && turn < 300000); turn++) { /* CPU 1 may have something else to do first */
-        struct result result = call(LUV_HYPERCALL_vcpu_get, cpu->handle, STATE_XCR0, 8, 0, domain.secret);
+    for (int turn = 0; turn < 300 || (!busy && turn < 300000); turn++) { /* CPU 1 may be busy at first */
+        struct result result = call(LUV_HYPERCALL_vcpu_get, cpu->handle, LUV_STATE_XCR0, 8, 0, domain.secret);
 
         CHECK(!result.status || result.status == -EBUSY, "vcpu_get returns %" PRId64, result.status);
         busy += result.status == -EBUSY;
@@ -187,7 +187,7 @@ static void fill_alone(long number)
     _exit(0);
 }
 
-/* Two domains at once, each sure of its memory; dom0 is not kept waiting. */
+/* Two domains at once keep their memory contents apart, and dom0's sleeps are not delayed. */
 void case_two_domains(void)
 {
     struct timespec start, end;
@@ -200,7 +200,7 @@ void case_two_domains(void)
         clock_gettime(CLOCK_MONOTONIC, &start);
         wait_a_moment();
         clock_gettime(CLOCK_MONOTONIC, &end);
-        CHECK(end.tv_sec - start.tv_sec < 2, "dom0 slept for seconds");
+        CHECK(end.tv_sec - start.tv_sec < 2, "a short sleep of dom0 took seconds");
     }
     for (int number = 0; number < 2; number++)
         CHECK(wait(&status) > 0 && !status, "one of them ended with %#x", status);
@@ -212,13 +212,13 @@ void case_two_domains(void)
 /* Each vCPU belongs to its domain alone: its shared area, and no other's, has the state after RESET. */
 static void expect_new(uint64_t handle, const uint8_t *block)
 {
-    const volatile struct luv_run *run = (const volatile struct luv_run *)(block + LUV_RUN_OFFSET);
+    const volatile struct luv_run *run = (const volatile struct luv_run *)(block + offsetof(struct luv_shared_area, run));
     struct result result;
 
     EQUAL(run->rip, 0xFFF0);
-    result = call(LUV_HYPERCALL_vcpu_get, handle, STATE_XCR0, 8, 0, domain.secret);
+    result = call(LUV_HYPERCALL_vcpu_get, handle, LUV_STATE_XCR0, 8, 0, domain.secret);
     STATUS(result, 0);
-    EQUAL(*(const volatile uint64_t *)(block + LUV_STATE_OFFSET), 1);
+    EQUAL(*(const volatile uint64_t *)(block + offsetof(struct luv_shared_area, state)), 1);
 }
 
 static void make_all_vcpus(void)
@@ -228,13 +228,13 @@ static void make_all_vcpus(void)
     memset(domain.shared_areas, 0, SUPERPAGE);
     for (uint32_t i = 0; i < MOST; i++) {
         struct result result = call_domain(&domain, LUV_HYPERCALL_vcpu_create, i,
-                                           (uintptr_t)domain.shared_areas + i * LUV_BLOCK_SIZE, 0);
+                                           (uintptr_t)domain.shared_areas + i * sizeof(struct luv_shared_area), 0);
 
         STATUS(result, 0);
         handles[i] = result.value;
     }
     for (uint32_t i = 0; i < MOST; i++)
-        expect_new(handles[i], domain.shared_areas + i * LUV_BLOCK_SIZE);
+        expect_new(handles[i], domain.shared_areas + i * sizeof(struct luv_shared_area));
 }
 
 static void be_born(long number)
@@ -249,7 +249,7 @@ static void be_born(long number)
     _exit(0);
 }
 
-/* vCPUs are made on two CPUs at once, out of one table. */
+/* vCPUs are created on two CPUs at once. */
 void case_births(void)
 {
     int status;

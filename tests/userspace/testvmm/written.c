@@ -1,4 +1,4 @@
-/* Cases: which pages a guest has written, as the hypervisor reports. */
+/* Cases: memory_dirty reports the pages that a guest has written. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -19,7 +19,7 @@ static struct result ask_written(uint64_t page, uint64_t pages)
     return call_domain(&domain, LUV_HYPERCALL_memory_dirty, PLACE + page * PAGE, pages, 0);
 }
 
-/* From here on nobody writes what he does not mark. */
+/* Wait until every CPU sets dirty bits for its writes. */
 static void make_quiet(void)
 {
     for (int i = 0; call_domain(&domain, LUV_HYPERCALL_memory_unmap, 0, 0, 0).status == -EAGAIN; i++) {
@@ -80,7 +80,7 @@ void case_written_pages(void)
     STATUS(ask_written(SUPERPAGE / PAGE - 1, 2), -EINVAL);
     STATUS(ask_written(1ull << 50, 1), -EINVAL);
     STATUS(ask_written(0, 1ull << 32), -EINVAL);
-    EQUAL(ask_written(SUPERPAGE / PAGE + 7, 64).value, 0); /* nothing is there */
+    EQUAL(ask_written(SUPERPAGE / PAGE + 7, 64).value, 0); /* not mapped */
 }
 
 static volatile bool ended;
@@ -96,7 +96,7 @@ static void *run_counter(void *unused)
     return unused;
 }
 
-/* What no log reports was not written between two logs. */
+/* A page that is not reported was not written between two calls. */
 void case_written_meanwhile(void)
 {
     volatile uint64_t *counter = (volatile uint64_t *)(start() + 3 * PAGE);

@@ -71,17 +71,44 @@ static struct answer hypercall_add(struct cpu *cpu, u32 a, u64 b)
     return (struct answer){ .value = a + b };
 }
 
-static struct answer hypercall_dispatch(struct cpu *cpu)
+/* What the first argument is a handle of. */
+enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
+
+/* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
+struct hypercall {
+    u64 excess[4];
+    u8 callers, handle;
+};
+
+static const struct hypercall hypercalls[] = {
+    [LUV_HYPERCALL_add] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull },
+};
+
+static struct answer call_plain(struct cpu *cpu, u32 number)
 {
-    switch ((u32)cpu->guest.rax) {
-    case 1:
-        if (cpu->guest.rdi >> 32)
-            break;
-        return hypercall_add(cpu, (u32)cpu->guest.rdi, (u64)cpu->guest.rsi);
-    default:
-        return (struct answer){ .error = ENOSYS };
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_add: return hypercall_add(cpu, (u32)r->rdi, r->rsi);
+    default: return (struct answer){ .error = ENOSYS };
     }
-    return (struct answer){ .error = EINVAL };
+}
+
+/* `way`: the callers that come this way. No jump goes through a table: the number only selects a row,
+ * in range also under speculation. */
+static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
+{
+    const struct registers *r = &cpu->guest;
+    u32 number = (u32)r->rax;
+    if (number >= COUNT_OF(hypercalls))
+        return (struct answer){ .error = ENOSYS };
+    const struct hypercall *row = &hypercalls[index_nospec(number, COUNT_OF(hypercalls))];
+    u32 callers = row->callers & way;
+    if (!callers)
+        return (struct answer){ .error = ENOSYS };
+    if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
+        return (struct answer){ .error = EINVAL };
+    return call_plain(cpu, number);
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
@@ -95,7 +122,7 @@ static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    hypercall_answer(cpu, hypercall_dispatch(cpu));
+    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
     return true;
 }
 

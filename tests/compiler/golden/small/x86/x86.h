@@ -3,12 +3,15 @@
 
 /* MSRs */
 #define IA32_PAT 0x277u
+#define IA32_VMX_BASIC 0x480u
 #define IA32_VMX_PROCBASED_CTLS 0x482u
 #define IA32_VMX_PROCBASED_CTLS2 0x48bu
 #define IA32_VMX_EPT_VPID_CAP 0x48cu
+#define IA32_EFER 0xc0000080u
 
 /* Vectors */
 #define VECTOR_NMI 0x2u
+#define VECTOR_UD 0x6u
 #define VECTOR_GP 0xdu
 
 /* Vectors by trait, as masks */
@@ -21,6 +24,7 @@
 /* Bits of cr0 */
 #define CR0_PE 0x1u
 #define CR0_NE 0x20u
+#define CR0_PG 0x80000000u
 
 /* Bits of io_qualification */
 #define IO_QUALIFICATION_SIZE_MINUS_ONE_MASK 0x7u

@@ -70,12 +70,6 @@ static struct answer hypercall_ask(struct cpu *cpu, struct domain *domain, u32 w
     return look(cpu, domain, what);
 }
 
-/* No more than the answer's error. */
-static struct answer hypercall_enter(struct cpu *cpu, struct vcpu *vcpu)
-{
-    return run(cpu, vcpu);
-}
-
 /* From everywhere. */
 static struct answer hypercall_count(struct cpu *cpu, u64 index)
 {
@@ -83,45 +77,97 @@ static struct answer hypercall_count(struct cpu *cpu, u64 index)
     return (struct answer){ .value = index };
 }
 
+/* What the first argument is a handle of. */
+enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
+
+/* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
+struct hypercall {
+    u64 excess[4];
+    u8 callers, handle;
+};
+
+static const struct hypercall hypercalls[] = {
+    [LUV_HYPERCALL_ask] = { .callers = LUV_FROM_OWNER | LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN,
+            .excess[1] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_enter] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU },
+    [LUV_HYPERCALL_count] = { .callers = LUV_FROM_USER | LUV_FROM_ROOT },
+    [LUV_HYPERCALL_peek] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU, .excess[1] = 0xffffffffffffff00ull },
+};
+
+static struct answer call_plain(struct cpu *cpu, u32 number)
+{
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_count: return hypercall_count(cpu, r->rdi);
+    default: return (struct answer){ .error = ENOSYS };
+    }
+}
+
+static struct answer call_domain(struct cpu *cpu, u32 number, struct domain *domain)
+{
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_ask: return hypercall_ask(cpu, domain, (u32)r->rsi);
+    default: return (struct answer){ .error = ENOSYS };
+    }
+}
+
 /* With what the handle means, as long as the call lasts. */
-static struct answer acquire_ask(struct cpu *cpu, u32 callers)
+static struct answer dispatch_domain(struct cpu *cpu, u32 number, u32 callers)
 {
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
         return (struct answer){ .error = error };
-    struct answer answer = hypercall_ask(cpu, domain, (u32)cpu->guest.rsi);
+    struct answer answer = call_domain(cpu, number, domain);
     domain_release(domain);
     return answer;
 }
 
+static struct answer call_vcpu(struct cpu *cpu, u32 number, struct vcpu *vcpu)
+{
+    const struct registers *r = &cpu->guest;
+    (void)r;
+    switch (number) {
+    case LUV_HYPERCALL_enter: return run(cpu, vcpu);
+    case LUV_HYPERCALL_peek: return peek(cpu, vcpu, (u8)r->rsi);
+    default: return (struct answer){ .error = ENOSYS };
+    }
+}
+
 /* With what the handle means, as long as the call lasts. */
-static struct answer acquire_enter(struct cpu *cpu)
+static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
 {
     struct vcpu *vcpu;
     u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
         return (struct answer){ .error = error };
-    struct answer answer = hypercall_enter(cpu, vcpu);
+    struct answer answer = call_vcpu(cpu, number, vcpu);
     vcpu_release(vcpu);
     return answer;
 }
 
-static struct answer hypercall_dispatch(struct cpu *cpu)
+/* `way`: the callers that come this way. No jump goes through a table: the number only selects a row,
+ * in range also under speculation. */
+static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
 {
-    switch ((u32)cpu->guest.rax) {
-    case 1:
-        if (cpu->guest.rsi >> 32)
-            break;
-        return acquire_ask(cpu, CALLER_OWNER | CALLER_SECRET);
-    case 2:
-        return acquire_enter(cpu);
-    case 3:
-        return hypercall_count(cpu, (u64)cpu->guest.rdi);
-    default:
+    const struct registers *r = &cpu->guest;
+    u32 number = (u32)r->rax;
+    if (number >= COUNT_OF(hypercalls))
         return (struct answer){ .error = ENOSYS };
-    }
-    return (struct answer){ .error = EINVAL };
+    const struct hypercall *row = &hypercalls[index_nospec(number, COUNT_OF(hypercalls))];
+    u32 callers = row->callers & way;
+    if (!callers)
+        return (struct answer){ .error = ENOSYS };
+    if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
+        return (struct answer){ .error = EINVAL };
+    if (row->handle == HANDLE_VCPU)
+        return dispatch_vcpu(cpu, number);
+    if (row->handle == HANDLE_DOMAIN)
+        return dispatch_domain(cpu, number, callers);
+    return call_plain(cpu, number);
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
@@ -135,23 +181,8 @@ static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    hypercall_answer(cpu, hypercall_dispatch(cpu));
+    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
     return true;
-}
-
-static struct answer hypercall_dispatch_root(struct cpu *cpu)
-{
-    switch ((u32)cpu->guest.rax) {
-    case 1:
-        if (cpu->guest.rsi >> 32)
-            break;
-        return acquire_ask(cpu, CALLER_ROOT);
-    case 3:
-        return hypercall_count(cpu, (u64)cpu->guest.rdi);
-    default:
-        return (struct answer){ .error = ENOSYS };
-    }
-    return (struct answer){ .error = EINVAL };
 }
 
 /* Root's calls come by a port, which only who may use ports can write; anything else goes to the device. */
@@ -161,7 +192,7 @@ static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
         guest_io_native(cpu, port, size, input);
         return;
     }
-    hypercall_answer(cpu, hypercall_dispatch_root(cpu));
+    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_ROOT));
     guest_advance(cpu);
 }
 

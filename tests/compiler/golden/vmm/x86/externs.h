@@ -18,3 +18,6 @@ struct answer run(struct cpu *cpu, struct vcpu *vcpu);
 
 /* Whether the guest is to have it. */
 bool is_reflected(struct cpu *cpu);
+
+/* The runtime answers. */
+struct answer peek(struct cpu *cpu, struct vcpu *vcpu, u8 index);
