@@ -106,8 +106,8 @@ def view_policies(model: Model, domain: Domain) -> dict[str, Any]:
     """Return what the templates need of the policies."""
     return {
         "parameters": {event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
-        "read_cases": case_lines(domain.msr.read, domain.msr.default_read, "read"),
-        "write_cases": case_lines(domain.msr.write, domain.msr.default_write, "write"),
+        "read_cases": case_lines(domain.msr.read, domain.msr.default_read, "read", domain.bitmaps["msr"]),
+        "write_cases": case_lines(domain.msr.write, domain.msr.default_write, "write", domain.bitmaps["msr"]),
         "read_default": without_last_return(unwrap(action_lines(domain.msr.default_read, "read"))),
         "write_default": without_last_return(unwrap(action_lines(domain.msr.default_write, "write"))),
         "io_default": without_last_return(default_lines(domain.io)),

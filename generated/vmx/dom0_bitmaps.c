@@ -2,7 +2,7 @@
 #include "generated/vmx/dom0.h"
 
 /* clang-format off */
-/* Reads of MSRs 0 to 0x1FFF, reads of 0xC0000000 to 0xC0001FFF, then writes of both. */
+/* MSRs: reads of 0x0 to 0x1fff, reads of 0xc0000000 to 0xc0001fff, writes of 0x0 to 0x1fff, writes of 0xc0000000 to 0xc0001fff. */
 __attribute__((aligned(4096))) u8 dom0_msr_bitmap[4096] = {
     /* read 0x0..0x7f, passes IA32_P5_MC_ADDR, IA32_MONITOR_FILTER_SIZE, IA32_TIME_STAMP_COUNTER, IA32_PLATFORM_ID and 5 more */
     [0] = 0xbc, 0xff, 0x7e, 0xf7, 0xff, 0x7f, 0xff, 0xf7, 0xff, 0x3c, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,

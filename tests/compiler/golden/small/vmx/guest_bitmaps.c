@@ -2,7 +2,7 @@
 #include "generated/vmx/guest.h"
 
 /* clang-format off */
-/* Reads of MSRs 0 to 0x1FFF, reads of 0xC0000000 to 0xC0001FFF, then writes of both. */
+/* MSRs: reads of 0x0 to 0x1fff, reads of 0xc0000000 to 0xc0001fff, writes of 0x0 to 0x1fff, writes of 0xc0000000 to 0xc0001fff. */
 __attribute__((aligned(4096))) u8 guest_msr_bitmap[4096] = {
     /* read 0x0..0x7f */
     [0 ... 31] = 0xff,
