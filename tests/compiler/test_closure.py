@@ -120,7 +120,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 def words() -> list[str]:
     """Return the control words in the order of dom0_control_word[]."""
     header = (ROOT / "generated" / "vmx" / "dom0.h").read_text()
-    return [name.lower() for name in re.findall(r"\bDOM0_WORD_(\w+)", header)]
+    return [name.lower() for name in dict.fromkeys(re.findall(r"\bDOM0_WORD_(\w+)", header))]
 
 
 def grant(library: ctypes.CDLL, granted: set[str]) -> None:
