@@ -11,16 +11,16 @@ from codegen.model.facts import Bitmap
 NATIVE = ("pass", "hypercalls")
 
 
-def case_lines(rules: tuple[MsrRule, ...], direction: str, bitmap: Bitmap) -> list[str]:
-    """Return `case` by `case`, in order of number; rules with the same action share their lines."""
+def case_lines(rules: tuple[MsrRule, ...], default: Action, direction: str, bitmap: Bitmap) -> list[str]:
+    """Return `case` by `case`, in order of number, what differs from the default; rules of one action share lines."""
     groups: dict[int, list[MsrRule]] = {}
     for rule in rules:
         groups.setdefault(id(rule.action), []).append(rule)
     lines: list[str] = []
     for some in groups.values():
         exiting = [rule for rule in some if causes_exit(rule, direction, bitmap)]
-        lines += [f"case {label(rule)}:" for rule in exiting]
-        if exiting:
+        if exiting and action_lines(some[0].action, direction) != action_lines(default, direction):
+            lines += [f"case {label(rule)}:" for rule in exiting]
             lines += [INDENT + line for line in action_lines(some[0].action, direction)]
     return lines
 
@@ -33,10 +33,10 @@ def causes_exit(rule: MsrRule, direction: str, bitmap: Bitmap) -> bool:
 
 
 def label(rule: MsrRule) -> str:
-    """Return a single MSR by its name, a range by its numbers."""
+    """Return a single MSR by its name, a range by its numbers and how many more there are."""
     if rule.first == rule.last:
-        return f"{rule.first:#x} /* {rule.name} */"
-    return f"{rule.first:#x} ... {rule.last:#x} /* {rule.name} */"
+        return rule.name
+    return f"{rule.first:#x} ... {rule.last:#x} /* {rule.name} and {rule.last - rule.first} more */"
 
 
 def action_lines(action: Action, direction: str) -> list[str]:

@@ -232,5 +232,6 @@ def diagnose(model: Model, facts: Facts, domain: Domain) -> list[Diagnostic]:
     switched = tuple(replace(one, msr=facts.msrs[one.msr.name]) for one in domain.switched)
     domain = handle(facts, replace(domain, cpuid=replace(domain.cpuid, shown=shown), switched=switched))
     reporter = Reporter()
+    # Host state has rules that need controls of each domain; a domain that violates one edge has few.
     check(replace(model, facts=facts, domains={domain.name: domain}, hypercalls={}, host=Host()), reporter)
     return reporter.diagnostics

@@ -194,6 +194,6 @@ def test_pass_beyond_the_bitmap_is_executed() -> None:
     rest = 'io { default pass; } exceptions { default pass; } on cpuid { advance; } on triple_fault { reset "over"; }'
     model = compile_small(SourceFile("beyond.luv", f"{facts}/// A guest.\ndomain guest {{ {rules} {rest} }}\n"))
     domain = model.domains["guest"]
-    lines = "\n".join(case_lines(domain.msr.read, "read", domain.bitmaps["msr"]))
-    assert "case 0xc0010015 /* IA32_BEYOND */:\n    guest_msr_read_try(cpu, msr);" in lines
+    lines = "\n".join(case_lines(domain.msr.read, domain.msr.default_read, "read", domain.bitmaps["msr"]))
+    assert "case IA32_BEYOND:\n    guest_msr_read_try(cpu, msr);" in lines
     assert "IA32_PAT" not in lines
