@@ -1,4 +1,4 @@
-"""The dispatcher of hypercalls against the model: numbers, callers, widths of arguments, handles, and what is called with what."""
+"""The dispatcher of hypercalls against the model: numbers, callers, widths of arguments, handles, and the functions called."""
 
 from __future__ import annotations
 
