@@ -251,7 +251,7 @@ def run_suite(command: str, arguments: list[str]) -> int:
     tests = ["pytest", "-n", "2", "--dist", "worksteal", *arguments]
     return run_steps({
         "stale": ["codegen.cli", "check"],
-        # "unreferenced": ["codegen.house", "unreferenced"],
+        "unreferenced": ["codegen.house", "unreferenced"],
         "map": ["codegen.house", "map"],
         "layout": ["codegen.cli", "format", "--check"],
         "style": ["ruff", "check", "."],

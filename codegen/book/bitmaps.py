@@ -8,12 +8,12 @@ from itertools import groupby
 
 from codegen.book import svg
 from codegen.book.markup import Page, badge, code, details, hexadecimal, legend, paragraph, table
-from codegen.book.msrs import HIGH, KINDS, LOW, SPAN, action_for, color, is_set, rules_of, say_numbers, words_of
+from codegen.book.msrs import KINDS, action_for, color, is_set, rules_of, say_numbers, words_of
 from codegen.book.refs import place, ref, target
 from codegen.book.subject import Subject
 from codegen.emit.bitmaps import has_io_bitmap, make_io_bitmap, make_msr_bitmap
 from codegen.model.choices import Action, Domain, MsrRule
-from codegen.model.facts import Msr, Port
+from codegen.model.facts import BitmapRange, Msr, Port
 
 MSRS_CLOSE = (
     "Rows of 128 numbers that contain a register with a fact. The upper half of a cell is reading, the lower half "
@@ -169,30 +169,29 @@ def draw_item(item: Item, base: int, y: float) -> str:
 
 COLUMNS = 128
 MSR_DOT, QUARTER_TOP, QUARTER_GAP = 3.5, 22.0, 26.0
-QUARTER = SPAN // 8  # bytes
-QUARTERS = (("read", LOW), ("read", HIGH), ("write", LOW), ("write", HIGH))
 
 
 def draw_msr_bitmap(domain: Domain, data: bytes, subject: Subject) -> str:
-    """Draw four quarters of 8,192 bits: reads and writes of low and high MSRs."""
-    side, tall = COLUMNS * MSR_DOT, SPAN / COLUMNS * MSR_DOT
+    """Draw the ranges of the bitmap, two beside each other: reads and writes of low and high MSRs."""
+    ranges = domain.bitmaps["msr"].ranges
+    side, tall = COLUMNS * MSR_DOT, max(8 * one.size for one in ranges) / COLUMNS * MSR_DOT
     drawing = ""
-    for index, (way, base) in enumerate(QUARTERS):
+    for index, one in enumerate(ranges):
         x, y = 2 + (index % 2) * (side + QUARTER_GAP), (index // 2) * (tall + QUARTER_TOP + 8) + QUARTER_TOP
-        words = f"{way} {hexadecimal(base)}..{hexadecimal(base + SPAN - 1)}"
+        words = f"{one.direction} {hexadecimal(one.first)}..{hexadecimal(one.last)}"
         drawing += svg.label(x, y - 7, words, "name") + svg.rect(x, y, side, tall, "exits", f"{words}: VM exit")
-        quarter = data[index * QUARTER : (index + 1) * QUARTER]
-        drawing += "".join(draw_quarter(quarter, base, way, (x, y), domain, subject))
-    height = 2 * (tall + QUARTER_TOP + 8)
+        drawing += "".join(draw_range(data[one.offset : one.offset + one.size], one, (x, y), domain, subject))
+    height = (len(ranges) + 1) // 2 * (tall + QUARTER_TOP + 8)
     return svg.picture(2 * side + QUARTER_GAP + 4, height, drawing, f"The MSR bitmap of {domain.name}", "grid")
 
 
-def draw_quarter(
-    data: bytes, base: int, way: str, at: tuple[float, float], domain: Domain, subject: Subject
+def draw_range(
+    data: bytes, place: BitmapRange, at: tuple[float, float], domain: Domain, subject: Subject
 ) -> Iterator[str]:
     """Draw the clear bits, run by run, and the set bits of registers that have a fact."""
-    names = name_numbers(subject.facts.msrs.values(), base)
-    for (row, kind, name), some in groupby(range(SPAN), lambda bit: describe_bit(bit, data, base, way, domain, names)):
+    names, base, way = name_numbers(subject.facts.msrs.values(), place), place.first, place.direction
+    bits = range(place.last - place.first + 1)
+    for (row, kind, name), some in groupby(bits, lambda bit: describe_bit(bit, data, base, way, domain, names)):
         if kind:
             run = list(some)
             title = f"{hexadecimal(base + run[0])} {name}: {way} {words_of(action_for(domain, way, base + run[0]))}"
@@ -200,12 +199,12 @@ def draw_quarter(
             yield svg.rect(x, y, len(run) * MSR_DOT, MSR_DOT, kind, title)
 
 
-def name_numbers(msrs: Iterable[Msr], base: int) -> dict[int, str]:
-    """Return the names of a quarter's bits."""
+def name_numbers(msrs: Iterable[Msr], place: BitmapRange) -> dict[int, str]:
+    """Return the names of a range's bits."""
     return {
-        number - base: one.name
+        number - place.first: one.name
         for one in msrs
-        for number in range(max(one.first, base), min(one.last + 1, base + SPAN))
+        for number in range(max(one.first, place.first), min(one.last, place.last) + 1)
     }
 
 

@@ -6,7 +6,7 @@ from codegen.book.markup import Page, badge, code, heading, hexadecimal, table, 
 from codegen.book.refs import anchor, cite, find_sections, place, ref, say_doc
 from codegen.book.subject import Subject
 from codegen.model.choices import Action, Domain, MsrRule
-from codegen.model.facts import Doc, Msr, Port, Vector
+from codegen.model.facts import Bitmap, Doc, Msr, Port, Vector
 from codegen.query.words import outcomes_of, say_list
 
 # ---- what a policy does with an access: the rule for a number, its color, and its words
@@ -22,7 +22,6 @@ KINDS = {
     "do": ("on", "a handler body in the spec"),
     "inject": ("fault", "an exception"),
 }
-LOW, HIGH, SPAN = 0x0, 0xC0000000, 0x2000
 
 
 def rules_of(domain: Domain, direction: str) -> tuple[tuple[MsrRule, ...], Action]:
@@ -74,15 +73,10 @@ def body_anchor(domain: Domain, direction: str, action: Action) -> str:
     return f"{domain.name}-handlers.html#{name}-{direction}" if name else ""
 
 
-def bitmap_place(number: int, direction: str) -> str:
+def bitmap_place(number: int, direction: str, bitmap: Bitmap) -> str:
     """Return where an MSR's bit is, as `byte.bit` of the page, or that it has none."""
-    if LOW <= number < LOW + SPAN:
-        half, index = 0, number
-    elif HIGH <= number < HIGH + SPAN:
-        half, index = 1024, number - HIGH
-    else:
-        return "always exits"
-    return f"{half + (2048 if direction == 'write' else 0) + index // 8}.{index % 8}"
+    place = bitmap.find(direction, number)
+    return "always exits" if place is None else f"{place // 8}.{place % 8}"
 
 
 def show_guard(msr: Msr) -> str:
@@ -146,12 +140,12 @@ def make_row(msr: Msr, subject: Subject) -> tuple[str, ...]:
         show_action(action, body_anchor(domain, way, action))
         for domain in subject.domains for way in ("read", "write") for action in [action_for(domain, way, msr.first)]
     ]  # fmt: skip
-    return (code(say_numbers(msr.first, msr.last)), name + words, *actions, show_bits(msr), place(msr.span))
+    return (code(say_numbers(msr.first, msr.last)), name + words, *actions, show_bits(msr, subject), place(msr.span))
 
 
-def show_bits(msr: Msr) -> str:
+def show_bits(msr: Msr, subject: Subject) -> str:
     """Return byte and bit of both directions."""
-    places = dict.fromkeys(bitmap_place(msr.first, way) for way in ("read", "write"))
+    places = dict.fromkeys(bitmap_place(msr.first, way, subject.facts.bitmaps["msr"]) for way in ("read", "write"))
     return "<br>".join(code(one) if one[0].isdigit() else one for one in places)
 
 

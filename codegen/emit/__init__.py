@@ -12,6 +12,7 @@ from codegen.emit.files import Output
 from codegen.emit.headers import make_constants, make_externs, make_names, make_regions
 from codegen.emit.host import make_host
 from codegen.emit.hypercalls import make_calls
+from codegen.emit.layout import lay_out
 from codegen.emit.needed import ROOT, find_needed
 from codegen.emit.requirements import make_requirements
 from codegen.emit.state import make_state
@@ -31,4 +32,4 @@ def generate(model: Model, root: Path = ROOT) -> list[Output]:
     outputs += make_registers()
     needed = find_needed(outputs, root)
     outputs += [*make_constants(model, needed), make_regions(model, needed), make_state(model, needed)]
-    return sorted(outputs, key=lambda one: one.name)
+    return sorted(lay_out(outputs), key=lambda one: one.name)

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from codegen.emit.files import Output, header_comment, render
 from codegen.model.choices import Action, Domain, MsrRule
+from codegen.model.facts import Bitmap, BitmapRange
 
-QUADRANTS = (("read", 0x0, 0), ("read", 0xC0000000, 1024), ("write", 0x0, 2048), ("write", 0xC0000000, 3072))
-SPAN = 0x2000
 ROW = 16
 
 
@@ -16,11 +15,18 @@ def make_bitmaps(domain: Domain) -> Output:
     """Generate the domain's bitmaps, each row with what it means."""
     what = f"Bitmaps of {domain.name}: a set bit leaves the guest. SDM: 25.6.4, 25.6.9."
     first = header_comment(f"spec/{domain.name}.luv", what)
-    msr = rows(make_msr_bitmap(domain), lambda offset: describe_msr(offset, domain))
+    msr = rows(make_msr_bitmap(domain), domain.bitmaps["msr"], lambda offset: describe_msr(offset, domain))
     ports = make_io_bitmap(domain) if has_io_bitmap(domain) else b""
-    io = rows(ports, lambda offset: describe_io(offset, domain))
-    text = render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io, ports=bool(ports))
+    io = rows(ports, domain.bitmaps["io"], lambda offset: describe_io(offset, domain))
+    sizes = {name: one.size for name, one in domain.bitmaps.items()}
+    view = {"ports": bool(ports), "sizes": sizes, "ranges": say_ranges(domain.bitmaps["msr"])}
+    text = render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io, **view)
     return Output(f"vmx/{domain.name}_bitmaps.c", text)
+
+
+def say_ranges(bitmap: Bitmap) -> str:
+    """Return what the ranges are for, in order."""
+    return ", ".join(f"{one.direction}s of {one.first:#x} to {one.last:#x}" for one in bitmap.ranges)
 
 
 def has_io_bitmap(domain: Domain) -> bool:
@@ -29,17 +35,21 @@ def has_io_bitmap(domain: Domain) -> bool:
 
 
 def make_msr_bitmap(domain: Domain) -> bytes:
-    """Return 4 KiB: reads of low and high MSRs, then writes; what no rule names follows the default."""
+    """Return the bytes of the MSR bitmap; what no rule names follows the default."""
     policy = {"read": (domain.msr.read, domain.msr.default_read), "write": (domain.msr.write, domain.msr.default_write)}
-    return b"".join(make_quadrant(base, *policy[direction]) for direction, base, _ in QUADRANTS)
+    bitmap = domain.bitmaps["msr"]
+    data = bytearray(bitmap.size)
+    for one in bitmap.ranges:
+        data[one.offset : one.offset + one.size] = make_range(one, *policy[one.direction])
+    return bytes(data)
 
 
-def make_quadrant(base: int, rules: tuple[MsrRule, ...], default: Action) -> bytes:
-    """Return one kilobyte: a direction and half of the numbers."""
-    bits = bytearray((0 if default.kind == "pass" else 0xFF,) * (SPAN // 8))
+def make_range(place: BitmapRange, rules: tuple[MsrRule, ...], default: Action) -> bytes:
+    """Return the bytes of one range of MSRs."""
+    bits = bytearray((0 if default.kind == "pass" else 0xFF,) * place.size)
     for rule in rules:
-        for number in range(max(rule.first, base), min(rule.last, base + SPAN - 1) + 1):
-            set_bit(bits, number - base, rule.action.kind != "pass")
+        for number in range(max(rule.first, place.first), min(rule.last, place.last) + 1):
+            set_bit(bits, number - place.first, rule.action.kind != "pass")
     return bytes(bits)
 
 
@@ -50,23 +60,25 @@ def set_bit(bits: bytearray, index: int, value: bool) -> None:
 
 
 def make_io_bitmap(domain: Domain) -> bytes:
-    """Return 8 KiB for ports 0 to 0xFFFF; one bit serves both directions."""
-    policy = domain.io
+    """Return the bytes of the I/O bitmaps; one bit serves both directions."""
+    policy, bitmap = domain.io, domain.bitmaps["io"]
     default = policy.default_read.kind != "pass" or policy.default_write.kind != "pass"
-    bits = bytearray((0xFF if default else 0,) * 8192)
+    bits = bytearray((0xFF if default else 0,) * bitmap.size)
     for rule in policy.rules:
         for port in range(rule.port.first, rule.port.last + 1):
-            set_bit(bits, port, rule.read.kind != "pass" or rule.write.kind != "pass")
+            place = bitmap.find("access", port)
+            if place is not None:
+                set_bit(bits, place, rule.read.kind != "pass" or rule.write.kind != "pass")
     return bytes(bits)
 
 
-def rows(data: bytes, describe: object) -> list[tuple[int, str, str]]:
+def rows(data: bytes, bitmap: Bitmap, describe: object) -> list[tuple[int, str, str]]:
     """Return rows as (offset, bytes, meaning); equal rows of all zeros or all ones become one."""
     assert callable(describe)
     made: list[tuple[int, int, bytes]] = []
     for offset in range(0, len(data), ROW):
         row = data[offset : offset + ROW]
-        if made and made[-1][2] == row and uniform(row) and same_quadrant(made[-1][0], offset):
+        if made and made[-1][2] == row and uniform(row) and bitmap.range_at(made[-1][0]) == bitmap.range_at(offset):
             made[-1] = (made[-1][0], offset + ROW - 1, row)
         else:
             made.append((offset, offset + ROW - 1, row))
@@ -76,11 +88,6 @@ def rows(data: bytes, describe: object) -> list[tuple[int, str, str]]:
 def uniform(row: bytes) -> bool:
     """Return whether all bytes are the same."""
     return len(set(row)) == 1
-
-
-def same_quadrant(a: int, b: int) -> bool:
-    """Return whether two offsets mean the same direction and half."""
-    return a // 1024 == b // 1024
 
 
 def format_row(first: int, last: int, row: bytes, describe: object) -> tuple[int, str, str]:
@@ -93,11 +100,11 @@ def format_row(first: int, last: int, row: bytes, describe: object) -> tuple[int
 
 def describe_msr(offset: int, domain: Domain) -> str:
     """Describe which MSRs a row covers, and which of them pass."""
-    direction, base, start = next(one for one in reversed(QUADRANTS) if one[2] <= offset)
-    number = base + (offset - start) * 8
-    rules = domain.msr.read if direction == "read" else domain.msr.write
+    place = domain.bitmaps["msr"].range_at(offset)
+    number = place.first + (offset - place.offset) * 8
+    rules = domain.msr.read if place.direction == "read" else domain.msr.write
     names = passed_names(rules, number, number + ROW * 8 - 1)
-    return f"{direction} {number:#x}..{number + ROW * 8 - 1:#x}" + (f", passes {names}" if names else "")
+    return f"{place.direction} {number:#x}..{number + ROW * 8 - 1:#x}" + (f", passes {names}" if names else "")
 
 
 def passed_names(rules: Iterable[MsrRule], first: int, last: int) -> str:

@@ -8,7 +8,20 @@ from codegen.model.facts import VmcsField
 from codegen.model.types import HandleType, Scalar, StructType, Type
 
 OPERATORS = {"and": "&&", "or": "||"}
+LEVELS = {
+    "||": 1, "&&": 2, "|": 3, "^": 4, "&": 5, "==": 6, "!=": 6, "<": 7, "<=": 7, ">": 7, ">=": 7, "<<": 8, ">>": 8,
+    "+": 9, "-": 9, "*": 10, "/": 10, "%": 10,
+}
+UNARY, PRIMARY = 11, 12
+# Inside these C needs no parentheses around tighter operators, and gcc asks for none.
+PLAIN_INSIDE: dict[str, range] = {
+    **dict.fromkeys(("||", "&&"), range(3, 11)),
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), range(8, 11)),
+    **dict.fromkeys(("+", "-"), range(10, 11)),
+}
+CHAINED = ("||", "&&", "|", "&", "+", "*")
 GROWING = {"+", "-", "*", "<<", "~"}
+WIDE = 64
 C_UNARY = {"not": "!", "-": "-", "~": "~"}
 
 
@@ -32,14 +45,7 @@ def c_number(value: int) -> str:
     return f"{value:#x}{'ull' if value >> 32 else ''}"
 
 
-def is_wrapped(text: str) -> bool:
-    """Return whether one pair of parentheses encloses all of the text."""
-    depth = 0
-    for index, letter in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(letter, 0)
-        if depth == 0:
-            return letter == ")" and index == len(text) - 1
-    return False
+Shown = tuple[str, int]  # a text, and how tightly its outermost operator binds
 
 
 class ExpressionPrinter:
@@ -49,6 +55,35 @@ class ExpressionPrinter:
 
     def text(self, value: ir.Expression) -> str:
         """Return an expression in C."""
+        return self.show(value)[0]
+
+    def truth(self, value: ir.Expression) -> str:
+        """Return an expression in C where only its being zero counts."""
+        return self.show_truth(value)[0]
+
+    def show(self, value: ir.Expression) -> Shown:
+        """Return an expression in C, and how tightly it binds."""
+        match value:
+            case ir.UnaryOperation():
+                return self.unary(value)
+            case ir.Operation():
+                return self.operation(value)
+            case ir.Cast():
+                return self.cast(value)
+            case ir.Bits():
+                return self.bits(value)
+        return self.primary(value), PRIMARY
+
+    def show_truth(self, value: ir.Expression) -> Shown:
+        """Return an expression as `show` does; one named bit without `!!`."""
+        text, level = self.show(value)
+        bit = value.operand if isinstance(value, ir.Cast) and value.operand.type == value.type else value
+        if isinstance(bit, ir.Bits) and text.startswith("!!("):
+            return text[3:-1], LEVELS["&"]
+        return text, level
+
+    def primary(self, value: ir.Expression) -> str:
+        """Return what needs no parentheses anywhere."""
         match value:
             case ir.Constant():
                 return self.constant(value)
@@ -60,22 +95,22 @@ class ExpressionPrinter:
                 return self.vmcs(field)
             case ir.ControlRead(control):
                 return f"granted({control.replace('.', ', ').upper()})"
-            case ir.Bits():
-                return self.bits(value)
-            case ir.Cast():
-                return self.cast(value)
             case ir.Field(base, name):
-                return f"{self.text(base)}.{name}"
-            case ir.UnaryOperation():
-                return self.unary(value)
-            case ir.Operation():
-                return self.operation(value)
+                return f"{self.inside(self.show(base), '.')}.{name}"
             case ir.ExternCall(extern, arguments):
                 return self.call(extern.name, arguments, extern.takes_cpu)
             case ir.PolicyCall(policy, arguments):
                 return self.call(f"policy_{policy}", arguments, True)
             case ir.MsrRead() | ir.FeatureRead() | ir.Predicate():
                 return self.processor(value)
+        raise AssertionError(f"no expression: {value}")
+
+    def inside(self, shown: Shown, operator: str) -> str:
+        """Return an operand of an operator, in parentheses where it needs them."""
+        text, level = shown
+        chained = operator in CHAINED and level == LEVELS[operator]
+        plain = level >= UNARY or chained or level in PLAIN_INSIDE.get(operator, ())
+        return text if plain else f"({text})"
 
     def constant(self, value: ir.Constant) -> str:
         """Return the name of a constant, an MSR, an enumerator or an error, in capitals; of others the number."""
@@ -93,61 +128,72 @@ class ExpressionPrinter:
         """Return a call, with the CPU before its arguments where the function takes one."""
         return f"{name}({', '.join([*(['cpu'] if takes_cpu else []), *map(self.text, arguments)])})"
 
-    def unary(self, value: ir.UnaryOperation) -> str:
+    def unary(self, value: ir.UnaryOperation) -> Shown:
         """Return an operator and its operand; a constant, which C takes for an int, gets its type."""
-        operand = self.truth(value.operand) if value.operator == "not" else self.operand(value.operand)
+        if value.operator == "not":
+            return f"!{self.inside(self.show_truth(value.operand), '!')}", UNARY
+        operand = self.inside(self.show(value.operand), "~")
         if isinstance(value.operand, ir.UnaryOperation):
             operand = f"({operand})"
         elif isinstance(value.operand, ir.Constant):
             operand = f"({c_type(value.type)}){operand}"
-        return self.narrow(f"{C_UNARY[value.operator]}{operand}", value.operator, value.type)
+        return self.narrow((f"{C_UNARY[value.operator]}{operand}", UNARY), value, value.operand)
 
-    def operation(self, value: ir.Operation) -> str:
+    def operation(self, value: ir.Operation) -> Shown:
         """Return two sides and the operator; a constant that C would compute with as an int gets its type."""
         operator, left, right = value.operator, value.left, value.right
         if operator in OPERATORS:
-            return f"{self.truth(left)} {OPERATORS[operator]} {self.truth(right)}"
-        text = self.operand(left)
+            sign = OPERATORS[operator]
+            sides = (self.inside(self.show_truth(one), sign) for one in (left, right))
+            return f" {sign} ".join(sides), LEVELS[sign]
+        text = self.inside(self.show(left), operator)
         if isinstance(left, ir.Constant) and (operator == "<<" or isinstance(right, ir.Constant)):
             text = f"({c_type(left.type)}){text}"
-        return self.narrow(f"{text} {operator} {self.operand(right)}", operator, value.type)
+        shown = self.show(right)
+        right_text = f"({shown[0]})" if shown[1] == LEVELS[operator] else self.inside(shown, operator)
+        return self.narrow((f"{text} {operator} {right_text}", LEVELS[operator]), value, left, right)
 
-    def narrow(self, text: str, operator: str, type: Type) -> str:
+    def narrow(self, shown: Shown, value: ir.UnaryOperation | ir.Operation, *operands: ir.Expression) -> Shown:
         """Cut off what may exceed a type that is narrower than what C computes in."""
-        grows = operator in GROWING and isinstance(type, Scalar) and 1 < type.bits < self.computed
-        return f"({c_type(type)})({text})" if grows else text
+        computed = WIDE if any(map(is_wide, operands)) else self.computed
+        grows = value.operator in GROWING and isinstance(value.type, Scalar) and 1 < value.type.bits < computed
+        return (f"({c_type(value.type)})({shown[0]})", UNARY) if grows else shown
 
-    def cast(self, value: ir.Cast) -> str:
+    def cast(self, value: ir.Cast) -> Shown:
         """Return a cast, or its operand where it changes nothing."""
-        text = self.text(value.operand)
         if value.operand.type == value.type:
-            return text
+            return self.show(value.operand)
         if value.type.name == "bool":
-            return f"({text} != 0)"
-        return f"({c_type(value.type)})" + (f"({text})" if " " in text and not is_wrapped(text) else text)
+            return f"{self.inside(self.show(value.operand), '!=')} != 0", LEVELS["!="]
+        return f"({c_type(value.type)}){self.inside(self.show(value.operand), '~')}", UNARY
 
-    def bits(self, value: ir.Bits) -> str:
+    def bits(self, value: ir.Bits) -> Shown:
         """Return a truth for one bit and a number for more, by the constants of the layout where it has them."""
-        base, width, type = self.operand(value.base), value.high - value.low + 1, c_type(value.type)
+        base = self.show(value.base)
         if isinstance(value.base, ir.Constant):
-            base = f"({c_type(value.base.type)}){base}"
+            base = f"({c_type(value.base.type)}){base[0]}", UNARY
+        if value.name and value.low == value.high:
+            return f"!!({self.inside(base, '&')} & {value.name})", UNARY
         if value.name:
-            one = f"!!({base} & {value.name})"
-            return one if width == 1 else f"({type})(({base} & {value.name}_MASK) >> {value.name}_SHIFT)"
-        if width == 1:
-            return f"({base} >> {value.low} & 1)" if value.low else f"({base} & 1)"
-        shifted = f"({base} >> {value.low})" if value.low else base
-        return f"({type})({shifted} & {c_number((1 << width) - 1)})"
+            return f"extract({value.name}, {base[0]})", PRIMARY
+        return self.bare_bits(base, value)
 
-    def operand(self, value: ir.Expression) -> str:
-        """Return an operand, in parentheses where it needs them."""
-        text = self.text(value)
-        plain = " " not in text or is_wrapped(text.removeprefix("!!"))
-        return text if plain or not isinstance(value, ir.Operation | ir.Cast | ir.Bits) else f"({text})"
+    def bare_bits(self, base: Shown, value: ir.Bits) -> Shown:
+        """Return bits that have no name: as a cast or a shift where that is all, else by number."""
+        if value.low == value.high:
+            return f"bit({base[0]}, {value.low})", PRIMARY
+        if value.low == 0 and value.high + 1 in (8, 16, 32):
+            return f"({c_type(value.type)}){self.inside(base, '~')}", UNARY
+        if isinstance(value.base.type, Scalar) and value.high + 1 == value.base.type.bits:
+            return f"{self.inside(base, '>>')} >> {value.low}", LEVELS[">>"]
+        return f"bits({base[0]}, {value.low}, {value.high})", PRIMARY
 
-    def truth(self, value: ir.Expression) -> str:
-        """Return an operand where C asks only whether it is zero: without `!!`."""
-        return self.operand(value).removeprefix("!!")
+
+def is_wide(value: ir.Expression) -> bool:
+    """Return whether C has more bits for a value than its type."""
+    if not isinstance(value, ir.Bits) or value.low == value.high:
+        return False
+    return isinstance(value.type, Scalar) and value.type.bits < WIDE
 
 
 PRINTER = ExpressionPrinter()

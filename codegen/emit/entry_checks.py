@@ -1,31 +1,19 @@
-"""The entry checks in C: a function for each rule, and a table that names them."""
+"""The entry checks in C: for each group a function that evaluates its rules, one by one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from codegen.check.entry_rules import list_open_rules
-from codegen.emit.c import OPERATORS, ExpressionPrinter, c_number, c_type, is_wrapped
-from codegen.emit.files import Output, header_comment, render
+from codegen.emit.c import PRIMARY, WIDE, ExpressionPrinter, Shown
+from codegen.emit.files import Output, fold_c, header_comment, render
 from codegen.model import ir
 from codegen.model.choices import Model
 from codegen.model.entry_checks import EntryGroup, EntryRule
-from codegen.model.facts import VmcsField
+from codegen.model.facts import CapabilityTable, Control, Facts, VmcsField
 from codegen.model.types import BOOL, Scalar
 
-WIDE = 64
-MAX_LINE = 100
-
-
-@dataclass(frozen=True)
-class RuleView:
-    """One function: `unless` is empty where the rule always counts."""
-
-    name: str
-    summary: str
-    section: str
-    unless: str
-    holds: str
+OPPOSITES = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 def make_entry_checks(model: Model) -> list[Output]:
@@ -34,12 +22,14 @@ def make_entry_checks(model: Model) -> list[Output]:
     if not groups:
         return []
     first = header_comment("spec/facts/vmx/", "What VM entry checks.")
+    printer = CheckPrinter(model.facts)
     left = {rule.name for rule in list_open_rules(model)}
-    made = [(group, [make_rule(rule) for rule in group.rules if rule.name in left]) for group in groups]
+    made = [(group, [(rule, print_rule(rule, printer)) for rule in group.rules if rule.name in left])
+            for group in groups]
     views = [(group, rules) for group, rules in made if rules]
     view = {"first": first, "groups": views, "count": len(left),
-            "errors": say_errors(groups), "say": say_group}
-    return [Output(f"vmx/checks.{kind}", render(f"checks.{kind}.j2", **view)) for kind in ("c", "h")]
+            "errors": say_errors(groups), "say": say_group, "words": list_words(model.facts, views)}
+    return [Output(f"vmx/checks.{kind}", fold_c(render(f"checks.{kind}.j2", **view))) for kind in ("c", "h")]
 
 
 def say_errors(groups: list[EntryGroup]) -> str:
@@ -54,21 +44,51 @@ def say_group(group: EntryGroup) -> str:
     return f"{group.summary} Failure: {how}."
 
 
-def make_rule(rule: EntryRule) -> RuleView:
-    """Return a rule as C."""
-    unless = PRINTER.lines(negate(rule.when)) if rule.when else ""
-    return RuleView(rule.name, rule.summary, ", ".join(rule.sections), unless, PRINTER.lines(rule.holds))
+def list_words(facts: Facts, views: list[tuple[EntryGroup, list[tuple[EntryRule, str]]]]) -> list[tuple[str, str, str]]:
+    """Return name, VMCS field and activation (or nothing) of the control words that rules ask for."""
+    words = [(one.name.upper(), one.field.upper(), say_activation(facts.word_needs[one.name]))
+             for one in facts.words.values() if one.field in facts.vmcs]
+    texts = [holds for _, rules in views for _, holds in rules]
+    kept: list[tuple[str, str, str]] = []
+    for word in reversed(words):
+        if any(f"has({word[0]}," in text for text in (*texts, *(activation for _, _, activation in kept))):
+            kept.insert(0, word)
+    return kept
 
 
-def negate(value: ir.Expression) -> ir.Expression:
+def say_activation(condition: ir.Condition) -> str:
+    """Return the test of the controls that activate a word."""
+    return " && ".join(f"has({one.replace('.', ', ').upper()})" for one in list_controls(condition))
+
+
+def list_controls(condition: ir.Condition) -> list[str]:
+    """Return the controls of a conjunction."""
+    match condition:
+        case ir.ControlAtom(control):
+            return [control]
+        case ir.AndCondition(operands):
+            return [one for operand in operands for one in list_controls(operand)]
+    return []
+
+
+def print_rule(rule: EntryRule, printer: CheckPrinter) -> str:
+    """Return what must hold, as C: the rule does not count where its condition is false."""
+    if rule.when is None:
+        return printer.truth(rule.holds)
+    return printer.truth(ir.Operation("or", negate(rule.when, printer), rule.holds, BOOL))
+
+
+def negate(value: ir.Expression, printer: CheckPrinter) -> ir.Expression:
     """Return the opposite; `not` moves inward, so that none stands before another."""
     match value:
         case ir.UnaryOperation("not", operand):
             return operand
-        case ir.Operation("and", left, right, kind):
-            return ir.Operation("or", negate(left), negate(right), kind)
+        case ir.Operation("and", left, right, kind) if not printer.find_control(value):
+            return ir.Operation("or", negate(left, printer), negate(right, printer), kind)
         case ir.Operation("or", left, right, kind):
-            return ir.Operation("and", negate(left), negate(right), kind)
+            return ir.Operation("and", negate(left, printer), negate(right, printer), kind)
+        case ir.Operation(operator, left, right, kind) if operator in OPPOSITES:
+            return ir.Operation(OPPOSITES[operator], left, right, kind)
     return ir.UnaryOperation("not", value, BOOL)
 
 
@@ -77,13 +97,15 @@ class CheckPrinter(ExpressionPrinter):
 
     computed = WIDE
 
-    def constant(self, value: ir.Constant) -> str:
-        """Return the number: the headers of names are not included."""
-        return c_number(value.value)
+    def __init__(self, facts: Facts) -> None:
+        """Know the control words and the tables of capabilities, whose bits have names."""
+        self.facts = facts
+        self.words = {one.field: one for one in facts.words.values()}
+        self.tables: dict[str, CapabilityTable] = {one.msr: one for one in facts.capabilities.values()}
 
     def vmcs(self, field: VmcsField) -> str:
         """Return how a field of the VMCS to be entered is read."""
-        return f"field_read(VMCS_{field.name.upper()})"
+        return f"field({field.name.upper()})"
 
     def processor(self, value: ir.MsrRead | ir.FeatureRead | ir.Predicate) -> str:
         """Return how an MSR, a CPUID feature or a predicate is asked for."""
@@ -92,48 +114,54 @@ class CheckPrinter(ExpressionPrinter):
                 return f"msr_read({msr})"
             case ir.FeatureRead(feature):
                 leaf = f"{feature.leaf.first:#x}, {(feature.leaf.subleaves or (0, 0))[0]}"
-                return f"feature_read({leaf}, {'abcd'.index(feature.register[1])}, {feature.low})"
+                return f"feature_read({leaf}, {'abcd'.index(feature.register[1])}, {feature.low} /* {feature.name} */)"
             case ir.Predicate(name, arguments):
-                return f"is_{name}({', '.join(self.bare(one) for one in arguments)})"
+                return f"is_{name}({', '.join(map(self.text, arguments))})"
 
-    def unary(self, value: ir.UnaryOperation) -> str:
-        """Return what is computed in parentheses, a truth without."""
-        text = super().unary(value)
-        return text if value.operator == "not" else f"({text})"
+    def operation(self, value: ir.Operation) -> Shown:
+        """Return a control with what activates its word as one question."""
+        control = self.find_control(value)
+        return self.has(control) if control else super().operation(value)
 
-    def cast(self, value: ir.Cast) -> str:
+    def cast(self, value: ir.Cast) -> Shown:
         """Return a cast only where it narrows."""
         found, wanted = value.operand.type, value.type
         fits = isinstance(found, Scalar) and isinstance(wanted, Scalar) and found.bits <= wanted.bits
-        return self.text(value.operand) if fits else f"({c_type(wanted)}){self.operand(value.operand)}"
+        return self.show(value.operand) if fits else super().cast(value)
 
-    def bits(self, value: ir.Bits) -> str:
-        """Return bits low..high, with a mask only where there is something above them."""
-        base = self.operand(value.base)
-        shifted = f"{base} >> {value.low}" if value.low else base
-        top = value.base.type.bits if isinstance(value.base.type, Scalar) else WIDE
-        mask = c_number((1 << (value.high - value.low + 1)) - 1)
-        return f"({shifted})" if value.high == top - 1 else f"({shifted} & {mask})"
+    def bits(self, value: ir.Bits) -> Shown:
+        """Return bits by name, as far as they have one."""
+        control = self.find_control(value)
+        if control:
+            return self.has(control)
+        name = self.find_capability(value)
+        return super().bits(replace(value, name=name) if name else value)
 
-    def bare(self, value: ir.Expression) -> str:
-        """Return an expression without parentheses around it."""
-        text = self.text(value)
-        return text[1:-1] if is_wrapped(text) else text
+    def has(self, control: Control) -> Shown:
+        """Return the question for a control."""
+        return f"has({control.path.replace('.', ', ').upper()})", PRIMARY
 
-    def lines(self, value: ir.Expression) -> str:
-        """Return a truth, a line for each operand of the outermost `and` or `or` where one line would be long."""
-        text = self.bare(value)
-        if len(text) <= MAX_LINE or not isinstance(value, ir.Operation) or value.operator not in OPERATORS:
-            return text
-        joint = f"\n        {OPERATORS[value.operator]} "
-        return joint.join(self.operand(one) for one in flatten(value, value.operator))
+    def find_control(self, value: ir.Expression) -> Control | None:
+        """Return the control that an expression asks for, if it is one: with the controls that activate its word."""
+        bit = value.right if isinstance(value, ir.Operation) and value.operator == "and" else value
+        if not (isinstance(bit, ir.Bits) and isinstance(bit.base, ir.VmcsRead) and bit.low == bit.high):
+            return None
+        word = self.words.get(bit.base.field.name)
+        control = next((one for one in word.controls if one.bit == bit.low), None) if word else None
+        return control if control and self.make_question(control.path) == value else None
 
+    def make_question(self, path: str) -> ir.Expression:
+        """Return the expression that asks for a control: its bit, and what activates its word."""
+        control = self.facts.controls[path]
+        field = self.facts.vmcs[self.facts.words[control.word].field]
+        made: ir.Expression = ir.Bits(ir.VmcsRead(field, field.type), control.bit, control.bit, BOOL)
+        for one in list_controls(self.facts.word_needs[control.word]):
+            made = ir.Operation("and", self.make_question(one), made, BOOL)
+        return made
 
-PRINTER = CheckPrinter()
-
-
-def flatten(value: ir.Expression, operator: str) -> list[ir.Expression]:
-    """Return all operands of a chain of one operator."""
-    if isinstance(value, ir.Operation) and value.operator == operator:
-        return [*flatten(value.left, operator), *flatten(value.right, operator)]
-    return [value]
+    def find_capability(self, value: ir.Bits) -> str:
+        """Return the constant of a bit of a capability MSR, or nothing."""
+        table = self.tables.get(value.base.msr) if isinstance(value.base, ir.MsrRead) else None
+        bits = table.bits if table else ()
+        names = [one.name for one in bits if (one.low, one.high) == (value.low, value.high)]
+        return f"{table.name}_{names[0]}".upper() if table and names else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, fold_c, header_comment, render
 from codegen.emit.hypercalls import find_port, hypercall_views, say_ways
 from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
-from codegen.emit.statements import payload_used, statements
+from codegen.emit.statements import declare, payload_used, statements, without_last_return
 from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Alternative, Exit
 from codegen.model.ir import Constant, End, Statement
@@ -22,6 +23,7 @@ GUEST_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr",), "io": ("input",)}
 
 LEAN = ("rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 REST = ("rbp", "r12", "r13", "r14", "r15")
+VMREAD = re.compile(r"\bvmread\(VMCS_(\w+)\)")
 RING = 256  # exits that a CPU remembers
 
 
@@ -104,10 +106,11 @@ def view_policies(model: Model, domain: Domain) -> dict[str, Any]:
     """Return what the templates need of the policies."""
     return {
         "parameters": {event: policy_parameters(event, model, domain) for event in POLICY_EVENTS},
-        "read_cases": case_lines(domain.msr.read, "read"), "write_cases": case_lines(domain.msr.write, "write"),
-        "read_default": unwrap(action_lines(domain.msr.default_read, "read")),
-        "write_default": unwrap(action_lines(domain.msr.default_write, "write")),
-        "io_default": default_lines(domain.io),
+        "read_cases": case_lines(domain.msr.read, domain.msr.default_read, "read", domain.bitmaps["msr"]),
+        "write_cases": case_lines(domain.msr.write, domain.msr.default_write, "write", domain.bitmaps["msr"]),
+        "read_default": without_last_return(unwrap(action_lines(domain.msr.default_read, "read"))),
+        "write_default": without_last_return(unwrap(action_lines(domain.msr.default_write, "write"))),
+        "io_default": without_last_return(default_lines(domain.io)),
     }
 
 
@@ -116,7 +119,7 @@ def make_handler(handler: Handler, model: Model) -> HandlerView:
     used = payload_used(handler.body)
     payload = model.facts.events[handler.event].payload
     parameters = [c_declare(type, name) for name, type in payload if name in used]
-    lines = statements(handler.body.statements)
+    lines = without_last_return(statements(handler.body.statements))
     if not any("cpu" in line for line in lines):
         lines = ["    (void)cpu;", *lines]
     return HandlerView(handler.event, handler.doc.summary, ", ".join(["struct cpu *cpu", *parameters]), tuple(lines))
@@ -165,9 +168,19 @@ def make_alternative(alternative: Alternative, domain: Domain, before: tuple[Sta
     test = expression(alternative.where) if alternative.where is not None else ""
     wanted = wanted_payload(alternative.event, domain)
     payload = [(name, value) for name, value in alternative.payload if name in wanted]
-    made = [f"{c_declare(value.type, name)} = {expression(value)};" for name, value in payload]
+    made = read_once([declare(name, value) for name, value in payload])
     call = f"on_{alternative.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
     return AlternativeView(test, (*statements(before, 0), *made, call))
+
+
+def read_once(lines: list[str]) -> list[str]:
+    """Return lines that read each VMCS field once: one that several times is read goes into a variable first."""
+    reads = [field for line in lines for field in VMREAD.findall(line)]
+    for field in dict.fromkeys(one for one in reads if reads.count(one) > 1):
+        name = field.lower().removeprefix("exit_")
+        lines = [line.replace(f"vmread(VMCS_{field})", name) for line in lines]
+        lines.insert(0, f"u64 {name} = vmread(VMCS_{field});")
+    return lines
 
 
 def make_exit_path(model: Model, domain: Domain) -> Output:

@@ -21,9 +21,9 @@ ASM_SUFFIXES = (".asm", ".inc")
 COMMENT = re.compile(r"/\*.*?\*/|\"(?:[^\"\\\n]|\\.)*\"", re.DOTALL)
 ASM_COMMENT = re.compile(r";.*")
 WORD = re.compile(r"\b[A-Za-z_]\w*")
-PASTED = re.compile(r"(?:##)?\b(\w+)##|##(\w+)\b")
-EXTRACT = re.compile(r"\bextract\(\w+, (\w+)\)")
-GRANTED = re.compile(r"\bgranted\((\w+), (\w+)\)")
+PASTED = re.compile(r"\b(\w+)(?=##)|(?<=##)(\w+)")
+EXTRACT = re.compile(r"\bextract\((\w+),")
+CONTROL = re.compile(r"\b(?:granted|has)\((\w+), (\w+)\)")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def find_needed(outputs: Iterable[Output], root: Path) -> Needed:
 def list_names(text: str) -> set[str]:
     """Return the words of a C text, with those that its macros paste together."""
     masks = {f"{field}_{part}" for field in EXTRACT.findall(text) for part in ("MASK", "SHIFT")}
-    return set(WORD.findall(text)) | masks | {f"{word}_{bit}" for word, bit in GRANTED.findall(text)}
+    return set(WORD.findall(text)) | masks | {f"{word}_{bit}" for word, bit in CONTROL.findall(text)}
 
 
 def read_names(root: Path, suffixes: tuple[str, ...]) -> Names:

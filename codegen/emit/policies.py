@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from codegen.emit.bitmaps import QUADRANTS, SPAN
 from codegen.emit.c import c_number
 from codegen.emit.statements import INDENT, statements
 from codegen.model.choices import Action, IoPolicy, MsrRule
+from codegen.model.facts import Bitmap
 
 # What an access of one byte to a port does by itself: calls of root are four bytes.
 NATIVE = ("pass", "hypercalls")
 
 
-def case_lines(rules: tuple[MsrRule, ...], direction: str) -> list[str]:
-    """Return `case` by `case`, in order of number; rules with the same action share their lines."""
+def case_lines(rules: tuple[MsrRule, ...], default: Action, direction: str, bitmap: Bitmap) -> list[str]:
+    """Return `case` by `case`, in order of number, what differs from the default; rules of one action share lines."""
     groups: dict[int, list[MsrRule]] = {}
     for rule in rules:
         groups.setdefault(id(rule.action), []).append(rule)
     lines: list[str] = []
     for some in groups.values():
-        exiting = [rule for rule in some if causes_exit(rule)]
-        lines += [f"case {label(rule)}:" for rule in exiting]
-        if exiting:
+        exiting = [rule for rule in some if causes_exit(rule, direction, bitmap)]
+        if exiting and action_lines(some[0].action, direction) != action_lines(default, direction):
+            lines += [f"case {label(rule)}:" for rule in exiting]
             lines += [INDENT + line for line in action_lines(some[0].action, direction)]
     return lines
 
 
-def causes_exit(rule: MsrRule) -> bool:
+def causes_exit(rule: MsrRule, direction: str, bitmap: Bitmap) -> bool:
     """Return whether any of these MSRs causes a VM exit: `pass` avoids it only where the bitmap reaches. SDM: 25.6.9"""
-    inside = any(base <= rule.first and rule.last < base + SPAN for _, base, _ in QUADRANTS)
+    first, last = (bitmap.find(direction, number) for number in (rule.first, rule.last))
+    inside = first is not None and last is not None and last - first == rule.last - rule.first
     return rule.action.kind != "pass" or not inside
 
 
 def label(rule: MsrRule) -> str:
-    """Return a single MSR by its name, a range by its numbers."""
+    """Return a single MSR by its name, a range by its numbers and how many more there are."""
     if rule.first == rule.last:
-        return f"{rule.first:#x} /* {rule.name} */"
-    return f"{rule.first:#x} ... {rule.last:#x} /* {rule.name} */"
+        return rule.name
+    return f"{rule.first:#x} ... {rule.last:#x} /* {rule.name} and {rule.last - rule.first} more */"
 
 
 def action_lines(action: Action, direction: str) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from codegen.emit.c import c_declare, c_number, expression, is_wrapped, truth
+from codegen.emit.c import c_declare, c_number, expression, truth
 from codegen.emit.state import read_state, write_state
 from codegen.model import ir
 from codegen.model.choices import Body
-from codegen.model.types import StructType
+from codegen.model.facts import Layout
+from codegen.model.types import BOOL, StructType
 
 INDENT = "    "
 
@@ -14,21 +15,63 @@ INDENT = "    "
 def statements(items: tuple[ir.Statement, ...], depth: int = 1) -> list[str]:
     """Return statements as indented lines."""
     lines: list[str] = []
-    for item in items:
-        lines += [INDENT * depth + line for line in statement(item)]
+    for some in join_writes(items):
+        made = [write_all(some)] if is_bit_write(some[0]) else statement(some[0])
+        lines += [INDENT * depth + line for line in made]
     return lines
+
+
+def join_writes(items: tuple[ir.Statement, ...]) -> list[list[ir.Statement]]:
+    """Return the statements, those together that write bits of one VMCS field one after another."""
+    groups: list[list[ir.Statement]] = []
+    for item in items:
+        last = groups[-1][-1] if groups else None
+        if is_bit_write(item) and is_bit_write(last) and getattr(last, "field", 0) == getattr(item, "field", 1):
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    return groups
+
+
+def is_bit_write(item: ir.Statement | None) -> bool:
+    """Return whether a statement writes some bits of a VMCS field, and computes them without reading that field."""
+    if not isinstance(item, ir.VmcsWrite) or item.low is None:
+        return False
+    return f"VMCS_{item.field.name.upper()}" not in expression(item.value)
+
+
+def write_all(items: list[ir.Statement]) -> str:
+    """Return one write of all bits: the field is read once."""
+    assert isinstance(items[0], ir.VmcsWrite)
+    name = f"VMCS_{items[0].field.name.upper()}"
+    value = f"vmread({name})"
+    writes = [one for one in items if isinstance(one, ir.VmcsWrite)]
+    sources = {copied_from(one) for one in writes}
+    if len(sources) == 1 and "" not in sources:
+        masks = [name_mask(one.low or 0, one.high or 0, one.field.layout) for one in writes]
+        return f"vmwrite({name}, copy_bits({value}, {' | '.join(masks)}, {sources.pop()}));"
+    for one in writes:
+        value = merge(value, one.value, one.low, one.high, one.field.layout)
+    return f"vmwrite({name}, {value});"
+
+
+def copied_from(item: ir.VmcsWrite) -> str:
+    """Return the value whose bits are copied to the same place, or nothing."""
+    bits = item.value
+    same = isinstance(bits, ir.Bits) and (bits.low, bits.high) == (item.low, item.high)
+    return expression(bits.base) if isinstance(bits, ir.Bits) and same else ""
 
 
 def statement(item: ir.Statement) -> list[str]:
     """Return the lines of one statement."""
     match item:
         case ir.LetLocal(name, value):
-            return [f"{c_declare(value.type, name)} = {expression(value)};"]
+            return [declare(name, value)]
         case ir.GuestWrite(field, value, low, high):
-            return [write_state(field, merge(read_state(field), expression(value), low, high))]
+            return [write_state(field, merge(read_state(field), value, low, high, field.layout))]
         case ir.VmcsWrite(field, value, low, high):
             name = f"VMCS_{field.name.upper()}"
-            return [f"vmwrite({name}, {merge(f'vmread({name})', expression(value), low, high)});"]
+            return [f"vmwrite({name}, {merge(f'vmread({name})', value, low, high, field.layout)});"]
         case ir.Branch():
             return branch(item)
         case ir.Evaluate(call):
@@ -40,18 +83,35 @@ def statement(item: ir.Statement) -> list[str]:
             return outcome(item)
 
 
-def merge(old: str, new: str, low: int | None, high: int | None) -> str:
-    """Return `old` with `new` in bits low..high."""
+def declare(name: str, value: ir.Expression) -> str:
+    """Return the declaration of a variable with its value; a bool needs no `!!`."""
+    return f"{c_declare(value.type, name)} = {truth(value) if value.type == BOOL else expression(value)};"
+
+
+def merge(old: str, value: ir.Expression, low: int | None, high: int | None, layout: Layout | None) -> str:
+    """Return `old` with a value in bits low..high, which the layout names."""
     if low is None or high is None:
-        return new
-    mask = ((1 << (high - low + 1)) - 1) << low
-    return f"({old} & ~{c_number(mask)}{'' if mask >> 32 else 'ull'}) | (u64)({new}) << {low}"
+        return expression(value)
+    return f"replace_bits({old}, {name_mask(low, high, layout)}, {expression(value)})"
+
+
+def name_mask(low: int, high: int, layout: Layout | None) -> str:
+    """Return the mask of bits low..high, by name where the layout has one."""
+    names = [one.name for one in layout.bits if (one.low, one.high) == (low, high)] if layout else []
+    if not layout or not names:
+        return c_number(((1 << (high - low + 1)) - 1) << low)
+    return f"{layout.name}_{names[0]}".upper() + ("" if low == high else "_MASK")
+
+
+def without_last_return(lines: list[str]) -> list[str]:
+    """Return the lines of a function's body without a `return;` before its end."""
+    return lines[:-1] if lines and lines[-1].strip() == "return;" else lines
 
 
 def branch(item: ir.Branch) -> list[str]:
     """Return `if` and `else`."""
     test = truth(item.condition)
-    lines = [f"if {test if is_wrapped(test) else f'({test})'} {{", *statements(item.then)]
+    lines = [f"if ({test}) {{", *statements(item.then)]
     if item.otherwise:
         lines += ["} else {", *statements(item.otherwise)]
     return [*lines, "}"]

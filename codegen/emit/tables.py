@@ -59,7 +59,7 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
         "memory": [make_memory_rule(rule) for rule in domain.memory],
         "reset": reset_lines(domain),
         "lists": [one.msr for one in domain.switched if one.how == "list"],
-        "doc": domain.doc.summary,
+        "doc": domain.doc.summary, "sizes": {name: one.size for name, one in domain.bitmaps.items()},
     }
     sources = f"spec/{domain.name}.luv" + ("" if domain.under else ", spec/memory.luv")
     header = header_comment(sources, f"The domain {domain.name}.")

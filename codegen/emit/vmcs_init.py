@@ -1,4 +1,4 @@
-"""A new VMCS: zeros in all fields that a domain's controls make valid and that its reset state does not set."""
+"""A new VMCS: zeros in all fields that a domain's controls make valid and that no declaration sets."""
 
 from __future__ import annotations
 
@@ -47,12 +47,19 @@ def make_view(model: Model, domain: Domain) -> InitView:
 
 
 def list_unset(model: Model, domain: Domain) -> list[VmcsField]:
-    """Return the fields that can exist under the domain's controls and that its reset state does not set."""
-    declared = {field.field for field, _ in domain.reset} | {f"{register}_read_shadow" for register in domain.owned}
+    """Return the fields that can exist under the domain's controls and that no declaration sets."""
+    declared = list_declared(model, domain)
     return [
         one for one in model.facts.vmcs.values()
         if one.area != READONLY and one.name not in declared and evaluate(find_need(model, one), domain).can_hold
     ]
+
+
+def list_declared(model: Model, domain: Domain) -> set[str | None]:
+    """Return the fields that the reset state and the host's constants set."""
+    constants = {one.state.field for one in model.host.values.values() if one.is_constant}
+    reset = {field.field for field, _ in domain.reset}
+    return constants | reset | {f"{register}_read_shadow" for register in domain.owned}
 
 
 def find_need(model: Model, field: VmcsField) -> ir.Condition:

@@ -32,7 +32,7 @@ DECLARATION = re.compile(r"^(?!#)[A-Za-z_][\w \t*]*?\b(\w+)\((?:[^;{}()]|\([^;{}
                          r"|^extern\b[^;{}(]*?\b(\w+)(?:\[[^\]]*\])*\s*(?:__attribute__\(\([^\n]*\)\))?;", re.MULTILINE)
 NASM_DECLARATION = re.compile(r"^[ \t]*(?:global|extern)\b[^\n]*", re.MULTILINE)
 # name##argument, argument##name, argument##_##argument, NASM's name%1
-PASTE = re.compile(r"##(\w+)##|\b(\w+)##|##(\w+)\b|\b([A-Za-z_]\w*)%\{?\d")
+PASTE = re.compile(r"\b(\w+)(?=##)|(?<=##)(\w+)|\b([A-Za-z_]\w*)%\{?\d")
 
 
 # name##argument##name

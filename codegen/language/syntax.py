@@ -41,8 +41,8 @@ from codegen.source import Name as Name
 Declaration = (
     facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | entry_checks.Checks
     | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos
-    | tables.Forwards | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall
-    | choices.Define | choices.Host | domains.Domain
+    | tables.Forwards | tables.Bitmap | choices.Const | choices.Struct | choices.Extern | choices.Region
+    | choices.Hypercall | choices.Define | choices.Host | domains.Domain
     | abi.Record | abi.Numbers | abi.Flags | abi.Limits | abi.Callers | abi.Options
 )
 
@@ -88,6 +88,7 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     exits.Exits: exits.say_exits,
     entry_checks.Checks: entry_checks.say_checks,
     tables.State: tables.say_state,
+    tables.Bitmap: tables.say_bitmap,
     tables.ResetTable: tables.say_reset_table,
     tables.Msrs: tables.say_msrs,
     tables.Cpuid: tables.say_cpuid,

@@ -49,6 +49,25 @@ class State:
 
 
 @dataclass(frozen=True)
+class BitmapRange:
+    """From a byte on, a bit for each number from first to last, for one direction of accesses or for both."""
+
+    offset: Number
+    direction: Name
+    first: Number
+    last: Number
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A bitmap that the processor reads: its bytes, and what its bits are for."""
+
+    name: Name
+    size: Number
+    ranges: tuple[BitmapRange, ...]
+
+
+@dataclass(frozen=True)
 class ResetTable:
     """Guest state after reset: values under a name, for domains to start from."""
 
@@ -196,6 +215,15 @@ class TableBuilder(Builder):
             part(children, "register"), field, index, part(children, "layout"),
         )
 
+    def bitmap(self, children: Children) -> Bitmap:
+        """Build a name, a size and ranges."""
+        return Bitmap(children[0], children[1], tuple(children[2:]))
+
+    def bitmap_range(self, children: Children) -> BitmapRange:
+        """Build a byte, a direction and numbers."""
+        offset, direction, first = children[:3]
+        return BitmapRange(offset, direction, first, part(children, "upto") or first)
+
     reset_table = makes_named_list(ResetTable)
 
     def assign_reset(self, children: Children) -> tuple[Name, Expr]:
@@ -295,6 +323,12 @@ def say_state_field(node: StateField) -> Lines:
     else:
         text += " software"
     return [*say_doc(node.doc), text + (f" layout {node.layout.text};" if node.layout else ";")]
+
+
+def say_bitmap(node: Bitmap) -> Lines:
+    """Print a bitmap's ranges."""
+    lines = [f"{one.offset.text} {one.direction.text} {say_range(one.first, one.last)};" for one in node.ranges]
+    return braces(f"bitmap {node.name.text} size {node.size.text}", lines)
 
 
 def say_reset_table(node: ResetTable) -> Lines:

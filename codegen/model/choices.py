@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from codegen.model.abi import Abi
-from codegen.model.facts import Bit, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
+from codegen.model.facts import Bit, Bitmap, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
 from codegen.model.host import Host
 from codegen.model.ir import Expression, Statement
 from codegen.model.types import Scalar, StructType, Type
@@ -204,7 +204,10 @@ class Hypercall:
 
 @dataclass(frozen=True)
 class Domain:
-    """A domain, resolved. `under`: who runs it, if not the hypervisor itself; `held`: owned bits that are kept on."""
+    """A domain, resolved. `under`: who runs it, if not the hypervisor itself; `held`: owned bits that are kept on.
+
+    `bitmaps`: those that its processor reads.
+    """
 
     name: str
     under: str
@@ -225,6 +228,7 @@ class Domain:
     memory: tuple[MemoryRule, ...]
     handlers: dict[str, Handler]
     span: Span
+    bitmaps: dict[str, Bitmap] = field(default_factory=dict)
     before_alternatives: dict[tuple[str, int], tuple[Statement, ...]] = field(default_factory=dict)
 
 

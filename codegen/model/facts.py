@@ -156,6 +156,42 @@ class StateField:
 
 
 @dataclass(frozen=True)
+class BitmapRange:
+    """From byte `offset` on, a bit for each number first..last; `direction`: read, write, or access for both."""
+
+    offset: int
+    direction: str
+    first: int
+    last: int
+
+    @property
+    def size(self) -> int:
+        """Return its bytes, the last one perhaps in part."""
+        return (self.last - self.first) // 8 + 1
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A bitmap that the processor reads: a set bit causes a VM exit; a number without a bit always does."""
+
+    name: str
+    size: int
+    ranges: tuple[BitmapRange, ...]
+    span: Span
+
+    def find(self, direction: str, number: int) -> int | None:
+        """Return the bit for an access, counted from the first byte, or None."""
+        for one in self.ranges:
+            if one.direction in (direction, "access") and one.first <= number <= one.last:
+                return one.offset * 8 + number - one.first
+        return None
+
+    def range_at(self, offset: int) -> BitmapRange:
+        """Return the range that a byte is in."""
+        return max((one for one in self.ranges if one.offset <= offset), key=lambda one: one.offset)
+
+
+@dataclass(frozen=True)
 class ResetValue:
     """A register's value after reset, and where it is declared."""
 
@@ -265,6 +301,7 @@ class Facts:
     state: dict[str, StateField] = field(default_factory=dict)
     host: dict[str, StateField] = field(default_factory=dict)
     resets: dict[str, tuple[ResetValue, ...]] = field(default_factory=dict)
+    bitmaps: dict[str, Bitmap] = field(default_factory=dict)
     exits: dict[str, Exit] = field(default_factory=dict)
     reserved_exits: dict[int, Span] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)

@@ -17,8 +17,6 @@ from codegen.query.words import io_action, msr_action, say_action, say_condition
 
 
 DIRECTIONS = ("read", "write")
-BITMAP_HALVES = {0x0: 0, 0xC0000000: 1024}
-BITMAP_SPAN = 0x2000
 
 
 def explain_msr(word: str, context: Context) -> Page:
@@ -82,13 +80,11 @@ def say_access(who: str, action: Action, prefix: str, context: Context) -> list[
 
 def say_bitmap(number: int, domain: Domain) -> str:
     """Return what the MSR bitmap says for it. SDM: 25.6.9"""
-    base = next((one for one in BITMAP_HALVES if one <= number < one + BITMAP_SPAN), None)
-    if base is None:
+    places = {direction: domain.bitmaps["msr"].find(direction, number) for direction in DIRECTIONS}
+    if None in places.values():
         return "every access causes a VM exit: the MSR bitmap does not cover this number"
     bitmap = make_msr_bitmap(domain)
-    offset, bit = BITMAP_HALVES[base] + (number - base) // 8, number % 8
-    bits = {"read": bitmap[offset] >> bit & 1, "write": bitmap[offset + 2048] >> bit & 1}
-    exiting = [direction for direction, value in bits.items() if value]
+    exiting = [direction for direction, place in places.items() if place and bitmap[place // 8] >> place % 8 & 1]
     return f"VM exit on {say_list(exiting)}" if exiting else "no VM exit: both bits of the MSR bitmap are clear"
 
 
@@ -108,7 +104,8 @@ def explain_port(word: str, context: Context) -> Page:
         for direction in DIRECTIONS:
             action, rule = io_action(first, direction, domain)
             page.choice += say_access(f"{domain.name} {direction}", action, "" if rule else "the default: ", context)
-        exits = make_io_bitmap(domain)[first // 8] >> first % 8 & 1
+        place = domain.bitmaps["io"].find("access", first) or 0
+        exits = make_io_bitmap(domain)[place // 8] >> place % 8 & 1
         page.choice += [f"{domain.name}: {'VM exit in both directions' if exits else 'no VM exit: its bit is clear'}"]
     names = [port.name] if port else []
     patterns = [rf"\bPORT_{name.upper()}\b|\b{name}\b" for name in names]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from codegen import errors
 from codegen.language import syntax
 from codegen.model import choices, ir
-from codegen.model.facts import Doc, Feature, StateField
+from codegen.model.facts import Bitmap, Doc, Feature, StateField
 from codegen.model.types import U64
 from codegen.resolve.bodies import resolve_body
 from codegen.resolve.controls import add_event_controls
@@ -64,6 +64,7 @@ class DomainResolver:
             tuple(self.required), tuple(self.features), self.owned, self.held,
             self.cpuid(), self.msr(), self.io(), self.exceptions(),
             self.switched(), self.reset(), self.memory(), self.handlers(), self.node.name.span,
+            self.bitmaps(),
         )
 
     def check_under(self) -> None:
@@ -267,6 +268,13 @@ class DomainResolver:
             errors.memory_align(self.reporter, node.onto.span, message)
         rights = node.rights.text if node.rights else {"hide": "rx", "watch": "rx"}.get(node.kind, "rwx")
         return choices.MemoryRule(node.kind, region, rights, base, node.span)
+
+    def bitmaps(self) -> dict[str, Bitmap]:
+        """Return the bitmaps of the processor, which must have both."""
+        for name in ("msr", "io"):
+            if name not in self.facts.bitmaps:
+                errors.unknown_name(self.reporter, syntax.Name(name, self.node.name.span), "bitmap", self.facts.bitmaps)
+        return self.facts.bitmaps
 
     def handlers(self) -> dict[str, choices.Handler]:
         """Return handlers by event, each once."""

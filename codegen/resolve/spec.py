@@ -55,6 +55,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Ports, lambda node, doc: resolver.add_ports(node)),
         (syntax.Errnos, lambda node, doc: resolver.add_errnos(node)),
         (syntax.Forwards, lambda node, doc: resolver.add_forwards(node)),
+        (syntax.Bitmap, lambda node, doc: resolver.add_bitmap(node)),
         (syntax.State, lambda node, doc: resolver.add_state(node)),
         (syntax.ResetTable, lambda node, doc: add_reset_table(node, resolver)),
         (syntax.Exits, lambda node, doc: add_exits(node, resolver)),

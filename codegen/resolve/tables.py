@@ -6,10 +6,12 @@ from codegen import errors
 from codegen.language import syntax
 from codegen.model import facts as model
 from codegen.model.types import SCALARS
-from codegen.resolve.declarations import declare, make_doc
+from codegen.resolve.declarations import check_number, declare, make_doc
 from codegen.resolve.facts import FactResolver, make_bits, resolve_condition
+from codegen.source import Span
 
 REGISTERS = ("eax", "ebx", "ecx", "edx")
+DIRECTIONS, BITMAPS = ("read", "write", "access"), ("msr", "io")
 MAX_FORWARDS = 31  # each is counted
 
 
@@ -87,6 +89,29 @@ class TableResolver(FactResolver):
             self.take_number("forward", one.number.value, one.number.span, f"reason {one.number.value}")
             self.take_name("exit reason for the VMM", one.name)
             self.facts.forwards[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
+
+    def add_bitmap(self, node: syntax.Bitmap) -> None:
+        """Add a bitmap, the ranges of which lie in it and do not overlap."""
+        size = node.size.value
+        taken: dict[int, Span] = {}
+        ranges = []
+        for one in node.ranges:
+            if one.direction.text not in DIRECTIONS:
+                errors.unknown_name(self.reporter, one.direction, "direction of accesses", DIRECTIONS)
+            if not self.check_range(one.first, one.last, 0xFFFFFFFF, "access"):
+                continue
+            made = model.BitmapRange(one.offset.value, one.direction.text, one.first.value, one.last.value)
+            if made.offset + made.size > size:
+                message = f"the range ends at byte {made.offset + made.size:#x}"
+                errors.out_of_range(self.reporter, one.offset.span, message, f"the bitmap has {size:#x} bytes")
+                continue
+            for byte in range(made.offset, made.offset + made.size):
+                check_number(taken, byte, one.offset.span, f"byte {byte:#x} of `{node.name.text}`", self.reporter)
+            ranges.append(made)
+        if node.name.text not in BITMAPS:
+            errors.unknown_name(self.reporter, node.name, "bitmap of accesses", BITMAPS)
+        made_map = model.Bitmap(node.name.text, size, tuple(ranges), node.name.span)
+        declare(self.facts.bitmaps, node.name, "bitmap", made_map, self.reporter)
 
     def add_state(self, node: syntax.State) -> None:
         """Add guest state, or host state."""

@@ -15,7 +15,7 @@
 /* The CPUID leaf by which dom0 finds the hypervisor, and what EBX, ECX and EDX of it spell. */
 #define LUV_CPUID_LEAF 0x40000000u
 #define LUV_CPUID_SIGNATURE "LuvalleyDom0"
-#define LUV_CPUID_WORDS { 0x6176754c, 0x79656c6c, 0x306d6f44 }
+#define LUV_CPUID_WORDS {0x6176754c, 0x79656c6c, 0x306d6f44}
 
 /* One number about the hypervisor, of `numbers info`. */
 #define LUV_HYPERCALL_info 0

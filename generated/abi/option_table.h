@@ -17,12 +17,9 @@ struct option {
 };
 
 static const struct option option_table[] = {
-    { "disk=hd", OPTION_DRIVE, offsetof(struct options, disk), 0, "disk=hdN[,P]",
-      "N of 0 to 9 and P of 1 to 4" },
-    { "pool=", OPTION_SIZES, offsetof(struct options, pools), 8, "pool=SIZE[,SIZE]",
-      "up to 8 sizes like 512M, 2G or 4096K, each a multiple of 2 MiB" },
-    { "apic=watch", OPTION_FLAG, offsetof(struct options, apic_watch), 0, "apic=watch",
-      0 },
-    { "log=serial", OPTION_FLAG, offsetof(struct options, log_serial), 0, "log=serial",
-      0 },
+    {"disk=hd", OPTION_DRIVE, offsetof(struct options, disk), 0, "disk=hdN[,P]", "N of 0 to 9 and P of 1 to 4"},
+    {"pool=", OPTION_SIZES, offsetof(struct options, pools), 8, "pool=SIZE[,SIZE]",
+     "up to 8 sizes like 512M, 2G or 4096K, each a multiple of 2 MiB"},
+    {"apic=watch", OPTION_FLAG, offsetof(struct options, apic_watch), 0, "apic=watch", 0},
+    {"log=serial", OPTION_FLAG, offsetof(struct options, log_serial), 0, "log=serial", 0},
 };

@@ -5,13 +5,12 @@
 
 #define CHECK_RULES 196
 
-/* A rule of the manual's checks on VM entries: `holds` asks it of the current VMCS. */
-struct check_rule {
-    const char *name, *section;
-    bool (*holds)(void);
-};
+/* Receives a rule of the manual's checks on VM entries: its name, the section of the SDM,
+ * whether the current VMCS keeps it. */
+typedef void check_rule(void *context, const char *name, const char *section, bool holds);
 
-extern const struct check_rule check_rules[CHECK_RULES];
+/* Evaluates all rules, in the manual's order. */
+void checks_evaluate(check_rule *check, void *context);
 
 /* Whether a VM-instruction error is one that broken rules end with. */
 static inline bool check_error(u64 error)

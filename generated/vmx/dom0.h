@@ -10,14 +10,7 @@
 /* The first guest. It owns all memory, devices and interrupt controllers but what is hidden here, with as few exits as possible. */
 
 /* Control words in the order of dom0_controls[]. */
-enum {
-    DOM0_WORD_PIN,
-    DOM0_WORD_PRIMARY,
-    DOM0_WORD_SECONDARY,
-    DOM0_WORD_EXIT,
-    DOM0_WORD_ENTRY,
-    DOM0_CONTROL_WORDS
-};
+enum { DOM0_WORD_PIN, DOM0_WORD_PRIMARY, DOM0_WORD_SECONDARY, DOM0_WORD_EXIT, DOM0_WORD_ENTRY, DOM0_CONTROL_WORDS };
 
 extern const struct control_choice dom0_controls[DOM0_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */

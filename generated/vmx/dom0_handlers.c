@@ -28,8 +28,7 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
 
 /* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
  * bits that are always 1. */
-static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx,
-        u32 edx)
+static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     if (leaf == 0x40000000)
         return (struct regs4){0x40000001, 0x6176754c, 0x79656c6c, 0x306d6f44};
@@ -68,8 +67,8 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
 
 /* ---- Hypercalls: from 64-bit ring 3, with the magic in the upper half of RAX. */
 
-/* What the first argument is a handle of. */
-enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
+/* What the first argument is a handle of; 0: it is none. */
+enum handle { HANDLE_DOMAIN = 1, HANDLE_VCPU };
 
 /* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
 struct hypercall {
@@ -78,28 +77,32 @@ struct hypercall {
 };
 
 static const struct hypercall hypercalls[] = {
-    [LUV_HYPERCALL_info] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_exit_count] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull,
-            .excess[1] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_log_read] = { .callers = LUV_FROM_USER },
-    [LUV_HYPERCALL_domain_create] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_domain_destroy] = { .callers = LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN },
-    [LUV_HYPERCALL_vcpu_create] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN,
-            .excess[1] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_superpage_claim] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
-    [LUV_HYPERCALL_superpage_release] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
-    [LUV_HYPERCALL_memory_map] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
-    [LUV_HYPERCALL_memory_unmap] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN },
-    [LUV_HYPERCALL_memory_dirty] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN,
-            .excess[2] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_vcpu_run] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU },
-    [LUV_HYPERCALL_vcpu_get] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU,
-            .excess[1] = 0xffffffff00000000ull, .excess[2] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_vcpu_set] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU,
-            .excess[1] = 0xffffffff00000000ull, .excess[2] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_domain_stat] = { .callers = LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN,
-            .excess[1] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_domain_list] = { .callers = LUV_FROM_ROOT, .excess[0] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_info] = {.callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_exit_count] = {.callers = LUV_FROM_USER,
+                                  .excess[0] = 0xffffffff00000000ull,
+                                  .excess[1] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_log_read] = {.callers = LUV_FROM_USER},
+    [LUV_HYPERCALL_domain_create] = {.callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_domain_destroy] = {.callers = LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN},
+    [LUV_HYPERCALL_vcpu_create] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN, .excess[1] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_superpage_claim] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN},
+    [LUV_HYPERCALL_superpage_release] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN},
+    [LUV_HYPERCALL_memory_map] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN},
+    [LUV_HYPERCALL_memory_unmap] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN},
+    [LUV_HYPERCALL_memory_dirty] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN, .excess[2] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_vcpu_run] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU},
+    [LUV_HYPERCALL_vcpu_get] = {.callers = LUV_FROM_OWNER,
+                                .handle = HANDLE_VCPU,
+                                .excess[1] = 0xffffffff00000000ull,
+                                .excess[2] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_vcpu_set] = {.callers = LUV_FROM_OWNER,
+                                .handle = HANDLE_VCPU,
+                                .excess[1] = 0xffffffff00000000ull,
+                                .excess[2] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_domain_stat] = {.callers = LUV_FROM_SECRET | LUV_FROM_ROOT,
+                                   .handle = HANDLE_DOMAIN,
+                                   .excess[1] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_domain_list] = {.callers = LUV_FROM_ROOT, .excess[0] = 0xffffffff00000000ull},
 };
 
 static struct answer call_plain(struct cpu *cpu, u32 number)
@@ -112,7 +115,7 @@ static struct answer call_plain(struct cpu *cpu, u32 number)
     case LUV_HYPERCALL_log_read: return log_read(cpu, r->rdi);
     case LUV_HYPERCALL_domain_create: return domain_create(cpu, (u32)r->rdi, r->rsi);
     case LUV_HYPERCALL_domain_list: return domain_list(cpu, (u32)r->rdi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -129,7 +132,7 @@ static struct answer call_domain(struct cpu *cpu, u32 number, struct domain *dom
     case LUV_HYPERCALL_memory_unmap: return memory_unmap(cpu, domain, r->rsi, r->rdx);
     case LUV_HYPERCALL_memory_dirty: return memory_dirty(cpu, domain, r->rsi, (u32)r->rdx);
     case LUV_HYPERCALL_domain_stat: return domain_stat(cpu, domain, (u32)r->rsi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -139,7 +142,7 @@ static struct answer dispatch_domain(struct cpu *cpu, u32 number, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = call_domain(cpu, number, domain);
     domain_release(domain);
     return answer;
@@ -153,7 +156,7 @@ static struct answer call_vcpu(struct cpu *cpu, u32 number, struct vcpu *vcpu)
     case LUV_HYPERCALL_vcpu_run: return vcpu_run(cpu, vcpu);
     case LUV_HYPERCALL_vcpu_get: return vcpu_get(cpu, vcpu, (u32)r->rsi, (u32)r->rdx);
     case LUV_HYPERCALL_vcpu_set: return vcpu_set(cpu, vcpu, (u32)r->rsi, (u32)r->rdx);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -163,7 +166,7 @@ static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
     struct vcpu *vcpu;
     u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = call_vcpu(cpu, number, vcpu);
     vcpu_release(vcpu);
     return answer;
@@ -176,13 +179,13 @@ static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
     const struct registers *r = &cpu->guest;
     u32 number = (u32)r->rax;
     if (number >= COUNT_OF(hypercalls))
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     const struct hypercall *row = &hypercalls[index_nospec(number, COUNT_OF(hypercalls))];
     u32 callers = row->callers & way;
     if (!callers)
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     if (row->handle == HANDLE_VCPU)
         return dispatch_vcpu(cpu, number);
     if (row->handle == HANDLE_DOMAIN)
@@ -221,136 +224,99 @@ static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
 static void on_msr_read(struct cpu *cpu, u32 msr)
 {
     switch (msr) {
-    case 0x33 /* MSR_MEMORY_CTRL */:
-    case 0x79 /* IA32_BIOS_UPDT_TRIG */:
-    case 0x9b /* IA32_SMM_MONITOR_CTL */:
-    case 0x9e /* IA32_SMBASE */:
-    case 0x1f2 ... 0x1f3 /* IA32_SMRR_PHYSBASE */:
-    case 0x3f1 /* IA32_PEBS_ENABLE */:
-    case 0x560 ... 0x561 /* IA32_RTIT_OUTPUT_BASE */:
-    case 0x570 /* IA32_RTIT_CTL */:
-    case 0x600 /* IA32_DS_AREA */:
-    case 0x982 ... 0x984 /* IA32_TME_ACTIVATE */:
-    case 0xc80 /* IA32_DEBUG_INTERFACE */:
-    case 0x1406 /* IA32_MCU_CONTROL */:
-    case 0x17d0 /* IA32_HW_FEEDBACK_PTR */:
-        guest_msr_read_try(cpu, msr);
-        return;
-    case 0x3a /* IA32_FEATURE_CONTROL */:
-        guest_msr_answer(cpu, 1);
-        return;
-    case 0x1a0 /* IA32_MISC_ENABLE */:
-        guest_msr_read_try(cpu, msr);
-        return;
-    case 0x480 ... 0x493 /* IA32_VMX_BASIC */:
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
+    case IA32_FEATURE_CONTROL: guest_msr_answer(cpu, 1); return;
+    case 0x480 ... 0x493 /* IA32_VMX_BASIC and 19 more */: guest_inject_error(cpu, VECTOR_GP, 0); return;
     }
     guest_msr_read_try(cpu, msr);
-    return;
 }
 
 static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 {
     switch (msr) {
-    case 0x1b /* IA32_APIC_BASE */:
-        {
-            if (apic_base_write(cpu, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
-            return;
-        }
-    case 0x33 /* MSR_MEMORY_CTRL */:
-    case 0x79 /* IA32_BIOS_UPDT_TRIG */:
-    case 0x9b /* IA32_SMM_MONITOR_CTL */:
-    case 0x9e /* IA32_SMBASE */:
-    case 0x1f2 ... 0x1f3 /* IA32_SMRR_PHYSBASE */:
-    case 0x3f1 /* IA32_PEBS_ENABLE */:
-    case 0x560 ... 0x561 /* IA32_RTIT_OUTPUT_BASE */:
-    case 0x570 /* IA32_RTIT_CTL */:
-    case 0x600 /* IA32_DS_AREA */:
-    case 0x982 ... 0x984 /* IA32_TME_ACTIVATE */:
-    case 0xc80 /* IA32_DEBUG_INTERFACE */:
-    case 0x1406 /* IA32_MCU_CONTROL */:
-    case 0x17d0 /* IA32_HW_FEEDBACK_PTR */:
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    case 0x3a /* IA32_FEATURE_CONTROL */:
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    case 0xfe /* IA32_MTRRCAP */:
-    case 0x200 ... 0x213 /* IA32_MTRR_PHYS */:
-    case 0x250 /* IA32_MTRR_FIX64K_00000 */:
-    case 0x258 ... 0x259 /* IA32_MTRR_FIX16K_80000 */:
-    case 0x268 ... 0x26f /* IA32_MTRR_FIX4K_C0000 */:
-    case 0x2ff /* IA32_MTRR_DEF_TYPE */:
-        {
-            if (!host_wrmsr_try(msr, value)) {
-                guest_inject_error(cpu, VECTOR_GP, 0);
-                return;
-            }
-            mtrr_changed(cpu);
+    case IA32_APIC_BASE: {
+        if (apic_base_write(cpu, value)) {
             guest_advance(cpu);
             return;
         }
-    case 0x1a0 /* IA32_MISC_ENABLE */:
-        {
-            if (host_wrmsr_try(msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
-            return;
-        }
-    case 0x480 ... 0x493 /* IA32_VMX_BASIC */:
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
-    case 0x830 /* IA32_X2APIC_ICR */:
-        {
-            if (apic_icr_write(cpu, value)) {
-                guest_advance(cpu);
-                return;
-            }
+    }
+    case MSR_MEMORY_CTRL:
+    case IA32_BIOS_UPDT_TRIG:
+    case IA32_SMM_MONITOR_CTL:
+    case IA32_SMBASE:
+    case 0x1f2 ... 0x1f3 /* IA32_SMRR_PHYSBASE and 1 more */:
+    case IA32_PEBS_ENABLE:
+    case 0x560 ... 0x561 /* IA32_RTIT_OUTPUT_BASE and 1 more */:
+    case IA32_RTIT_CTL:
+    case IA32_DS_AREA:
+    case 0x982 ... 0x984 /* IA32_TME_ACTIVATE and 2 more */:
+    case IA32_DEBUG_INTERFACE:
+    case IA32_MCU_CONTROL:
+    case IA32_HW_FEEDBACK_PTR: guest_inject_error(cpu, VECTOR_GP, 0); return;
+    case IA32_FEATURE_CONTROL: guest_inject_error(cpu, VECTOR_GP, 0); return;
+    case IA32_MTRRCAP:
+    case 0x200 ... 0x213 /* IA32_MTRR_PHYS and 19 more */:
+    case IA32_MTRR_FIX64K_00000:
+    case 0x258 ... 0x259 /* IA32_MTRR_FIX16K_80000 and 1 more */:
+    case 0x268 ... 0x26f /* IA32_MTRR_FIX4K_C0000 and 7 more */:
+    case IA32_MTRR_DEF_TYPE: {
+        if (!host_wrmsr_try(msr, value)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-    case 0xda0 /* IA32_XSS */:
-        {
-            u64 value = value;
-            if (value & XSS_PT) {
-                guest_inject_error(cpu, VECTOR_GP, 0);
-                return;
-            }
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
+        mtrr_changed(cpu);
+        guest_advance(cpu);
+        return;
+    }
+    case IA32_MISC_ENABLE: {
+        if (host_wrmsr_try(msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
+            guest_advance(cpu);
+            return;
+        }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case 0x480 ... 0x493 /* IA32_VMX_BASIC and 19 more */: guest_inject_error(cpu, VECTOR_GP, 0); return;
+    case IA32_X2APIC_ICR: {
+        if (apic_icr_write(cpu, value)) {
+            guest_advance(cpu);
+            return;
+        }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case IA32_XSS: {
+        u64 value = value;
+        if (value & XSS_PT) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-    case 0xc0000081 ... 0xc0000084 /* IA32_STAR */:
-        {
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
+        if (switched_msr_write(cpu, msr, value)) {
+            guest_advance(cpu);
             return;
         }
-    case 0xc0000103 /* IA32_TSC_AUX */:
-        {
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case 0xc0000081 ... 0xc0000084 /* IA32_STAR and 3 more */: {
+        if (switched_msr_write(cpu, msr, value)) {
+            guest_advance(cpu);
             return;
         }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case IA32_TSC_AUX: {
+        if (switched_msr_write(cpu, msr, value)) {
+            guest_advance(cpu);
+            return;
+        }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
     }
     guest_msr_write_try(cpu, msr, value);
-    return;
 }
 
 /* ---- Ports in the bitmap. */
@@ -360,7 +326,7 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
     switch (port) {
     case 0x92: /* system_control_a */
         if (input) {
-            cpu->guest.rax = (cpu->guest.rax & ~0xffull) | (u64)(a20_port_read(cpu, port)) << 0;
+            cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, a20_port_read(cpu, port));
             guest_advance(cpu);
             return;
         }
@@ -372,7 +338,7 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
         break;
     case 0x60: /* keyboard_data */
         if (input) {
-            cpu->guest.rax = (cpu->guest.rax & ~0xffull) | (u64)(a20_port_read(cpu, port)) << 0;
+            cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, a20_port_read(cpu, port));
             guest_advance(cpu);
             return;
         }
@@ -419,13 +385,12 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
     cpu->guest.rcx = out.ecx;
     cpu->guest.rdx = out.edx;
     guest_advance(cpu);
-    return;
 }
 
 /* XCR0 stays loaded in root mode, which uses no state that it enables. */
 static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
 {
-    if (((u8)((guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
+    if (extract(ACCESS_RIGHTS_DPL, guest_ss_access()) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
@@ -434,7 +399,6 @@ static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
         return;
     }
     guest_inject_error(cpu, VECTOR_GP, 0);
-    return;
 }
 
 /* WBINVD instead: the hypervisor's own dirty lines must not be lost. */
@@ -442,19 +406,16 @@ static inline void on_invd(struct cpu *cpu)
 {
     host_wbinvd();
     guest_advance(cpu);
-    return;
 }
 
 static inline void on_getsec(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_vmx_instruction(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 /* A hypercall; #UD without the magic, or from anywhere but ring 3 in 64-bit mode. */
@@ -465,7 +426,6 @@ static inline void on_vmcall(struct cpu *cpu)
         return;
     }
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 /* CR4.VMXE: #GP, for there is no VMX. CR0.NE: the shadow changes and the instruction runs again,
@@ -480,33 +440,30 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
         return;
     }
     u64 value = guest_register(cpu, gpr);
-    bool paging = !!(value & CR0_PG);
-    bool paged = !!(guest_cr0() & CR0_PG);
-    if (((u32)((value >> 32) & 0xffffffff)) != 0) {
+    bool paging = value & CR0_PG;
+    bool paged = guest_cr0() & CR0_PG;
+    if (value >> 32 != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paging && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
+    if ((paging && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (((paging && !paged) && (guest_efer() & EFER_LME)) && ((guest_cs_access() & ACCESS_RIGHTS_L) ||
-            !(guest_cr4() & CR4_PAE))) {
+    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(guest_cr4() & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && (((guest_efer() & EFER_LMA) && (guest_cs_access() & ACCESS_RIGHTS_L)) ||
-            (guest_cr4() & CR4_PCIDE))) {
+    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || guest_cr4() & CR4_PCIDE)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((guest_cr4() & CR4_CET) && !(value & CR0_WP)) {
+    if (guest_cr4() & CR4_CET && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)(!!(value & CR0_NE)) << 5);
+    vmwrite(VMCS_CR0_READ_SHADOW, copy_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE, value));
     guest_resume(cpu);
-    return;
 }
 
 /* Fills the tables. For a write to hidden memory or to the watched APIC,
@@ -515,7 +472,6 @@ static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 {
     handle_nested_page_fault(cpu, gpa, write);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_nested_page_misconfig(struct cpu *cpu)
@@ -537,28 +493,24 @@ static inline void on_nmi(struct cpu *cpu)
 {
     handle_dom0_nmi(cpu);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_nmi_window(struct cpu *cpu)
 {
     handle_nmi_window(cpu);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_init(struct cpu *cpu)
 {
     cpu_init(cpu);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_sipi(struct cpu *cpu, u8 vector)
 {
     cpu_sipi(cpu, vector);
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_triple_fault(struct cpu *cpu)
@@ -585,13 +537,11 @@ static inline void on_xrstors(struct cpu *cpu)
 static inline void on_seamcall(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_tdcall(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_machine_check_on_entry(struct cpu *cpu)
@@ -609,8 +559,7 @@ static inline void on_entry_failure(struct cpu *cpu)
 /* An exception whose bit in the exception bitmap is 1, or an NMI. Software interrupts (INT n) cause no exit. */
 void dom0_exit_exception_or_nmi(struct cpu *cpu)
 {
-    if (((u8)((vmread(VMCS_EXIT_INTERRUPTION_INFO) & EXIT_INTERRUPTION_INFO_TYPE_MASK) >>
-            EXIT_INTERRUPTION_INFO_TYPE_SHIFT)) == 2) {
+    if (extract(EXIT_INTERRUPTION_INFO_TYPE, vmread(VMCS_EXIT_INTERRUPTION_INFO)) == 2) {
         on_nmi(cpu);
         return;
     }
@@ -630,8 +579,7 @@ void dom0_exit_init_signal(struct cpu *cpu)
 /* Happens only in activity state wait-for-SIPI; in other states a start-up IPI is ignored. */
 void dom0_exit_start_up_ipi(struct cpu *cpu)
 {
-    u8 vector = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & SIPI_QUALIFICATION_VECTOR_MASK) >>
-            SIPI_QUALIFICATION_VECTOR_SHIFT);
+    u8 vector = extract(SIPI_QUALIFICATION_VECTOR, vmread(VMCS_EXIT_QUALIFICATION));
     on_sipi(cpu, vector);
 }
 
@@ -716,23 +664,21 @@ void dom0_exit_vmxon(struct cpu *cpu)
 
 void dom0_exit_cr_access(struct cpu *cpu)
 {
-    u8 number = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_NUMBER_MASK) >>
-            CR_ACCESS_QUALIFICATION_NUMBER_SHIFT);
-    u8 access = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_ACCESS_MASK) >>
-            CR_ACCESS_QUALIFICATION_ACCESS_SHIFT);
-    u8 gpr = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_GPR_MASK) >>
-            CR_ACCESS_QUALIFICATION_GPR_SHIFT);
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, qualification);
+    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, qualification);
+    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, qualification);
     on_cr_access(cpu, number, access, gpr);
 }
 
 /* With I/O bitmaps, an access that wraps from port FFFFH to 0 always exits. */
 void dom0_exit_io(struct cpu *cpu)
 {
-    u16 port = (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT);
-    u8 size = (u8)(((u8)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) >>
-            IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT)) + 1);
-    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
-    bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u16 port = extract(IO_QUALIFICATION_PORT, qualification);
+    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, qualification) + 1);
+    bool input = qualification & IO_QUALIFICATION_INPUT;
+    bool string = qualification & IO_QUALIFICATION_STRING;
     on_io(cpu, port, size, input, string);
 }
 
@@ -769,7 +715,7 @@ void dom0_exit_machine_check_on_entry(struct cpu *cpu)
 void dom0_exit_ept_violation(struct cpu *cpu)
 {
     u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
-    bool write = !!(vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_WRITE);
+    bool write = vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_WRITE;
     on_nested_page_fault(cpu, gpa, write);
 }
 

@@ -6,74 +6,81 @@
 #include "vmx/state.h"
 
 const struct control_choice dom0_controls[DOM0_CONTROL_WORDS] = {
-    [DOM0_WORD_PIN] = {
-        .field = VMCS_PIN_BASED_CONTROLS,
-        .msr = IA32_VMX_PINBASED_CTLS,
-        .true_msr = IA32_VMX_TRUE_PINBASED_CTLS,
-        .allowed1_only = 0,
-        .on = 0,
-        .prefer = 0,
-        .switched = PIN_NMI_EXITING | PIN_VIRTUAL_NMIS,
-        .default1 = 0x16,
-        .name = "pin",
-    },
-    [DOM0_WORD_PRIMARY] = {
-        .field = VMCS_PRIMARY_CONTROLS,
-        .msr = IA32_VMX_PROCBASED_CTLS,
-        .true_msr = IA32_VMX_TRUE_PROCBASED_CTLS,
-        .allowed1_only = 0,
-        .on = PRIMARY_USE_IO_BITMAPS | PRIMARY_USE_MSR_BITMAPS | PRIMARY_ACTIVATE_SECONDARY,
-        .prefer = 0,
-        .switched = PRIMARY_NMI_WINDOW_EXITING,
-        .default1 = 0x4006172,
-        .name = "primary",
-    },
-    [DOM0_WORD_SECONDARY] = {
-        .field = VMCS_SECONDARY_CONTROLS,
-        .msr = IA32_VMX_PROCBASED_CTLS2,
-        .true_msr = 0,
-        .allowed1_only = 0,
-        .on = SECONDARY_ENABLE_EPT | SECONDARY_UNRESTRICTED_GUEST,
-        .prefer = SECONDARY_ENABLE_RDTSCP | SECONDARY_ENABLE_VPID | SECONDARY_ENABLE_INVPCID | SECONDARY_ENABLE_XSAVES | SECONDARY_ENABLE_USER_WAIT_PAUSE,
-        .switched = 0,
-        .default1 = 0x0,
-        .name = "secondary",
-    },
-    [DOM0_WORD_EXIT] = {
-        .field = VMCS_VM_EXIT_CONTROLS,
-        .msr = IA32_VMX_EXIT_CTLS,
-        .true_msr = IA32_VMX_TRUE_EXIT_CTLS,
-        .allowed1_only = 0,
-        .on = EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_IA32_PAT | EXIT_LOAD_IA32_PAT | EXIT_SAVE_IA32_EFER | EXIT_LOAD_IA32_EFER,
-        .prefer = 0,
-        .switched = 0,
-        .default1 = 0x36dfb,
-        .name = "exit",
-    },
-    [DOM0_WORD_ENTRY] = {
-        .field = VMCS_VM_ENTRY_CONTROLS,
-        .msr = IA32_VMX_ENTRY_CTLS,
-        .true_msr = IA32_VMX_TRUE_ENTRY_CTLS,
-        .allowed1_only = 0,
-        .on = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_IA32_PAT | ENTRY_LOAD_IA32_EFER,
-        .prefer = 0,
-        .switched = ENTRY_IA32E_MODE_GUEST,
-        .default1 = 0x11fb,
-        .name = "entry",
-    },
+    [DOM0_WORD_PIN] =
+        {
+            .field = VMCS_PIN_BASED_CONTROLS,
+            .msr = IA32_VMX_PINBASED_CTLS,
+            .true_msr = IA32_VMX_TRUE_PINBASED_CTLS,
+            .allowed1_only = 0,
+            .on = 0,
+            .prefer = 0,
+            .switched = PIN_NMI_EXITING | PIN_VIRTUAL_NMIS,
+            .default1 = 0x16,
+            .name = "pin",
+        },
+    [DOM0_WORD_PRIMARY] =
+        {
+            .field = VMCS_PRIMARY_CONTROLS,
+            .msr = IA32_VMX_PROCBASED_CTLS,
+            .true_msr = IA32_VMX_TRUE_PROCBASED_CTLS,
+            .allowed1_only = 0,
+            .on = PRIMARY_USE_IO_BITMAPS | PRIMARY_USE_MSR_BITMAPS | PRIMARY_ACTIVATE_SECONDARY,
+            .prefer = 0,
+            .switched = PRIMARY_NMI_WINDOW_EXITING,
+            .default1 = 0x4006172,
+            .name = "primary",
+        },
+    [DOM0_WORD_SECONDARY] =
+        {
+            .field = VMCS_SECONDARY_CONTROLS,
+            .msr = IA32_VMX_PROCBASED_CTLS2,
+            .true_msr = 0,
+            .allowed1_only = 0,
+            .on = SECONDARY_ENABLE_EPT | SECONDARY_UNRESTRICTED_GUEST,
+            .prefer = SECONDARY_ENABLE_RDTSCP | SECONDARY_ENABLE_VPID | SECONDARY_ENABLE_INVPCID | SECONDARY_ENABLE_XSAVES |
+                SECONDARY_ENABLE_USER_WAIT_PAUSE,
+            .switched = 0,
+            .default1 = 0x0,
+            .name = "secondary",
+        },
+    [DOM0_WORD_EXIT] =
+        {
+            .field = VMCS_VM_EXIT_CONTROLS,
+            .msr = IA32_VMX_EXIT_CTLS,
+            .true_msr = IA32_VMX_TRUE_EXIT_CTLS,
+            .allowed1_only = 0,
+            .on = EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_IA32_PAT | EXIT_LOAD_IA32_PAT |
+                EXIT_SAVE_IA32_EFER | EXIT_LOAD_IA32_EFER,
+            .prefer = 0,
+            .switched = 0,
+            .default1 = 0x36dfb,
+            .name = "exit",
+        },
+    [DOM0_WORD_ENTRY] =
+        {
+            .field = VMCS_VM_ENTRY_CONTROLS,
+            .msr = IA32_VMX_ENTRY_CTLS,
+            .true_msr = IA32_VMX_TRUE_ENTRY_CTLS,
+            .allowed1_only = 0,
+            .on = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_IA32_PAT | ENTRY_LOAD_IA32_EFER,
+            .prefer = 0,
+            .switched = ENTRY_IA32E_MODE_GUEST,
+            .default1 = 0x11fb,
+            .name = "entry",
+        },
 };
 
 u64 dom0_control_word[DOM0_CONTROL_WORDS];
 
 /* The first rule that covers an address decides. */
 const struct memory_rule dom0_memory[DOM0_MEMORY_RULES] = {
-    { .what = MEMORY_HIDE, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0 },
-    { .what = MEMORY_WATCH, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0 },
-    { .what = MEMORY_ALIAS, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_A20_WINDOW, .onto = 0x0 },
-    { .what = MEMORY_MAP, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0 },
+    {.what = MEMORY_HIDE, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0},
+    {.what = MEMORY_WATCH, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0},
+    {.what = MEMORY_ALIAS, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_A20_WINDOW, .onto = 0x0},
+    {.what = MEMORY_MAP, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0},
 };
 
-const u32 dom0_list_msrs[] = { IA32_PERF_GLOBAL_CTRL, 0 };
+const u32 dom0_list_msrs[] = {IA32_PERF_GLOBAL_CTRL, 0};
 
 /* Bits of EAX, EBX, ECX and EDX that are shown of each leaf; of one that is not here, none. */
 struct dom0_cpuid_basic dom0_cpuid_basic = {
@@ -101,7 +108,7 @@ struct regs4 dom0_cpuid_extended[DOM0_CPUID_EXTENDED] = {
     [0x80000000 - CPUID_EXTENDED] = {CPUID_ALL, 0, 0, 0},
     /* Hidden: reserved bits. */
     [0x80000001 - CPUID_EXTENDED] = {CPUID_ALL, 0, 0x121, 0x2c100800},
-    [0x80000002 - CPUID_EXTENDED ... 0x80000004 - CPUID_EXTENDED] = {CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL},
+    [0x80000002 - CPUID_EXTENDED... 0x80000004 - CPUID_EXTENDED] = {CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL},
     [0x80000006 - CPUID_EXTENDED] = {0, 0, CPUID_ALL, 0},
     /* Hidden: reserved bits. */
     [0x80000007 - CPUID_EXTENDED] = {0, 0, 0, 0x100},

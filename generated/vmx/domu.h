@@ -8,14 +8,7 @@
 /* A vCPU of a domain that a VMM has made. It has no device and no memory but what its VMM has mapped. */
 
 /* Control words in the order of domu_controls[]. */
-enum {
-    DOMU_WORD_PIN,
-    DOMU_WORD_PRIMARY,
-    DOMU_WORD_SECONDARY,
-    DOMU_WORD_EXIT,
-    DOMU_WORD_ENTRY,
-    DOMU_CONTROL_WORDS
-};
+enum { DOMU_WORD_PIN, DOMU_WORD_PRIMARY, DOMU_WORD_SECONDARY, DOMU_WORD_EXIT, DOMU_WORD_ENTRY, DOMU_CONTROL_WORDS };
 
 extern const struct control_choice domu_controls[DOMU_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */

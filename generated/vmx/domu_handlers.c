@@ -16,55 +16,48 @@
 static void on_msr_read(struct cpu *cpu, u32 msr)
 {
     switch (msr) {
-    case 0x3b /* IA32_TSC_ADJUST */:
-        {
-            u64 value = tsc_adjust_read(cpu);
-            cpu->guest.rax = (u32)(value & 0xffffffff);
-            cpu->guest.rdx = (u32)((value >> 32) & 0xffffffff);
-            guest_advance(cpu);
-            return;
-        }
+    case IA32_TSC_ADJUST: {
+        u64 value = tsc_adjust_read(cpu);
+        cpu->guest.rax = (u32)value;
+        cpu->guest.rdx = value >> 32;
+        guest_advance(cpu);
+        return;
+    }
     }
     exit_to_vmm(cpu, LUV_EXIT_MSR_READ);
-    return;
 }
 
 static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 {
     switch (msr) {
-    case 0x10 /* IA32_TIME_STAMP_COUNTER */:
-        {
-            tsc_write(cpu, value);
+    case IA32_TIME_STAMP_COUNTER: {
+        tsc_write(cpu, value);
+        guest_advance(cpu);
+        return;
+    }
+    case IA32_TSC_ADJUST: {
+        tsc_adjust_write(cpu, value);
+        guest_advance(cpu);
+        return;
+    }
+    case 0xc0000081 ... 0xc0000084 /* IA32_STAR and 3 more */: {
+        if (switched_msr_write(cpu, msr, value)) {
             guest_advance(cpu);
             return;
         }
-    case 0x3b /* IA32_TSC_ADJUST */:
-        {
-            tsc_adjust_write(cpu, value);
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    case IA32_TSC_AUX: {
+        if (switched_msr_write(cpu, msr, value)) {
             guest_advance(cpu);
             return;
         }
-    case 0xc0000081 ... 0xc0000084 /* IA32_STAR */:
-        {
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
-            return;
-        }
-    case 0xc0000103 /* IA32_TSC_AUX */:
-        {
-            if (switched_msr_write(cpu, msr, value)) {
-                guest_advance(cpu);
-                return;
-            }
-            guest_inject_error(cpu, VECTOR_GP, 0);
-            return;
-        }
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
     }
     exit_to_vmm(cpu, LUV_EXIT_MSR_WRITE);
-    return;
 }
 
 /* ---- Handlers, an event each. */
@@ -73,45 +66,39 @@ static inline void on_nmi(struct cpu *cpu)
 {
     handle_nmi(cpu);
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 static inline void on_init(struct cpu *cpu)
 {
     handle_init(cpu);
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 static inline void on_machine_check_on_entry(struct cpu *cpu)
 {
     handle_machine_check(cpu);
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 /* The VMM checks the value and sets it by vcpu_set. */
 static inline void on_xsetbv(struct cpu *cpu)
 {
-    if (((u8)((guest_ss_access() & ACCESS_RIGHTS_DPL_MASK) >> ACCESS_RIGHTS_DPL_SHIFT)) != 0) {
+    if (extract(ACCESS_RIGHTS_DPL, guest_ss_access()) != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
     exit_to_vmm(cpu, LUV_EXIT_XSETBV);
-    return;
 }
 
 /* Does nothing: memory is WB whatever the guest's PAT, and devices are emulated. A real WBINVD would stall dom0. */
 static inline void on_wbinvd(struct cpu *cpu)
 {
     guest_advance(cpu);
-    return;
 }
 
 static inline void on_invd(struct cpu *cpu)
 {
     guest_advance(cpu);
-    return;
 }
 
 /* The debug registers become the guest's until the end of this run; the instruction runs again. */
@@ -119,114 +106,100 @@ static inline void on_dr_access(struct cpu *cpu)
 {
     handle_dr_access(cpu);
     guest_resume(cpu);
-    return;
 }
 
 /* Not in the guest's CPUID. */
 static inline void on_monitor(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_mwait(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_getsec(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_vmx_instruction(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_seamcall(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_tdcall(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-    return;
 }
 
 static inline void on_rdpmc(struct cpu *cpu)
 {
     guest_inject_error(cpu, VECTOR_GP, 0);
-    return;
 }
 
 /* As in dom0: the shadow changes and the instruction runs again,
  * now without an exit; what it would raise #GP for is checked first, before the shadow changes. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
-    if ((access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) || ((number != 0) && (number != 4))) {
+    if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO || (number != 0 && number != 4)) {
         exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
         return;
     }
     if (number == 4) {
         u64 value = guest_register(cpu, gpr);
-        bool in_long = !!(guest_efer() & EFER_LMA);
-        if ((((value & ~cr4_permitted(cpu)) != 0) || (value & CR4_VMXE)) || (value & CR4_SMXE)) {
+        bool in_long = guest_efer() & EFER_LMA;
+        if ((value & ~cr4_permitted(cpu)) != 0 || value & CR4_VMXE || value & CR4_SMXE) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (in_long && (!(value & CR4_PAE) || (!!(value & CR4_LA57) != !!(guest_cr4() & CR4_LA57)))) {
+        if (in_long && (!(value & CR4_PAE) || !!(value & CR4_LA57) != !!(guest_cr4() & CR4_LA57))) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (((value & CR4_PCIDE) && !(guest_cr4() & CR4_PCIDE)) && (!in_long ||
-                (((u16)(guest_cr3() & 0xfff)) != 0))) {
+        if (value & CR4_PCIDE && !(guest_cr4() & CR4_PCIDE) && (!in_long || bits(guest_cr3(), 0, 11) != 0)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if ((value & CR4_CET) && !(guest_cr0() & CR0_WP)) {
+        if (value & CR4_CET && !(guest_cr0() & CR0_WP)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        vmwrite(VMCS_CR4_READ_SHADOW, (vmread(VMCS_CR4_READ_SHADOW) & ~0x40ull) | (u64)(!!(value & CR4_MCE)) << 6);
+        vmwrite(VMCS_CR4_READ_SHADOW, copy_bits(vmread(VMCS_CR4_READ_SHADOW), CR4_MCE, value));
         guest_resume(cpu);
         return;
     }
     u64 value = guest_register(cpu, gpr);
-    bool paging = !!(value & CR0_PG);
-    bool paged = !!(guest_cr0() & CR0_PG);
-    if (((u32)((value >> 32) & 0xffffffff)) != 0) {
+    bool paging = value & CR0_PG;
+    bool paged = guest_cr0() & CR0_PG;
+    if (value >> 32 != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paging && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
+    if ((paging && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (((paging && !paged) && (guest_efer() & EFER_LME)) && ((guest_cs_access() & ACCESS_RIGHTS_L) ||
-            !(guest_cr4() & CR4_PAE))) {
+    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(guest_cr4() & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((paged && !paging) && (((guest_efer() & EFER_LMA) && (guest_cs_access() & ACCESS_RIGHTS_L)) ||
-            (guest_cr4() & CR4_PCIDE))) {
+    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || guest_cr4() & CR4_PCIDE)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if ((guest_cr4() & CR4_CET) && !(value & CR0_WP)) {
+    if (guest_cr4() & CR4_CET && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20ull) | (u64)(!!(value & CR0_NE)) << 5);
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x20000000ull) | (u64)(!!(value & CR0_NW)) << 29);
-    vmwrite(VMCS_CR0_READ_SHADOW, (vmread(VMCS_CR0_READ_SHADOW) & ~0x40000000ull) | (u64)(!!(value & CR0_CD)) << 30);
+    vmwrite(VMCS_CR0_READ_SHADOW, copy_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE | CR0_NW | CR0_CD, value));
     guest_resume(cpu);
-    return;
 }
 
 /* Injected if it is the guest's; `resume` then delivers nothing else. */
@@ -242,7 +215,6 @@ static inline void on_exception(struct cpu *cpu)
         return;
     }
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 /* ---- Exits: number by number, to their events. */
@@ -250,8 +222,7 @@ static inline void on_exception(struct cpu *cpu)
 /* An exception whose bit in the exception bitmap is 1, or an NMI. Software interrupts (INT n) cause no exit. */
 static void exit_exception_or_nmi(struct cpu *cpu)
 {
-    if (((u8)((vmread(VMCS_EXIT_INTERRUPTION_INFO) & EXIT_INTERRUPTION_INFO_TYPE_MASK) >>
-            EXIT_INTERRUPTION_INFO_TYPE_SHIFT)) == 2) {
+    if (extract(EXIT_INTERRUPTION_INFO_TYPE, vmread(VMCS_EXIT_INTERRUPTION_INFO)) == 2) {
         on_nmi(cpu);
         return;
     }
@@ -325,12 +296,10 @@ static void exit_vmxon(struct cpu *cpu)
 
 static void exit_cr_access(struct cpu *cpu)
 {
-    u8 number = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_NUMBER_MASK) >>
-            CR_ACCESS_QUALIFICATION_NUMBER_SHIFT);
-    u8 access = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_ACCESS_MASK) >>
-            CR_ACCESS_QUALIFICATION_ACCESS_SHIFT);
-    u8 gpr = (u8)((vmread(VMCS_EXIT_QUALIFICATION) & CR_ACCESS_QUALIFICATION_GPR_MASK) >>
-            CR_ACCESS_QUALIFICATION_GPR_SHIFT);
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, qualification);
+    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, qualification);
+    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, qualification);
     on_cr_access(cpu, number, access, gpr);
 }
 

@@ -6,66 +6,75 @@
 #include "vmx/state.h"
 
 const struct control_choice domu_controls[DOMU_CONTROL_WORDS] = {
-    [DOMU_WORD_PIN] = {
-        .field = VMCS_PIN_BASED_CONTROLS,
-        .msr = IA32_VMX_PINBASED_CTLS,
-        .true_msr = IA32_VMX_TRUE_PINBASED_CTLS,
-        .allowed1_only = 0,
-        .on = PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | PIN_ACTIVATE_PREEMPTION_TIMER,
-        .prefer = 0,
-        .switched = 0,
-        .default1 = 0x16,
-        .name = "pin",
-    },
-    [DOMU_WORD_PRIMARY] = {
-        .field = VMCS_PRIMARY_CONTROLS,
-        .msr = IA32_VMX_PROCBASED_CTLS,
-        .true_msr = IA32_VMX_TRUE_PROCBASED_CTLS,
-        .allowed1_only = 0,
-        .on = PRIMARY_USE_TSC_OFFSETTING | PRIMARY_HLT_EXITING | PRIMARY_MWAIT_EXITING | PRIMARY_RDPMC_EXITING | PRIMARY_USE_TPR_SHADOW | PRIMARY_UNCONDITIONAL_IO_EXITING | PRIMARY_USE_MSR_BITMAPS | PRIMARY_MONITOR_EXITING | PRIMARY_ACTIVATE_SECONDARY,
-        .prefer = 0,
-        .switched = PRIMARY_INTERRUPT_WINDOW_EXITING | PRIMARY_NMI_WINDOW_EXITING | PRIMARY_MOV_DR_EXITING,
-        .default1 = 0x4006172,
-        .name = "primary",
-    },
-    [DOMU_WORD_SECONDARY] = {
-        .field = VMCS_SECONDARY_CONTROLS,
-        .msr = IA32_VMX_PROCBASED_CTLS2,
-        .true_msr = 0,
-        .allowed1_only = 0,
-        .on = SECONDARY_ENABLE_EPT | SECONDARY_WBINVD_EXITING | SECONDARY_UNRESTRICTED_GUEST,
-        .prefer = SECONDARY_ENABLE_RDTSCP | SECONDARY_ENABLE_VPID | SECONDARY_ENABLE_INVPCID | SECONDARY_ENABLE_XSAVES,
-        .switched = 0,
-        .default1 = 0x0,
-        .name = "secondary",
-    },
-    [DOMU_WORD_EXIT] = {
-        .field = VMCS_VM_EXIT_CONTROLS,
-        .msr = IA32_VMX_EXIT_CTLS,
-        .true_msr = IA32_VMX_TRUE_EXIT_CTLS,
-        .allowed1_only = 0,
-        .on = EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_IA32_PAT | EXIT_LOAD_IA32_PAT | EXIT_SAVE_IA32_EFER | EXIT_LOAD_IA32_EFER,
-        .prefer = 0,
-        .switched = 0,
-        .default1 = 0x36dfb,
-        .name = "exit",
-    },
-    [DOMU_WORD_ENTRY] = {
-        .field = VMCS_VM_ENTRY_CONTROLS,
-        .msr = IA32_VMX_ENTRY_CTLS,
-        .true_msr = IA32_VMX_TRUE_ENTRY_CTLS,
-        .allowed1_only = 0,
-        .on = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_IA32_PAT | ENTRY_LOAD_IA32_EFER,
-        .prefer = 0,
-        .switched = ENTRY_IA32E_MODE_GUEST,
-        .default1 = 0x11fb,
-        .name = "entry",
-    },
+    [DOMU_WORD_PIN] =
+        {
+            .field = VMCS_PIN_BASED_CONTROLS,
+            .msr = IA32_VMX_PINBASED_CTLS,
+            .true_msr = IA32_VMX_TRUE_PINBASED_CTLS,
+            .allowed1_only = 0,
+            .on = PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | PIN_ACTIVATE_PREEMPTION_TIMER,
+            .prefer = 0,
+            .switched = 0,
+            .default1 = 0x16,
+            .name = "pin",
+        },
+    [DOMU_WORD_PRIMARY] =
+        {
+            .field = VMCS_PRIMARY_CONTROLS,
+            .msr = IA32_VMX_PROCBASED_CTLS,
+            .true_msr = IA32_VMX_TRUE_PROCBASED_CTLS,
+            .allowed1_only = 0,
+            .on = PRIMARY_USE_TSC_OFFSETTING | PRIMARY_HLT_EXITING | PRIMARY_MWAIT_EXITING | PRIMARY_RDPMC_EXITING |
+                PRIMARY_USE_TPR_SHADOW | PRIMARY_UNCONDITIONAL_IO_EXITING | PRIMARY_USE_MSR_BITMAPS | PRIMARY_MONITOR_EXITING |
+                PRIMARY_ACTIVATE_SECONDARY,
+            .prefer = 0,
+            .switched = PRIMARY_INTERRUPT_WINDOW_EXITING | PRIMARY_NMI_WINDOW_EXITING | PRIMARY_MOV_DR_EXITING,
+            .default1 = 0x4006172,
+            .name = "primary",
+        },
+    [DOMU_WORD_SECONDARY] =
+        {
+            .field = VMCS_SECONDARY_CONTROLS,
+            .msr = IA32_VMX_PROCBASED_CTLS2,
+            .true_msr = 0,
+            .allowed1_only = 0,
+            .on = SECONDARY_ENABLE_EPT | SECONDARY_WBINVD_EXITING | SECONDARY_UNRESTRICTED_GUEST,
+            .prefer = SECONDARY_ENABLE_RDTSCP | SECONDARY_ENABLE_VPID | SECONDARY_ENABLE_INVPCID | SECONDARY_ENABLE_XSAVES,
+            .switched = 0,
+            .default1 = 0x0,
+            .name = "secondary",
+        },
+    [DOMU_WORD_EXIT] =
+        {
+            .field = VMCS_VM_EXIT_CONTROLS,
+            .msr = IA32_VMX_EXIT_CTLS,
+            .true_msr = IA32_VMX_TRUE_EXIT_CTLS,
+            .allowed1_only = 0,
+            .on = EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_IA32_PAT | EXIT_LOAD_IA32_PAT |
+                EXIT_SAVE_IA32_EFER | EXIT_LOAD_IA32_EFER,
+            .prefer = 0,
+            .switched = 0,
+            .default1 = 0x36dfb,
+            .name = "exit",
+        },
+    [DOMU_WORD_ENTRY] =
+        {
+            .field = VMCS_VM_ENTRY_CONTROLS,
+            .msr = IA32_VMX_ENTRY_CTLS,
+            .true_msr = IA32_VMX_TRUE_ENTRY_CTLS,
+            .allowed1_only = 0,
+            .on = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_IA32_PAT | ENTRY_LOAD_IA32_EFER,
+            .prefer = 0,
+            .switched = ENTRY_IA32E_MODE_GUEST,
+            .default1 = 0x11fb,
+            .name = "entry",
+        },
 };
 
 u64 domu_control_word[DOMU_CONTROL_WORDS];
 
-const u32 domu_swap_msrs[] = { IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE, IA32_TSC_AUX, IA32_SPEC_CTRL, IA32_XSS, 0 };
+const u32 domu_swap_msrs[] = {IA32_STAR,    IA32_LSTAR,     IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE,
+                              IA32_TSC_AUX, IA32_SPEC_CTRL, IA32_XSS,   0};
 
 void domu_reset_state(struct cpu *cpu)
 {

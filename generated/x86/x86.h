@@ -21,7 +21,14 @@
 #define IA32_GS_BASE 0xc0000101u
 #define IA32_KERNEL_GS_BASE 0xc0000102u
 #define IA32_TSC_AUX 0xc0000103u
+#define MSR_MEMORY_CTRL 0x33u
 #define IA32_FEATURE_CONTROL 0x3au
+#define IA32_BIOS_UPDT_TRIG 0x79u
+#define IA32_SMM_MONITOR_CTL 0x9bu
+#define IA32_SMBASE 0x9eu
+#define IA32_MISC_ENABLE 0x1a0u
+#define IA32_DEBUG_INTERFACE 0xc80u
+#define IA32_MCU_CONTROL 0x1406u
 #define IA32_VMX_BASIC 0x480u
 #define IA32_VMX_PINBASED_CTLS 0x481u
 #define IA32_VMX_PROCBASED_CTLS 0x482u
@@ -48,6 +55,10 @@
 #define IA32_MTRR_FIX4K_C0000 0x268u
 #define IA32_MTRR_DEF_TYPE 0x2ffu
 #define IA32_PERF_GLOBAL_CTRL 0x38fu
+#define IA32_PEBS_ENABLE 0x3f1u
+#define IA32_DS_AREA 0x600u
+#define IA32_RTIT_CTL 0x570u
+#define IA32_HW_FEEDBACK_PTR 0x17d0u
 
 /* Vectors */
 #define VECTOR_DB 0x1u
@@ -109,6 +120,7 @@
 #define EPT_QUALIFICATION_NMI_UNBLOCKING_DUE_TO_IRET 0x1000u
 
 /* Bits of rflags */
+#define RFLAGS_FIXED_ONE 0x2u
 #define RFLAGS_TF 0x100u
 #define RFLAGS_IF 0x200u
 #define RFLAGS_DF 0x400u
@@ -126,6 +138,10 @@
 #define CR0_NW 0x20000000u
 #define CR0_CD 0x40000000u
 #define CR0_PG 0x80000000u
+
+/* Bits of cr3 */
+#define CR3_LAM_U57 0x2000000000000000ull
+#define CR3_LAM_U48 0x4000000000000000ull
 
 /* Bits of cr4 */
 #define CR4_VME 0x1u
@@ -185,18 +201,30 @@
 
 /* Bits of access_rights */
 #define ACCESS_RIGHTS_TYPE_MASK 0xfu
+#define ACCESS_RIGHTS_TYPE_SHIFT 0x0u
+#define ACCESS_RIGHTS_S 0x10u
 #define ACCESS_RIGHTS_DPL_MASK 0x60u
 #define ACCESS_RIGHTS_DPL_SHIFT 0x5u
+#define ACCESS_RIGHTS_P 0x80u
 #define ACCESS_RIGHTS_L 0x2000u
+#define ACCESS_RIGHTS_DB 0x4000u
+#define ACCESS_RIGHTS_G 0x8000u
 #define ACCESS_RIGHTS_UNUSABLE 0x10000u
 
 /* Bits of interruptibility */
 #define INTERRUPTIBILITY_STI 0x1u
 #define INTERRUPTIBILITY_MOV_SS 0x2u
+#define INTERRUPTIBILITY_SMI 0x4u
 #define INTERRUPTIBILITY_NMI 0x8u
+#define INTERRUPTIBILITY_ENCLAVE 0x10u
 
 /* Bits of pending_debug */
+#define PENDING_DEBUG_BLD 0x800u
 #define PENDING_DEBUG_BS 0x4000u
+#define PENDING_DEBUG_RTM 0x10000u
+
+/* Bits of selector */
+#define SELECTOR_TI 0x4u
 
 /* Bits of page_entry */
 #define PAGE_ENTRY_PRESENT 0x1u

@@ -24,6 +24,31 @@ typedef int64_t i64;
 #define PAGE_2M MIB(2)
 #define PAGE_1G GIB(1)
 
+/* A field of a value by the names of its mask and its shift; bits by their numbers. */
+#define extract(field, value) (((value) & field##_MASK) >> field##_SHIFT)
+
+static inline bool bit(u64 value, u32 number)
+{
+    return value >> number & 1;
+}
+
+static inline u64 bits(u64 value, u32 low, u32 high)
+{
+    return value << (63 - high) >> (63 - high + low);
+}
+
+/* `old` with `value` in the bits of a mask, which are next to each other. */
+static inline u64 replace_bits(u64 old, u64 mask, u64 value)
+{
+    return (old & ~mask) | (value << __builtin_ctzll(mask) & mask);
+}
+
+/* `old` with the bits of a mask as `value` has them. */
+static inline u64 copy_bits(u64 old, u64 mask, u64 value)
+{
+    return (old & ~mask) | (value & mask);
+}
+
 static inline u64 round_down(u64 value, u64 unit)
 {
     return value & ~(unit - 1);

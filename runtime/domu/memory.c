@@ -12,7 +12,6 @@
 /* Of one call: entries looked at, the domain's or the caller's. */
 #define WORK_MAX 8192u
 #define WORK_OF_STEP 64u                /* a walk from the root */
-#define DIRTY_PAGES_MAX 64u             /* a bit each in the answer */
 
 static struct answer answer(u64 value, u32 error)
 {
@@ -201,7 +200,7 @@ struct answer memory_collect_dirty(struct domain *domain, u64 guest, u32 pages)
     u64 dirty = 0, end = guest + pages * PAGE_SIZE;
     if (!nested_has_dirty())
         return answer(0, ENOSYS);
-    if (!pages || pages > DIRTY_PAGES_MAX || !is_range(guest, pages * PAGE_SIZE) || chunk_end(guest, end) != end)
+    if (!pages || pages > LUV_DIRTY_PAGES_MAX || !is_range(guest, pages * PAGE_SIZE) || chunk_end(guest, end) != end)
         return answer(0, EINVAL);
     u32 error = tables_collect_dirty(domain, guest, pages, &dirty);
     if (dirty)

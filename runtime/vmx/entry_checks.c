@@ -52,23 +52,36 @@ bool is_memory_types(u64 value)
     return true;
 }
 
-void checks_show(void)
+static void show_violated(void *context, const char *name, const char *section, bool holds)
 {
-    for (u32 i = 0; i < CHECK_RULES; i++) {
-        if (check_rules[i].holds())
-            continue;
-        panic_print("VM entry violates the rule ", 0, 0);
-        panic_print(check_rules[i].name, 0, 0);
-        panic_print(", SDM ", 0, 0);
-        panic_print(check_rules[i].section, 0, 0);
-        panic_print("\n", 0, 0);
-    }
+    (void)context;
+    if (holds)
+        return;
+    panic_print("VM entry violates the rule ", 0, 0);
+    panic_print(name, 0, 0);
+    panic_print(", SDM ", 0, 0);
+    panic_print(section, 0, 0);
+    panic_print("\n", 0, 0);
 }
 
-u32 checks_first(void)
+void checks_show(void)
 {
-    u32 rule = 0;
-    while (rule < CHECK_RULES && check_rules[rule].holds())
-        rule++;
-    return rule;
+    checks_evaluate(show_violated, 0);
+}
+
+static void find_first(void *context, const char *name, const char *section, bool holds)
+{
+    struct violated_rule *first = context;
+    (void)section;
+    if (!first->name && !holds)
+        first->name = name;
+    if (!first->name)
+        first->number++;
+}
+
+struct violated_rule checks_first(void)
+{
+    struct violated_rule first = {0, 0};
+    checks_evaluate(find_first, &first);
+    return first;
 }

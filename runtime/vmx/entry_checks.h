@@ -29,5 +29,9 @@ bool is_memory_types(u64 value);
 
 /* Prints every rule that the current VMCS violates. */
 void checks_show(void);
-/* The number of the first rule that it violates, or CHECK_RULES. */
-u32 checks_first(void);
+/* The first rule that it violates; CHECK_RULES and no name if it violates none. */
+struct violated_rule {
+    const char *name;
+    u32 number;
+};
+struct violated_rule checks_first(void);

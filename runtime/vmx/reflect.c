@@ -79,13 +79,13 @@ static void store_exception(struct luv_run *run)
 }
 
 /* The log has the first failures, then the 64th, 128th ...: a VMM that fails on purpose must not flood it. */
-static void log_failed_rule(const struct vcpu *vcpu, u32 rule)
+static void log_failed_rule(const struct vcpu *vcpu, const char *name)
 {
     static u32 failures;
     u32 before = __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
     if (before >= RULES_LOGGED && before & (before + 1))
         return;
-    log_line(rule < CHECK_RULES ? check_rules[rule].name : "VM entry refused, and no rule says why", 0, 0);
+    log_line(name ? name : "VM entry refused, and no rule says why", 0, 0);
     log_line("luvalley: that rule refused the state of a vCPU: domain %, vCPU %", vcpu->domain->index, vcpu->index);
 }
 
@@ -94,8 +94,9 @@ static void store_failure(struct cpu *cpu, struct luv_run *run)
     u64 reason = vmread(VMCS_EXIT_REASON), error = vmread(VMCS_VM_INSTRUCTION_ERROR);
     run->fail.reason = (u32)(reason & EXIT_REASON_ENTRY_FAILURE ? reason & EXIT_REASON_BASIC_MASK : error);
     run->fail.qualification = vmread(VMCS_EXIT_QUALIFICATION);
-    run->fail.rule = checks_first();
-    log_failed_rule(cpu->vcpu, run->fail.rule);
+    struct violated_rule violated = checks_first();
+    run->fail.rule = violated.number;
+    log_failed_rule(cpu->vcpu, violated.name);
     clear_entry_event();    /* an entry that failed has not cleared it. SDM: 27.8 */
 }
 

@@ -193,6 +193,7 @@ def test_pass_beyond_the_bitmap_is_executed() -> None:
     rules = "msr { default inject gp; IA32_BEYOND pass; IA32_PAT pass; }"
     rest = 'io { default pass; } exceptions { default pass; } on cpuid { advance; } on triple_fault { reset "over"; }'
     model = compile_small(SourceFile("beyond.luv", f"{facts}/// A guest.\ndomain guest {{ {rules} {rest} }}\n"))
-    lines = "\n".join(case_lines(model.domains["guest"].msr.read, "read"))
-    assert "case 0xc0010015 /* IA32_BEYOND */:\n    guest_msr_read_try(cpu, msr);" in lines
+    domain = model.domains["guest"]
+    lines = "\n".join(case_lines(domain.msr.read, domain.msr.default_read, "read", domain.bitmaps["msr"]))
+    assert "case IA32_BEYOND:\n    guest_msr_read_try(cpu, msr);" in lines
     assert "IA32_PAT" not in lines

@@ -6,12 +6,13 @@ import pytest
 
 from codegen.compiler import compile_each
 from codegen.diagnostics import SpecError, render_all
+from codegen.emit.bitmaps import make_msr_bitmap
 from codegen.language import syntax
 from codegen.model.choices import Model
 from codegen.source import SourceFile
 from tests.lib.support import load_facts, parse_text
 
-PROCESSOR = (syntax.Vmcs, syntax.Controls, syntax.Capabilities, syntax.State, syntax.Exits)
+PROCESSOR = (syntax.Vmcs, syntax.Controls, syntax.Capabilities, syntax.State, syntax.Exits, syntax.Bitmap)
 DOMAIN = """
 /// A guest.
 domain guest {
@@ -84,3 +85,12 @@ def test_what_both_object_to_is_said_once() -> None:
     assert "error[unknown-name]: no event is named `sleep`" in text
     assert "error[unknown-name]: no processor is named `svm`" in text
     assert "2 errors." in text
+
+
+def test_bitmaps_are_the_processor_s() -> None:
+    """Another geometry puts the same policy's bits in other places."""
+    models = compile_both("", ("    0 read 0x0..0x1FFF;\n    1024 read 0xC0000000..0xC0001FFF;\n",
+                               "    1024 read 0x0..0x1FFF;\n    0 read 0xC0000000..0xC0001FFF;\n"))
+    data = {name: make_msr_bitmap(model.domains["guest"]) for name, model in models.items()}
+    assert data["toy"][1024:2048] == data["vmx"][:1024]
+    assert data["toy"][:1024] == data["vmx"][1024:2048]

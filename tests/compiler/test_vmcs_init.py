@@ -1,4 +1,4 @@
-"""A new VMCS: each field that a domain's controls make valid is written, by generated zeros or by the reset state."""
+"""A new VMCS: each field that a domain's controls make valid is written, by generated zeros or by a declaration."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def find_written(name: str) -> set[str]:
     init, tables = TEXTS["vmx/vmcs_init.c"], TEXTS[f"vmx/{name}_tables.c"]
     zeros = init.partition(f"{name}_fields[] = {{")[2].partition("};")[0] + read_body(init, f"{name}_vmcs_init(void)")
     reset = read_body(tables, f"{name}_reset_state(struct cpu *cpu)")
+    host = read_body(TEXTS["vmx/host.h"], "host_constants_write(void)")
     states = {one for state in re.findall(r"set_guest_(\w+)\(", reset) if (one := MODEL.facts.state[state].field)}
-    return states | {one.lower() for one in re.findall(r"\bVMCS_(\w+)", zeros + reset)}
+    return states | {one.lower() for one in re.findall(r"\bVMCS_(\w+)", zeros + reset + host)}
 
 
 @pytest.mark.parametrize("name", MODEL.domains)

@@ -52,11 +52,21 @@ void panic_print(const char *text, u64 a, u64 b)
         host_text[text_length++] = *text++;
 }
 
+static const char *host_names[CHECK_RULES];
+
+static void note_rule(void *context, const char *name, const char *section, bool holds)
+{
+    u32 *number = context;
+    (void)section;
+    host_names[*number] = name;
+    host_broken[(*number)++] = !holds;
+}
+
 /* Evaluate every rule; host_broken[] is true for those that are violated. */
 void host_check(void)
 {
-    for (u32 i = 0; i < CHECK_RULES; i++)
-        host_broken[i] = !check_rules[i].holds();
+    u32 number = 0;
+    checks_evaluate(note_rule, &number);
 }
 
 void host_show(void)
@@ -68,5 +78,6 @@ void host_show(void)
 
 const char *host_rule(u32 i)
 {
-    return check_rules[i].name;
+    host_check();
+    return host_names[i];
 }

@@ -1,4 +1,4 @@
-"""The dispatcher of hypercalls against the model: numbers, callers, widths of arguments, handles, and the functions called."""
+"""The dispatcher of hypercalls against the model: numbers, callers, widths of arguments, handles, functions called."""
 
 from __future__ import annotations
 

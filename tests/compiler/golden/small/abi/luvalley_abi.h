@@ -12,7 +12,7 @@
 /* The CPUID leaf by which dom0 finds the hypervisor, and what EBX, ECX and EDX of it spell. */
 #define LUV_CPUID_LEAF 0x40000000u
 #define LUV_CPUID_SIGNATURE "GoldenGuest!"
-#define LUV_CPUID_WORDS { 0x646c6f47, 0x75476e65, 0x21747365 }
+#define LUV_CPUID_WORDS {0x646c6f47, 0x75476e65, 0x21747365}
 
 /* Adds. */
 #define LUV_HYPERCALL_add 1

@@ -7,11 +7,6 @@
 /* What an argument is: a handle, or a number of so many bits. A wider one in the register is EINVAL. */
 enum luv_kind {
     LUV_KIND_NONE,
-    LUV_KIND_DOMAIN,
-    LUV_KIND_VCPU,
-    LUV_KIND_BOOL,
-    LUV_KIND_U8,
-    LUV_KIND_U16,
     LUV_KIND_U32,
     LUV_KIND_U64,
 };
@@ -35,8 +30,8 @@ static const struct luv_call luv_calls[] __attribute__((unused)) = {
         .name = "add",
         .number = LUV_HYPERCALL_add,
         .callers = LUV_FROM_USER,
-        .arguments = { { "a", LUV_KIND_U32 }, { "b", LUV_KIND_U64 } },
+        .arguments = {{"a", LUV_KIND_U32}, {"b", LUV_KIND_U64}},
         .returns = LUV_KIND_U64,
-        .errors = { EINVAL },
+        .errors = {EINVAL},
     },
 };

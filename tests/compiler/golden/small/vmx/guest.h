@@ -10,11 +10,7 @@
 /* A small guest. */
 
 /* Control words in the order of guest_controls[]. */
-enum {
-    GUEST_WORD_PRIMARY,
-    GUEST_WORD_SECONDARY,
-    GUEST_CONTROL_WORDS
-};
+enum { GUEST_WORD_PRIMARY, GUEST_WORD_SECONDARY, GUEST_CONTROL_WORDS };
 
 extern const struct control_choice guest_controls[GUEST_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */
@@ -38,11 +34,7 @@ extern u8 guest_msr_bitmap[4096];
 extern u8 guest_io_bitmap[8192];
 
 /* Rules for CPUID leaves that a mask by leaf does not answer. */
-enum {
-    GUEST_CPUID_1,
-    GUEST_CPUID_7_0,
-    GUEST_CPUID_RULES
-};
+enum { GUEST_CPUID_1, GUEST_CPUID_7_0, GUEST_CPUID_RULES };
 
 #define GUEST_CPUID_OTHER 0x8 /* stands for all leaves from there on */
 #define GUEST_CPUID_EXTENDED 1

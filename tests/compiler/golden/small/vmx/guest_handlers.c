@@ -27,8 +27,7 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
 
 /* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
  * bits that are always 1. */
-static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx,
-        u32 edx)
+static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     if (leaf == 0x40000000)
         return (struct regs4){0x40000000, 0x646c6f47, 0x75476e65, 0x21747365};
@@ -66,13 +65,13 @@ static struct answer hypercall_add(struct cpu *cpu, u32 a, u64 b)
 {
     (void)cpu;
     if (b == 0) {
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     }
-    return (struct answer){ .value = a + b };
+    return (struct answer){.value = a + b};
 }
 
-/* What the first argument is a handle of. */
-enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
+/* What the first argument is a handle of; 0: it is none. */
+enum handle { HANDLE_DOMAIN = 1, HANDLE_VCPU };
 
 /* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
 struct hypercall {
@@ -81,7 +80,7 @@ struct hypercall {
 };
 
 static const struct hypercall hypercalls[] = {
-    [LUV_HYPERCALL_add] = { .callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull },
+    [LUV_HYPERCALL_add] = {.callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull},
 };
 
 static struct answer call_plain(struct cpu *cpu, u32 number)
@@ -90,7 +89,7 @@ static struct answer call_plain(struct cpu *cpu, u32 number)
     (void)r;
     switch (number) {
     case LUV_HYPERCALL_add: return hypercall_add(cpu, (u32)r->rdi, r->rsi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -101,13 +100,13 @@ static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
     const struct registers *r = &cpu->guest;
     u32 number = (u32)r->rax;
     if (number >= COUNT_OF(hypercalls))
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     const struct hypercall *row = &hypercalls[index_nospec(number, COUNT_OF(hypercalls))];
     u32 callers = row->callers & way;
     if (!callers)
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     return call_plain(cpu, number);
 }
 
@@ -131,32 +130,24 @@ static inline bool policy_hypercall(struct cpu *cpu)
 static void on_msr_read(struct cpu *cpu, u32 msr)
 {
     switch (msr) {
-    case 0x480 ... 0x48c /* IA32_VMX_BASIC */:
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
+    case 0x480 ... 0x48c /* IA32_VMX_BASIC and 12 more */: guest_inject_error(cpu, VECTOR_GP, 0); return;
     }
     guest_msr_read_try(cpu, msr);
-    return;
 }
 
 static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 {
     switch (msr) {
-    case 0x277 /* IA32_PAT */:
-        {
-            if (((u8)(value & 0xff)) == GATE) {
-                guest_inject_error(cpu, VECTOR_GP, 0);
-                return;
-            }
-            guest_advance(cpu);
+    case IA32_PAT: {
+        if ((u8)value == GATE) {
+            guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-    case 0x480 ... 0x48c /* IA32_VMX_BASIC */:
-        guest_inject_error(cpu, VECTOR_GP, 0);
+        guest_advance(cpu);
         return;
     }
+    }
     guest_inject_error(cpu, VECTOR_GP, 0);
-    return;
 }
 
 /* ---- Ports in the bitmap. */
@@ -166,7 +157,7 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
     switch (port) {
     case 0x70 ... 0x71: /* clock */
         if (input) {
-            cpu->guest.rax = (cpu->guest.rax & ~0xffull) | (u64)((u8)GATE | 1) << 0;
+            cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, (u8)GATE | 1);
             guest_advance(cpu);
             return;
         }
@@ -197,7 +188,6 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
     cpu->guest.rax = out.eax;
     cpu->guest.rcx = out.ecx;
     guest_advance(cpu);
-    return;
 }
 
 static inline void on_cr_access(struct cpu *cpu, u8 number)
@@ -207,7 +197,6 @@ static inline void on_cr_access(struct cpu *cpu, u8 number)
     }
     vmwrite(VMCS_CR0_READ_SHADOW, guest_cr0());
     guest_resume(cpu);
-    return;
 }
 
 static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa)
@@ -244,11 +233,11 @@ void guest_exit_cr_access(struct cpu *cpu)
 
 void guest_exit_io(struct cpu *cpu)
 {
-    u16 port = (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT);
-    u8 size = (u8)(((u8)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) >>
-            IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT)) + 1);
-    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
-    bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u16 port = extract(IO_QUALIFICATION_PORT, qualification);
+    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, qualification) + 1);
+    bool input = qualification & IO_QUALIFICATION_INPUT;
+    bool string = qualification & IO_QUALIFICATION_STRING;
     on_io(cpu, port, size, input, string);
 }
 

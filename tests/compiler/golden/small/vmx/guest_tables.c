@@ -6,47 +6,47 @@
 #include "vmx/state.h"
 
 const struct control_choice guest_controls[GUEST_CONTROL_WORDS] = {
-    [GUEST_WORD_PRIMARY] = {
-        .field = VMCS_PRIMARY_CONTROLS,
-        .msr = IA32_VMX_PROCBASED_CTLS,
-        .true_msr = 0,
-        .allowed1_only = 0,
-        .on = PRIMARY_USE_IO_BITMAPS | PRIMARY_ACTIVATE_SECONDARY,
-        .prefer = 0,
-        .switched = 0,
-        .default1 = 0x72,
-        .name = "primary",
-    },
-    [GUEST_WORD_SECONDARY] = {
-        .field = VMCS_SECONDARY_CONTROLS,
-        .msr = IA32_VMX_PROCBASED_CTLS2,
-        .true_msr = 0,
-        .allowed1_only = 0,
-        .on = SECONDARY_ENABLE_EPT | SECONDARY_UNRESTRICTED_GUEST,
-        .prefer = SECONDARY_ENABLE_INVPCID,
-        .switched = 0,
-        .default1 = 0x0,
-        .name = "secondary",
-    },
+    [GUEST_WORD_PRIMARY] =
+        {
+            .field = VMCS_PRIMARY_CONTROLS,
+            .msr = IA32_VMX_PROCBASED_CTLS,
+            .true_msr = 0,
+            .allowed1_only = 0,
+            .on = PRIMARY_USE_IO_BITMAPS | PRIMARY_ACTIVATE_SECONDARY,
+            .prefer = 0,
+            .switched = 0,
+            .default1 = 0x72,
+            .name = "primary",
+        },
+    [GUEST_WORD_SECONDARY] =
+        {
+            .field = VMCS_SECONDARY_CONTROLS,
+            .msr = IA32_VMX_PROCBASED_CTLS2,
+            .true_msr = 0,
+            .allowed1_only = 0,
+            .on = SECONDARY_ENABLE_EPT | SECONDARY_UNRESTRICTED_GUEST,
+            .prefer = SECONDARY_ENABLE_INVPCID,
+            .switched = 0,
+            .default1 = 0x0,
+            .name = "secondary",
+        },
 };
 
 u64 guest_control_word[GUEST_CONTROL_WORDS];
 
 /* The first rule that covers an address decides. */
 const struct memory_rule guest_memory[GUEST_MEMORY_RULES] = {
-    { .what = MEMORY_HIDE, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0 },
-    { .what = MEMORY_WATCH, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0 },
-    { .what = MEMORY_MAP, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0 },
+    {.what = MEMORY_HIDE, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0},
+    {.what = MEMORY_WATCH, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_LOCAL_APIC, .onto = 0x0},
+    {.what = MEMORY_MAP, .rights = NESTED_READ | NESTED_WRITE | NESTED_EXECUTE, .region = REGION_EVERYTHING, .onto = 0x0},
 };
 
-const u32 guest_list_msrs[] = { 0 };
+const u32 guest_list_msrs[] = {0};
 
 /* Bits of EAX, EBX, ECX and EDX that are shown of each leaf; of one that is not here, none. */
-struct guest_cpuid_basic guest_cpuid_basic = {
-};
+struct guest_cpuid_basic guest_cpuid_basic = {};
 
-struct regs4 guest_cpuid_extended[GUEST_CPUID_EXTENDED] = {
-};
+struct regs4 guest_cpuid_extended[GUEST_CPUID_EXTENDED] = {};
 
 /* Leaves that need more than a mask by leaf. */
 const bool guest_cpuid_special[GUEST_CPUID_OTHER + 1] = {

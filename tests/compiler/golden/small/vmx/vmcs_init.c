@@ -15,12 +15,7 @@ static void zero_fields(const u16 *fields, u32 count)
 
 /* Fields that exist whatever this processor granted of what guest prefers. */
 static const u16 guest_fields[] = {
-    VMCS_PIN_CONTROLS,
-    VMCS_PRIMARY_CONTROLS,
-    VMCS_SECONDARY_CONTROLS,
-    VMCS_GUEST_IA32_EFER,
-    VMCS_GUEST_PDPTE1,
-    VMCS_HOST_RIP,
+    VMCS_PIN_CONTROLS, VMCS_PRIMARY_CONTROLS, VMCS_SECONDARY_CONTROLS, VMCS_GUEST_IA32_EFER, VMCS_GUEST_PDPTE1, VMCS_HOST_RIP,
 };
 
 void guest_vmcs_init(void)

@@ -12,7 +12,8 @@ const struct requirement requirements[] = {
     {REQUIRE_MSR, MSR_HIGH, 25, 1, IA32_VMX_PROCBASED_CTLS, 0, NO_REQUIREMENT, "primary.use_io_bitmaps"},
     {REQUIRE_MSR, MSR_HIGH, 31, 1, IA32_VMX_PROCBASED_CTLS, 0, NO_REQUIREMENT, "primary.activate_secondary"},
     {REQUIRE_MSR, MSR_HIGH, 1, 1, IA32_VMX_PROCBASED_CTLS2, 0, NEEDS_PRIMARY_ACTIVATE_SECONDARY, "secondary.enable_ept"},
-    {REQUIRE_MSR, MSR_HIGH, 7, 1, IA32_VMX_PROCBASED_CTLS2, 0, NEEDS_PRIMARY_ACTIVATE_SECONDARY, "secondary.unrestricted_guest"},
+    {REQUIRE_MSR, MSR_HIGH, 7, 1, IA32_VMX_PROCBASED_CTLS2, 0, NEEDS_PRIMARY_ACTIVATE_SECONDARY,
+     "secondary.unrestricted_guest"},
     {REQUIRE_MSR, MSR_LOW, 6, 1, IA32_VMX_EPT_VPID_CAP, 0, NEEDS_SECONDARY_ENABLE_EPT, "ept.walk_4"},
 };
 const u32 requirement_count = COUNT_OF(requirements);

@@ -17,10 +17,8 @@ struct option {
 };
 
 static const struct option option_table[] = {
-    { "disk=hd", OPTION_DRIVE, offsetof(struct options, disk), 0, "disk=hdN[,P]",
-      "N of 0 to 9 and P of 1 to 4" },
-    { "pool=", OPTION_SIZES, offsetof(struct options, pools), 2, "pool=SIZE",
-      "up to 2 sizes like 512M, 2G or 4096K, each a multiple of 2 MiB" },
-    { "loud", OPTION_FLAG, offsetof(struct options, loud), 0, "loud",
-      0 },
+    {"disk=hd", OPTION_DRIVE, offsetof(struct options, disk), 0, "disk=hdN[,P]", "N of 0 to 9 and P of 1 to 4"},
+    {"pool=", OPTION_SIZES, offsetof(struct options, pools), 2, "pool=SIZE",
+     "up to 2 sizes like 512M, 2G or 4096K, each a multiple of 2 MiB"},
+    {"loud", OPTION_FLAG, offsetof(struct options, loud), 0, "loud", 0},
 };

@@ -16,31 +16,27 @@
 static void on_msr_read(struct cpu *cpu, u32 msr)
 {
     switch (msr) {
-    case 0x277 /* IA32_PAT */:
-        {
-            exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-            return;
-        }
+    case IA32_PAT: {
+        exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
+        return;
+    }
     }
     exit_to_vmm(cpu, LUV_EXIT_MSR);
-    return;
 }
 
 static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 {
     switch (msr) {
-    case 0x277 /* IA32_PAT */:
-        {
-            if (value == 0) {
-                guest_inject_error(cpu, VECTOR_GP, 0);
-                return;
-            }
-            exit_to_vmm(cpu, LUV_EXIT_MSR);
+    case IA32_PAT: {
+        if (value == 0) {
+            guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
+        exit_to_vmm(cpu, LUV_EXIT_MSR);
+        return;
+    }
     }
     exit_to_vmm(cpu, LUV_EXIT_MSR);
-    return;
 }
 
 /* ---- Ports: every access causes an exit. */
@@ -52,7 +48,6 @@ static inline void on_io(struct cpu *cpu, bool input)
         return;
     }
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 /* ---- Handlers, an event each. */
@@ -64,7 +59,6 @@ static inline void on_cpuid(struct cpu *cpu, u32 leaf)
         return;
     }
     guest_advance(cpu);
-    return;
 }
 
 static inline void on_exception(struct cpu *cpu)
@@ -74,7 +68,6 @@ static inline void on_exception(struct cpu *cpu)
         return;
     }
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-    return;
 }
 
 /* ---- Exits: number by number, to their events. */
@@ -92,7 +85,7 @@ static void exit_cpuid(struct cpu *cpu)
 
 static void exit_io(struct cpu *cpu)
 {
-    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
+    bool input = vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT;
     on_io(cpu, input);
 }
 

@@ -6,22 +6,23 @@
 #include "vmx/state.h"
 
 const struct control_choice domu_controls[DOMU_CONTROL_WORDS] = {
-    [DOMU_WORD_PRIMARY] = {
-        .field = VMCS_PRIMARY_CONTROLS,
-        .msr = IA32_VMX_PROCBASED_CTLS,
-        .true_msr = 0,
-        .allowed1_only = 0,
-        .on = PRIMARY_UNCONDITIONAL_IO_EXITING,
-        .prefer = 0,
-        .switched = 0,
-        .default1 = 0x72,
-        .name = "primary",
-    },
+    [DOMU_WORD_PRIMARY] =
+        {
+            .field = VMCS_PRIMARY_CONTROLS,
+            .msr = IA32_VMX_PROCBASED_CTLS,
+            .true_msr = 0,
+            .allowed1_only = 0,
+            .on = PRIMARY_UNCONDITIONAL_IO_EXITING,
+            .prefer = 0,
+            .switched = 0,
+            .default1 = 0x72,
+            .name = "primary",
+        },
 };
 
 u64 domu_control_word[DOMU_CONTROL_WORDS];
 
-const u32 domu_swap_msrs[] = { IA32_PAT, IA32_SYSENTER, IA32_VMX_BASIC, 0 };
+const u32 domu_swap_msrs[] = {IA32_PAT, IA32_SYSENTER, IA32_VMX_BASIC, 0};
 
 void domu_reset_state(struct cpu *cpu)
 {

@@ -10,10 +10,7 @@
 /* Runs guests. */
 
 /* Control words in the order of host_controls[]. */
-enum {
-    HOST_WORD_PRIMARY,
-    HOST_CONTROL_WORDS
-};
+enum { HOST_WORD_PRIMARY, HOST_CONTROL_WORDS };
 
 extern const struct control_choice host_controls[HOST_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */
@@ -37,9 +34,7 @@ extern u8 host_msr_bitmap[4096];
 extern u8 host_io_bitmap[8192];
 
 /* Rules for CPUID leaves that a mask by leaf does not answer. */
-enum {
-    HOST_CPUID_RULES
-};
+enum { HOST_CPUID_RULES };
 
 #define HOST_CPUID_OTHER 0x0 /* stands for all leaves from there on */
 #define HOST_CPUID_EXTENDED 1

@@ -28,8 +28,7 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
 
 /* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
  * bits that are always 1. */
-static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx,
-        u32 edx)
+static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     struct regs4 out = cpuid_mask((struct regs4){eax, ebx, ecx, edx}, cpuid_shown(leaf, subleaf));
     return out;
@@ -62,10 +61,10 @@ static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, 
 static struct answer hypercall_ask(struct cpu *cpu, struct domain *domain, u32 what)
 {
     if (what == 1) {
-        return (struct answer){ .error = ENOENT };
+        return (struct answer){.error = ENOENT};
     }
     if (what == 2) {
-        return (struct answer){ .value = 1 };
+        return (struct answer){.value = 1};
     }
     return look(cpu, domain, what);
 }
@@ -74,11 +73,11 @@ static struct answer hypercall_ask(struct cpu *cpu, struct domain *domain, u32 w
 static struct answer hypercall_count(struct cpu *cpu, u64 index)
 {
     (void)cpu;
-    return (struct answer){ .value = index };
+    return (struct answer){.value = index};
 }
 
-/* What the first argument is a handle of. */
-enum handle { HANDLE_NONE, HANDLE_DOMAIN, HANDLE_VCPU };
+/* What the first argument is a handle of; 0: it is none. */
+enum handle { HANDLE_DOMAIN = 1, HANDLE_VCPU };
 
 /* `callers`: of enum luv_caller; `excess`: bits that no argument of its type has. */
 struct hypercall {
@@ -87,11 +86,12 @@ struct hypercall {
 };
 
 static const struct hypercall hypercalls[] = {
-    [LUV_HYPERCALL_ask] = { .callers = LUV_FROM_OWNER | LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN,
-            .excess[1] = 0xffffffff00000000ull },
-    [LUV_HYPERCALL_enter] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU },
-    [LUV_HYPERCALL_count] = { .callers = LUV_FROM_USER | LUV_FROM_ROOT },
-    [LUV_HYPERCALL_peek] = { .callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU, .excess[1] = 0xffffffffffffff00ull },
+    [LUV_HYPERCALL_ask] = {.callers = LUV_FROM_OWNER | LUV_FROM_SECRET | LUV_FROM_ROOT,
+                           .handle = HANDLE_DOMAIN,
+                           .excess[1] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_enter] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU},
+    [LUV_HYPERCALL_count] = {.callers = LUV_FROM_USER | LUV_FROM_ROOT},
+    [LUV_HYPERCALL_peek] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_VCPU, .excess[1] = 0xffffffffffffff00ull},
 };
 
 static struct answer call_plain(struct cpu *cpu, u32 number)
@@ -100,7 +100,7 @@ static struct answer call_plain(struct cpu *cpu, u32 number)
     (void)r;
     switch (number) {
     case LUV_HYPERCALL_count: return hypercall_count(cpu, r->rdi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -110,7 +110,7 @@ static struct answer call_domain(struct cpu *cpu, u32 number, struct domain *dom
     (void)r;
     switch (number) {
     case LUV_HYPERCALL_ask: return hypercall_ask(cpu, domain, (u32)r->rsi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -120,7 +120,7 @@ static struct answer dispatch_domain(struct cpu *cpu, u32 number, u32 callers)
     struct domain *domain;
     u32 error = domain_acquire(cpu, cpu->guest.rdi, callers, &domain);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = call_domain(cpu, number, domain);
     domain_release(domain);
     return answer;
@@ -133,7 +133,7 @@ static struct answer call_vcpu(struct cpu *cpu, u32 number, struct vcpu *vcpu)
     switch (number) {
     case LUV_HYPERCALL_enter: return run(cpu, vcpu);
     case LUV_HYPERCALL_peek: return peek(cpu, vcpu, (u8)r->rsi);
-    default: return (struct answer){ .error = ENOSYS };
+    default: return (struct answer){.error = ENOSYS};
     }
 }
 
@@ -143,7 +143,7 @@ static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
     struct vcpu *vcpu;
     u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
     if (error)
-        return (struct answer){ .error = error };
+        return (struct answer){.error = error};
     struct answer answer = call_vcpu(cpu, number, vcpu);
     vcpu_release(vcpu);
     return answer;
@@ -156,13 +156,13 @@ static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
     const struct registers *r = &cpu->guest;
     u32 number = (u32)r->rax;
     if (number >= COUNT_OF(hypercalls))
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     const struct hypercall *row = &hypercalls[index_nospec(number, COUNT_OF(hypercalls))];
     u32 callers = row->callers & way;
     if (!callers)
-        return (struct answer){ .error = ENOSYS };
+        return (struct answer){.error = ENOSYS};
     if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
-        return (struct answer){ .error = EINVAL };
+        return (struct answer){.error = EINVAL};
     if (row->handle == HANDLE_VCPU)
         return dispatch_vcpu(cpu, number);
     if (row->handle == HANDLE_DOMAIN)
@@ -203,7 +203,6 @@ static void on_msr_read(struct cpu *cpu, u32 msr)
     switch (msr) {
     }
     guest_msr_read_try(cpu, msr);
-    return;
 }
 
 static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
@@ -211,7 +210,6 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
     switch (msr) {
     }
     guest_inject_error(cpu, VECTOR_GP, 0);
-    return;
 }
 
 /* ---- Ports in the bitmap. */
@@ -243,13 +241,11 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 static inline void on_cpuid(struct cpu *cpu)
 {
     guest_advance(cpu);
-    return;
 }
 
 static inline void on_cr_access(struct cpu *cpu)
 {
     guest_inject_error(cpu, VECTOR_GP, 0);
-    return;
 }
 
 static inline void on_triple_fault(struct cpu *cpu)
@@ -277,11 +273,11 @@ void host_exit_cr_access(struct cpu *cpu)
 
 void host_exit_io(struct cpu *cpu)
 {
-    u16 port = (u16)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_PORT_MASK) >> IO_QUALIFICATION_PORT_SHIFT);
-    u8 size = (u8)(((u8)((vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_SIZE_MINUS_ONE_MASK) >>
-            IO_QUALIFICATION_SIZE_MINUS_ONE_SHIFT)) + 1);
-    bool input = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT);
-    bool string = !!(vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_STRING);
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u16 port = extract(IO_QUALIFICATION_PORT, qualification);
+    u8 size = (u8)(extract(IO_QUALIFICATION_SIZE_MINUS_ONE, qualification) + 1);
+    bool input = qualification & IO_QUALIFICATION_INPUT;
+    bool string = qualification & IO_QUALIFICATION_STRING;
     on_io(cpu, port, size, input, string);
 }
 

@@ -6,33 +6,31 @@
 #include "vmx/state.h"
 
 const struct control_choice host_controls[HOST_CONTROL_WORDS] = {
-    [HOST_WORD_PRIMARY] = {
-        .field = VMCS_PRIMARY_CONTROLS,
-        .msr = IA32_VMX_PROCBASED_CTLS,
-        .true_msr = 0,
-        .allowed1_only = 0,
-        .on = PRIMARY_USE_IO_BITMAPS,
-        .prefer = 0,
-        .switched = 0,
-        .default1 = 0x72,
-        .name = "primary",
-    },
+    [HOST_WORD_PRIMARY] =
+        {
+            .field = VMCS_PRIMARY_CONTROLS,
+            .msr = IA32_VMX_PROCBASED_CTLS,
+            .true_msr = 0,
+            .allowed1_only = 0,
+            .on = PRIMARY_USE_IO_BITMAPS,
+            .prefer = 0,
+            .switched = 0,
+            .default1 = 0x72,
+            .name = "primary",
+        },
 };
 
 u64 host_control_word[HOST_CONTROL_WORDS];
 
 /* The first rule that covers an address decides. */
-const struct memory_rule host_memory[HOST_MEMORY_RULES] = {
-};
+const struct memory_rule host_memory[HOST_MEMORY_RULES] = {};
 
-const u32 host_list_msrs[] = { 0 };
+const u32 host_list_msrs[] = {0};
 
 /* Bits of EAX, EBX, ECX and EDX that are shown of each leaf; of one that is not here, none. */
-struct host_cpuid_basic host_cpuid_basic = {
-};
+struct host_cpuid_basic host_cpuid_basic = {};
 
-struct regs4 host_cpuid_extended[HOST_CPUID_EXTENDED] = {
-};
+struct regs4 host_cpuid_extended[HOST_CPUID_EXTENDED] = {};
 
 /* Leaves that need more than a mask by leaf. */
 const bool host_cpuid_special[HOST_CPUID_OTHER + 1] = {
@@ -42,8 +40,7 @@ const bool host_cpuid_special[HOST_CPUID_OTHER + 1] = {
 const u32 host_cpuid_other = HOST_CPUID_OTHER;
 
 /* First and last leaf, first and last subleaf, bits shown. */
-struct cpuid_rule host_cpuid_rules[HOST_CPUID_RULES] = {
-};
+struct cpuid_rule host_cpuid_rules[HOST_CPUID_RULES] = {};
 
 void host_features_init(void)
 {

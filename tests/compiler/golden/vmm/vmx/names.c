@@ -17,15 +17,15 @@ const char *const exit_names[EXIT_COUNT] = {
 };
 
 const struct vmcs_field vmcs_fields[VMCS_FIELD_COUNT] = {
-    { VMCS_PIN_CONTROLS, "pin_controls" },
-    { VMCS_PRIMARY_CONTROLS, "primary_controls" },
-    { VMCS_SECONDARY_CONTROLS, "secondary_controls" },
-    { VMCS_CR0_READ_SHADOW, "cr0_read_shadow" },
-    { VMCS_EXIT_REASON, "exit_reason" },
-    { VMCS_EXIT_QUALIFICATION, "exit_qualification" },
-    { VMCS_GUEST_IA32_EFER, "guest_ia32_efer" },
-    { VMCS_GUEST_CR0, "guest_cr0" },
-    { VMCS_GUEST_RIP, "guest_rip" },
-    { VMCS_GUEST_PDPTE1, "guest_pdpte1" },
-    { VMCS_HOST_RIP, "host_rip" },
+    {VMCS_PIN_CONTROLS, "pin_controls"},
+    {VMCS_PRIMARY_CONTROLS, "primary_controls"},
+    {VMCS_SECONDARY_CONTROLS, "secondary_controls"},
+    {VMCS_CR0_READ_SHADOW, "cr0_read_shadow"},
+    {VMCS_EXIT_REASON, "exit_reason"},
+    {VMCS_EXIT_QUALIFICATION, "exit_qualification"},
+    {VMCS_GUEST_IA32_EFER, "guest_ia32_efer"},
+    {VMCS_GUEST_CR0, "guest_cr0"},
+    {VMCS_GUEST_RIP, "guest_rip"},
+    {VMCS_GUEST_PDPTE1, "guest_pdpte1"},
+    {VMCS_HOST_RIP, "host_rip"},
 };

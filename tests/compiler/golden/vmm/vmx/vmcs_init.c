@@ -16,13 +16,8 @@ static void zero_fields(const u16 *fields, u32 count)
 
 /* Fields that exist whatever this processor granted of what host prefers. */
 static const u16 host_fields[] = {
-    VMCS_PIN_CONTROLS,
-    VMCS_PRIMARY_CONTROLS,
-    VMCS_SECONDARY_CONTROLS,
-    VMCS_GUEST_IA32_EFER,
-    VMCS_GUEST_CR0,
-    VMCS_GUEST_RIP,
-    VMCS_HOST_RIP,
+    VMCS_PIN_CONTROLS, VMCS_PRIMARY_CONTROLS, VMCS_SECONDARY_CONTROLS, VMCS_GUEST_IA32_EFER,
+    VMCS_GUEST_CR0,    VMCS_GUEST_RIP,        VMCS_HOST_RIP,
 };
 
 void host_vmcs_init(void)
@@ -32,11 +27,7 @@ void host_vmcs_init(void)
 
 /* Fields that exist whatever this processor granted of what domu prefers. */
 static const u16 domu_fields[] = {
-    VMCS_PIN_CONTROLS,
-    VMCS_PRIMARY_CONTROLS,
-    VMCS_SECONDARY_CONTROLS,
-    VMCS_GUEST_IA32_EFER,
-    VMCS_HOST_RIP,
+    VMCS_PIN_CONTROLS, VMCS_PRIMARY_CONTROLS, VMCS_SECONDARY_CONTROLS, VMCS_GUEST_IA32_EFER, VMCS_HOST_RIP,
 };
 
 void domu_vmcs_init(void)
