@@ -8,6 +8,7 @@ from pathlib import Path
 
 from codegen.compiler import compile_tree
 from codegen.diagnostics import Done
+from codegen.emit.documents import fill_documents, find_changed
 from codegen.emit.files import find_stale, publish
 from codegen.image.toolchain import build_image
 from codegen.image.tree import Tree, list_inputs, write_stamp
@@ -19,9 +20,10 @@ from codegen.source import SourceFile, load_file
 
 
 def run_gen(tree: Tree) -> Done:
-    """Compile spec/ into generated/."""
-    _, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    return Done(0, f"generated/: {say_changed(publish(outputs, tree.generated))}")
+    """Compile spec/ into generated/, and fill the tables of documents."""
+    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
+    return Done(0, f"generated/: {say_changed(changed)}")
 
 
 def say_changed(names: list[str]) -> str:
@@ -33,7 +35,7 @@ def run_build(tree: Tree) -> Done:
     """Compile the spec, compile and link the image, and hold it against the model."""
     start, before = time.monotonic(), list_inputs(tree)
     model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    changed = publish(outputs, tree.generated)
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
     made = build_image(tree)
     report = verify_image(tree, model)
     if report.faults:
@@ -45,9 +47,9 @@ def run_build(tree: Tree) -> Done:
 
 
 def run_check(tree: Tree) -> Done:
-    """Say whether generated/ is what spec/ says."""
-    _, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    stale = find_stale(outputs, tree.generated)
+    """Say whether generated/ and the tables of documents are what spec/ says."""
+    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root)]
     if stale:
         names = ", ".join(stale)
         return Done(1, "", f"error[stale]: generated/ is not what spec/ says: {names}; run `build.py gen`")

@@ -75,6 +75,16 @@ def test_an_error_writes_nothing(tree: Path, capsys: pytest.CaptureFixture[str])
     assert read_tree(tree / "generated") == before
 
 
+def test_the_table_of_options_is_the_specs(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(ROOT / "docs", tree / "docs")
+    assert run(tree, "check") == 0
+    edit(tree / "docs" / "command-line.md", "| `log=serial` | Also write the log to COM1. |\n", "")
+    assert run(tree, "check") == 1
+    assert "docs/command-line.md" in capsys.readouterr().err
+    assert run(tree, "gen") == 0
+    assert (tree / "docs" / "command-line.md").read_text() == (ROOT / "docs" / "command-line.md").read_text()
+
+
 def test_errors_of_a_stage_come_together(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     edit(tree / "spec" / "dom0.luv", "on getsec { inject ud; }", "on getsec { inject du; }")
     edit(tree / "spec" / "memory.luv", "size 4K", "size 5K")

@@ -2,12 +2,8 @@
 #include <string.h>
 
 #include "emulator/attempt.h"
+#include "generated/x86/x86.h"
 
-#define EFER_LMA (1ull << 10)
-#define CR0_PE 1ull
-#define RIGHTS_LONG (1u << 13)
-#define RIGHTS_32 (1u << 14)
-#define RFLAGS_VM (1ull << 17)
 #define KEPT 32u
 
 /* By its bytes and how they are to be read; where it lies does not matter. */
@@ -24,9 +20,9 @@ static ZydisMachineMode get_mode(const struct luv_mode *mode, uint64_t rflags)
 {
     if (!(mode->cr0 & CR0_PE))
         return ZYDIS_MACHINE_MODE_REAL_16;
-    if (mode->efer & EFER_LMA && mode->cs_rights & RIGHTS_LONG)
+    if (mode->efer & EFER_LMA && mode->cs_rights & ACCESS_RIGHTS_L)
         return ZYDIS_MACHINE_MODE_LONG_64;
-    if (rflags & RFLAGS_VM || !(mode->cs_rights & RIGHTS_32))
+    if (rflags & RFLAGS_VM || !(mode->cs_rights & ACCESS_RIGHTS_DB))
         return ZYDIS_MACHINE_MODE_LEGACY_16;
     return ZYDIS_MACHINE_MODE_LEGACY_32;
 }
@@ -56,7 +52,7 @@ static const struct kept *find(struct attempt *attempt)
     const struct emulation *emulation = attempt->emulation;
     ZydisMachineMode mode = get_mode(emulation->mode, attempt->registers.rflags);
     ZydisStackWidth stack = mode == ZYDIS_MACHINE_MODE_LONG_64 ? ZYDIS_STACK_WIDTH_64
-        : emulation->mode->ss_rights & RIGHTS_32               ? ZYDIS_STACK_WIDTH_32
+        : emulation->mode->ss_rights & ACCESS_RIGHTS_DB        ? ZYDIS_STACK_WIDTH_32
                                                                : ZYDIS_STACK_WIDTH_16;
     struct kept *kept = &all[(attempt->registers.rip ^ attempt->registers.rip >> 5) % KEPT];
 

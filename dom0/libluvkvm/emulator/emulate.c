@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "emulator/attempt.h"
-
-#define RFLAGS_RF (1ull << 16)
+#include "generated/x86/x86.h"
 
 void begin_emulation(struct emulation *emulation, struct vm *vm, struct kvm_regs *registers, const struct luv_mode *mode)
 {
@@ -71,7 +70,7 @@ static void advance(struct attempt *attempt)
     uint64_t mask = mode == ZYDIS_MACHINE_MODE_LONG_64 ? ~0ull : mode == ZYDIS_MACHINE_MODE_LEGACY_32 ? 0xFFFFFFFF : 0xFFFF;
 
     attempt->registers.rip = attempt->jumped ? attempt->target : (attempt->registers.rip + attempt->instruction->length) & mask;
-    attempt->registers.rflags &= ~RFLAGS_RF;
+    attempt->registers.rflags &= ~(uint64_t)RFLAGS_RF;
 }
 
 enum emulated emulate(struct emulation *emulation)

@@ -1,12 +1,12 @@
 /* Conditions, the stack, and jumps whose target or whose stack is a device's. SDM: CMOVcc, SETcc, PUSH, POP, CALL, RET, JMP, ENTER, LEAVE */
 #include "emulator/attempt.h"
+#include "generated/x86/x86.h"
 
 #define CF 0x1ull
 #define PF 0x4ull
 #define ZF 0x40ull
 #define SF 0x80ull
 #define OF 0x800ull
-#define CR4_LA57 (1ull << 12)
 #define GENERAL_PROTECTION 13
 
 enum { RSP = 4, RBP = 5 };

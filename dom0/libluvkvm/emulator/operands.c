@@ -1,6 +1,5 @@
 #include "emulator/attempt.h"
-
-#define RFLAGS_DF (1ull << 10)
+#include "generated/x86/x86.h"
 
 /* struct kvm_regs has another order than the encodings: rax rcx rdx rbx rsp rbp rsi rdi there. */
 uint64_t *get_register(struct attempt *attempt, unsigned number)

@@ -2,10 +2,8 @@
 #include <string.h>
 
 #include "emulator/segments.h"
+#include "generated/x86/x86.h"
 
-#define CR0_PE 1ull
-#define RFLAGS_VM (1ull << 17)
-#define EFER_LMA (1ull << 10)
 #define TSS_AVAILABLE 9u
 
 /* --- Descriptors --- */

@@ -3,13 +3,8 @@
 #include <string.h>
 
 #include "emulator/segments.h"
+#include "generated/x86/x86.h"
 
-#define RFLAGS_FIXED 2ull
-#define RFLAGS_NT (1ull << 14)
-#define RFLAGS_VM (1ull << 17)
-#define CR0_TS (1ull << 3)
-#define CR0_PG (1ull << 31)
-#define RIGHTS_LEVEL (3u << 5)
 #define TYPE_LOCAL_TABLE 2u
 #define TABLES_PLACE 0x1C /* CR3 in a segment of 32 bits */
 #define EXTERNAL 1u /* of an error code. SDM: 6.13 */
@@ -71,7 +66,7 @@ static void read_image(struct attempt *attempt, struct image *image, const struc
     uint64_t place = task->base + layout->first;
 
     image->ip = take(attempt, &place, layout->width);
-    image->flags = take(attempt, &place, layout->width) | RFLAGS_FIXED;
+    image->flags = take(attempt, &place, layout->width) | RFLAGS_FIXED_ONE;
     for (unsigned i = 0; i < REGISTERS; i++)
         image->registers[i] = take(attempt, &place, layout->width);
     for (unsigned i = 0; i < layout->segments; i++)
@@ -88,7 +83,7 @@ static void save_old(struct switching *s, const struct task_switch *how)
     uint64_t place = sregs->tr.base + layout->first, flags = s->attempt.registers.rflags;
 
     put(&s->attempt, &place, layout->width, s->attempt.registers.rip + how->length);
-    put(&s->attempt, &place, layout->width, how->source == TASK_IRET ? flags & ~RFLAGS_NT : flags);
+    put(&s->attempt, &place, layout->width, how->source == TASK_IRET ? flags & ~(uint64_t)RFLAGS_NT : flags);
     for (unsigned i = 0; i < REGISTERS; i++)
         put(&s->attempt, &place, layout->width, *get_register(&s->attempt, i));
     for (unsigned i = 0; i < layout->segments; i++)
@@ -248,7 +243,7 @@ enum emulated switch_task(struct emulation *emulation, const struct task_switch 
 
     if (!emulation->owner_state->get_sregs(emulation->owner, &s.named.sregs))
         return EMULATED_UNKNOWN;
-    s.mode.ss_rights &= ~RIGHTS_LEVEL; /* whoever runs, the tables are the system's */
+    s.mode.ss_rights &= ~ACCESS_RIGHTS_DPL_MASK; /* whoever runs, the tables are the system's */
     emulation->mode = &s.mode;
     save_old_task(&s, how);
     if (s.attempt.stopped) {

@@ -5,16 +5,14 @@
 #include "luvalley/batch.h"
 #include "memory/walk.h"
 #include "memory/written.h"
+#include "generated/x86/x86.h"
 
-#define RFLAGS_DF 0x400u
-#define EFER_LMA 0x400u
-#define RIGHTS_LONG 0x2000u
 #define LOWER_HALF 0xFFFFFFFFull
 
 static uint64_t get_base(const struct luv_run *run, unsigned segment)
 {
     const uint64_t *bases = &run->mode.es_base;
-    bool flat = run->mode.efer & EFER_LMA && run->mode.cs_rights & RIGHTS_LONG;
+    bool flat = run->mode.efer & EFER_LMA && run->mode.cs_rights & ACCESS_RIGHTS_L;
 
     return flat && segment < 4 ? 0 : bases[segment < 6 ? segment : 3];
 }

@@ -5,12 +5,11 @@
 
 #include "luvalley/cpuid.h"
 #include "luvalley/state_area.h"
+#include "generated/x86/x86.h"
 
 #define BIT(n) (1u << (n))
 #define ALL ~0u
 #define LEAF_XSAVE 0xDu
-#define CR4_OSXSAVE (1ull << 18)
-#define CR4_PKE (1ull << 22)
 #define XSAVE_HEADER_END 576u
 
 /* --- Supported CPUID: what is not listed here is hidden --- */
@@ -144,7 +143,6 @@ static const struct permission permissions[] = {
     {1 << 12, 7, 2, 16}, {1 << 16, 7, 1, 0}, {1 << 17, 1, 2, 17}, {CR4_OSXSAVE, 1, 2, 26}, {1 << 20, 7, 1, 7},
     {1 << 21, 7, 1, 20}, {CR4_PKE, 7, 2, 3},
 };
-#define CR4_PCE 0x100ull /* always: there are no counters */
 
 static uint64_t find_permitted(struct vcpu *vcpu)
 {

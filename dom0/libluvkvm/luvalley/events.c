@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "luvalley/state_area.h"
+#include "generated/x86/x86.h"
 
-#define RFLAGS_RF 0x10000u
 #define SREGS_BYTES sizeof(struct kvm_sregs)
 
 void inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t code)
@@ -62,9 +62,9 @@ void get_events_of(struct vcpu *vcpu, struct kvm_vcpu_events *events)
     memset(events, 0, sizeof *events);
     if (run->event & EVENT_VALID)
         get_event(run, events);
-    events->interrupt.shadow = (run->blocking & BLOCKING_STI ? KVM_X86_SHADOW_INT_STI : 0) |
-        (run->blocking & BLOCKING_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
-    events->nmi.masked = !!(run->blocking & BLOCKING_NMI);
+    events->interrupt.shadow = (run->blocking & INTERRUPTIBILITY_STI ? KVM_X86_SHADOW_INT_STI : 0) |
+        (run->blocking & INTERRUPTIBILITY_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
+    events->nmi.masked = !!(run->blocking & INTERRUPTIBILITY_NMI);
     events->nmi.pending = get_own(vcpu)->nmis != 0;
     events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
 }
@@ -92,10 +92,10 @@ void set_events_of(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
     run->event_error = events->exception.error_code;
     run->event_length = EVENT_TYPE(run->event) == TYPE_SOFT_INTERRUPT ? 2 : 1;
     if (events->flags & KVM_VCPUEVENT_VALID_SHADOW)
-        run->blocking = (run->blocking & BLOCKING_NMI) |
-            (events->interrupt.shadow & KVM_X86_SHADOW_INT_STI ? BLOCKING_STI : 0) |
-            (events->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? BLOCKING_MOV_SS : 0);
-    run->blocking = (run->blocking & ~BLOCKING_NMI) | (events->nmi.masked ? BLOCKING_NMI : 0);
+        run->blocking = (run->blocking & INTERRUPTIBILITY_NMI) |
+            (events->interrupt.shadow & KVM_X86_SHADOW_INT_STI ? INTERRUPTIBILITY_STI : 0) |
+            (events->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? INTERRUPTIBILITY_MOV_SS : 0);
+    run->blocking = (run->blocking & ~INTERRUPTIBILITY_NMI) | (events->nmi.masked ? INTERRUPTIBILITY_NMI : 0);
     if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
         get_own(vcpu)->nmis = events->nmi.pending;
 }

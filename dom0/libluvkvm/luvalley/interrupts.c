@@ -6,7 +6,7 @@
 /* Blocking by STI and MOV SS ends with an instruction that is to be stepped over. */
 static uint32_t get_blocking(const struct luv_run *run)
 {
-    return run->finish == LUV_FINISH_RESUME ? run->blocking : run->blocking & BLOCKING_NMI;
+    return run->finish == LUV_FINISH_RESUME ? run->blocking : run->blocking & INTERRUPTIBILITY_NMI;
 }
 
 /* With TF a trap is pending after an instruction that is to be stepped over; an event beside it would drop the trap. SDM: 27.7.3 */
@@ -37,7 +37,7 @@ bool vmcall_can_interrupt(struct vcpu *vcpu)
     const struct luv_run *run = get_own(vcpu)->run;
 
     do_answered(vcpu);
-    return !is_busy(vcpu) && run->rflags & RFLAGS_IF && !(get_blocking(run) & (BLOCKING_STI | BLOCKING_MOV_SS));
+    return !is_busy(vcpu) && run->rflags & RFLAGS_IF && !(get_blocking(run) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 }
 
 void vmcall_interrupt(struct vcpu *vcpu, uint8_t vector)
@@ -67,7 +67,7 @@ void vmcall_request_window(struct vcpu *vcpu, bool wanted)
 
 static bool is_in_nmi(const struct luv_run *run)
 {
-    return run->blocking & BLOCKING_NMI || (run->event & EVENT_VALID && EVENT_TYPE(run->event) == TYPE_NMI);
+    return run->blocking & INTERRUPTIBILITY_NMI || (run->event & EVENT_VALID && EVENT_TYPE(run->event) == TYPE_NMI);
 }
 
 void vmcall_nmi(struct vcpu *vcpu)
@@ -87,7 +87,7 @@ void inject_nmi(struct vcpu *vcpu)
 
     if (!own->nmis)
         return;
-    if (is_busy(vcpu) || get_blocking(run) & (BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)) {
+    if (is_busy(vcpu) || get_blocking(run) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)) {
         run->want |= LUV_WANT_NMI_WINDOW;
         return;
     }

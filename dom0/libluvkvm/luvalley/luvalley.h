@@ -8,6 +8,7 @@
 #include "luvalley/pool.h"
 #include "api/vcpu.h"
 #include "luvalley/windows.h"
+#include "generated/x86/x86.h"
 
 #define SHARED_AREAS_PER_SUPERPAGE (SUPERPAGE_BYTES / sizeof(struct luv_shared_area))
 
@@ -94,10 +95,4 @@ enum {
     TYPE_PRIVILEGED = 5,
     TYPE_SOFT_EXCEPTION = 6
 };
-enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_GP = 13, VECTOR_PF = 14 };
-#define BLOCKING_STI 1u
-#define BLOCKING_MOV_SS 2u
-#define BLOCKING_NMI 8u
-#define RFLAGS_TF 0x100u
-#define RFLAGS_IF 0x200u
 #define CR4_UNKNOWN ~0ull /* in mode.cr4 before an entry: has this exit reported it? */

@@ -13,9 +13,7 @@
 #include "luvalley/run.h"
 #include "luvalley/state_area.h"
 #include "luvalley/task.h"
-
-#define RIGHTS_L 0x2000u   /* of CS: 64-bit code, in long mode */
-#define EFER_LMA 0x400u
+#include "generated/x86/x86.h"
 
 /* --- Answers --- */
 
@@ -92,7 +90,7 @@ static noinline enum exit_kind handle_kvm_hypercall(struct vcpu *vcpu)
 {
     struct luv_run *run = get_own(vcpu)->run;
     const uint64_t arguments[4] = {run->rbx, run->rcx, run->rdx, run->rsi};
-    bool user = run->mode.ss_rights >> 5 & 3, wide = run->mode.efer & EFER_LMA && run->mode.cs_rights & RIGHTS_L;
+    bool user = run->mode.ss_rights >> 5 & 3, wide = run->mode.efer & EFER_LMA && run->mode.cs_rights & ACCESS_RIGHTS_L;
 
     finish(vcpu);
     run->rax = user ? -(uint64_t)EPERM : (uint64_t)answer_kvm_hypercall(vcpu, run->rax, arguments, wide);

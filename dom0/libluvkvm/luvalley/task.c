@@ -43,7 +43,7 @@ static void set_blocking(struct luv_run *run, const struct task_switch *how)
 {
     bool nmi = how->source == TASK_GATE && EVENT_TYPE(run->event) == TYPE_NMI;
 
-    run->blocking = (how->source == TASK_IRET ? 0 : run->blocking & BLOCKING_NMI) | (nmi ? BLOCKING_NMI : 0);
+    run->blocking = (how->source == TASK_IRET ? 0 : run->blocking & INTERRUPTIBILITY_NMI) | (nmi ? INTERRUPTIBILITY_NMI : 0);
 }
 
 enum exit_kind handle_task_switch(struct vcpu *vcpu)

@@ -2,13 +2,7 @@
 
 #include "memory/slots.h"
 #include "memory/written.h"
-
-#define CR0_PG (1ull << 31)
-#define CR0_WP (1ull << 16)
-#define CR4_PSE (1ull << 4)
-#define CR4_PAE (1ull << 5)
-#define CR4_LA57 (1ull << 12)
-#define EFER_LMA (1ull << 10)
+#include "generated/x86/x86.h"
 
 #define PAGE_MASK 0xFFFull
 #define PRESENT 1ull
