@@ -21,7 +21,8 @@ FULL = (1 << 64) - 1
 class HypercallView:
     """A hypercall as a row and a call; `handle`: the type that its first argument is a handle of, or nothing.
 
-    `lines`: the body of a function, where there is more to do than call one of the runtime.
+    `lines`: the body of a function, where there is more to do than call one of the runtime. `direct`: the only argument is
+    the handle of a vCPU, so there is no width to check, and the call needs no row.
     """
 
     name: str
@@ -31,6 +32,7 @@ class HypercallView:
     call: str
     parameters: str
     lines: tuple[str, ...]
+    direct: bool
 
 
 def hypercall_views(model: Model, domain: Domain) -> list[HypercallView]:
@@ -55,6 +57,7 @@ def make_view(call: Hypercall) -> HypercallView:
         call.name, call.doc.summary, make_table_row(call), handle_of(call.parameters),
         f"{forwarded or f'hypercall_{call.name}'}({', '.join(['cpu', *arguments])})",
         ", ".join(["struct cpu *cpu", *parameters]), () if forwarded else make_lines(call),
+        handle_of(call.parameters) == "vcpu" and len(call.parameters) == 1,
     )
 
 

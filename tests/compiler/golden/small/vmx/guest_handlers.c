@@ -27,7 +27,7 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
 
 /* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
  * bits that are always 1. */
-static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
+static noinline struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     if (leaf == 0x40000000)
         return (struct regs4){0x40000000, 0x646c6f47, 0x75476e65, 0x21747365};
@@ -95,7 +95,7 @@ static struct answer call_plain(struct cpu *cpu, u32 number)
 
 /* `way`: the callers that come this way. No jump goes through a table: the number only selects a row,
  * in range also under speculation. */
-static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
+static noinline struct answer hypercall_by_row(struct cpu *cpu, u32 way)
 {
     const struct registers *r = &cpu->guest;
     u32 number = (u32)r->rax;
@@ -108,6 +108,11 @@ static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
     if ((r->rdi & row->excess[0]) | (r->rsi & row->excess[1]) | (r->rdx & row->excess[2]) | (r->r10 & row->excess[3]))
         return (struct answer){.error = EINVAL};
     return call_plain(cpu, number);
+}
+
+static inline struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
+{
+    return hypercall_by_row(cpu, way);
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)

@@ -28,7 +28,7 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
 
 /* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
  * bits that are always 1. */
-static __attribute__((noinline)) struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
+static noinline struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     struct regs4 out = cpuid_mask((struct regs4){eax, ebx, ecx, edx}, cpuid_shown(leaf, subleaf));
     return out;
@@ -151,7 +151,7 @@ static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
 
 /* `way`: the callers that come this way. No jump goes through a table: the number only selects a row,
  * in range also under speculation. */
-static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
+static noinline struct answer hypercall_by_row(struct cpu *cpu, u32 way)
 {
     const struct registers *r = &cpu->guest;
     u32 number = (u32)r->rax;
@@ -168,6 +168,25 @@ static struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
     if (row->handle == HANDLE_DOMAIN)
         return dispatch_domain(cpu, number, callers);
     return call_plain(cpu, number);
+}
+
+/* Its only argument is its handle, so there is nothing else to check. */
+static inline struct answer direct_enter(struct cpu *cpu)
+{
+    struct vcpu *vcpu;
+    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
+    if (error)
+        return (struct answer){.error = error};
+    struct answer answer = run(cpu, vcpu);
+    vcpu_release(vcpu);
+    return answer;
+}
+
+static inline struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
+{
+    if (likely((u32)cpu->guest.rax == LUV_HYPERCALL_enter) && way & hypercalls[LUV_HYPERCALL_enter].callers)
+        return direct_enter(cpu);
+    return hypercall_by_row(cpu, way);
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
