@@ -51,14 +51,7 @@ def make_exit(exit: Exit, subject: Subject) -> str:
         f"## {exit.number} &nbsp;`{exit.name}` {{ #{exit.name} }}",
         text(exit.doc.summary),
         sheet,
-        *(
-            show_layout(layout, name, exit)
-            for name, layout in (
-                ("Exit qualification", exit.qualification),
-                ("Instruction information", exit.information),
-            )
-            if layout
-        ),
+        *(show_layout(one.layout, one.word.title, exit) for one in exit.information),
         show_alternatives(exit),
         *(show_outcome(one, exit, subject) for one in subject.coverages),
     ]
@@ -82,12 +75,10 @@ def show_alternatives(exit: Exit) -> str:
 def say_source(value: ir.Expression, exit: Exit) -> str:
     """Return where a payload is read from, its bits by the names of the exit's own layouts."""
     words = say(value)
-    for layout, field, name in (
-        (exit.qualification, "exit_qualification", "qualification"),
-        (exit.information, "exit_instruction_info", "information"),
-    ):
-        for bit in layout.bits if layout else ():
-            words = words.replace(f"vmcs.{field}[{say_range(bit.low, bit.high)}]", f"{name}.{bit.name}")
+    for one in exit.information:
+        for bit in one.layout.bits:
+            read = f"vmcs.{one.word.field}[{say_range(bit.low, bit.high)}]"
+            words = words.replace(read, f"{one.word.name}.{bit.name}")
     return words
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from lark import Token
 
 from codegen.language.expressions import Expr, say_expression
-from codegen.language.parts import Children, Part, keeps, keeps_all, makes, makes_list, part, pick, pick_all
-from codegen.language.words import Builder, Doc, Lines, Number, braces, say_doc
+from codegen.language.parts import Children, Part, keeps, keeps_all, makes, makes_list, part, parts, pick, pick_all
+from codegen.language.words import Builder, Doc, Lines, Number, Text, braces, say_doc
 from codegen.source import Name, Span
 
 
@@ -32,16 +32,35 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Exit:
-    """One basic exit reason; `condition` is "always", "never" or an expression; no name: reserved."""
+    """One basic exit reason; `condition` is "always", "never" or an expression; no name: reserved.
+
+    `layouts`: words of information, and how this exit fills them.
+    """
 
     doc: Doc | None
     number: Number
     name: Name | None
     condition: str | Expr
     length: str | Number
-    qualification: Name | None
-    information: Name | None
+    layouts: tuple[tuple[Name, Name], ...]
     alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True)
+class InformationWord:
+    """A name for a field that says more about an exit, and its title."""
+
+    name: Name
+    field: Name
+    title: Text
+
+
+@dataclass(frozen=True)
+class Information:
+    """The words of information that exits may fill."""
+
+    words: tuple[InformationWord, ...]
+    span: Span
 
 
 @dataclass(frozen=True)
@@ -64,13 +83,13 @@ class ExitBuilder(Builder):
 
     def exit_reserved(self, children: Children) -> Exit:
         """Build a number that no exit has."""
-        return Exit(None, children[0], None, "never", "none", None, None, ())
+        return Exit(None, children[0], None, "never", "none", (), ())
 
     def exit(self, children: Children) -> Exit:
         """Build a basic exit reason and the events that it becomes."""
         return Exit(
             pick(children, Doc), pick(children, Number), pick(children, Name), part(children, "condition"),
-            part(children, "length"), part(children, "qualification"), part(children, "information"),
+            part(children, "length"), parts(children, "layout"),
             pick_all(children, Alternative),
         )
 
@@ -83,8 +102,11 @@ class ExitBuilder(Builder):
         return Part("length", word_or_node(children))
 
     def exit_layout(self, children: Children) -> Part:
-        """Build the layout of the qualification or of the instruction information."""
-        return Part(str(children[0]), children[1])
+        """Build a word of information and its layout."""
+        return Part("layout", (children[0], children[1]))
+
+    information = makes_list(Information)
+    information_word = makes(InformationWord)
 
     def alternative(self, children: Children) -> Alternative:
         """Build an event, its payload, and its condition."""
@@ -93,6 +115,12 @@ class ExitBuilder(Builder):
     payload = keeps_all("payload")
     payload_field = makes(PayloadField)
     where = keeps("where")
+
+
+def say_information(node: Information) -> Lines:
+    """Print the words of information."""
+    lines = [f'{one.name.text} = {one.field.text} "{one.title.value}";' for one in node.words]
+    return braces("information", lines)
 
 
 def say_exits(node: Exits) -> Lines:
@@ -107,8 +135,7 @@ def say_exit(node: Exit) -> Lines:
     condition = node.condition if isinstance(node.condition, str) else f"when {say_expression(node.condition)}"
     length = node.length if isinstance(node.length, str) else node.length.text
     head = f"{node.number.text} {node.name.text} {condition} length {length}"
-    head += f" qualification {node.qualification.text}" if node.qualification else ""
-    head += f" information {node.information.text}" if node.information else ""
+    head += "".join(f" {word.text} {layout.text}" for word, layout in node.layouts)
     lines = [head, *(line for alternative in node.alternatives for line in say_alternative(alternative))]
     return [*say_doc(node.doc), *lines[:-1], f"{lines[-1]};"]
 

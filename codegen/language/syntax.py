@@ -39,10 +39,10 @@ from codegen.language.words import *
 from codegen.source import Name as Name
 
 Declaration = (
-    facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | entry_checks.Checks
-    | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors | tables.Ports | tables.Errnos
-    | tables.Forwards | tables.Bitmap | choices.Const | choices.Struct | choices.Extern | choices.Region
-    | choices.Hypercall | choices.Define | choices.Host | domains.Domain
+    facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | exits.Information
+    | entry_checks.Checks | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors
+    | tables.Ports | tables.Errnos | tables.Forwards | tables.Bitmap | choices.Const | choices.Struct | choices.Extern
+    | choices.Region | choices.Hypercall | choices.Define | choices.Host | domains.Domain
     | abi.Record | abi.Numbers | abi.Flags | abi.Limits | abi.Callers | abi.Options
 )
 
@@ -86,6 +86,7 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     facts.Capabilities: facts.say_capabilities,
     facts.Layout: facts.say_layout,
     exits.Exits: exits.say_exits,
+    exits.Information: exits.say_information,
     entry_checks.Checks: entry_checks.say_checks,
     tables.State: tables.say_state,
     tables.Bitmap: tables.say_bitmap,

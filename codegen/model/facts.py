@@ -118,6 +118,24 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class InformationWord:
+    """A field that says more about exits, under a name; what its bits are depends on the exit."""
+
+    name: str
+    field: str
+    title: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class Information:
+    """A word of information as one exit fills it."""
+
+    word: InformationWord
+    layout: Layout
+
+
+@dataclass(frozen=True)
 class Exit:
     """A basic exit reason; `length`: field, none, decoder or a number of bytes."""
 
@@ -125,8 +143,7 @@ class Exit:
     name: str
     condition: Condition
     length: str | int
-    qualification: Layout | None
-    information: Layout | None
+    information: tuple[Information, ...]
     alternatives: tuple[Alternative, ...]
     doc: Doc
     span: Span
@@ -302,6 +319,7 @@ class Facts:
     host: dict[str, StateField] = field(default_factory=dict)
     resets: dict[str, tuple[ResetValue, ...]] = field(default_factory=dict)
     bitmaps: dict[str, Bitmap] = field(default_factory=dict)
+    information: dict[str, InformationWord] = field(default_factory=dict)
     exits: dict[str, Exit] = field(default_factory=dict)
     reserved_exits: dict[int, Span] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)

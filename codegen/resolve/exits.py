@@ -10,7 +10,7 @@ from codegen.language import syntax
 from codegen.model import facts as model
 from codegen.model import ir
 from codegen.model.types import BOOL, SCALARS, Scalar
-from codegen.resolve.declarations import check_reserved, make_doc
+from codegen.resolve.declarations import check_reserved, declare, make_doc
 from codegen.resolve.expressions import resolve, resolve_value
 from codegen.resolve.facts import FactResolver, resolve_condition
 from codegen.resolve.scope import LITERAL, Scope
@@ -30,21 +30,44 @@ def add_exits(node: syntax.Exits, resolver: FactResolver) -> None:
             add_exit(exit, exit.name, resolver)
 
 
+def add_information(node: syntax.Information, resolver: FactResolver) -> None:
+    """Add the words of information."""
+    for one in node.words:
+        resolver.find(resolver.facts.vmcs, one.field, "VMCS field")
+        made = model.InformationWord(one.name.text, one.field.text, one.title.value, one.name.span)
+        declare(resolver.facts.information, one.name, "word of information", made, resolver.reporter)
+
+
+def find_information(node: syntax.Exit, resolver: FactResolver) -> tuple[model.Information, ...]:
+    """Return the words that an exit fills, each once, with their layouts."""
+    made: dict[str, model.Information] = {}
+    places: dict[str, Span] = {}
+    for name, layout_name in node.layouts:
+        word = resolver.find(resolver.facts.information, name, "word of information")
+        layout = resolver.find(resolver.facts.layouts, layout_name, "layout")
+        if name.text in places:
+            errors.duplicate_name(resolver.reporter, name, "layout", places[name.text])
+        places[name.text] = name.span
+        if word and layout:
+            made[name.text] = model.Information(word, layout)
+    return tuple(made.values())
+
+
 def add_exit(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> None:
     """Add one exit and its events."""
     facts, reporter = resolver.facts, resolver.reporter
     if name.text in facts.exits:
         errors.duplicate_name(reporter, name, "exit", facts.exits[name.text].span)
         return
-    qualification = resolver.find(facts.layouts, node.qualification, "layout")
-    information = resolver.find(facts.layouts, node.information, "layout")
-    scope = Scope(reporter, facts, "fact", qualification=qualification, information=information, exit_name=name.text)
+    information = find_information(node, resolver)
+    layouts = {one.word.name: one.layout for one in information}
+    scope = Scope(reporter, facts, "fact", layouts=layouts, exit_name=name.text)
     alternatives = tuple(make_alternative(alternative, scope) for alternative in node.alternatives)
     condition = resolve_condition(node.condition, facts, reporter)
     length = node.length if isinstance(node.length, str) else node.length.value
     span = name.span if isinstance(node.condition, str) else node.condition.span
     facts.exits[name.text] = model.Exit(
-        node.number.value, name.text, condition, length, qualification, information, alternatives,
+        node.number.value, name.text, condition, length, information, alternatives,
         make_doc(node.doc), name.span, span,
     )
     check_alternatives(node, name, resolver)

@@ -44,7 +44,7 @@ def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
 def known_roots(scope: Scope) -> list[str]:
     """Return what a name could have meant."""
     if scope.mode == "fact":
-        return ["qualification", "information", "guest", *scope.facts.vmcs]
+        return [*scope.facts.information, "guest", *scope.facts.vmcs]
     if scope.mode == "entry":
         return [*ENTRY_ROOTS, *scope.facts.vmcs, *scope.facts.words, *scope.facts.capabilities]
     return ["guest", "vmcs", "policy", scope.binder, *scope.externs, *scope.facts.words]
@@ -58,7 +58,7 @@ def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[
         return resolve_entry_member(root, name, scope)
     if root.text == "guest":
         return resolve_guest(name, scope), True
-    if root.text in ("qualification", "information") and scope.mode == "fact":
+    if root.text in scope.facts.information and scope.mode == "fact":
         return resolve_exit_layout(root, name, scope), True
     if root.text == "vmcs" and scope.mode == "body":
         return resolve_vmcs(name, scope), True
@@ -112,14 +112,13 @@ def resolve_control(word: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Ex
 
 
 def resolve_exit_layout(root: syntax.Name, name: syntax.Name, scope: Scope) -> ir.Expression | None:
-    """Resolve `qualification.NAME` or `information.NAME`."""
-    layout = scope.qualification if root.text == "qualification" else scope.information
-    source = "exit_qualification" if root.text == "qualification" else "exit_instruction_info"
+    """Resolve `WORD.NAME`: bits of a word of information, by the layout that the exit has for it."""
+    layout = scope.layouts.get(root.text)
     if layout is None:
         message = f"exit `{scope.exit_name}` declares no layout of its {root.text}"
         errors.not_valid_here(scope.reporter, root.span, message, f"say which: {root.text} LAYOUT")
         return None
-    field = scope.facts.vmcs.get(source)
+    field = scope.facts.vmcs.get(scope.facts.information[root.text].field)
     bit = layout.find(name.text)
     if bit is None or field is None:
         errors.unknown_name(scope.reporter, name, f"bit of layout `{layout.name}`", [bit.name for bit in layout.bits])

@@ -45,8 +45,7 @@ class Scope:
     uses: set[str] = field(default_factory=set)
     inlining: tuple[str, ...] = ()
     places: Mapping[str, Span] = field(default_factory=dict)
-    qualification: Layout | None = None
-    information: Layout | None = None
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
     exit_name: str = ""
     length: str | int = "none"
     length_span: Span | None = None

@@ -13,7 +13,7 @@ from codegen.model.facts import Facts
 from codegen.resolve.choices import ChoiceResolver
 from codegen.resolve.declarations import check_docs, of_kind
 from codegen.resolve.entry_checks import add_checks
-from codegen.resolve.exits import add_exits
+from codegen.resolve.exits import add_exits, add_information
 from codegen.resolve.processors import split_files
 from codegen.resolve.reset import add_reset_table
 from codegen.resolve.tables import TableResolver
@@ -58,6 +58,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Bitmap, lambda node, doc: resolver.add_bitmap(node)),
         (syntax.State, lambda node, doc: resolver.add_state(node)),
         (syntax.ResetTable, lambda node, doc: add_reset_table(node, resolver)),
+        (syntax.Information, lambda node, doc: add_information(node, resolver)),
         (syntax.Exits, lambda node, doc: add_exits(node, resolver)),
         (syntax.Cpuid, resolver.link_cpuid),
         (syntax.Checks, lambda node, doc: add_checks(node, doc, resolver)),

@@ -57,7 +57,7 @@ def test_ports_with_exits_are_those_of_the_policy(subject: Subject) -> None:
 
 
 def test_a_layout_is_drawn_to_scale(subject: Subject) -> None:
-    layout = subject.facts.exits["ept_violation"].qualification
+    layout = subject.facts.exits["ept_violation"].information[0].layout
     assert layout is not None
     widths = [float(width) / CELL for _, width, kind in RECT.findall(draw_layout(layout, "words")) if kind == "named"]
     assert widths == [bit.width for bit in layout.bits]

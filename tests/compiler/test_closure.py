@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import random
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -119,8 +120,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 def words() -> list[str]:
     """Return the control words in the order of dom0_control_word[]."""
     header = (ROOT / "generated" / "vmx" / "dom0.h").read_text()
-    names = [line.split()[0].rstrip(",") for line in header.splitlines() if line.strip().startswith("DOM0_WORD_")]
-    return [name.removeprefix("DOM0_WORD_").lower() for name in names]
+    return [name.lower() for name in dict.fromkeys(re.findall(r"\bDOM0_WORD_(\w+)", header))]
 
 
 def grant(library: ctypes.CDLL, granted: set[str]) -> None:

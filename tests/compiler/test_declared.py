@@ -41,7 +41,7 @@ def test_define_is_inlined() -> None:
     """An argument that is a local with the layout is used itself; one that is no local gets a name."""
     assert show_handler("let value : cr0 = guest.rax; check(value); advance;") == """\
 u64 value = cpu->guest.rax;
-bool paging = !!(value & CR0_PG);
+bool paging = value & CR0_PG;
 if (paging && !(value & CR0_PE)) {
     guest_inject_error(cpu, VECTOR_GP, 0);
     return;
@@ -77,7 +77,7 @@ def test_locals_have_layouts() -> None:
                         "guest.rax = low; advance;")
     assert "u64 mine = guest_cr0();" in text
     assert "u8 low = 3;" in text
-    assert "(u64)(!!(mine & CR0_PE)) << 5" in text
+    assert "replace_bits(guest_cr0(), CR0_NE, !!(mine & CR0_PE))" in text
 
 
 def test_controls_follow_from_events() -> None:

@@ -20,7 +20,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(("words", "expected"), [
-    ("msr 0x1a0", ["IA32_MISC_ENABLE", "SDM 2.1: Architectural MSRs", "dom0 read: try", "/* IA32_MISC_ENABLE */:"]),
+    ("msr 0x1a0", ["IA32_MISC_ENABLE", "SDM 2.1: Architectural MSRs", "dom0 read: try", "case IA32_MISC_ENABLE"]),
     ("msr ia32_efer", ["msr 0xc0000080: IA32_EFER", "dom0 switches it, by VMCS fields", "dom0: no VM exit"]),
     ("msr 0x12345678", ["no fact names it", "dom0 write: the default: try", "every access causes a VM exit"]),
     ("exit 48", ["exit 48: ept_violation", "dom0: handled", "on_nested_page_fault(cpu", "EPT_VIOLATION, ept_viol"]),
