@@ -21,8 +21,8 @@ FULL = (1 << 64) - 1
 class HypercallView:
     """A hypercall as a row and a call; `handle`: the type that its first argument is a handle of, or nothing.
 
-    `lines`: the body of a function, where there is more to do than call one of the runtime. `direct`: the only argument is
-    the handle of a vCPU, so there is no width to check, and the call needs no row.
+    `lines`: the body of a function, where there is more to do than call one of the runtime. `direct`: the only argument
+    is the handle of a vCPU, so there is no width to check, and the call needs no row.
     """
 
     name: str
