@@ -18,7 +18,7 @@ C_FLAGS = (
     "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
     "-fno-jump-tables",  # where the code goes is nothing that a caller's number is looked up for
     "-falign-functions=4", "-falign-jumps=1", "-falign-loops=1", "-falign-labels=1",  # 4 KiB of the image is not air
-    "-Wall", "-Wextra", "-Werror",
+    "-Wall", "-Wextra", "-Winit-self", "-Wshadow", "-Werror",
 )
 C32_SUFFIX = ".32.c"  # runs before long mode, on processors that may lack it; link.ld places it
 C32_FIRST = "runtime/boot/multiboot/code32.h"

@@ -306,8 +306,8 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         return;
     }
     case IA32_XSS: {
-        u64 value = value;
-        if (value & XSS_PT) {
+        u64 value_2 = value;
+        if (value_2 & XSS_PT) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }

@@ -99,13 +99,13 @@ static void start_wait(const struct cpu *cpu)
 static u8 sipi_wait(struct cpu *cpu)
 {
     for (;;) {
-        u32 start = cpu->start;
+        u32 seen = cpu->start;
         if (panicking)
             host_halt();
-        if (!(start & START_VECTOR))
+        if (!(seen & START_VECTOR))
             start_wait(cpu);
-        else if (__atomic_compare_exchange_n(&cpu->start, &start, START_RUNNING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            return (u8)start;
+        else if (__atomic_compare_exchange_n(&cpu->start, &seen, START_RUNNING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return (u8)seen;
     }
 }
 
