@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from codegen.book.flow import say, say_range
 from codegen.book.markup import Page, badge, breakable, code, definitions, heading, legend, table, tag, text
 from codegen.book.refs import cite, find_sections, place, ref, say_condition
 from codegen.book.state import list_bits
 from codegen.book.subject import Subject
 from codegen.book.svg import draw_layout
+from codegen.language.expressions import say_expression
 from codegen.model import ir
 from codegen.model.choices import Domain
 from codegen.model.facts import Alternative, Event, Exit, Layout
 from codegen.query.coverage import Answer, Coverage, Row
+from codegen.resolve.lift import lift_expression, make_path, select_bits
 
 # ---- basic exit reasons
 
@@ -74,11 +75,11 @@ def show_alternatives(exit: Exit) -> str:
 
 def say_source(value: ir.Expression, exit: Exit) -> str:
     """Return where a payload is read from, its bits by the names of the exit's own layouts."""
-    words = say(value)
+    words = say_expression(lift_expression(value))
     for one in exit.information:
         for bit in one.layout.bits:
-            read = f"vmcs.{one.word.field}[{say_range(bit.low, bit.high)}]"
-            words = words.replace(read, f"{one.word.name}.{bit.name}")
+            read = select_bits(make_path("vmcs", one.word.field), None, bit.low, bit.high)
+            words = words.replace(say_expression(read), f"{one.word.name}.{bit.name}")
     return words
 
 

@@ -6,106 +6,16 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from codegen.book import svg
+from codegen.language.bodies import say_statement
+from codegen.language.expressions import say_expression
 from codegen.model import ir
 from codegen.model.cost import cost_of_expression, cost_of_statement
-from codegen.model.facts import Layout
-
-# ---- expressions and statements in the spec's words
+from codegen.resolve.lift import lift_expression, lift_statement
 
 
-def say(value: ir.Expression, inside: bool = False) -> str:
-    """Return an expression; one with an operator is put in parentheses `inside` another."""
-    match value:
-        case ir.Constant(number, _, name):
-            return name or (str(number) if number < 10 else f"{number:#x}")
-        case ir.Local(name) | ir.PayloadRead(name):
-            return name
-        case ir.GuestRead(field):
-            return f"guest.{field.name}"
-        case ir.VmcsRead(field):
-            return f"vmcs.{field.name}"
-        case ir.ControlRead(control):
-            return control
-        case ir.Bits():
-            return say_bits(value)
-        case ir.Cast(operand):
-            return say(operand, inside)
-        case ir.Field(base, name):
-            return f"{say(base, True)}.{name}"
-    return say_compound(value, inside)
-
-
-def say_compound(value: ir.Expression, inside: bool) -> str:
-    match value:
-        case ir.UnaryOperation(operator, operand):
-            return f"{operator}{' ' if operator.isalpha() else ''}{say(operand, True)}"
-        case ir.Operation(operator, left, right):
-            words = f"{say(left, True)} {operator} {say(right, True)}"
-            return f"({words})" if inside else words
-        case ir.ExternCall(extern, arguments):
-            return f"{extern.name}({say_list(arguments)})"
-        case ir.PolicyCall(policy, arguments):
-            return f"policy.{policy}({say_list(arguments)})"
-        case ir.MsrRead(msr):
-            return f"msr {msr}"
-        case ir.FeatureRead(feature):
-            return f"feature {feature.name}"
-        case ir.Predicate(name, arguments):
-            return f"{name}({say_list(arguments)})"
-    raise AssertionError(type(value))
-
-
-def say_list(values: tuple[ir.Expression, ...]) -> str:
-    return ", ".join(say(one) for one in values)
-
-
-def say_bits(value: ir.Bits) -> str:
-    """Return bits by the name that their layout has for them, else by number."""
-    return say(value.base, True) + say_part(ir.layout_of(value.base), value.low, value.high)
-
-
-def say_range(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low}..{high}"
-
-
-def say_statement(one: ir.Statement) -> str:
-    """Return a statement that is neither a branch nor an end, without its semicolon."""
-    match one:
-        case ir.LetLocal(name, value):
-            return f"let {name} = {say(value)}"
-        case ir.GuestWrite(state, value, low, high):
-            return f"guest.{state.name}{say_part(state.layout, low, high)} = {say(value)}"
-        case ir.VmcsWrite(field, value, low, high):
-            return f"vmcs.{field.name}{say_part(field.layout, low, high)} = {say(value)}"
-        case ir.Evaluate(call):
-            return say(call)
-        case ir.LogLine(words, values):
-            return f'log "{words}"' + "".join(f", {say(value)}" for value in values)
-    return type(one).__name__
-
-
-def say_part(layout: Layout | None, low: int | None, high: int | None) -> str:
-    """Return which bits are meant, by the name that the layout has for them or by number; nothing for the whole."""
-    if low is None or high is None:
-        return ""
-    names = [bit.name for bit in layout.bits if (bit.low, bit.high) == (low, high)] if layout else []
-    return f".{names[0]}" if names else f"[{say_range(low, high)}]"
-
-
-def say_end(end: ir.End) -> str:
-    """Return an outcome in the spec's words."""
-    match end.kind:
-        case "advance_by":
-            return f"advance by {say(end.value)}" if end.value else "advance"
-        case "inject" if end.vector is not None:
-            return f"inject {end.vector.name}" + (f"({say(end.value)})" if end.value else "")
-        case "return" | "fail":
-            return f"{end.kind} {say(end.value)}" if end.value else end.kind
-        case "forward":
-            return f"forward {say(end.value)}" if end.value else end.kind
-        case "stop" | "reset":
-            return f'{end.kind} "{end.text}"'
-    return end.kind
+def say_step(one: ir.Statement) -> str:
+    """Return a statement that is no branch as the spec has it, without its semicolon."""
+    return say_statement(lift_statement(one))[0].removesuffix(";")
 
 
 # ---- the diagram: time runs downwards along a spine; the `then` of a condition stands to its right
@@ -207,7 +117,7 @@ def follow(drawing: Drawing, statements: tuple[ir.Statement, ...], x: float, y: 
 def draw_steps(drawing: Drawing, steps: list[ir.Statement], x: float, y: float, paths: list[Open]) -> Open:
     """Draw statements that follow each other in one box."""
     cost = arrive(drawing, paths, x + SPINE, y) + sum(cost_of_statement(one) for one in steps)
-    end = box(drawing, x, y, [say_statement(one) for one in steps], "step")
+    end = box(drawing, x, y, [say_step(one) for one in steps], "step")
     return Open(end.x, end.y, cost)
 
 
@@ -216,18 +126,18 @@ def draw_turn(drawing: Drawing, one: ir.Statement, x: float, y: float, paths: li
         return draw_branch(drawing, one, x, y, paths)
     assert isinstance(one, ir.End)
     cost = arrive(drawing, paths, x + SPINE, y) + cost_of_statement(one)
-    words = say_end(one)
+    words = say_step(one)
     box(drawing, x, y, [words], KINDS.get(one.kind, "good"), 12)
     beside = x + len(words) * svg.CHARACTER + 2 * PAD + 6
     drawing.add(beside, y, 40, 0, svg.label(beside, y + LINE, f"\u2264 {cost}", "cost"))
-    drawing.ends.append((say_end(one), cost))
+    drawing.ends.append((words, cost))
     return []
 
 
 def draw_branch(drawing: Drawing, one: ir.Branch, x: float, y: float, paths: list[Open]) -> list[Open]:
     """Draw a condition: `yes` to the right, `no` downwards, below everything that `yes` draws."""
     cost = arrive(drawing, paths, x + SPINE, y) + 2 + cost_of_expression(one.condition)
-    words = say(one.condition)
+    words = say_expression(lift_expression(one.condition))
     below = box(drawing, x, y, [words + " ?"], "question", 10)
     right = x + len(words + " ?") * svg.CHARACTER + 2 * PAD
     aside, middle = right + ASIDE, (y + below.y) / 2

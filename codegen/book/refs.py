@@ -10,8 +10,11 @@ import re
 from codegen.book.lexer import color_lines, show_spec
 from codegen.book.markup import Page, breakable, code, link, tag, text
 from codegen.book.subject import Subject
+from codegen.language.expressions import say_expression
 from codegen.model import ir
 from codegen.model.facts import Doc
+from codegen.resolve.facts import TABLES
+from codegen.resolve.lift import lift_condition
 from codegen.source import NOWHERE, SourceFile, Span
 
 PAGES = {
@@ -82,25 +85,20 @@ def say_doc(doc: Doc, subject: Subject, brief: bool = False) -> str:
     return " ".join(part for part in (text(doc.summary), tag("span", cited, class_="cites") if cited else "") if part)
 
 
-def say_condition(condition: ir.Condition, inside: bool = False) -> str:
+NAMES = re.compile(r"msr (\w+)|(\w+\.\w+)")
+
+
+def say_condition(condition: ir.Condition) -> str:
     """Return a condition in the spec's words, each name a link."""
-    match condition:
-        case ir.Always(value):
-            return "always" if value else "never"
-        case ir.ControlAtom(control):
-            return ref("control", control)
-        case ir.TableAtom(table):
-            return code(table)
-        case ir.MsrAtom(msr):
-            return f"MSR {ref('msr', msr)}"
-        case ir.NotCondition(operand):
-            return f"not {say_condition(operand, True)}"
-        case ir.AndCondition(operands):
-            parts = [one for one in operands if one != ir.Always(True)]
-            words = " and ".join(say_condition(one, len(parts) > 1) for one in parts) or "always"
-        case ir.OrCondition(operands):
-            words = " or ".join(say_condition(one) for one in operands)
-    return f"({words})" if inside and isinstance(condition, ir.OrCondition) else words
+    return NAMES.sub(link_name, say_expression(lift_condition(condition)))
+
+
+def link_name(found: re.Match[str]) -> str:
+    """Return a link to an MSR or a control; a table in code."""
+    msr, path = found.groups()
+    if msr:
+        return f"msr {ref('msr', msr)}"
+    return code(path) if path in TABLES else ref("control", path)
 
 
 # ---- the spec's files, line by line, and excerpts of them

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import groupby
 
-from codegen.book.flow import say
 from codegen.book.markup import Page, block, code, details, heading, hexadecimal, link, table, tag, text
 from codegen.book.refs import place, ref, say_doc, target
 from codegen.book.subject import Subject
 from codegen.book.svg import draw_layout
+from codegen.language.expressions import say_expression
 from codegen.model.choices import Domain
 from codegen.model.facts import Doc, Layout, StateField, VmcsField
+from codegen.resolve.lift import lift_expression
 
 # ---- VMCS fields by area and group
 
@@ -107,7 +108,7 @@ def make_state_row(state: StateField, subject: Subject) -> tuple[str, ...]:
 
 def list_resets(domain: Domain) -> dict[str, str]:
     """Return values after INIT by name."""
-    return {state.name: say(value) for state, value in domain.reset}
+    return {state.name: say_expression(lift_expression(value)) for state, value in domain.reset}
 
 
 def make_layouts(subject: Subject) -> Page:

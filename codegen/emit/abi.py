@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from codegen.emit.files import Output, fold_c, header_comment, render
+from codegen.emit.files import Output, header_comment, render
 from codegen.emit.headers import exit_count
 from codegen.model.abi import Abi, Option, Record, RecordField, alignment_of
 from codegen.model.choices import Domain, Model
@@ -164,7 +164,7 @@ def make_abi(model: Model) -> Output:
         "forwards": sorted(model.facts.forwards.values(), key=lambda one: one.number),
         "port": f"{ports[0].first:#x}" if ports else "", "signature": find_signature(model),
     }
-    return Output("abi/luvalley_abi.h", fold_c(render("abi.h.j2", **view)))
+    return Output("abi/luvalley_abi.h", render("abi.h.j2", **view))
 
 
 def make_abi_assembly(model: Model) -> list[Output]:
@@ -245,8 +245,8 @@ def make_options(model: Model) -> list[Output]:
     first = header_comment("spec/abi.luv", "What the command line chose: the same layout in 32-bit and 64-bit code.")
     second = header_comment("spec/abi.luv", "The options of the command line.")
     return [
-        Output("abi/options.h", fold_c(render("options.h.j2", first=first, values=values, most=most_sizes(model.abi)))),
-        Output("abi/option_table.h", fold_c(render("option_table.h.j2", first=second, options=views))),
+        Output("abi/options.h", render("options.h.j2", first=first, values=values, most=most_sizes(model.abi))),
+        Output("abi/option_table.h", render("option_table.h.j2", first=second, options=views)),
     ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from codegen.check.entry_rules import list_open_rules
 from codegen.emit.c import PRIMARY, WIDE, ExpressionPrinter, Shown
-from codegen.emit.files import Output, fold_c, header_comment, render
+from codegen.emit.files import Output, header_comment, render
 from codegen.model import ir
 from codegen.model.choices import Model
 from codegen.model.entry_checks import EntryGroup, EntryRule
@@ -29,7 +29,7 @@ def make_entry_checks(model: Model) -> list[Output]:
     views = [(group, rules) for group, rules in made if rules]
     view = {"first": first, "groups": views, "count": len(left),
             "errors": say_errors(groups), "say": say_group, "words": list_words(model.facts, views)}
-    return [Output(f"vmx/checks.{kind}", fold_c(render(f"checks.{kind}.j2", **view))) for kind in ("c", "h")]
+    return [Output(f"vmx/checks.{kind}", render(f"checks.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
 def say_errors(groups: list[EntryGroup]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from codegen.check.evaluate import evaluate
 from codegen.emit.c import c_declare, expression
 from codegen.emit.cpuid import make_cpuid
-from codegen.emit.files import Output, fold_c, header_comment, render
+from codegen.emit.files import Output, header_comment, render
 from codegen.emit.hypercalls import find_port, hypercall_views, say_ways
 from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
 from codegen.emit.statements import declare, payload_used, statements, without_last_return
@@ -73,7 +73,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     view["asks_controls"] = "granted(" in repr(view)
     if domain.under:
         view["table"] = [(one.name, reflected[one.name]) for one in sorted(exits, key=lambda one: one.number)]
-        return Output(f"vmx/{domain.name}_handlers.c", fold_c(render("guest_handlers.c.j2", **view)))
+        return Output(f"vmx/{domain.name}_handlers.c", render("guest_handlers.c.j2", **view))
     calls = hypercall_views(model, domain)
     view |= {"cpuid": make_cpuid(model, domain), "own": domain.cpuid.own}
     view |= {"io_cases": io_lines(domain.io), "hypercalls": calls}
@@ -81,7 +81,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     view |= {"handles": handles, "has_handles": any(handles), "root_port": find_port(domain)}
     view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
     view["port_before"] = port_lines(domain.io)
-    return Output(f"vmx/{domain.name}_handlers.c", fold_c(render("handlers.c.j2", **view)))
+    return Output(f"vmx/{domain.name}_handlers.c", render("handlers.c.j2", **view))
 
 
 def find_reflected(exit: Exit, domain: Domain) -> str:

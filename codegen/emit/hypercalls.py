@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codegen.emit.abi import find_port as find_port
 from codegen.emit.c import c_declare, c_number, c_type
-from codegen.emit.files import Output, fold_c, header_comment, render
+from codegen.emit.files import Output, header_comment, render
 from codegen.emit.statements import statements
 from codegen.model import ir
 from codegen.model.choices import Domain, Hypercall, Model
@@ -125,7 +125,7 @@ def make_calls(model: Model) -> Output:
         "calls.h.j2", first=first, kinds=[*HANDLES, *SCALARS], calls=[make_row(one) for one in calls],
         most_arguments=len(ARGUMENT_REGISTERS), most_errors=max((len(one.errors) for one in calls), default=0) + 1,
     )
-    return Output("abi/luvalley_calls.h", fold_c(text))
+    return Output("abi/luvalley_calls.h", text)
 
 
 def make_row(call: Hypercall) -> CallView:

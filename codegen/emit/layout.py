@@ -1,4 +1,4 @@
-"""The layout of generated C: that of the handwritten, as `.clang-format` sets it."""
+"""The layout of generated C: that of the handwritten, as `.clang-format` sets it, with comments folded."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from codegen.emit.files import Output
 STYLE = Path(__file__).resolve().parents[2] / ".clang-format"
 CLANG_FORMAT = Path(sys.executable).with_name("clang-format")
 SUFFIXES = (".c", ".h")
+REFLOW = ("ReflowComments: false", "ReflowComments: true")  # a comment comes from the spec as one long line
 
 known: dict[str, str] = {}  # what one process has laid out already
 
@@ -31,5 +32,7 @@ def run_clang_format(texts: list[str]) -> dict[str, str]:
         paths = [Path(folder) / f"{number}.c" for number in range(len(texts))]
         for path, text in zip(paths, texts, strict=True):
             path.write_text(text, encoding="utf-8")
-        subprocess.run([CLANG_FORMAT, f"--style=file:{STYLE}", "-i", *paths], check=True)
+        style = Path(folder) / "style"
+        style.write_text(STYLE.read_text(encoding="utf-8").replace(*REFLOW), encoding="utf-8")
+        subprocess.run([CLANG_FORMAT, f"--style=file:{style}", "-i", *paths], check=True)
         return {text: path.read_text(encoding="utf-8") for path, text in zip(paths, texts, strict=True)}

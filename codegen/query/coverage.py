@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from codegen.check.evaluate import evaluate, explain, setting_of
+from codegen.language.expressions import say_expression
 from codegen.model import ir
 from codegen.model.choices import Action, Domain, Model
 from codegen.model.facts import Exit
 from codegen.query.reading import Reading
-from codegen.query.words import outcomes_of, outcomes_of_action, say_condition
+from codegen.query.words import outcomes_of, outcomes_of_action
+from codegen.resolve.lift import lift_condition
 from codegen.source import NOWHERE, Span
 
 # ---- why an exit can or cannot happen: the chain from its fact to the choices, each link with its place
@@ -191,7 +193,7 @@ def make_exit_row(exit: Exit, model: Model, domain: Domain) -> Row:
     else:
         status = "refused" if rests_on_refusal(exit.condition, domain, model) else "impossible"
     reasons = find_reasons(exit, domain, model)
-    condition = say_condition(exit.condition)
+    condition = say_expression(lift_condition(exit.condition))
     return Row(exit.number, exit.name, status, condition, reasons, answers, exit.doc.sections, exit.span)
 
 

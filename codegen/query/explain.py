@@ -8,13 +8,15 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from codegen.check.evaluate import setting_of
+from codegen.language.expressions import say_expression
 from codegen.model.choices import Domain
 from codegen.model.facts import Exit, VmcsField
 from codegen.query.coverage import Row
 from codegen.query.explain_access import explain_cpuid, explain_msr, explain_port
 from codegen.query.explain_context import Context, Page, find_named, read_number, shorten, unknown
 from codegen.query.reading import BadArgument
-from codegen.query.words import outcomes_of, say_condition, say_list, say_place
+from codegen.query.words import outcomes_of, say_list, say_place
+from codegen.resolve.lift import lift_condition
 
 # ---- exits and events
 
@@ -37,7 +39,7 @@ def explain_exit(word: str, context: Context) -> Page:
 
 def explain_known_exit(exit: Exit, context: Context) -> Page:
     """Explain its condition and length, and how each domain handles it."""
-    condition = say_condition(exit.condition)
+    condition = say_expression(lift_condition(exit.condition))
     when = "unconditional" if condition == "always" else condition if condition == "never" else f"when {condition}"
     page = Page(f"exit {exit.number}: {exit.name}, {when}")
     page.fact = [*shorten(context.quote(exit.span), 8), *context.cite(exit.span)]
@@ -106,7 +108,7 @@ def explain_control(word: str, context: Context) -> Page:
     facts = context.facts
     page = Page(f"control {control.path}: bit {control.bit} of {facts.words[control.word].field}")
     page.fact = [*context.quote(control.span), *context.cite(control.span)]
-    needs = say_condition(facts.control_needs[control.path])
+    needs = say_expression(lift_condition(facts.control_needs[control.path]))
     page.fact += [f"needs {needs}"] if needs != "always" else []
     page.fact += say_dependants(control.path, context)
     for domain in context.domains:

@@ -8,10 +8,12 @@ from itertools import takewhile
 from codegen.check.evaluate import evaluate
 from codegen.emit.bitmaps import make_io_bitmap, make_msr_bitmap
 from codegen.emit.cpuid import feature_mask, make_row
+from codegen.language.expressions import say_expression
 from codegen.model.choices import Action, Domain
 from codegen.model.facts import CpuidLeaf, Feature, Msr
 from codegen.query.explain_context import Context, Page, find_named, read_number, shorten, unknown
-from codegen.query.words import io_action, msr_action, say_action, say_condition, say_list, say_place
+from codegen.query.words import io_action, msr_action, say_action, say_list, say_place
+from codegen.resolve.lift import lift_condition
 
 # ---- MSRs and ports
 
@@ -180,7 +182,8 @@ def explain_features(features: list[Feature], word: str, context: Context) -> Pa
     feature = features[0]
     page = Page(f"cpuid {say_bit(feature)}: {feature.name}")
     page.fact = [*context.quote(feature.span), *context.cite(feature.span)]
-    page.fact += [f"needs {say_condition(feature.needs)}"] if say_condition(feature.needs) != "always" else []
+    needs = say_expression(lift_condition(feature.needs))
+    page.fact += [f"needs {needs}"] if needs != "always" else []
     for domain in context.domains:
         shown = f"{domain.name}: {say_shown(feature, domain)} ({say_place(domain.cpuid.span)})"
         page.choice += [say_vmm(domain) if domain.under else shown]

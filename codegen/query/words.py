@@ -1,4 +1,4 @@
-"""Places, conditions and outcomes in words, and what a domain's tables do with an access."""
+"""Places and outcomes in words, and what a domain's tables do with an access."""
 
 from __future__ import annotations
 
@@ -20,27 +20,6 @@ def say_place(span: Span) -> str:
 def say_list(words: Iterable[str]) -> str:
     """Return each word once, in order."""
     return ", ".join(dict.fromkeys(words))
-
-
-def say_condition(condition: ir.Condition, inside: bool = False) -> str:
-    """Return a condition in the spec's words."""
-    match condition:
-        case ir.Always(value):
-            return "always" if value else "never"
-        case ir.ControlAtom(control):
-            return control
-        case ir.TableAtom(table):
-            return table
-        case ir.MsrAtom(msr):
-            return f"msr {msr}"
-        case ir.NotCondition(operand):
-            return f"not {say_condition(operand, True)}"
-        case ir.AndCondition(operands):
-            parts = [one for one in operands if one != ir.Always(True)]
-            text = " and ".join(say_condition(one, len(parts) > 1) for one in parts) or "always"
-        case ir.OrCondition(operands):
-            text = " or ".join(say_condition(one) for one in operands)
-    return f"({text})" if inside and isinstance(condition, ir.OrCondition) else text
 
 
 def walk(statements: Iterable[ir.Statement]) -> Iterator[ir.Statement]:

@@ -5,6 +5,7 @@ An enumerator keeps the name that it has in C; all else resolves to the same mod
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import reduce
 
 from codegen.language import syntax
@@ -77,7 +78,8 @@ def select_bits(base: syntax.Expr, layout: Layout | None, low: int | None, high:
     for bit in layout.bits if layout else ():
         if (bit.low, bit.high) == (low, high):
             return syntax.Member(base, Name(bit.name, NOWHERE), NOWHERE)
-    return syntax.BitSelect(base, make_number(low), make_number(high), NOWHERE)
+    first, last = (syntax.Number(one, NOWHERE, str(one)) for one in (low, high))
+    return syntax.BitSelect(base, first, last, NOWHERE)
 
 
 def lift_block(statements: tuple[ir.Statement, ...], binder: str = "e") -> syntax.Block:
@@ -132,14 +134,17 @@ def lift_condition(condition: ir.Condition) -> syntax.Expr:
             return syntax.MsrExpr(Name(msr, NOWHERE), NOWHERE)
         case ir.NotCondition(operand):
             return syntax.Unary("not", lift_condition(operand), NOWHERE)
-        case ir.AndCondition(operands):
-            return join("and", operands)
-        case ir.OrCondition(operands):
-            return join("or", operands)
+        case ir.AndCondition() | ir.OrCondition():
+            operator = "and" if isinstance(condition, ir.AndCondition) else "or"
+            neutral = make_path("always" if operator == "and" else "never")
+            parts = [lift_condition(one) for one in flatten(condition)] or [neutral]
+            return reduce(lambda left, right: syntax.Binary(operator, left, right, NOWHERE), parts)
 
 
-def join(operator: str, operands: tuple[ir.Condition, ...]) -> syntax.Expr:
-    """Return operands under one operator, without the neutral ones."""
-    neutral = ir.Always(operator == "and")
-    parts = [lift_condition(one) for one in operands if one != neutral] or [lift_condition(neutral)]
-    return reduce(lambda left, right: syntax.Binary(operator, left, right, NOWHERE), parts)
+def flatten(condition: ir.AndCondition | ir.OrCondition) -> Iterator[ir.Condition]:
+    """Yield the operands under one operator, those of a nested `and` in `and` too, without the neutral ones."""
+    for one in condition.operands:
+        if isinstance(one, type(condition)):
+            yield from flatten(one)
+        elif one != ir.Always(isinstance(condition, ir.AndCondition)):
+            yield one

@@ -179,8 +179,7 @@ static void check_entry_controls(check_rule *check, void *context)
 /* VM-entry interruption information: the event to inject. Failure: VM-instruction error 7. */
 static void check_entry_event(check_rule *check, void *context)
 {
-    /* The interruption type is not reserved; "other event" is allowed only if the processor has the monitor trap
-     * flag. */
+    /* The interruption type is not reserved; "other event" is allowed only if the processor has the monitor trap flag. */
     RULE(event_type, "27.2.1.3, 25.8.3",
          !(field(VM_ENTRY_INTERRUPTION_INFO) & VM_ENTRY_INTERRUPTION_INFO_VALID) ||
              (extract(VM_ENTRY_INTERRUPTION_INFO_TYPE, field(VM_ENTRY_INTERRUPTION_INFO)) != 1 &&
@@ -276,8 +275,7 @@ static void check_guest_registers(check_rule *check, void *context)
     RULE(guest_long_pae, "27.3.1.1", !has(ENTRY, IA32E_MODE_GUEST) || field(GUEST_CR4) & CR4_PAE);
     /* Without "IA-32e mode guest", CR4.PCIDE is 0. */
     RULE(guest_short_no_pcide, "27.3.1.1", has(ENTRY, IA32E_MODE_GUEST) || !(field(GUEST_CR4) & CR4_PCIDE));
-    /* CR3 has no bits beyond the physical-address width, except the LAM bits if the processor has linear-address
-     * masking. */
+    /* CR3 has no bits beyond the physical-address width, except the LAM bits if the processor has linear-address masking. */
     RULE(guest_cr3_fits, "27.3.1.1",
          is_physical(field(GUEST_CR3) & 0x9fffffffffffffffull) &&
              (feature_read(0x7, 1, 0, 26 /* lam */) ||
@@ -381,8 +379,7 @@ static void check_host_registers(check_rule *check, void *context)
     RULE(host_cr4_ones, "27.2.2, A.8", (~field(HOST_CR4) & msr_read(IA32_VMX_CR4_FIXED0)) == 0);
     /* Bits of CR4 that are fixed to 0 in VMX operation are 0. */
     RULE(host_cr4_zeros, "27.2.2, A.8", (field(HOST_CR4) & ~msr_read(IA32_VMX_CR4_FIXED1)) == 0);
-    /* CR3 has no bits beyond the physical-address width, except the LAM bits if the processor has linear-address
-     * masking. */
+    /* CR3 has no bits beyond the physical-address width, except the LAM bits if the processor has linear-address masking. */
     RULE(host_cr3_fits, "27.2.2",
          is_physical(field(HOST_CR3) & 0x9fffffffffffffffull) &&
              (feature_read(0x7, 1, 0, 26 /* lam */) || (!(field(HOST_CR3) & CR3_LAM_U57) && !(field(HOST_CR3) & CR3_LAM_U48))));

@@ -5,8 +5,7 @@
 
 #define CHECK_RULES 196
 
-/* Receives a rule of the manual's checks on VM entries: its name, the section of the SDM,
- * whether the current VMCS keeps it. */
+/* Receives a rule of the manual's checks on VM entries: its name, the section of the SDM, whether the current VMCS keeps it. */
 typedef void check_rule(void *context, const char *name, const char *section, bool holds);
 
 /* Evaluates all rules, in the manual's order. */

@@ -7,7 +7,8 @@
 #include "vmx/nested_paging.h"
 #include "vmx/vmx.h"
 
-/* The first guest. It owns all memory, devices and interrupt controllers but what is hidden here, with as few exits as possible. */
+/* The first guest. It owns all memory, devices and interrupt controllers but what is hidden here, with as few exits as
+ * possible. */
 
 /* Control words in the order of dom0_controls[]. */
 enum { DOM0_WORD_PIN, DOM0_WORD_PRIMARY, DOM0_WORD_SECONDARY, DOM0_WORD_EXIT, DOM0_WORD_ENTRY, DOM0_CONTROL_WORDS };

@@ -26,8 +26,7 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
     return (struct regs4){0};
 }
 
-/* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
- * bits that are always 1. */
+/* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers, bits that are always 1. */
 static noinline struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     if (leaf == 0x40000000)
@@ -44,8 +43,7 @@ static noinline struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax
     return out;
 }
 
-/* The registers are 64 bits wide here: else the compiler extends them once more on the path that both branches
- * share. */
+/* The registers are 64 bits wide here: else the compiler extends them once more on the path that both branches share. */
 static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, struct regs4 out)
 {
     (void)cpu;
@@ -172,8 +170,8 @@ static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
     return answer;
 }
 
-/* `way`: the callers that come this way. No jump goes through a table: the number only selects a row,
- * in range also under speculation. */
+/* `way`: the callers that come this way. No jump goes through a table: the number only selects a row, in range also under
+ * speculation. */
 static noinline struct answer hypercall_by_row(struct cpu *cpu, u32 way)
 {
     const struct registers *r = &cpu->guest;
@@ -447,8 +445,8 @@ static inline void on_vmcall(struct cpu *cpu)
     guest_inject(cpu, VECTOR_UD);
 }
 
-/* CR4.VMXE: #GP, for there is no VMX. CR0.NE: the shadow changes and the instruction runs again,
- * now without an exit; what it would raise #GP for is checked first, before the shadow changes. */
+/* CR4.VMXE: #GP, for there is no VMX. CR0.NE: the shadow changes and the instruction runs again, now without an exit; what it
+ * would raise #GP for is checked first, before the shadow changes. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
     if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) {
@@ -485,8 +483,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     guest_resume(cpu);
 }
 
-/* Fills the tables. For a write to hidden memory or to the watched APIC,
- * one instruction is stepped on a scratch page. */
+/* Fills the tables. For a write to hidden memory or to the watched APIC, one instruction is stepped on a scratch page. */
 static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
 {
     handle_nested_page_fault(cpu, gpa, write);

@@ -144,8 +144,8 @@ static inline void on_rdpmc(struct cpu *cpu)
     guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
-/* As in dom0: the shadow changes and the instruction runs again,
- * now without an exit; what it would raise #GP for is checked first, before the shadow changes. */
+/* As in dom0: the shadow changes and the instruction runs again, now without an exit; what it would raise #GP for is checked
+ * first, before the shadow changes. */
 static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
 {
     if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO || (number != 0 && number != 4)) {

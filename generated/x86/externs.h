@@ -82,28 +82,36 @@ struct answer exit_count(struct cpu *cpu, u32 index, u32 reason);
 /* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
 struct answer log_read(struct cpu *cpu, u64 offset);
 
-/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
+/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which
+ * it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
 struct answer domain_create(struct cpu *cpu, u32 flags, u64 address);
 
 /* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it, and while there is more to free. */
 struct answer domain_destroy(struct cpu *cpu, struct domain *domain);
 
-/* Makes a vCPU in the state after RESET; back: its handle. `address`: its shared area, 32 KiB, aligned, in a superpage of this domain. */
+/* Makes a vCPU in the state after RESET; back: its handle. `address`: its shared area, 32 KiB, aligned, in a superpage of this
+ * domain. */
 struct answer vcpu_create(struct cpu *cpu, struct domain *domain, u32 apic_id, u64 address);
 
-/* Claims a superpage (2 MiB) of the pool for this domain, zeroed; back: its number in the pool. `hint`: a number, or all ones. */
+/* Claims a superpage (2 MiB) of the pool for this domain, zeroed; back: its number in the pool. `hint`: a number, or all ones.
+ */
 struct answer superpage_claim(struct cpu *cpu, struct domain *domain, u64 hint);
 
-/* Returns a superpage. EBUSY while the guest has some of it mapped or a shared area is in it, EAGAIN while a CPU may still use it. */
+/* Returns a superpage. EBUSY while the guest has some of it mapped or a shared area is in it, EAGAIN while a CPU may still use
+ * it. */
 struct answer superpage_release(struct cpu *cpu, struct domain *domain, u64 superpage);
 
-/* Maps at `guest` what the caller has at `address`: `size` is bytes, in whole pages, with rights in bits 2:0 (read, write, execute). Back: bytes done, also with EAGAIN. */
+/* Maps at `guest` what the caller has at `address`: `size` is bytes, in whole pages, with rights in bits 2:0 (read, write,
+ * execute). Back: bytes done, also with EAGAIN. */
 struct answer memory_map(struct cpu *cpu, struct domain *domain, u64 guest, u64 address, u64 size);
 
-/* Unmaps `size` bytes at `guest`. EAGAIN while there is more, or a CPU may still use it: make it exit. A size of 0 only checks that. ENOMEM where a large page must be split and there is no page for its table. */
+/* Unmaps `size` bytes at `guest`. EAGAIN while there is more, or a CPU may still use it: make it exit. A size of 0 only checks
+ * that. ENOMEM where a large page must be split and there is no page for its table. */
 struct answer memory_unmap(struct cpu *cpu, struct domain *domain, u64 guest, u64 size);
 
-/* Which of `pages` (at most 64, in one 2 MiB) from `guest` on the guest has written since the last call: a bit each. A CPU that is in the guest may still write pages reported here without setting the bit again; call memory_unmap with size 0 until it stops returning EAGAIN. ENOSYS: this processor has no dirty bits. */
+/* Which of `pages` (at most 64, in one 2 MiB) from `guest` on the guest has written since the last call: a bit each. A CPU that
+ * is in the guest may still write pages reported here without setting the bit again; call memory_unmap with size 0 until it
+ * stops returning EAGAIN. ENOSYS: this processor has no dirty bits. */
 struct answer memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u32 pages);
 
 /* Runs the vCPU on this CPU until an exit is reflected to the VMM; back: enum luv_exit, with more in the run page. */

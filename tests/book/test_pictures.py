@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 from codegen.book.bitmaps import MSR_DOT, causes_exit, draw_msr_bitmap
-from codegen.book.flow import draw_flow, find_bound, find_ends, say_end
+from codegen.book.flow import draw_flow, find_bound, find_ends, say_step
 from codegen.book.hypercalls import list_bodies
 from codegen.book.subject import Subject
 from codegen.book.svg import CELL, draw_layout
@@ -17,7 +17,7 @@ RECT = re.compile(r'<rect x="[\d.]+" y="([\d.]+)" width="([\d.]+)"[^>]* class="(
 
 def test_a_flow_shows_every_end_of_its_body(subject: Subject) -> None:
     for label, body in list_bodies(subject):
-        ends = [say_end(one) for one in walk(body.statements) if isinstance(one, ir.End)]
+        ends = [say_step(one) for one in walk(body.statements) if isinstance(one, ir.End)]
         assert Counter(words for words, _ in find_ends(body.statements)) >= Counter(ends), label
 
 

@@ -72,3 +72,7 @@ def test_conditions_leave_out_what_decides_nothing() -> None:
     assert say_expression(lift_condition(ir.AndCondition((atom, ir.OrCondition((other, atom)))))) \
         == "primary.hlt_exiting and (io.traps or primary.hlt_exiting)"
     assert say_expression(lift_condition(ir.AndCondition(()))) == "always"
+    assert say_expression(lift_condition(ir.AndCondition((atom, ir.AndCondition((other, ir.Always(True))))))) \
+        == "primary.hlt_exiting and io.traps"
+    assert say_expression(lift_condition(ir.NotCondition(ir.AndCondition((atom, other))))) \
+        == "not (primary.hlt_exiting and io.traps)"

@@ -40,7 +40,7 @@ def test_only_vmx_names_vmx() -> None:
 def test_words_are_found() -> None:
     """The pattern finds each kind of name."""
     for text in ("vmread(VMCS_GUEST_RIP)", "EXIT_REASON_CPUID", "PRIMARY_NMI_WINDOW_EXITING", "PIN_VIRTUAL_NMIS",
-                 "SECONDARY_ENABLE_VPID", '#include "generated/vmcs.h"', "IO_QUALIFICATION_INPUT", "IA32_VMX_MISC"):
+                 "SECONDARY_ENABLE_VPID", '#include "generated/vmx/vmcs.h"', "IO_QUALIFICATION_INPUT", "IA32_VMX_MISC"):
         assert find_words(text), text
     assert len(list_sources()) > 40
 

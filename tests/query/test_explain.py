@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from codegen.cli import main
+from codegen.language.expressions import say_expression
 from codegen.query.explain import KINDS, explain
 from codegen.query.explain_context import WIDTH, Context
 from codegen.query.reading import Reading
-from codegen.query.words import say_condition
+from codegen.resolve.lift import lift_condition
 from tests.lib.support import ROOT
 from tests.query.trees import share_syntax
 
@@ -75,7 +76,7 @@ def test_unknown_names(words: str, expected: str, capsys: Capture) -> None:
 def test_a_condition_says_always_only_alone(real: Reading) -> None:
     facts = real.model.facts
     conditions = [one.condition for one in facts.exits.values()] + [one.needs for one in facts.features.values()]
-    texts = {say_condition(one) for one in [*conditions, *facts.control_needs.values()]}
+    texts = {say_expression(lift_condition(one)) for one in [*conditions, *facts.control_needs.values()]}
     assert not [text for text in texts if text != "always" and "always" in text]
 
 

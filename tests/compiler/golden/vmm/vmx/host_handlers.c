@@ -26,16 +26,14 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
     return (struct regs4){0};
 }
 
-/* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers,
- * bits that are always 1. */
+/* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers, bits that are always 1. */
 static noinline struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     struct regs4 out = cpuid_mask((struct regs4){eax, ebx, ecx, edx}, cpuid_shown(leaf, subleaf));
     return out;
 }
 
-/* The registers are 64 bits wide here: else the compiler extends them once more on the path that both branches
- * share. */
+/* The registers are 64 bits wide here: else the compiler extends them once more on the path that both branches share. */
 static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, struct regs4 out)
 {
     (void)cpu;
@@ -149,8 +147,8 @@ static struct answer dispatch_vcpu(struct cpu *cpu, u32 number)
     return answer;
 }
 
-/* `way`: the callers that come this way. No jump goes through a table: the number only selects a row,
- * in range also under speculation. */
+/* `way`: the callers that come this way. No jump goes through a table: the number only selects a row, in range also under
+ * speculation. */
 static noinline struct answer hypercall_by_row(struct cpu *cpu, u32 way)
 {
     const struct registers *r = &cpu->guest;
