@@ -46,7 +46,8 @@ def resolve_action(node: syntax.Action, event: str, payload: dict[str, Scalar], 
         message = f"`try` accesses the processor's MSR, and {scope.domain} is a domain of a VMM"
         errors.not_valid_here(scope.reporter, node.span, message, "reflect it to the VMM: forward NAME")
     if node.body is not None:
-        inner = replace(scope, mode="body", binder="e", event=event, payload=payload, taken=frozenset(payload), length="field")
+        inner = replace(
+            scope, mode="body", binder="e", event=event, payload=payload, taken=frozenset(payload), length="field")
         body = resolve_body(node.body, f"the {event} rule", inner)
     value = resolve_value(node.value, scope, U64) if node.value else None
     number = value.value if isinstance(value, ir.Constant) else 0

@@ -63,7 +63,7 @@ class Scope:
         return replace(self, locals={**self.locals, name.text: value}, places=places, taken=taken)
 
     def free_name(self, name: str) -> str:
-        """Return a local's name in C: its own, with a number where the event or shared statements have brought the same one."""
+        """Return a local's name in C: its own, with a number where the payload or shared statements have it."""
         names = [name, *(f"{name}_{number}" for number in range(2, len(self.taken) + 3))]
         return next(one for one in names if one not in self.taken)
 
