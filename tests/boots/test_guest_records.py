@@ -25,9 +25,9 @@ REASON_CPUID = 10
 CPU = (
     "dom0 exit nmi_window", "dom0 on cpuid", "dom0 on xsetbv", "dom0 on invd", "dom0 on vmx_instruction",
     "dom0 on vmcall", "dom0 on cr_access: if e.number != 0", "dom0 on cr_access: if value[32..63] != 0",
-    "dom0 on cr_access: if (paging and not value[0])",
+    "dom0 on cr_access: if (paging and not value.pe)",
     "dom0 on cr_access: if paging and not paged", "dom0 on cr_access: if paged and not paging",
-    "dom0 on cr_access: if guest.cr4.cet and not value[16], else", "dom0 on nested_page_fault",
+    "dom0 on cr_access: if guest.cr4.cet and not value.wp, else", "dom0 on nested_page_fault",
     "dom0 on exception: if step_finish(), then", "dom0 msr read", "dom0 msr write default",
     "dom0 msr write IA32_APIC_BASE", "dom0 msr write IA32_FEATURE_CONTROL",
     "dom0 msr write IA32_MISC_ENABLE: if host_wrmsr_try(e.msr, e.value & ~MISC_ENABLE_NO_EXECUTE_OFF), else",
