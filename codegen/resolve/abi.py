@@ -38,7 +38,10 @@ def resolve_abi(items: list[syntax.Item], reporter: Reporter) -> model.Abi:
         resolver.add_limits(node)
     for node, _ in of_kind(items, syntax.Options):
         resolver.add_options(node)
-    magic = [resolver.add_callers(node) for node, _ in of_kind(items, syntax.Callers)]
+    callers = of_kind(items, syntax.Callers)
+    for node, _ in callers[1:]:
+        errors.duplicate_rule(reporter, node.span, "there is one list of callers", callers[0][0].span)
+    magic = [resolver.add_callers(node) for node, _ in callers]
     return replace(resolver.abi, magic=magic[0] if magic else 0)
 
 
