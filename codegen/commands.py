@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from codegen.compiler import compile_tree
-from codegen.diagnostics import Done
+from codegen.diagnostics import Done, place
 from codegen.emit.documents import fill_documents, find_changed
 from codegen.emit.files import find_stale, publish
-from codegen.image.toolchain import build_image
+from codegen.image.toolchain import ToolError, build_image
 from codegen.image.tree import Tree, list_inputs, write_stamp
 from codegen.image.verify import verify_image
 from codegen.language.format import format_text
 from codegen.language.format_c import SUFFIXES, find_unformatted_c, format_c, list_c_files
+from codegen.model.choices import Model
 from codegen.parse_cache import parse_all
 from codegen.source import SourceFile, load_file
 
@@ -36,7 +38,12 @@ def run_build(tree: Tree) -> Done:
     start, before = time.monotonic(), list_inputs(tree)
     model, outputs = compile_tree(tree.root / "spec", tree.syntax)
     changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
-    made = build_image(tree)
+    try:
+        made = build_image(tree)
+    except ToolError as error:
+        if missing := find_missing(str(error), model):
+            return Done(1, "", "\n".join(missing))
+        raise
     report = verify_image(tree, model)
     if report.faults:
         return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
@@ -44,6 +51,14 @@ def run_build(tree: Tree) -> Done:
     image = tree.image.relative_to(tree.root)
     first = f"generated/: {say_changed(changed)}; {len(made)} files compiled"
     return Done(0, f"{first}\n{image}: {report.size} bytes to load, {time.monotonic() - start:.1f} s")
+
+
+def find_missing(words: str, model: Model) -> list[str]:
+    """Return messages about functions that the spec declares and `words` of the linker miss."""
+    names = dict.fromkeys(re.findall(r"undefined reference to `(\w+)'", words))
+    places = {name: place(model.externs[name].span) for name in names if name in model.externs}
+    text = "error[image]: no function of runtime/ is"
+    return [f"{where}{text} `{name}`, which is declared here" for name, where in places.items()]
 
 
 def run_check(tree: Tree) -> Done:

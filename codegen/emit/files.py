@@ -25,10 +25,12 @@ class Output:
 @cache
 def make_environment() -> Environment:
     """Return Jinja's settings: a missing name is an error."""
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
     )
+    made.filters["comment"] = lambda text: text.replace("*/", "* /")  # a text of the spec does not end it
+    return made
 
 
 def render(template: str, **view: Any) -> str:

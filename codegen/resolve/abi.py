@@ -21,6 +21,8 @@ FIELD_TYPES = {name: type for name, type in SCALARS.items() if type.bits > 1}
 MAX_NUMBER = 0xFFFFFFFF
 MAX_BIT = 31
 PREFIX = re.compile(r"[a-z_]+(=[a-z]*)?")
+FLAG = re.compile(r"[a-z][a-z0-9_]*(=[a-z0-9_]+)?$")
+MAX_VALUES = 64  # of one option: each has a place in the 32-bit start's memory
 
 
 def resolve_abi(items: list[syntax.Item], reporter: Reporter) -> model.Abi:
@@ -36,7 +38,10 @@ def resolve_abi(items: list[syntax.Item], reporter: Reporter) -> model.Abi:
         resolver.add_limits(node)
     for node, _ in of_kind(items, syntax.Options):
         resolver.add_options(node)
-    magic = [resolver.add_callers(node) for node, _ in of_kind(items, syntax.Callers)]
+    callers = of_kind(items, syntax.Callers)
+    for node, _ in callers[1:]:
+        errors.duplicate_rule(reporter, node.span, "there is one list of callers", callers[0][0].span)
+    magic = [resolver.add_callers(node) for node, _ in callers]
     return replace(resolver.abi, magic=magic[0] if magic else 0)
 
 
@@ -52,6 +57,11 @@ class AbiResolver:
         if number.value > last:
             message = f"{number.text}: no {what} has such a number"
             errors.out_of_range(self.reporter, number.span, message, f"the last one is {last:#x}")
+
+    def check_positive(self, number: syntax.Number, what: str) -> None:
+        """Report a limit that leaves nothing."""
+        if number.value == 0:
+            errors.out_of_range(self.reporter, number.span, f"a {what} of 0 leaves nothing", "at least 1")
 
     def take_names(self, names: list[syntax.Name], kind: str) -> None:
         """Report names that stand twice in one list or are words of C."""
@@ -127,16 +137,21 @@ class AbiResolver:
         for one in node.numbers:
             self.check_size(one.number, MAX_NUMBER, kind)
             check_number(taken, one.number.value, one.number.span, f"{kind} {one.number.value}", self.reporter)
-            if each and one.number.value >= each.first:
-                message = f"{one.number.value} is a {each.name}'s: these have all numbers from {each.first} on"
-                errors.duplicate_number(self.reporter, one.number.span, message, taken[each.first])
             if isinstance(one, syntax.NumberedEach):
                 each = make_each(one)
             else:
                 size = one.size.value if one.size else 0
                 plain.append(model.Number(one.number.value, one.name.text, size, one.text.value))
+        if each:
+            self.check_below(each, plain, taken)
         made = model.Numbers(node.name.text, tuple(plain), each, doc, node.name.span)
         declare(self.abi.numbers, node.name, "numbers", made, self.reporter)
+
+    def check_below(self, each: model.Each, plain: list[model.Number], taken: dict[int, Span]) -> None:
+        """Report numbers among those that each of several has."""
+        for number in (one.number for one in plain if one.number > each.first):
+            message = f"{number} is a {each.name}'s: these have all numbers from {each.first} on"
+            errors.duplicate_number(self.reporter, taken[number], message, taken[each.first])
 
     def add_flags(self, node: syntax.Flags, doc: Doc) -> None:
         """Add the bits of one word."""
@@ -160,6 +175,7 @@ class AbiResolver:
         """Add limits."""
         for one in node.limits:
             self.check_size(one.number, MAX_NUMBER, "limit")
+            self.check_positive(one.number, "limit")
             made = model.Limit(one.name.text, one.number.value, one.text.value, one.name.span)
             declare(self.abi.limits, one.name, "limit", made, self.reporter)
 
@@ -189,8 +205,8 @@ class AbiResolver:
             declare(self.abi.options, one.name, "option", self.make_option(one), self.reporter)
 
     def make_option(self, node: syntax.Option) -> model.Option:
-        """Return an option; what its word begins with is the lower-case part of how it is written."""
-        found = PREFIX.match(node.syntax.value)
+        """Return an option; its word begins with the lower-case part of how it is written, a flag is all of it."""
+        found = (FLAG if node.kind.text == "flag" else PREFIX).match(node.syntax.value)
         if node.kind.text not in KINDS:
             errors.unknown_name(self.reporter, node.kind, "kind of option", KINDS)
         elif KINDS[node.kind.text] != (node.limit is not None):
@@ -199,13 +215,23 @@ class AbiResolver:
             errors.type_mismatch(self.reporter, node.kind.span, message, f"`{node.kind.text}`")
         if found is None:
             message = f'no word of a command line begins like "{node.syntax.value}"'
-            errors.type_mismatch(self.reporter, node.syntax.span, message, "begin with small letters")
+            label = "small letters and digits" if node.kind.text == "flag" else "begin with small letters"
+            errors.type_mismatch(self.reporter, node.syntax.span, message, label)
         prefix = found[0] if found else ""
         self.check_prefix(node, prefix)
+        if node.limit:
+            self.check_positive(node.limit, "number of values")
+            self.check_values(node.limit)
         limit = node.limit.value if node.limit else 0
         return model.Option(
             node.name.text, node.syntax.value, prefix, node.kind.text, limit, make_doc(node.doc), node.name.span
         )
+
+    def check_values(self, number: syntax.Number) -> None:
+        """Report more values than a place is kept for."""
+        if number.value > MAX_VALUES:
+            message = f"{number.text}: no option has so many values"
+            errors.out_of_range(self.reporter, number.span, message, f"at most {MAX_VALUES}")
 
     def check_prefix(self, node: syntax.Option, prefix: str) -> None:
         """Report an option without documentation, or one that an earlier one's words begin like."""

@@ -13,6 +13,7 @@ from codegen.model.ir import Constant
 from codegen.resolve.declarations import of_kind
 from codegen.resolve.expressions import resolve_value
 from codegen.resolve.scope import LITERAL, Scope
+from codegen.source import Span
 
 
 def resolve_host(items: list[syntax.Item], scope: Scope) -> Host:
@@ -38,6 +39,8 @@ def add_value(node: syntax.HostValue, values: dict[str, HostValue], scope: Scope
     number = resolve_number(node.value, state, scope)
     if number is None:
         return
+    if node.how != "=":
+        check_bits(number, node.value.span, state, scope)
     whole = (1 << state.type.bits) - 1
     mask = whole if node.how == "=" else number
     made = HostValue(state, mask, 0 if node.how == "excludes" else number, node.name.span)
@@ -48,6 +51,14 @@ def add_value(node: syntax.HostValue, values: dict[str, HostValue], scope: Scope
         errors.duplicate_rule(scope.reporter, node.name.span, f"bits of `{state.name}` are declared twice", known.span)
     else:
         values[state.name] = replace(known, mask=known.mask | made.mask, value=known.value | made.value)
+
+
+def check_bits(number: int, span: Span, state: StateField, scope: Scope) -> None:
+    """Report bits that the register's layout does not have: the processor refuses reserved ones."""
+    named = sum(bit.mask for bit in state.layout.bits) if state.layout else (1 << state.type.bits) - 1
+    if number & ~named:
+        message = f"bits {number & ~named:#x} of `{state.name}` have no name in its layout"
+        errors.out_of_range(scope.reporter, span, message, "not all of them are named")
 
 
 def resolve_number(node: syntax.Expr, state: StateField, scope: Scope) -> int | None:

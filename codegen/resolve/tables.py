@@ -12,6 +12,7 @@ from codegen.source import Span
 
 REGISTERS = ("eax", "ebx", "ecx", "edx")
 DIRECTIONS, BITMAPS = ("read", "write", "access"), ("msr", "io")
+MAX_ERRNO = 4095  # as in Linux
 MAX_FORWARDS = 31  # each is counted
 
 
@@ -77,6 +78,9 @@ class TableResolver(FactResolver):
     def add_errnos(self, node: syntax.Errnos) -> None:
         """Add error numbers."""
         for one in node.errnos:
+            if not 0 < one.number.value <= MAX_ERRNO:
+                message = f"{one.number.text}: no error has such a number"
+                errors.out_of_range(self.reporter, one.number.span, message, f"1 to {MAX_ERRNO}; 0 is success")
             self.take_number("errno", one.number.value, one.number.span, f"errno {one.number.value}")
             self.take_name("error number", one.name)
             self.facts.errnos[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)

@@ -25,6 +25,8 @@
 #define HANDLE_INDEX_MASK 0xFFFFull
 #define HANDLE_USES_SHIFT 16
 #define HANDLE_VCPU_SHIFT 48
+_Static_assert(DOMAINS_MAX <= HANDLE_INDEX_MASK + 1 && VCPUS_MAX < 1u << (64 - HANDLE_VCPU_SHIFT),
+               "handles have room for the limits of spec/abi.luv");
 
 #define REQUESTS_NONE ~0u               /* no VMM can make these requests: the next run applies all of its own */
 

@@ -194,6 +194,8 @@ struct answer memory_unmap_range(struct domain *domain, u64 guest, u64 size)
     return answer(done, error);
 }
 
+_Static_assert(LUV_DIRTY_PAGES_MAX <= 64, "the answer has a bit for each page");
+
 /* A CPU that has a page cached as dirty does not set the bit again before it flushes: hence a new generation. */
 struct answer memory_collect_dirty(struct domain *domain, u64 guest, u32 pages)
 {

@@ -26,7 +26,7 @@ struct sregs {
     u64 cr0, cr2, cr3, cr4, cr8, efer, apic_base, interrupts[4];
 };
 
-_Static_assert(sizeof(struct sregs) == 312, "as linux/kvm.h has it");
+_Static_assert(sizeof(struct sregs) == LUV_STATE_SREGS_SIZE, "as linux/kvm.h has it");
 
 /* Bits whose features use only registers that are switched. An unknown bit may need others. */
 #define CR4_SWITCHED                                                                                                        \

@@ -21,6 +21,7 @@
 struct debugregs {
     u64 db[4], dr6, dr7, flags, reserved[9];
 };
+_Static_assert(sizeof(struct debugregs) == LUV_STATE_DEBUGREGS_SIZE, "as linux/kvm.h has it");
 
 /* ---- After RESET */
 
@@ -202,6 +203,9 @@ static u64 msrs_set(struct vcpu *vcpu, u32 count)
         done++;
     return done;
 }
+
+_Static_assert(LUV_MSRS_MAX * sizeof(struct msr_entry) <= sizeof(((struct luv_shared_area *)0)->state),
+               "the state area has room for the limit of spec/abi.luv");
 
 static struct answer msrs_do(struct cpu *cpu, struct vcpu *vcpu, u32 size, bool set)
 {

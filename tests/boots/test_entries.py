@@ -52,8 +52,8 @@ def predict_bochs(facts: Facts, entry: Entry) -> str:
 
 def check_processor(serial: str, facts: Facts) -> None:
     """Check that Bochs reports the processor for which the predictions are."""
-    told = {int(number, 16): int(value, 16) for number, value in re.findall(r"msr (\w+) (\w+)", serial)}
-    assert told == {facts.msrs[name].first: value for name, value in SKYLAKE.msrs.items()}
+    reported = {int(number, 16): int(value, 16) for number, value in re.findall(r"msr (\w+) (\w+)", serial)}
+    assert reported == {facts.msrs[name].first: value for name, value in SKYLAKE.msrs.items()}
     assert f"sizes {SKYLAKE.linear_bits << 8 | SKYLAKE.physical_bits:x}" in serial
 
 

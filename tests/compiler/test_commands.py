@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from codegen.cli import main
+from codegen.commands import find_missing
+from codegen.compiler import compile_tree
 from codegen.emit import files as output
 from codegen.emit.files import Output, publish
 from tests.lib.support import ROOT
@@ -114,6 +116,14 @@ def test_publish_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(OSError, match="no space left"):
         publish([Output("a", "new"), Output("b", "new"), Output("c", "new")], tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "b": "old"}
+
+
+def test_a_function_that_the_runtime_lacks() -> None:
+    """What the linker misses and the spec declares is an error at the declaration."""
+    model, _ = compile_tree(ROOT / "spec")
+    words = "handlers.c:117: undefined reference to `domain_list'\nhandlers.c:9: undefined reference to `memcpy'\n"
+    (message,) = find_missing(words, model)
+    assert message.startswith("spec/hypercalls.luv:") and "no function of runtime/ is `domain_list`" in message
 
 
 def test_every_python_writes_the_same() -> None:

@@ -151,7 +151,7 @@ static void set_xsave(void *owner)
     (void)owner;
 }
 
-enum emulated play(struct emulation *emulation)
+enum emulated run_with_memory(struct emulation *emulation)
 {
     for (;;) {
         enum emulated outcome = emulate(emulation);
@@ -177,7 +177,7 @@ static bool run_emulated(const struct encoding *encoding, struct kvm_regs *regis
     begin_emulation(&emulation, NULL, registers, &mode);
     emulation.owner_state = &owner_state;
     emulation.owner = extended;
-    outcome = play(&emulation);
+    outcome = run_with_memory(&emulation);
     if (!divides)
         return outcome == EMULATED_FAULT && emulation.fault.vector == 0 && !emulation.fault.has_code;
     return outcome == EMULATED_DONE && registers->rip == (uint64_t)encoding->code + encoding->size;

@@ -55,7 +55,7 @@ static enum emulated run(const char *code, size_t size)
     registers.rdi = (uint64_t)device;
     begin_emulation(&emulation, NULL, &registers, &mode);
     emulation.owner_state = &owner_state;
-    return play(&emulation);
+    return run_with_memory(&emulation);
 }
 
 #define RUN(code) run(code, sizeof code - 1)

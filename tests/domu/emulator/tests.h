@@ -6,7 +6,7 @@ extern uint8_t *device, *ram;
 extern const struct luv_mode mode; /* of 64-bit code in the kernel */
 
 /* Emulate one instruction completely; device accesses go to the device's page. */
-enum emulated play(struct emulation *emulation);
+enum emulated run_with_memory(struct emulation *emulation);
 
 void test_jumps(void);
 void test_segments(void);
