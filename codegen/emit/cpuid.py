@@ -31,12 +31,18 @@ class RowView:
     subleaves: tuple[int, int]
     masks: tuple[str, ...]
     hidden: str
+    has_bits: bool
 
 
 @dataclass(frozen=True)
 class BitView:
-    """A feature that is set where a test holds, whatever the processor returns."""
+    """A feature that is set in answers of a leaf where a test, if there is one, holds, whatever the processor returns.
 
+    `basic`: the leaf is in the basic table, and `leaf` asks for its index there.
+    """
+
+    basic: bool
+    leaf: str
     test: str
     register: str
     mask: str
@@ -65,8 +71,9 @@ class CpuidView:
 
     @property
     def special(self) -> list[int]:
-        """Return the basic leaves that rules answer."""
-        return sorted({leaf for one in self.rules for leaf in range(one.first, one.last + 1) if leaf < DENSE})
+        """Return the basic leaves that a mask alone does not answer."""
+        rows = [*self.rules, *(one for one in self.basic if one.has_bits)]
+        return sorted({leaf for one in rows for leaf in range(one.first, one.last + 1) if leaf < DENSE})
 
     @property
     def other(self) -> int:
@@ -94,21 +101,22 @@ def make_row(leaf: CpuidLeaf, model: Model, domain: Domain) -> RowView:
     shown = [one for one in domain.cpuid.shown if one.leaf is leaf]
     subleaves = leaf.subleaves or ALL_SUBLEAVES
     masks = tuple(make_mask(leaf, register, shown) for register in REGISTERS)
-    table = choose_table(leaf, domain)
+    table = choose_table(leaf)
     if table == "rules":
         part = f"_{subleaves[0]:X}" if subleaves != ALL_SUBLEAVES else ""
         index = f"{domain.name}_CPUID_{leaf.first:X}{part}".upper()
     else:
         base = " - CPUID_EXTENDED" if table == "extended" else ""
         index = " ... ".join(f"{one:#x}{base}" for one in dict.fromkeys((leaf.first, leaf.last)))
-    return RowView(table, index, leaf.first, leaf.last, subleaves, masks, say_hidden(leaf, shown, model))
+    has_bits = any(is_set(one, domain) for one in shown)
+    return RowView(table, index, leaf.first, leaf.last, subleaves, masks, say_hidden(leaf, shown, model), has_bits)
 
 
-def choose_table(leaf: CpuidLeaf, domain: Domain) -> str:
-    """Return which table a leaf is in: masks by leaf answer a basic leaf only where they are the whole answer."""
+def choose_table(leaf: CpuidLeaf) -> str:
+    """Return which table a leaf is in: by leaf where all its subleaves have the same mask."""
     if leaf.subleaves not in (None, ALL_SUBLEAVES):
         return "rules"
-    if leaf.last < DENSE and not any(one.leaf is leaf and is_set(one, domain) for one in domain.cpuid.shown):
+    if leaf.last < DENSE:
         return "basic"
     return "extended" if leaf.first >= EXTENDED and leaf.last < EXTENDED + DENSE else "rules"
 
@@ -120,17 +128,19 @@ def is_set(feature: Feature, domain: Domain) -> bool:
 
 def make_bit(feature: Feature, domain: Domain, model: Model) -> BitView:
     """Return a bit that is always 1, or follows one of the guest's registers."""
-    leaf, test = feature.leaf, f"leaf == {feature.leaf.first:#x}"
+    leaf, basic = feature.leaf, choose_table(feature.leaf) == "basic"
+    number = "index" if basic else "leaf"
+    which, test = f"{number} == {leaf.first:#x}", ""
     if leaf.first != leaf.last:
-        test = f"leaf >= {leaf.first:#x} && leaf <= {leaf.last:#x}"
+        which = f"{number} >= {leaf.first:#x} && {number} <= {leaf.last:#x}"
     if subleaf_test(leaf):
-        test += f" && {subleaf_test(leaf)}"
+        which += f" && {subleaf_test(leaf)}"
     if feature.mirrors:
         state, bit = feature.mirrors
         layout = model.facts.state[state].layout
         assert layout is not None
-        test += f" && guest_{state}() & " + f"{layout.name}_{bit.name}".upper()
-    return BitView(test, feature.register, f"{feature_mask(feature):#x}", feature.name)
+        test = f"guest_{state}() & " + f"{layout.name}_{bit.name}".upper()
+    return BitView(basic, which, test, feature.register, f"{feature_mask(feature):#x}", feature.name)
 
 
 def subleaf_test(leaf: CpuidLeaf) -> str:

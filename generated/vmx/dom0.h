@@ -36,7 +36,6 @@ extern u8 dom0_io_bitmap[8192];
 
 /* Rules for CPUID leaves that a mask by leaf does not answer. */
 enum {
-    DOM0_CPUID_1,
     DOM0_CPUID_7_0,
     DOM0_CPUID_7_1,
     DOM0_CPUID_7_2,

@@ -26,7 +26,7 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
     return (struct regs4){0};
 }
 
-/* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers, bits that are always 1. */
+/* Subleaves, extended leaves, those of the hypervisor, with bits that follow the guest's registers or are always 1. */
 static noinline struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     if (leaf == 0x40000000)
@@ -34,31 +34,34 @@ static noinline struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax
     if (leaf == 0x40000001)
         return (struct regs4){0x1, 0x0, 0x0, 0x0};
     struct regs4 out = cpuid_mask((struct regs4){eax, ebx, ecx, edx}, cpuid_shown(leaf, subleaf));
-    if (leaf == 0x1 && guest_cr4() & CR4_OSXSAVE)
-        out.ecx |= 0x8000000; /* osxsave */
-    if (leaf == 0x1)
-        out.ecx |= 0x80000000; /* hypervisor */
     if (leaf == 0x7 && subleaf == 0 && guest_cr4() & CR4_PKE)
         out.ecx |= 0x10; /* ospke */
     return out;
 }
 
-/* The registers are 64 bits wide here: else the compiler extends them once more on the path that both branches share. */
+/* The registers are 64 bits wide here: else the compiler extends them once more on the path that all branches share. */
 static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, struct regs4 out)
 {
     (void)cpu;
     u64 index = cpuid_index(leaf, &dom0_cpuid_other), eax, ebx, ecx, edx;
-    if (unlikely(dom0_cpuid_special[index])) {
+    if (likely(!dom0_cpuid_special[index])) {
+        eax = out.eax & dom0_cpuid_basic.eax[index];
+        ebx = out.ebx & dom0_cpuid_basic.ebx[index];
+        ecx = out.ecx & dom0_cpuid_basic.ecx[index];
+        edx = out.edx & dom0_cpuid_basic.edx[index];
+    } else if (index == 0x1) {
+        eax = out.eax & dom0_cpuid_basic.eax[index];
+        ebx = out.ebx & dom0_cpuid_basic.ebx[index];
+        ecx = out.ecx & dom0_cpuid_basic.ecx[index];
+        edx = out.edx & dom0_cpuid_basic.edx[index];
+        ecx |= guest_cr4() & CR4_OSXSAVE ? 0x8000000ull : 0; /* osxsave */
+        ecx |= 0x80000000; /* hypervisor */
+    } else {
         out = policy_cpuid_special(leaf, subleaf, out.eax, out.ebx, out.ecx, out.edx);
         eax = out.eax;
         ebx = out.ebx;
         ecx = out.ecx;
         edx = out.edx;
-    } else {
-        eax = out.eax & dom0_cpuid_basic.eax[index];
-        ebx = out.ebx & dom0_cpuid_basic.ebx[index];
-        ecx = out.ecx & dom0_cpuid_basic.ecx[index];
-        edx = out.edx & dom0_cpuid_basic.edx[index];
     }
     return (struct regs4){eax, ebx, ecx, edx};
 }

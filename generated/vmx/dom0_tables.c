@@ -85,6 +85,8 @@ const u32 dom0_list_msrs[] = {IA32_PERF_GLOBAL_CTRL, 0};
 /* Bits of EAX, EBX, ECX and EDX that are shown of each leaf; of one that is not here, none. */
 struct dom0_cpuid_basic dom0_cpuid_basic = {
     CPUID_SHOWN(0x0, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
+    /* Hidden: ecx dtes64, ds_cpl, vmx, smx, sdbg; edx dts; reserved bits. */
+    CPUID_SHOWN(0x1, CPUID_ALL, CPUID_ALL, 0xf7fef78b, 0xbfcffbff),
     CPUID_SHOWN(0x2, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
     CPUID_SHOWN(0x4, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
     CPUID_SHOWN(0x5, CPUID_ALL, CPUID_ALL, CPUID_ALL, CPUID_ALL),
@@ -137,8 +139,6 @@ const u32 dom0_cpuid_other = DOM0_CPUID_OTHER;
 
 /* First and last leaf, first and last subleaf, bits shown. */
 struct cpuid_rule dom0_cpuid_rules[DOM0_CPUID_RULES] = {
-    /* Hidden: ecx dtes64, ds_cpl, vmx, smx, sdbg; edx dts; reserved bits. */
-    [DOM0_CPUID_1] = {0x1, 0x1, 0, CPUID_ALL, {CPUID_ALL, CPUID_ALL, 0xf7fef78b, 0xbfcffbff}},
     /* Hidden: ebx sgx, intel_pt; edx pconfig; reserved bits. */
     [DOM0_CPUID_7_0] = {0x7, 0x7, 0, 0, {CPUID_ALL, 0xfdbffffb, 0xfbff7fef, 0xffd9cf3e}},
     /* Hidden: eax msrlist; reserved bits. */

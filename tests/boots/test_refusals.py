@@ -66,7 +66,8 @@ def check_error(result: Result, name: str, words: str = "") -> None:
     assert result.serial.count("error[") == 1, describe_end(result)
     assert text in result.serial, describe_end(result)
     assert text.rstrip() in unfold(result.screen), describe_end(result)
-    assert result.outcome == "stopped", describe_end(result)
+    # A halted CPU's clock runs ahead of the host's: the bound in emulated time may come before LINGER is over.
+    assert result.outcome in ("stopped", "timeout"), describe_end(result)
     assert "boot record:" not in result.serial, describe_end(result)
 
 

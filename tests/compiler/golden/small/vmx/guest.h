@@ -34,7 +34,7 @@ extern u8 guest_msr_bitmap[4096];
 extern u8 guest_io_bitmap[8192];
 
 /* Rules for CPUID leaves that a mask by leaf does not answer. */
-enum { GUEST_CPUID_1, GUEST_CPUID_7_0, GUEST_CPUID_RULES };
+enum { GUEST_CPUID_7_0, GUEST_CPUID_RULES };
 
 #define GUEST_CPUID_OTHER 0x8 /* stands for all leaves from there on */
 #define GUEST_CPUID_EXTENDED 1

@@ -44,7 +44,10 @@ const struct memory_rule guest_memory[GUEST_MEMORY_RULES] = {
 const u32 guest_list_msrs[] = {0};
 
 /* Bits of EAX, EBX, ECX and EDX that are shown of each leaf; of one that is not here, none. */
-struct guest_cpuid_basic guest_cpuid_basic = {};
+struct guest_cpuid_basic guest_cpuid_basic = {
+    /* Hidden: ecx vmx; reserved bits. */
+    CPUID_SHOWN(0x1, CPUID_ALL, 0, 0x88000000, 0),
+};
 
 struct regs4 guest_cpuid_extended[GUEST_CPUID_EXTENDED] = {};
 
@@ -59,8 +62,6 @@ const u32 guest_cpuid_other = GUEST_CPUID_OTHER;
 
 /* First and last leaf, first and last subleaf, bits shown. */
 struct cpuid_rule guest_cpuid_rules[GUEST_CPUID_RULES] = {
-    /* Hidden: ecx vmx; reserved bits. */
-    [GUEST_CPUID_1] = {0x1, 0x1, 0, CPUID_ALL, {CPUID_ALL, 0, 0x88000000, 0}},
     /* Hidden: reserved bits. */
     [GUEST_CPUID_7_0] = {0x7, 0x7, 0, 0, {0, 0x400, 0, 0}},
 };

@@ -26,29 +26,29 @@ static inline struct regs4 cpuid_shown(u32 leaf, u32 subleaf)
     return (struct regs4){0};
 }
 
-/* Subleaves, extended leaves, those of the hypervisor, bits that follow the guest's registers, bits that are always 1. */
+/* Subleaves, extended leaves, those of the hypervisor, with bits that follow the guest's registers or are always 1. */
 static noinline struct regs4 policy_cpuid_special(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
     struct regs4 out = cpuid_mask((struct regs4){eax, ebx, ecx, edx}, cpuid_shown(leaf, subleaf));
     return out;
 }
 
-/* The registers are 64 bits wide here: else the compiler extends them once more on the path that both branches share. */
+/* The registers are 64 bits wide here: else the compiler extends them once more on the path that all branches share. */
 static inline struct regs4 policy_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf, struct regs4 out)
 {
     (void)cpu;
     u64 index = cpuid_index(leaf, &host_cpuid_other), eax, ebx, ecx, edx;
-    if (unlikely(host_cpuid_special[index])) {
+    if (likely(!host_cpuid_special[index])) {
+        eax = out.eax & host_cpuid_basic.eax[index];
+        ebx = out.ebx & host_cpuid_basic.ebx[index];
+        ecx = out.ecx & host_cpuid_basic.ecx[index];
+        edx = out.edx & host_cpuid_basic.edx[index];
+    } else {
         out = policy_cpuid_special(leaf, subleaf, out.eax, out.ebx, out.ecx, out.edx);
         eax = out.eax;
         ebx = out.ebx;
         ecx = out.ecx;
         edx = out.edx;
-    } else {
-        eax = out.eax & host_cpuid_basic.eax[index];
-        ebx = out.ebx & host_cpuid_basic.ebx[index];
-        ecx = out.ecx & host_cpuid_basic.ecx[index];
-        edx = out.edx & host_cpuid_basic.edx[index];
     }
     return (struct regs4){eax, ebx, ecx, edx};
 }
