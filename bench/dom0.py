@@ -102,8 +102,8 @@ def compute_figures(size: int, bare: Boot, hosted: Boot) -> list[Figure]:
     return [
         Figure("memory hidden from dom0", find_number(HIDDEN, hosted.output) / 1024, 4, "MiB"),
         Figure("loadable image", size / 1024, 128, "KiB"),
-        Figure("Multiboot entry to first MBR instruction", (hosted.mbr - hosted.entry) / 1e6, 2, "M ticks"),
-        Figure("CPUID in dom0, exit and entry, with the loop", find_number(CPUID, hosted.output), 90, "ticks"),
+        Figure("Multiboot entry to first MBR instruction", (hosted.mbr - hosted.entry) / 1e6, 1, "M ticks"),
+        Figure("CPUID in dom0, exit and entry, with the loop", find_number(CPUID, hosted.output), 74, "ticks"),
         Figure("Debian's boot to init, longer than bare by", 100 * (way - bare_way) / bare_way, 0.5, "%"),
     ]
 

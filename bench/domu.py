@@ -20,8 +20,8 @@ luv run -- /root/kvmcost
 sh /guest/linux.sh 1 && TICKS=1 sh /guest/linux.sh 1
 """
 AIMS: tuple[tuple[str, str, float, str, float], ...] = (  # name, what dom0 prints before the number, aim, unit, divisor
-    ("OUT of a guest to user space and back", r"OUT to user space and back: (\d+)", 700, "ticks", 1),
-    ("MMIO write of a guest, the same", r"MMIO write to user space and back: (\d+)", 2500, "ticks", 1),
+    ("OUT of a guest to user space and back", r"OUT to user space and back: (\d+)", 692, "ticks", 1),
+    ("MMIO write of a guest, the same", r"MMIO write to user space and back: (\d+)", 2305, "ticks", 1),
     ("CPUID of a guest, in the library, constant leaf", r"CPUID\(0\) answered by the library: (\d+)", 1000, "ticks", 1),
     ("CPUID of a guest, leaf that depends on state", r"CPUID\(1\) answered by the library: (\d+)", 1000, "ticks", 1),
     ("first access to 512 pages of a guest", r"first_touch: (\d+) exits", 0, "exits", 1),
