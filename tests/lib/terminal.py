@@ -34,10 +34,13 @@ def run_on_terminal(command: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def expect(terminal: int, wanted: bytes) -> bytes:
-    """Read until `wanted` appears, and return all that was read."""
-    heard, end = b"", time.monotonic() + WALL_CLOCK
-    while wanted not in heard:
+    """Read until `wanted` appears, and return what was read; nothing after it is read, so the next call finds that."""
+    heard, end = bytearray(), time.monotonic() + WALL_CLOCK
+    while not heard.endswith(wanted):
         ready = select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0]
-        assert ready, f"this machine was too slow: no {wanted!r} within {WALL_CLOCK} s, but {heard[-2000:]!r}"
-        heard += os.read(terminal, 4096)
-    return heard
+        assert ready, f"this machine was too slow: no {wanted!r} within {WALL_CLOCK} s, but {bytes(heard[-2000:])!r}"
+        try:
+            heard += os.read(terminal, 1)
+        except OSError as error:  # the other end of the terminal is closed
+            raise AssertionError(f"the command ended without {wanted!r}: {bytes(heard[-2000:])!r}") from error
+    return bytes(heard)
