@@ -13,7 +13,7 @@ ROW = 16
 
 def make_bitmaps(domain: Domain) -> Output:
     """Generate the domain's bitmaps, each row with what it means."""
-    what = f"Bitmaps of {domain.name}: a set bit leaves the guest. SDM: 25.6.4, 25.6.9."
+    what = f"Bitmaps of {domain.name}: a set bit causes an exit. SDM: 25.6.4, 25.6.9."
     first = header_comment(f"spec/{domain.name}.luv", what)
     msr = rows(make_msr_bitmap(domain), domain.bitmaps["msr"], lambda offset: describe_msr(offset, domain))
     ports = make_io_bitmap(domain) if has_io_bitmap(domain) else b""

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.boot
 BARE = "on the bare machine"
 HYPERVISED = "on a hypervisor"
 LINGER = 2.0  # seconds after an error: long enough to be drawn, and for a loop to show
-TIMEOUT = 60
+TIMEOUT = 600
 
 
 class Lingering:
@@ -67,7 +67,7 @@ def check_error(result: Result, name: str, words: str = "") -> None:
     assert text in result.serial, describe_end(result)
     assert text.rstrip() in unfold(result.screen), describe_end(result)
     # A halted CPU's clock runs ahead of the host's: the bound in emulated time may come before LINGER is over.
-    assert result.outcome in ("stopped", "timeout"), describe_end(result)
+    assert result.outcome == "stopped", describe_end(result)
     assert "boot record:" not in result.serial, describe_end(result)
 
 
