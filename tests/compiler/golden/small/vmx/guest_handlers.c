@@ -208,7 +208,7 @@ static inline void on_cr_access(struct cpu *cpu, u8 number)
 
 static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa)
 {
-    log_line("fault", (u64)gpa, 0);
+    log_limited("fault at %", (u64)gpa, 0);
     panic(cpu, "memory is not filled here");
 }
 
