@@ -33,7 +33,7 @@ def read_steps(text: str) -> list[Step]:
 def apply_diff(text: str, diff: str) -> str:
     """Return a text after a diff; the same where somebody has already made that change.
 
-    A diff of `+` lines alone is appended. In a line that somebody has changed elsewhere, only words that differ are changed.
+    A diff of `+` lines alone is appended. In a line that somebody has changed elsewhere, only words that differ change.
     """
     lines = diff.rstrip("\n").split("\n")
     old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
