@@ -83,7 +83,7 @@ def is_done(command: str, tree: Tree) -> bool:
 def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
     """Return what does the command; only here, and only as far as it is needed, the compiler is loaded."""
     if isinstance(tree, InstrumentedTree):
-        from codegen.query.instrument import build_instrumented
+        from codegen.query.branches import build_instrumented
 
         instrumented = tree
         return lambda: build_instrumented(instrumented)
@@ -93,7 +93,7 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
         run: Callable[[Tree], Done] = getattr(commands, f"run_{options.command}")
         return lambda: run(tree)
     if options.command == "docs":
-        from codegen.book.command import run_docs
+        from codegen.book.site import run_docs
 
         return lambda: run_docs(tree, options.out, partial(print, flush=True) if options.serve else None)
     if options.command == "format":

@@ -8,16 +8,13 @@ from codegen.emit.abi import make_abi, make_abi_assembly, make_options
 from codegen.emit.bitmaps import make_bitmaps
 from codegen.emit.entry_checks import make_entry_checks
 from codegen.emit.exits import make_exit_path, make_handlers, make_registers
-from codegen.emit.files import Output
-from codegen.emit.headers import make_constants, make_externs, make_names, make_regions
-from codegen.emit.host import make_host
+from codegen.emit.files import Output, lay_out
+from codegen.emit.headers import make_constants, make_externs, make_names, make_regions, make_state
 from codegen.emit.hypercalls import make_calls
-from codegen.emit.layout import lay_out
 from codegen.emit.needed import ROOT, find_needed
 from codegen.emit.requirements import make_requirements
-from codegen.emit.state import make_state
 from codegen.emit.tables import make_tables
-from codegen.emit.vmcs_init import make_vmcs_init
+from codegen.emit.vmcs_init import make_host, make_vmcs_init
 from codegen.model.choices import Model
 
 

@@ -174,3 +174,13 @@ def prototype(extern: Extern) -> str:
     returns = c_type(extern.returns) if extern.returns else "void"
     parameters = ["struct cpu *cpu", *(c_declare(type, name) for name, type in extern.parameters)]
     return f"{returns} {extern.name}({', '.join(parameters)});"
+
+
+def make_state(model: Model, needed: Needed) -> Output:
+    """Return the header of those accessors that something calls: `guest_rip()`, `set_guest_rip(value)` and so on."""
+    first = header_comment("spec/facts/vmx/state.luv", "The current guest's state that the processor keeps.")
+    fields = [
+        (one.name, f"VMCS_{one.field.upper()}", f"guest_{one.name}" in needed.c, f"set_guest_{one.name}" in needed.c)
+        for one in model.facts.state.values() if one.field is not None
+    ]
+    return Output("vmx/state.h", render("state.h.j2", first=first, fields=fields))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.check.evaluate import setting_of
-from codegen.emit.c import expression
+from codegen.emit.c import expression, write_state
 from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, header_comment, render
-from codegen.emit.state import write_state
 from codegen.model.choices import Domain, MemoryRule, Model
 from codegen.model.facts import ControlWord
 

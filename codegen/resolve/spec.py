@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from codegen.diagnostics import Reporter, merge_reports
@@ -12,10 +13,8 @@ from codegen.model import choices
 from codegen.model.facts import Facts
 from codegen.resolve.choices import ChoiceResolver
 from codegen.resolve.declarations import check_docs, of_kind
-from codegen.resolve.entry_checks import add_checks
-from codegen.resolve.exits import add_exits, add_information
-from codegen.resolve.processors import split_files
-from codegen.resolve.reset import add_reset_table
+from codegen.resolve.exits import add_checks, add_exits, add_information
+from codegen.resolve.host import add_reset_table
 from codegen.resolve.tables import TableResolver
 
 
@@ -75,3 +74,27 @@ def with_manual(items: list[syntax.Item], facts: Facts) -> Facts:
     edition = manuals[0][0].edition.value if manuals else ""
     sections = {one.number.text: one.title.value for node, _ in manuals for one in node.sections}
     return replace(facts, edition=edition, sections=sections)
+
+
+# ---- which facts are one processor's
+
+
+FACTS, MACHINE = "facts", "x86"
+DEFAULT = "vmx"  # whose facts a spec has that is not in folders
+
+
+def find_processor(path: str) -> str:
+    """Return the processor that a file's facts belong to, or nothing: the machine, or choices."""
+    folders = PurePosixPath(path).parts[:-1]
+    after = folders[folders.index(FACTS) + 1 :] if FACTS in folders else ()
+    return after[0] if after and after[0] != MACHINE else ""
+
+
+def split_files(files: Iterable[syntax.File]) -> dict[str, list[syntax.Item]]:
+    """Return for each processor the declarations that it sees: its own, the machine's, and all choices."""
+    known = list(files)
+    names = sorted({find_processor(file.path) for file in known} - {""}) or [DEFAULT]
+    return {
+        name: [item for file in known if find_processor(file.path) in ("", name) for item in file.items]
+        for name in names
+    }
