@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from codegen.compiler import compile_tree
@@ -24,9 +24,15 @@ from codegen.source import SourceFile, load_file
 
 def run_gen(tree: Tree) -> Done:
     """Compile spec/ into generated/, and fill the tables of documents."""
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    model = choose_first(models)
     changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
     return Done(0, f"generated/: {say_changed(changed)}")
+
+
+def choose_first(models: Mapping[str, Model]) -> Model:
+    """Return the model of the first processor, for what is the same for all, and for the image."""
+    return next(iter(models.values()))
 
 
 def say_changed(names: list[str]) -> str:
@@ -37,7 +43,8 @@ def say_changed(names: list[str]) -> str:
 def run_build(tree: Tree) -> Done:
     """Compile the spec, compile and link the image, and hold it against the model."""
     start, before = time.monotonic(), list_inputs(tree)
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    model = choose_first(models)
     changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
     try:
         made = build_image(tree)
@@ -64,7 +71,8 @@ def find_missing(words: str, model: Model) -> list[str]:
 
 def run_check(tree: Tree) -> Done:
     """Say whether generated/ and the tables of documents are what spec/ says."""
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    model = choose_first(models)
     stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root)]
     if stale:
         names = ", ".join(stale)

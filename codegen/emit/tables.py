@@ -49,8 +49,9 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     """Generate the domain's header and its tables."""
     words = [make_word(word, domain) for word in used_words(model, domain)]
     vectors = sum(1 << one.number for one in domain.exceptions.trapped)
+    processor = model.facts.processor
     view = {
-        "name": domain.name, "under": domain.under, "words": words, "vectors": f"{vectors:#x}",
+        "name": domain.name, "processor": processor, "under": domain.under, "words": words, "vectors": f"{vectors:#x}",
         "cpuid": make_cpuid(model, domain),
         "owned": {register: f"{mask:#x}" for register, mask in domain.owned.items()},
         "held": {register: f"{mask:#x}" for register, mask in domain.held.items()},
@@ -64,8 +65,8 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     header = header_comment(sources, f"The domain {domain.name}.")
     tables = header_comment(sources, f"Tables of {domain.name}.")
     return [
-        Output(f"vmx/{domain.name}.h", render("domain.h.j2", first=header, **view)),
-        Output(f"vmx/{domain.name}_tables.c", render("domain.c.j2", first=tables, **view)),
+        Output(f"{processor}/{domain.name}.h", render("domain.h.j2", first=header, **view)),
+        Output(f"{processor}/{domain.name}_tables.c", render("domain.c.j2", first=tables, **view)),
     ]
 
 

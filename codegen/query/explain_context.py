@@ -113,6 +113,10 @@ class Context:
         return self.reading.model.facts
 
     @property
+    def processor(self) -> str:
+        return self.facts.processor
+
+    @property
     def domains(self) -> list[Domain]:
         return [one for one in self.model.domains.values() if self.domain in ("", one.name)]
 

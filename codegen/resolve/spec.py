@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from codegen.diagnostics import Reporter, merge_reports
@@ -16,11 +15,7 @@ from codegen.resolve.declarations import check_docs, of_kind
 from codegen.resolve.exits import add_checks, add_exits, add_information
 from codegen.resolve.host import add_reset_table
 from codegen.resolve.tables import TableResolver
-
-
-def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Model:
-    """Return the model of all files for the first processor."""
-    return next(iter(resolve_each(files, reporter).values()))
+from codegen.source import find_processor
 
 
 def resolve_each(files: Iterable[syntax.File], reporter: Reporter) -> dict[str, choices.Model]:
@@ -79,15 +74,7 @@ def with_manual(items: list[syntax.Item], facts: Facts) -> Facts:
 # ---- which facts are one processor's
 
 
-FACTS, MACHINE = "facts", "x86"
 DEFAULT = "vmx"  # whose facts a spec has that is not in folders
-
-
-def find_processor(path: str) -> str:
-    """Return the processor that a file's facts belong to, or nothing: the machine, or choices."""
-    folders = PurePosixPath(path).parts[:-1]
-    after = folders[folders.index(FACTS) + 1 :] if FACTS in folders else ()
-    return after[0] if after and after[0] != MACHINE else ""
 
 
 def split_files(files: Iterable[syntax.File]) -> dict[str, list[syntax.Item]]:

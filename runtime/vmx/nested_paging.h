@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "generated/vmx/fields.h"
 #include "generated/x86/regions.h"
 #include "generated/x86/x86.h"
 #include "core/mtrr.h"

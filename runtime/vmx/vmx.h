@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/types.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 
 struct cpu;
 

@@ -24,12 +24,13 @@ class InitView:
     granted: dict[str, list[str]]
 
 
-def make_vmcs_init(model: Model) -> list[Output]:
+def make_fields_init(model: Model) -> list[Output]:
     """Generate a function for each domain that initializes the current VMCS. SDM: 25.11.3"""
     first = header_comment("spec/", "Fields of a new VMCS that no declaration sets.")
     views = [make_view(model, domain) for domain in model.domains.values()]
-    view = {"first": first, "domains": views}
-    return [Output(f"vmx/vmcs_init.{kind}", render(f"vmcs_init.{kind}.j2", **view)) for kind in ("c", "h")]
+    processor = model.facts.processor
+    view = {"first": first, "processor": processor, "domains": views}
+    return [Output(f"{processor}/fields_init.{kind}", render(f"fields_init.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
 def make_view(model: Model, domain: Domain) -> InitView:
@@ -77,21 +78,23 @@ def settle_switched(domain: Domain) -> Domain:
 # ---- host state
 
 
-def make_host(model: Model) -> list[Output]:
-    """Generate the bits that registers include and exclude, and a function that writes constants."""
-    values = model.host.values.values()
-    if not values:
-        return []
-    known = [one for one in values if not one.is_constant]
+def make_host_bits(model: Model) -> list[Output]:
+    """Generate the bits that registers include and exclude, for code that every processor shares."""
+    known = [one for one in model.host.values.values() if not one.is_constant]
     bits = [(f"HOST_{one.state.name.upper()}_{how}", name_bits(number, one.state.layout)) for one in known
             for how, number in (("INCLUDES", one.value), ("EXCLUDES", one.mask & ~one.value)) if number]
-    fields = [(f"VMCS_{(one.state.field or '').upper()}", say_value(one)) for one in values if one.is_constant]
-    first = [header_comment("spec/host.luv", what) for what in
-             ("Bits that registers have in root mode.", "Host state that is the same on every CPU.")]
-    return [
-        Output("x86/host_bits.h", render("host_bits.h.j2", first=first[0], bits=bits)),
-        Output("vmx/host.h", render("host.h.j2", first=first[1], fields=fields)),
-    ]
+    first = header_comment("spec/host.luv", "Bits that registers have in root mode.")
+    return [Output("x86/host_bits.h", render("host_bits.h.j2", first=first, bits=bits))] if model.host.values else []
+
+
+def make_host(model: Model) -> list[Output]:
+    """Generate a function that writes the host state that is the same on every CPU."""
+    constants = [one for one in model.host.values.values() if one.is_constant]
+    fields = [(f"VMCS_{(one.state.field or '').upper()}", say_value(one)) for one in constants]
+    processor = model.facts.processor
+    first = header_comment("spec/host.luv", "Host state that is the same on every CPU.")
+    text = render("host.h.j2", first=first, processor=processor, fields=fields)
+    return [Output(f"{processor}/host.h", text)] if model.host.values else []
 
 
 def say_value(value: HostValue) -> str:
