@@ -31,5 +31,5 @@ def generate(model: Model, root: Path = ROOT) -> list[Output]:
             outputs += [make_exit_path(model, domain), make_requirements(model, domain)]
     outputs += make_registers()
     needed = find_needed(outputs, root)
-    outputs += [*make_constants(model, needed), make_regions(model, needed), make_state(model, needed)]
+    outputs += [*make_constants(model, needed), *make_regions(model, needed), make_state(model, needed)]
     return sorted(lay_out(outputs), key=lambda one: one.name)
