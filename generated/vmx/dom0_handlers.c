@@ -281,7 +281,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
     case 0x258 ... 0x259 /* IA32_MTRR_FIX16K_80000 and 1 more */:
     case 0x268 ... 0x26f /* IA32_MTRR_FIX4K_C0000 and 7 more */:
     case IA32_MTRR_DEF_TYPE: {
-        if (!host_wrmsr_try(msr, value)) {
+        if (!guest_wrmsr_try(cpu, msr, value)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
@@ -290,7 +290,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         return;
     }
     case IA32_MISC_ENABLE: {
-        if (host_wrmsr_try(msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
+        if (guest_wrmsr_try(cpu, msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
             guest_advance(cpu);
             return;
         }

@@ -3,6 +3,7 @@
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/panic.h"
+#include "vmx/guest_msrs.h"
 
 void guest_msr_answer(struct cpu *cpu, u64 value)
 {
@@ -13,7 +14,7 @@ void guest_msr_answer(struct cpu *cpu, u64 value)
 
 void guest_msr_read_try(struct cpu *cpu, u32 msr)
 {
-    struct msr_value answer = host_rdmsr_try(msr);
+    struct msr_value answer = guest_rdmsr_try(cpu, msr);
     if (answer.ok)
         guest_msr_answer(cpu, answer.value);
     else
@@ -22,7 +23,7 @@ void guest_msr_read_try(struct cpu *cpu, u32 msr)
 
 void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value)
 {
-    if (host_wrmsr_try(msr, value))
+    if (guest_wrmsr_try(cpu, msr, value))
         guest_advance(cpu);
     else
         guest_inject_error(cpu, VECTOR_GP, 0);
