@@ -11,7 +11,7 @@ from codegen.emit.c import c_declare, expression
 from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, header_comment, render
 from codegen.emit.hypercalls import find_port, hypercall_views, say_ways
-from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
+from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, number_rules, port_lines, unwrap
 from codegen.emit.statements import declare, payload_used, statements, without_last_return
 from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Alternative, Exit
@@ -77,7 +77,8 @@ def make_handlers(model: Model, domain: Domain) -> Output:
         return Output(f"{processor}/{domain.name}_handlers.c", render("guest_handlers.c.j2", **view))
     calls = hypercall_views(model, domain)
     view |= {"cpuid": make_cpuid(model, domain), "own": domain.cpuid.own}
-    view |= {"io_cases": io_lines(domain.io), "hypercalls": calls}
+    view |= {"io_cases": io_lines(domain.io), "hypercalls": calls, **number_rules(domain.io)}
+    view["io_value"] = any("value" in payload_used(body) for body in policy_bodies("io", domain))
     handles = [one for one in ("", "domain", "vcpu") if any(call.handle == one for call in calls)]
     view |= {"handles": handles, "has_handles": any(handles), "root_port": find_port(domain)}
     view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
