@@ -268,6 +268,12 @@ def unused_define(reporter: Reporter, name: Name) -> None:
     reporter.add(Diagnostic("unused-define", name.span, message, "not used", help=help))
 
 
+def no_effect(reporter: Reporter, span: Span, message: str, help: str, first: Span | None = None, why: str = "") -> None:
+    """Report what would compile and change nothing."""
+    notes = (Note(first, why),) if first else ()
+    reporter.add(Diagnostic("no-effect", span, message, "changes nothing", notes, help))
+
+
 def errno_undeclared(reporter: Reporter, name: Name, declared: Iterable[str]) -> None:
     """Report a hypercall that fails with an error that it does not declare."""
     message = f"the call fails with `{name.text}` and does not declare it"

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,16 @@ class Name:
 
 NOT_TEXT = "\N{REPLACEMENT CHARACTER}"
 NOWHERE = Span("", 0, 0, 0)
+
+
+FACTS, MACHINE = "facts", "x86"
+
+
+def find_processor(path: str) -> str:
+    """Return the processor whose facts a file has, by its folder in `facts/`; nothing: the machine's, or choices."""
+    folders = PurePosixPath(path).parts[:-1]
+    after = folders[folders.index(FACTS) + 1 :] if FACTS in folders else ()
+    return after[0] if after and after[0] != MACHINE else ""
 
 
 def load_files(root: Path, prefix: str) -> list[SourceFile]:

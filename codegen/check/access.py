@@ -1,56 +1,14 @@
-"""What reaches a guest: no memory of the hypervisor, no guarded MSR; and a port for root's hypercalls."""
+"""What reaches a guest: no guarded MSR; and a port for root's hypercalls."""
 
 from __future__ import annotations
 
 from codegen import errors
 from codegen.diagnostics import Reporter
-from codegen.model.choices import Action, Domain, MemoryRule, Model, MsrRule
+from codegen.model.choices import Action, Domain, Model, MsrRule
 from codegen.model.facts import Msr
 from codegen.source import Span
 
 WRITES = {"pass": "passed", "try": "written by `try`"}
-
-
-def check_memory(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """Check rules in order: the hypervisor is hidden first, no rule overlaps another or comes too late."""
-    hidden: list[str] = []
-    for index, rule in enumerate(domain.memory):
-        if rule.kind == "hide":
-            hidden.append(rule.region.name)
-        elif may_hold_hypervisor(rule) and "hypervisor" not in hidden:
-            errors.maps_hypervisor(reporter, rule.span, domain.name, rule.region.name)
-        check_reached(rule, domain.memory[:index], reporter)
-        check_overlap(rule, domain.memory[:index], reporter)
-
-
-def may_hold_hypervisor(rule: MemoryRule) -> bool:
-    """Return whether a rule may map the hypervisor; a fixed region lies where firmware put it, outside RAM."""
-    return rule.region.kind == "runtime" or (rule.kind == "map" and rule.region.kind != "at")
-
-
-def check_reached(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Reporter) -> None:
-    """Report a rule that comes after the rule for everything: that one decides."""
-    cover = next((one for one in before if one.region.kind == "all"), None)
-    if cover and rule.region.kind == "at":
-        errors.memory_unreached(reporter, rule.span, rule.region.name, cover.region.name, cover.span)
-
-
-def check_overlap(rule: MemoryRule, before: tuple[MemoryRule, ...], reporter: Reporter) -> None:
-    """Report an overlap with an earlier rule, once for each rule."""
-    name = rule.region.name
-    for other in before:
-        if name == other.region.name or overlaps(rule, other):
-            same = name == other.region.name
-            what = f"`{name}` has two rules" if same else f"`{name}` overlaps `{other.region.name}`"
-            errors.memory_overlap(reporter, rule.span, f"{what}: which should hold?", other.span)
-            return
-
-
-def overlaps(a: MemoryRule, b: MemoryRule) -> bool:
-    """Return whether two fixed regions share a byte."""
-    if a.region.kind != "at" or b.region.kind != "at":
-        return False
-    return a.region.base < b.region.base + b.region.size and b.region.base < a.region.base + a.region.size
 
 
 def check_guarded(model: Model, domain: Domain, reporter: Reporter) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.emit.c import c_declare, c_number, expression, truth
-from codegen.emit.state import read_state, write_state
+from codegen.emit.c import c_declare, c_number, expression, read_state, truth, write_state
 from codegen.model import ir
 from codegen.model.choices import Body
 from codegen.model.facts import Layout

@@ -16,8 +16,8 @@ from codegen.resolve.controls import add_event_controls
 from codegen.resolve.cpuid import resolve_cpuid
 from codegen.resolve.declarations import make_doc
 from codegen.resolve.expressions import resolve_value
+from codegen.resolve.host import resolve_reset
 from codegen.resolve.policies import NO_ACTION, IoPolicyResolver, MsrPolicyResolver, resolve_exceptions
-from codegen.resolve.reset import resolve_reset
 from codegen.resolve.scope import Scope
 
 VALUES = ("on", "off", "prefer", "switched")

@@ -1,16 +1,16 @@
-"""A new VMCS: zeros in all fields that a domain's controls make valid and that no declaration sets."""
+"""A new VMCS: host state that is declared, and zeros in fields that a domain's controls make valid and nothing sets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from codegen.check.evaluate import evaluate
-from codegen.emit.c import expression
+from codegen.emit.c import c_number, expression
 from codegen.emit.cpuid import lower_condition
 from codegen.emit.files import Output, header_comment, render
 from codegen.model import ir
-from codegen.model.choices import Domain, Model
-from codegen.model.facts import VmcsField
+from codegen.model.choices import Domain, HostValue, Model
+from codegen.model.facts import Layout, VmcsField
 
 READONLY = "readonly"  # the area that software does not write: SDM 25.9
 
@@ -24,12 +24,13 @@ class InitView:
     granted: dict[str, list[str]]
 
 
-def make_vmcs_init(model: Model) -> list[Output]:
+def make_fields_init(model: Model) -> list[Output]:
     """Generate a function for each domain that initializes the current VMCS. SDM: 25.11.3"""
     first = header_comment("spec/", "Fields of a new VMCS that no declaration sets.")
     views = [make_view(model, domain) for domain in model.domains.values()]
-    view = {"first": first, "domains": views}
-    return [Output(f"vmx/vmcs_init.{kind}", render(f"vmcs_init.{kind}.j2", **view)) for kind in ("c", "h")]
+    processor = model.facts.processor
+    view = {"first": first, "processor": processor, "domains": views}
+    return [Output(f"{processor}/fields_init.{kind}", render(f"fields_init.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
 def make_view(model: Model, domain: Domain) -> InitView:
@@ -72,3 +73,38 @@ def settle_switched(domain: Domain) -> Domain:
     settings = {name: replace(one, value="on") if one.value == "switched" else one
                 for name, one in domain.settings.items()}
     return replace(domain, settings=settings)
+
+
+# ---- host state
+
+
+def make_host_bits(model: Model) -> list[Output]:
+    """Generate the bits that registers include and exclude, for code that every processor shares."""
+    known = [one for one in model.host.values.values() if not one.is_constant]
+    bits = [(f"HOST_{one.state.name.upper()}_{how}", name_bits(number, one.state.layout)) for one in known
+            for how, number in (("INCLUDES", one.value), ("EXCLUDES", one.mask & ~one.value)) if number]
+    first = header_comment("spec/host.luv", "Bits that registers have in root mode.")
+    return [Output("x86/host_bits.h", render("host_bits.h.j2", first=first, bits=bits))] if model.host.values else []
+
+
+def make_host(model: Model) -> list[Output]:
+    """Generate a function that writes the host state that is the same on every CPU."""
+    constants = [one for one in model.host.values.values() if one.is_constant]
+    fields = [(f"VMCS_{(one.state.field or '').upper()}", say_value(one)) for one in constants]
+    processor = model.facts.processor
+    first = header_comment("spec/host.luv", "Host state that is the same on every CPU.")
+    text = render("host.h.j2", first=first, processor=processor, fields=fields)
+    return [Output(f"{processor}/host.h", text)] if model.host.values else []
+
+
+def say_value(value: HostValue) -> str:
+    """Return a constant: bits by name where the layout has one for each."""
+    return name_bits(value.value, value.state.layout) if value.value else "0"
+
+
+def name_bits(number: int, layout: Layout | None) -> str:
+    """Return a number by the names of its bits, or as it is where some have none."""
+    names = [bit for bit in layout.bits if bit.width == 1 and number & bit.mask] if layout else []
+    if layout is None or sum(bit.mask for bit in names) != number:
+        return c_number(number)
+    return " | ".join(f"{layout.name}_{bit.name}".upper() for bit in names)

@@ -2,6 +2,6 @@
 #pragma once
 
 /* Zeros into the current VMCS, a new one of host, before anything else is written to it. SDM: 25.11.3 */
-void host_vmcs_init(void);
+void host_fields_init(void);
 /* Zeros into the current VMCS, a new one of domu, before anything else is written to it. SDM: 25.11.3 */
-void domu_vmcs_init(void);
+void domu_fields_init(void);

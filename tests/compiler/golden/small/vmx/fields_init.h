@@ -2,4 +2,4 @@
 #pragma once
 
 /* Zeros into the current VMCS, a new one of guest, before anything else is written to it. SDM: 25.11.3 */
-void guest_vmcs_init(void);
+void guest_fields_init(void);

@@ -9,7 +9,7 @@ import pytest
 
 from codegen.check.evaluate import evaluate
 from codegen.emit import generate
-from codegen.emit.vmcs_init import InitView, find_need, list_unset, make_view
+from codegen.emit.fields_init import InitView, find_need, list_unset, make_view
 from codegen.model.choices import Domain, Setting
 from codegen.source import NOWHERE
 from tests.lib.support import compile_spec
@@ -26,8 +26,8 @@ def read_body(text: str, function: str) -> str:
 
 def find_written(name: str) -> set[str]:
     """Return the fields that generated code writes to a domain's new VMCS."""
-    init, tables = TEXTS["vmx/vmcs_init.c"], TEXTS[f"vmx/{name}_tables.c"]
-    zeros = init.partition(f"{name}_fields[] = {{")[2].partition("};")[0] + read_body(init, f"{name}_vmcs_init(void)")
+    init, tables = TEXTS["vmx/fields_init.c"], TEXTS[f"vmx/{name}_tables.c"]
+    zeros = init.partition(f"{name}_fields[] = {{")[2].partition("};")[0] + read_body(init, f"{name}_fields_init(void)")
     reset = read_body(tables, f"{name}_reset_state(struct cpu *cpu)")
     host = read_body(TEXTS["vmx/host.h"], "host_constants_write(void)")
     states = {one for state in re.findall(r"set_guest_(\w+)\(", reset) if (one := MODEL.facts.state[state].field)}
