@@ -28,8 +28,8 @@ def generate(model: Model, root: Path = ROOT) -> list[Output]:
     for domain in model.domains.values():
         outputs += [*make_tables(model, domain), make_bitmaps(domain), make_handlers(model, domain)]
         if not domain.under:
-            outputs += [make_exit_path(model, domain), make_requirements(model, domain)]
-    outputs += make_registers()
+            outputs.append(make_requirements(model, domain))
+    outputs += [make_exit_path(model), *make_registers()]
     needed = find_needed(outputs, root)
     outputs += [*make_constants(model, needed), make_regions(model, needed), make_state(model, needed)]
     return sorted(lay_out(outputs), key=lambda one: one.name)
