@@ -6,17 +6,21 @@ from codegen import errors
 from codegen.diagnostics import Reporter
 from codegen.model.choices import Action, Domain, Model, MsrRule
 from codegen.model.facts import Msr
+from codegen.source import Span
 
 WRITES = {"pass": "passed", "try": "written by `try`"}
 
 
 def check_guarded(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """Report guarded MSRs that are written by `pass` or `try`; reading one is harmless."""
+    """Report guarded MSRs that are written by `pass` or `try`, once for each rule; reading one is harmless."""
+    found: dict[Span, tuple[Action, list[Msr]]] = {}
     for msr in model.facts.msrs.values():
-        if msr.guarded:
-            action = action_for(msr, domain.msr.write, domain.msr.default_write)
-            if action.kind in WRITES:
-                errors.guarded_passed(reporter, action.span, msr.name, WRITES[action.kind], msr.guarded, msr.span)
+        action = action_for(msr, domain.msr.write, domain.msr.default_write)
+        if msr.guarded and action.kind in WRITES:
+            found.setdefault(action.span, (action, []))[1].append(msr)
+    for span, (action, msrs) in found.items():
+        places = {one.name: one.span for one in msrs}
+        errors.guarded_passed(reporter, span, places, WRITES[action.kind], msrs[0].guarded)
 
 
 def action_for(msr: Msr, rules: tuple[MsrRule, ...], default: Action) -> Action:

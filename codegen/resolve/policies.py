@@ -111,6 +111,8 @@ class MsrPolicyResolver:
     def add_claim(self, direction: str, claim: Claim) -> None:
         """Add a claim; claims of one rank do not overlap, for neither would win."""
         for other in self.claims[direction]:
+            if other.span == claim.span:
+                continue  # MSRs of one rule overlap only where a number is declared twice, which is an error already
             if other.rank == claim.rank and other.first <= claim.last and claim.first <= other.last:
                 message = f"{claim.name} has two {direction} rules of the same kind"
                 errors.duplicate_rule(self.scope.reporter, claim.span, message, other.span)

@@ -85,7 +85,7 @@ struct answer info(struct cpu *cpu, u32 which);
 /* How many VM exits a CPU (by index) had for a basic exit reason. */
 struct answer exit_count(struct cpu *cpu, u32 index, u32 reason);
 
-/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
+/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end and where they are no longer kept. */
 struct answer log_read(struct cpu *cpu, u64 offset);
 
 /* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which
