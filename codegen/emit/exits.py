@@ -79,6 +79,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     view |= {"io_cases": io_lines(domain.io), "hypercalls": calls}
     handles = [one for one in ("", "domain", "vcpu") if any(call.handle == one for call in calls)]
     view |= {"handles": handles, "has_handles": any(handles), "root_port": find_port(domain)}
+    view |= {"by_token": any("token" in one.callers for one in model.hypercalls.values())}
     view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
     view["port_before"] = port_lines(domain.io)
     return Output(f"vmx/{domain.name}_handlers.c", render("handlers.c.j2", **view))
