@@ -1,4 +1,4 @@
-"""Packages of another Debian: apt with separate lists, from the mirror that this machine's own apt configuration names."""
+"""Use apt for another suite of Debian: with its own lists, from the mirror that this machine's configuration names."""
 
 from __future__ import annotations
 

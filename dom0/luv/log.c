@@ -9,11 +9,11 @@
 int print_log(int count, char **arguments)
 {
     (void)arguments;
-    if (!is_ready("log", count, 0, false))
+    if (!is_ready("log", count, 0, true))
         return LUV_FAILED;
     for (uint64_t offset = 0;; offset += 8) {
         uint64_t bytes;
-        int64_t status = call_luvalley(LUV_HYPERCALL_log_read, offset, 0, &bytes);
+        int64_t status = call_as_root(LUV_HYPERCALL_log_read, offset, 0, &bytes);
         size_t length;
 
         if (status)
