@@ -72,6 +72,11 @@ def build_test_vmm() -> Path:
     return link_program(PROGRAMS / "testvmm", FLAGS, list_sources(TEST_VMM), ("-lpthread",))
 
 
+def build_outsider() -> Path:
+    """Compile the process without rights."""
+    return link_program(PROGRAMS / "outsider", FLAGS, [USERSPACE / "outsider.c"])
+
+
 def build_fuzzer() -> Path:
     """Compile the fuzzer of hypercalls, which uses files of the test VMM."""
     return link_program(PROGRAMS / "fuzzcalls", FLAGS, [USERSPACE / "fuzzcalls.c", *list_kit()])

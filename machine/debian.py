@@ -27,33 +27,41 @@ class Kernel:
     modules: Path
 
 
+def find_depends(package: str, pattern: str, options: Sequence[str]) -> list[str]:
+    """Return those packages that a package depends on whose names match a pattern."""
+    lines = run_command(["apt-cache", *options, "depends", package]).splitlines()
+    return [found[1] for line in lines if (found := re.fullmatch(rf"\s*Depends: ({pattern})", line))]
+
+
 def find_package(options: Sequence[str]) -> str:
     """Return the name of the kernel package that Debian's meta package depends on."""
-    for line in run_command(["apt-cache", *options, "depends", META_PACKAGE]).splitlines():
-        if found := re.fullmatch(r"\s*Depends: (linux-image-\S+)", line):
-            return found[1]
+    for package in find_depends(META_PACKAGE, r"linux-image-\S+", options):
+        return package
     raise MachineFault(f"no-kernel: apt knows no package that {META_PACKAGE} depends on; its lists may be missing")
 
 
 def fetch_package(package: str, folder: Path, options: Sequence[str]) -> None:
-    """Download `package` by apt and unpack it into `folder`, which appears only when it is complete."""
+    """Download a kernel by apt and unpack it into `folder`, which appears only when it is complete.
+
+    In Debian 14 it is an empty package, which depends on those with the image and the modules.
+    """
     work = folder.with_name(f"{folder.name}-{os.getpid()}.part")
     shutil.rmtree(work, ignore_errors=True)
     make_folder(work)
-    run_command(["apt-get", "-q", *options, "download", package], cwd=work)
-    archive = next(work.glob("*.deb"))
-    run_command(["dpkg-deb", "-x", archive, work])
-    archive.unlink()
+    parts = find_depends(package, r"linux-(?:binary|modules|base-\d)\S+", options)
+    run_command(["apt-get", "-q", *options, "download", package, *parts], cwd=work)
+    for archive in work.glob("*.deb"):
+        run_command(["dpkg-deb", "-x", archive, work])
+        archive.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     work.rename(folder)
 
 
 def describe_kernel(folder: Path) -> Kernel:
     """Return what an unpacked kernel package holds."""
-    vmlinuz = next((folder / "boot").glob("vmlinuz-*"))
-    release = vmlinuz.name.removeprefix("vmlinuz-")
-    modules = next(path for path in (folder / "usr/lib/modules", folder / "lib/modules") if path.exists())
-    return Kernel(release, vmlinuz, modules / release)
+    modules = next(path for name in ("usr/lib/modules", "lib/modules") for path in (folder / name).glob("*"))
+    vmlinuz = folder / "boot" / f"vmlinuz-{modules.name}"
+    return Kernel(modules.name, vmlinuz if vmlinuz.exists() else modules / "vmlinuz", modules)
 
 
 def fetch_newest(cache: Path, options: Sequence[str] = ()) -> Path:
