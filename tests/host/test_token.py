@@ -1,4 +1,4 @@
-"""Who may make domains: the token; and the labels by which Linux makes devices of the pools: runtime/domu on the host."""
+"""runtime/domu on the host: the token of those who may make domains, and the labels by which Linux makes devices."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ FAULTS = {
     "half of it suffices": ("((cpu->guest.r8 ^ low) | (cpu->guest.r9 ^ high))", "(cpu->guest.r8 ^ low)"),
     "it is open from the start": ("low && high && ", ""),
     "half a token can be set": ("if (!low != !high)", "if (false)"),
-    "closing does nothing": ("if (!low != !high)", "if (!low)\n        return (struct answer){0};\n    if (!low != !high)"),
+    "closing does nothing": ("lock_acquire(&lock);", "if (!low)\n        return (struct answer){0};\n"),
     "it is never open": ("low, __ATOMIC_SEQ_CST);\n    lock_release", "0, __ATOMIC_SEQ_CST);\n    lock_release"),
 }
 
