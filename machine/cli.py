@@ -29,7 +29,7 @@ def make_range(low: int, high: int) -> Callable[[str], int]:
 
 def read_suite(text: str) -> str:
     """Return the name of a suite of Debian, which becomes a part of a file's name."""
-    if not re.fullmatch(r"[a-z][a-z0-9-]*", text):
+    if not re.fullmatch(r"([a-z][a-z0-9-]*)?", text):
         raise argparse.ArgumentTypeError(f"`{text}` is not the name of a suite")
     return text
 

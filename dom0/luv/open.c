@@ -116,11 +116,15 @@ static int check_pool(struct pool *pool)
     return 0;
 }
 
+/* Not one that root has already given to another group. */
 static int share_device(const struct pool *pool, gid_t group)
 {
+    struct stat status;
     char path[128];
 
     snprintf(path, sizeof path, "/dev/%s", pool->device);
+    if (!stat(path, &status) && status.st_gid)
+        return 0;
     if (chown(path, 0, group) || chmod(path, 0660))
         return complain("%s cannot be shared with the group " LUV_TOKEN_GROUP ": %s.", path, strerror(errno));
     return 0;

@@ -95,16 +95,14 @@ static bool try_page(uint8_t *page, const uint64_t token[2], const uint64_t secr
 
 static void try_memory(uint64_t bytes, const uint64_t secret[2])
 {
-    static const uint64_t tokens[][2] = {{0, 0}, {~0ull, ~0ull}, {1, 1}, {0, 1}, {1, 0}};
+    const uint64_t tokens[][2] = {{secret[0], secret[1]}, {0, 0}, {~0ull, ~0ull}, {0, 1}};
     uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     bool made = false;
 
     if (memory == MAP_FAILED || madvise(memory, bytes, MADV_POPULATE_WRITE))
         puts("outsider: not all of the memory is there");
-    for (uint64_t at = 0; memory != MAP_FAILED && at < bytes && !made; at += PAGE) {
-        made |= try_page(memory + at, secret, secret); /* as before there was a token: the secret alone */
+    for (uint64_t at = 0; memory != MAP_FAILED && at < bytes && !made; at += PAGE)
         made |= try_page(memory + at, tokens[at / PAGE % (sizeof tokens / sizeof *tokens)], secret);
-    }
     refuse("a domain was made", made);
 }
 
