@@ -59,6 +59,7 @@ CODEGEN = {
     "diff": "what each domain gains or loses between two specs",
     "docs": "write the book of this hypervisor",
     "format": "lay out spec files and handwritten C",
+    "lsp": "the language server, for editors",
 }
 MACHINE = {
     "run": "build, make a disk, boot it in Bochs with Debian as dom0",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from codegen.compiler import compile_tree
 from codegen.diagnostics import Done, place
+from codegen.editor.highlight import find_changed_files, write_files
 from codegen.emit.documents import fill_documents, find_changed
 from codegen.emit.files import find_stale, publish
 from codegen.image.toolchain import ToolError, build_image
@@ -24,7 +25,7 @@ from codegen.source import SourceFile, load_file
 def run_gen(tree: Tree) -> Done:
     """Compile spec/ into generated/, and fill the tables of documents."""
     model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
     return Done(0, f"generated/: {say_changed(changed)}")
 
 
@@ -37,7 +38,7 @@ def run_build(tree: Tree) -> Done:
     """Compile the spec, compile and link the image, and hold it against the model."""
     start, before = time.monotonic(), list_inputs(tree)
     model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
     try:
         made = build_image(tree)
     except ToolError as error:
@@ -64,7 +65,7 @@ def find_missing(words: str, model: Model) -> list[str]:
 def run_check(tree: Tree) -> Done:
     """Say whether generated/ and the tables of documents are what spec/ says."""
     model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root)]
+    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root), *find_changed_files(tree.root)]
     if stale:
         names = ", ".join(stale)
         return Done(1, "", f"error[stale]: generated/ is not what spec/ says: {names}; run `build.py gen`")
