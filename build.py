@@ -44,6 +44,7 @@ BOOT = {
 BROWSE = {
     "chromium": "looks at the book's pages",
     "chromium-driver": "drives it",
+    "vim": "reads the syntax file that is made for it",
 }
 DOMU = {
     "qemu-system-x86": "the VMM of domUs, and a machine with KVM for their library",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from lsprotocol import types
 
-from codegen.diagnostics import Diagnostic
+from codegen.diagnostics import Diagnostic, Note
 from codegen.editor.complete import Candidate, complete
 from codegen.editor.hover import make_hover, say_kind, say_path
 from codegen.editor.lines import Encoding, find_place, join_lines, make_edits, make_range
@@ -29,7 +29,8 @@ KINDS = {
 }  # fmt: skip
 SYMBOLS = {
     "domain": types.SymbolKind.Class, "hypercall": types.SymbolKind.Function, "extern": types.SymbolKind.Function,
-    "handler": types.SymbolKind.Event, "const": types.SymbolKind.Constant, "event": types.SymbolKind.Event, "layout": types.SymbolKind.Struct,
+    "handler": types.SymbolKind.Event,
+    "const": types.SymbolKind.Constant, "event": types.SymbolKind.Event, "layout": types.SymbolKind.Struct,
 }  # fmt: skip
 
 
@@ -161,11 +162,13 @@ class Answers:
     def make_diagnostic(self, one: Diagnostic) -> types.Diagnostic:
         """Return a message with its label, its help and its notes."""
         parts = [one.message, *([one.label] if one.label else []), *([f"help: {one.help}"] if one.help else [])]
-        notes = [
-            types.DiagnosticRelatedInformation(self.location(note.span), ": ".join(filter(None, (note.text, note.label))))
-            for note in one.notes if note.span != NOWHERE
-        ]  # fmt: skip
+        notes = [self.make_note(note) for note in one.notes if note.span != NOWHERE]
         return types.Diagnostic(
             self.range(one.span), "\n".join(parts), severity=types.DiagnosticSeverity.Error, code=one.name,
             source="luvalley", related_information=notes or None,
         )  # fmt: skip
+
+    def make_note(self, one: Note) -> types.DiagnosticRelatedInformation:
+        """Return a second place, and what it explains."""
+        text = ": ".join(part for part in (one.text, one.label) if part)
+        return types.DiagnosticRelatedInformation(self.location(one.span), text)

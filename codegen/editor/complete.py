@@ -44,11 +44,10 @@ class Candidate:
 
 
 def complete(text: str, index: Index) -> list[Candidate]:
-    """Return what may follow a text, which ends at the cursor; what is typed of a word already is left to the editor."""
+    """Return what may follow a text, which ends at the cursor; the editor narrows it by what is typed of a word."""
     line = text.rpartition("\n")[2]
     if "//" in line:
-        found = CITED.search(line)
-        return [Candidate(one.name, "section", one.key) for one in index.list_members(("section",))] if found else []
+        return list_group(("section",), index) if CITED.search(line) else []
     if line.count('"') % 2:
         return []
     before = PARTIAL.sub("", text)
@@ -58,6 +57,11 @@ def complete(text: str, index: Index) -> list[Candidate]:
             found = [*name_candidates(parser, index), *list_allowed(parser)]
             return list({one.text: one for one in reversed(found)}.values())[::-1]
     return list(guess(before, index))
+
+
+def list_group(group: Key, index: Index) -> list[Candidate]:
+    """Return the names of a group."""
+    return [Candidate(one.name, one.key[0], one.key) for one in index.list_members(group)]
 
 
 def list_starts(text: str) -> Iterator[int]:
@@ -70,7 +74,7 @@ def list_starts(text: str) -> Iterator[int]:
     yield from dict.fromkeys([*starts[-1:], *starts[-2:-1], 0])
 
 
-def parse_part(text: str) -> InteractiveParser[Token] | None:
+def parse_part(text: str) -> InteractiveParser | None:
     """Return the parser after a text, or None where that is not the beginning of anything."""
     parser = make_parser().parse_interactive(text)
     try:
@@ -80,18 +84,24 @@ def parse_part(text: str) -> InteractiveParser[Token] | None:
     return parser
 
 
-def list_allowed(parser: InteractiveParser[Token]) -> list[Candidate]:
+def list_accepted(parser: InteractiveParser) -> set[str]:
+    """Return the terminals that the grammar allows next."""
+    found: set[str] = parser.accepts()  # type: ignore[no-untyped-call]
+    return found
+
+
+def list_allowed(parser: InteractiveParser) -> list[Candidate]:
     """Return the keywords that the grammar allows next."""
     known = list_terminals()
-    words = {word for terminal in parser.accepts() for word in known.get(terminal, ())}
+    words = {word for terminal in list_accepted(parser) for word in known.get(terminal, ())}
     return [Candidate(word, "keyword") for word in sorted(words)]
 
 
-def name_candidates(parser: InteractiveParser[Token], index: Index) -> list[Candidate]:
+def name_candidates(parser: InteractiveParser, index: Index) -> list[Candidate]:
     """Return the names that would mean something next."""
-    if "NAME" not in parser.accepts():
+    if "NAME" not in list_accepted(parser):
         return []
-    copy = parser.copy()
+    copy: InteractiveParser = parser.copy()  # type: ignore[no-untyped-call]
     copy.feed_token(make_token("NAME", PLACEHOLDER))
     items = close(copy)
     sought = find_sought(items, index.copy_definitions()) if items else None
@@ -103,13 +113,13 @@ def make_token(kind: str, text: str) -> Token:
     return Token(kind, text, 0, 1, 1, 1, 1 + len(text), len(text))
 
 
-def close(parser: InteractiveParser[Token]) -> tuple[Item, ...]:
+def close(parser: InteractiveParser) -> tuple[Item, ...]:
     """Return the declarations that a text has, once what is open in it is closed; nothing where that fails."""
     try:
         for _ in range(MAX_CLOSING):
-            allowed = parser.accepts()
+            allowed = list_accepted(parser)
             if "$END" in allowed:
-                tree = parser.feed_eof()
+                tree = parser.feed_eof()  # type: ignore[no-untyped-call]
                 return () if find_too_deep(tree) else tuple(SyntaxBuilder("").transform(tree))
             kind = choose_closing(allowed)
             if kind is None:
@@ -147,10 +157,10 @@ def list_sought(sought: Sought, index: Index) -> Iterator[Candidate]:
             seen.add(text)
             yield Candidate(text, "local")
     for group in sought.groups:
-        for one in index.list_members(group):
-            if one.name not in seen:
-                seen.add(one.name)
-                yield Candidate(one.name, one.key[0], one.key)
+        for one in list_group(group, index):
+            if one.text not in seen:
+                seen.add(one.text)
+                yield one
     yield from (Candidate(word, LANGUAGE) for word in sought.words if word not in seen)
 
 
@@ -162,5 +172,4 @@ def guess(text: str, index: Index) -> Iterator[Candidate]:
     root = found[1]
     roots: dict[str, Key] = {"guest": ("state",), "vmcs": ("field",), "cpuid": ("feature",)}
     for group in (roots.get(root), ("control", root), ("bit", root), ("capability", root)):
-        for one in index.list_members(group) if group else ():
-            yield Candidate(one.name, one.key[0], one.key)
+        yield from list_group(group, index) if group else ()

@@ -10,6 +10,7 @@ from codegen.language import syntax
 from codegen.source import Name
 
 Found = Iterator[Definition]
+Comment = syntax.Doc | None
 
 
 def list_definitions(item: syntax.Item) -> Found:
@@ -18,16 +19,18 @@ def list_definitions(item: syntax.Item) -> Found:
     lister = LISTERS.get(type(node))
     if lister:
         yield from lister(node, item.doc)
-    elif isinstance(getattr(node, "name", None), Name):
-        yield make((type(node).__name__.lower(),), node.name, item.doc)
+        return
+    name = getattr(node, "name", None)
+    if isinstance(name, Name):
+        yield make((type(node).__name__.lower(),), name, item.doc)
 
 
-def make(group: Key, name: Name, table: syntax.Doc | None, doc: syntax.Doc | None = None, members: Key = ()) -> Definition:
+def make(group: Key, name: Name, table: Comment, doc: Comment = None, members: Key = ()) -> Definition:
     """Return the definition of a name in a group."""
     return Definition((*group, name.text), name.span, doc, table, members)
 
 
-def list_bits(group: Key, bits: Iterable[syntax.Bit], table: syntax.Doc | None) -> Found:
+def list_bits(group: Key, bits: Iterable[syntax.Bit], table: Comment) -> Found:
     """Yield bits, and the names of their values."""
     for bit in bits:
         yield make(group, bit.name, table, bit.doc)
@@ -35,12 +38,12 @@ def list_bits(group: Key, bits: Iterable[syntax.Bit], table: syntax.Doc | None) 
             yield make(("value", group[-1], bit.name.text), one.name, table, bit.doc)
 
 
-def list_manual(node: syntax.Manual, doc: syntax.Doc | None) -> Found:
+def list_manual(node: syntax.Manual, doc: Comment) -> Found:
     for one in node.sections:
         yield make(("section",), one.number, doc)
 
 
-def list_vmcs(node: syntax.Vmcs, doc: syntax.Doc | None) -> Found:
+def list_vmcs(node: syntax.Vmcs, doc: Comment) -> Found:
     yield make(("group",), node.name, doc)
     for one in node.fields:
         layout = one.layout.text if one.layout else f"vmcs.{one.name.text}"
@@ -48,22 +51,22 @@ def list_vmcs(node: syntax.Vmcs, doc: syntax.Doc | None) -> Found:
         yield from list_bits(("bit", layout), one.bits, doc)
 
 
-def list_controls(node: syntax.Controls, doc: syntax.Doc | None) -> Found:
+def list_controls(node: syntax.Controls, doc: Comment) -> Found:
     yield make(("word",), node.name, doc, members=("control", node.name.text))
     yield from list_bits(("control", node.name.text), node.bits, doc)
 
 
-def list_capabilities(node: syntax.Capabilities, doc: syntax.Doc | None) -> Found:
+def list_capabilities(node: syntax.Capabilities, doc: Comment) -> Found:
     yield make(("capabilities",), node.name, doc, members=("capability", node.name.text))
     yield from list_bits(("capability", node.name.text), node.bits, doc)
 
 
-def list_layout(node: syntax.Layout, doc: syntax.Doc | None) -> Found:
+def list_layout(node: syntax.Layout, doc: Comment) -> Found:
     yield make(("layout",), node.name, doc, members=("bit", node.name.text))
     yield from list_bits(("bit", node.name.text), node.bits, doc)
 
 
-def list_exits(node: syntax.Exits, doc: syntax.Doc | None) -> Found:
+def list_exits(node: syntax.Exits, doc: Comment) -> Found:
     for exit in node.exits:
         if exit.name:
             yield make(("exit",), exit.name, doc, exit.doc)
@@ -73,12 +76,12 @@ def list_exits(node: syntax.Exits, doc: syntax.Doc | None) -> Found:
                 yield make(("payload", one.event.text), field.name, doc, exit.doc)
 
 
-def list_information(node: syntax.Information, doc: syntax.Doc | None) -> Found:
+def list_information(node: syntax.Information, doc: Comment) -> Found:
     for one in node.words:
         yield make(("information",), one.name, doc)
 
 
-def list_checks(node: syntax.Checks, doc: syntax.Doc | None) -> Found:
+def list_checks(node: syntax.Checks, doc: Comment) -> Found:
     yield make(("checks",), node.name, doc)
     for item in node.items:
         rules = item.rules if isinstance(item, syntax.Each) else (item,)
@@ -86,43 +89,43 @@ def list_checks(node: syntax.Checks, doc: syntax.Doc | None) -> Found:
             yield make(("rule",), rule.name, doc, rule.doc)
 
 
-def list_state(node: syntax.State, doc: syntax.Doc | None) -> Found:
+def list_state(node: syntax.State, doc: Comment) -> Found:
     yield make(("table",), node.name, doc)
     kind = "host state" if node.name.text == "host" else "state"
     for one in node.fields:
         yield make((kind,), one.name, doc, one.doc, ("bit", one.layout.text) if one.layout else ())
 
 
-def list_msrs(node: syntax.Msrs, doc: syntax.Doc | None) -> Found:
+def list_msrs(node: syntax.Msrs, doc: Comment) -> Found:
     for one in node.classes:
         yield make(("class",), one.name, doc)
     for msr in node.msrs:
         yield make(("msr",), msr.name, doc, msr.doc)
 
 
-def list_cpuid(node: syntax.Cpuid, doc: syntax.Doc | None) -> Found:
+def list_cpuid(node: syntax.Cpuid, doc: Comment) -> Found:
     for register in node.registers:
         yield from list_bits(("feature",), register.bits or (), doc)
 
 
-def list_struct(node: syntax.Struct, doc: syntax.Doc | None) -> Found:
+def list_struct(node: syntax.Struct, doc: Comment) -> Found:
     yield make(("struct",), node.name, doc, members=("member", node.name.text))
     for one in node.fields:
         yield make(("member", node.name.text), one.name, doc)
 
 
-def list_extern(node: syntax.Extern, doc: syntax.Doc | None) -> Found:
+def list_extern(node: syntax.Extern, doc: Comment) -> Found:
     yield make(("extern",), node.name, doc, members=("member", node.returns.text) if node.returns else ())
 
 
-def list_record(node: syntax.Record, doc: syntax.Doc | None) -> Found:
+def list_record(node: syntax.Record, doc: Comment) -> Found:
     yield make(("record",), node.name, doc)
     for field in node.fields:
         for name in field.names:
             yield make(("record field", node.name.text), name, doc, field.doc)
 
 
-def list_numbers(node: syntax.Numbers, doc: syntax.Doc | None) -> Found:
+def list_numbers(node: syntax.Numbers, doc: Comment) -> Found:
     yield make(("numbers",), node.name, doc)
     for one in node.numbers:
         yield make(("number", node.name.text), one.name, doc)
@@ -130,23 +133,23 @@ def list_numbers(node: syntax.Numbers, doc: syntax.Doc | None) -> Found:
             yield make(("number", node.name.text, one.name.text), member.name, doc)
 
 
-def list_flags(node: syntax.Flags, doc: syntax.Doc | None) -> Found:
+def list_flags(node: syntax.Flags, doc: Comment) -> Found:
     yield make(("flags",), node.name, doc)
     for one in node.flags:
         yield make(("flag", node.name.text), one.name, doc)
 
 
-def lists_entries(entries: str, kind: str) -> Callable[[Any, syntax.Doc | None], Found]:
+def lists_entries(entries: str, kind: str) -> Callable[[Any, Comment], Found]:
     """Return a lister of a table whose entries have names and nothing else to look into."""
 
-    def list_entries(node: Any, doc: syntax.Doc | None) -> Found:
+    def list_entries(node: Any, doc: Comment) -> Found:
         for one in getattr(node, entries):
             yield make((kind,), one.name, doc, getattr(one, "doc", None))
 
     return list_entries
 
 
-LISTERS: dict[type, Callable[[Any, syntax.Doc | None], Found]] = {
+LISTERS: dict[type, Callable[[Any, Comment], Found]] = {
     syntax.Manual: list_manual,
     syntax.Vmcs: list_vmcs,
     syntax.Controls: list_controls,

@@ -23,6 +23,13 @@ EXPLAINED = {
     "port": "port",
 }  # fmt: skip
 
+KIND_WORDS = {
+    "field": "VMCS field", "word": "control word", "msr": "MSR", "feature": "CPUID feature", "class": "MSR class",
+    "state": "guest state", "information": "word of information", "errno": "error number",
+    "forward": "reason for an exit to the VMM", "payload": "field of event", "member": "field of struct",
+    "resettable": "reset table", "value": "value of bit", "extern": "function of the runtime",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class EditorContext(Context):
@@ -58,11 +65,7 @@ def make_hover(key: Key, analysis: Analysis) -> str:
 
 def say_kind(key: Key) -> str:
     """Return the kind of a name in words."""
-    words = {"field": "VMCS field", "word": "control word", "msr": "MSR", "feature": "CPUID feature", "class": "MSR class",
-             "state": "guest state", "section": "section", "information": "word of information", "errno": "error number",
-             "forward": "reason for an exit to the VMM", "payload": "field of event", "member": "field of struct",
-             "resettable": "reset table", "value": "value of bit", "extern": "function of the runtime"}  # fmt: skip
-    return words.get(key[0], key[0])
+    return KIND_WORDS.get(key[0], key[0])
 
 
 def say_path(key: Key) -> str:

@@ -54,33 +54,27 @@ def find_place(position: types.Position, source: SourceFile, encoding: Encoding 
 
 def make_edits(old: str, new: str, line_end: str, encoding: Encoding = None) -> list[types.TextEdit]:
     """Return edits of whole lines that make one text of another, so that an editor keeps its place in the rest."""
-    before, after = old.split("\n"), new.split("\n")
-    edits = []
-    for kind, first, last, start, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if kind != "equal":
-            edits.append(replace_lines(before, first, last, after[start:end], line_end, encoding))
-    return edits
+    before, after = split_lines(old), split_lines(new)
+    places = [types.Position(number, 0) for number in range(len(before))]
+    places.append(find_end(before, encoding))
+    changes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    return [
+        types.TextEdit(types.Range(places[first], places[last]), "".join(after[start:end]).replace("\n", line_end))
+        for kind, first, last, start, end in changes if kind != "equal"
+    ]  # fmt: skip
 
 
-def replace_lines(
-    before: list[str], first: int, last: int, after: list[str], line_end: str, encoding: Encoding
-) -> types.TextEdit:
-    """Return the edit that puts lines in the place of lines; the last line of a text has no end to it."""
-    text = line_end.join(after)
-    if last < len(before):
-        end = types.Position(last, 0)
-        return types.TextEdit(types.Range(types.Position(first, 0), end), text + (line_end if after else ""))
-    end = end_of(before, last - 1, encoding)
-    if first and not after:
-        return types.TextEdit(types.Range(end_of(before, first - 1, encoding), end), "")
-    if first == last:  # lines that are added after the last one
-        return types.TextEdit(types.Range(end, end), line_end + text)
-    return types.TextEdit(types.Range(types.Position(first, 0), end), text)
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text with their ends; the last one may have none."""
+    lines = text.split("\n")
+    return [*(f"{line}\n" for line in lines[:-1]), *lines[-1:]] if lines[-1] else [f"{line}\n" for line in lines[:-1]]
 
 
-def end_of(lines: list[str], number: int, encoding: Encoding) -> types.Position:
-    """Return where a line ends."""
-    return types.Position(number, count_units(lines[number], encoding))
+def find_end(lines: list[str], encoding: Encoding) -> types.Position:
+    """Return where a text ends: after its last line, or at the start of the next one."""
+    if lines and not lines[-1].endswith("\n"):
+        return types.Position(len(lines) - 1, count_units(lines[-1], encoding))
+    return types.Position(len(lines), 0)
 
 
 @dataclass(frozen=True)

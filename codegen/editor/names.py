@@ -62,7 +62,7 @@ class Index:
         return Index(dict(self.definitions))
 
     def find(self, path: str, line: int, column: int) -> Use | None:
-        """Return what stands at a place; the end of a name still belongs to it. The shortest span is the name itself."""
+        """Return the name at a place, to which its end still belongs; of several spans the shortest is the name."""
         found = [
             one for one in self.lines.get((path, line), ())
             if one.span.column <= column <= one.span.column + one.span.length

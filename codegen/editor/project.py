@@ -20,7 +20,7 @@ from codegen.model.choices import Model
 from codegen.parse_cache import read_cached, write_cached
 from codegen.query.reading import Reading
 from codegen.resolve.spec import resolve_each
-from codegen.source import SourceFile, Span, load_files
+from codegen.source import SourceFile, Span, load_file, load_files
 
 SPEC = "spec"
 
@@ -95,7 +95,8 @@ def is_letter(letter: str) -> bool:
 
 def find_spec(path: Path) -> Path | None:
     """Return the folder of the spec that a file belongs to: the nearest of that name with choices right in it."""
-    return next((one for one in path.parents if one.name == SPEC and (one == path.parent or any(one.glob("*.luv")))), None)
+    named = (one for one in path.parents if one.name == SPEC)
+    return next((one for one in named if one == path.parent or any(one.glob("*.luv"))), None)
 
 
 @dataclass
@@ -142,7 +143,8 @@ class Project:
             self.parse(source, reporter)
         self.good = {path: one for path, one in self.good.items() if path in sources}
         broken = {one.span.path for one in reporter.diagnostics}
-        stale = {path: (one, make_shift(one.source, sources[path])) for path, one in self.good.items() if path in broken}
+        old = {path: one for path, one in self.good.items() if path in broken}
+        stale = {path: (one, make_shift(one.source, sources[path])) for path, one in old.items()}
         files = tuple(self.good[path].file for path in sources if path in self.good)
         if self.folder is None or not broken <= self.good.keys():
             return Analysis(sources, files, None, tuple(reporter.diagnostics), stale)
@@ -162,6 +164,16 @@ class Project:
             write_cached(source, file, cache)
         if file is not None:
             self.good[source.path] = Parsed(source, file)
+        elif known is None and source.path in self.buffers:
+            self.parse_saved(source.path)
+
+    def parse_saved(self, name: str) -> None:
+        """Take a file as it is on disk for its last good state, where the first text seen of it has an error."""
+        path = self.path(name)
+        saved = load_file(path, name) if path.is_file() else None
+        file = parse_file(saved, Reporter()) if saved else None
+        if saved and file:
+            self.good[name] = Parsed(saved, file)
 
 
 def resolve_files(files: tuple[syntax.File, ...]) -> tuple[Model, list[Diagnostic]]:

@@ -23,6 +23,7 @@ class Protocol(LanguageServerProtocol):
     """The protocol, with an error for every request that is not served."""
 
     ready = False
+    status = 0  # of the process: 1 after an `exit` without `shutdown`
 
     def refuse(self, id: Any, error: JsonRpcException) -> None:
         """Answer a request with an error; one whose id is unknown has none."""
@@ -49,6 +50,7 @@ class Protocol(LanguageServerProtocol):
             self.refuse(id, JsonRpcServerNotInitialized())
         else:
             self.ready = self.ready or method == types.INITIALIZE
+            self.status = int(method == types.EXIT and not self._shutdown)
             super().handle_message(message)
 
     def refuse_text(self) -> None:

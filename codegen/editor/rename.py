@@ -50,8 +50,8 @@ def check_renamable(key: Key, analysis: Analysis) -> None:
     if analysis.stale:
         raise RenameRefused(f"{next(iter(analysis.stale))} has a syntax error: uses in it would be missed")
     for span in analysis.index.list_places(key):
-        if read(span, analysis.sources) != key[-1]:
-            raise RenameRefused(f"`each` makes `{key[-1]}` of `{read(span, analysis.sources)}` in {span.path}:{span.line}")
+        if (text := read(span, analysis.sources)) != key[-1]:
+            raise RenameRefused(f"`each` makes `{key[-1]}` of `{text}` in {span.path}:{span.line}")
 
 
 def read(span: Span, sources: dict[str, SourceFile]) -> str:
@@ -106,7 +106,7 @@ def check_meaning(key: Key, new: str, spans: tuple[Span, ...], old: Index, index
     made = {find_new(span, spans, new, index) for span in spans}
     wanted = (*key[:-1], new)
     places = [span for one in made if one for span in index.list_places(one)]
-    same = all(one is not None and (one[0] in LOCALS and one[0] == key[0] or one == wanted) for one in made)
+    same = all(one == wanted or (one is not None and key[0] in LOCALS and one[0] == key[0]) for one in made)
     if not same or len(made) != 1 or len(places) != len(spans):
         raise RenameRefused(f"`{new}` is taken: something else would have the same name")
     if count_unknown(index) > count_unknown(old):

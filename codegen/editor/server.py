@@ -236,4 +236,4 @@ def run_server() -> Done:
     logging.getLogger("pygls.protocol.json_rpc").addFilter(is_fault)
     sys.stdout = sys.stderr
     server.start_io(sys.stdin.buffer, output)
-    return Done(0, "")
+    return Done(server.protocol.status, "")

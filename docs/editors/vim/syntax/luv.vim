@@ -19,7 +19,7 @@ syn keyword luvType bool natural u16 u32 u64 u8
 syn keyword luvFunction allowed canonical linear memory_types physical structure
 syn match luvConstant "\<[A-Z][A-Z0-9_]\+\>"
 syn match luvNumber "\<0x\x[0-9A-Fa-f_]*\>\|\<\d[0-9_]*[KMG]\?\>"
-syn match luvMember "\.\@1<=\<\h\w*\>"
+syn match luvMember "\.\h\w*"
 syn match luvOperator "=>\|->\|<<\|>>\|[-+*%&|^~<>=!]=\?"
 syn region luvString start=+"+ end=+"+ oneline
 syn match luvComment "//.*$"
@@ -32,7 +32,6 @@ hi def link luvType Type
 hi def link luvFunction Function
 hi def link luvConstant Constant
 hi def link luvNumber Number
-hi def link luvMember Normal
 hi def link luvOperator Operator
 hi def link luvString String
 hi def link luvComment Comment
