@@ -63,6 +63,18 @@ def test_other_files_are_still_checked(client: Client, tree: Path) -> None:
     assert names(client.diagnostics(other)) == ["unknown-name"]
 
 
+def test_a_file_with_a_syntax_error_shows_that_alone(client: Client, tree: Path) -> None:
+    """Other errors in it are of a text that is no longer there."""
+    uri, other = client.open(small(tree)), client.open(facts(tree))
+    client.replace(uri, "hide vmx;", "hide ;")
+    assert names(client.diagnostics(uri)) == ["syntax"]
+    client.replace(other, "12 enable_invpcid;", "12 enable_invpcidd;")
+    client.diagnostics(other)
+    hover(client, client.at(uri, "GATE"))  # all that was published before has been read then
+    seen = [one["params"] for one in client.notices if one["method"] == "textDocument/publishDiagnostics"]
+    assert [names(one["diagnostics"]) for one in seen if one["uri"] == uri][-1] == ["syntax"]
+
+
 def test_every_prefix_of_a_spec_is_survived(tree: Path) -> None:
     """A text that is cut anywhere is analysed, looked at and completed without a fault."""
     from codegen.editor.complete import complete

@@ -60,10 +60,12 @@ def test_carriage_returns(client: Client, tree: Path) -> None:
     assert names(found) == ["unknown-name"] and client.cut(uri, found[0]["range"]) == "vmxx"
     edits = reformat(client, uri)
     assert len(edits) == 1 and edits[0]["newText"].endswith("\r\n") and "hide vmxx;" in edits[0]["newText"]
+    lines = [edits[0]["range"][side]["line"] for side in ("start", "end")]
+    assert edits[0]["newText"].count("\r") == 1 and lines[1] == lines[0] + 1
     made = client.request("textDocument/rename", {**client.at(uri, "const GATE", 7), "newName": "DOOR"})
     assert {client.cut(uri, one["range"]) for one in made["changes"][uri]} == {"GATE"}
-    client.change(uri, "const\rA\r:\ru8 = 1;\r")
-    client.diagnostics(uri)
+    client.change(uri, "/// A bit.\rconst A : u8 = 1;\r\rconst B : u8 = ;\r")  # an old kind of line end, and yet one
+    assert [one["range"]["start"] for one in client.diagnostics(uri)] == [{"line": 3, "character": 15}]
 
 
 def test_a_byte_order_mark_is_one_message_at_most(client: Client, tree: Path) -> None:
