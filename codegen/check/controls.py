@@ -64,7 +64,8 @@ def report_switch(one: Switched, how: str, control: str, model: Model, domain: D
     """Report the control that is missing, and which part of switching the MSR it does."""
     message = f"{one.msr.name} is switched but {explain(ir.ControlAtom(control, one.span), domain, model.facts)}"
     help = f"turn `{control}` on: it is how the processor does the {how} part; or write `list {one.msr.name};`"
-    errors.control_needs(reporter, one.span, message, one.msr.span, help)
+    fact = one.msr.switched.span if one.msr.switched else one.msr.span
+    errors.control_needs(reporter, one.span, message, fact, help)
 
 
 def check_features(model: Model, domain: Domain, reporter: Reporter) -> None:
@@ -74,4 +75,5 @@ def check_features(model: Model, domain: Domain, reporter: Reporter) -> None:
             if not evaluate(need, domain).can_hold:
                 missing = explain(need, domain, model.facts)
                 help = f"hide {feature.name}; or give it what it needs"
-                errors.feature_needs(reporter, domain.cpuid.span, feature.name, missing, feature.needs_span, help)
+                place = feature.own_span if need in split(feature.own) else feature.needs_span
+                errors.feature_needs(reporter, domain.cpuid.span, feature.name, missing, place, help)
