@@ -69,8 +69,8 @@ def load_files(root: Path, prefix: str) -> list[SourceFile]:
 
 
 def load_file(path: Path, name: str) -> SourceFile:
-    """Load a file's text; bytes that are no text become NOT_TEXT, which the parser reports."""
-    return SourceFile(name, path.read_text(encoding="utf-8", errors="replace"))
+    """Load a file's text, without a byte order mark; bytes that are no text become NOT_TEXT, which is an error."""
+    return SourceFile(name, path.read_text(encoding="utf-8-sig", errors="replace"))
 
 
 def digest_sources(sources: Iterable[SourceFile]) -> str:

@@ -40,7 +40,7 @@ def generate_all(models: Mapping[str, Model], root: Path = ROOT) -> list[Output]
     for model in models.values():
         outputs += [*make_constants(model, needed), make_state(model, needed)]
     first = next(iter(models.values()))
-    outputs += [make_machine_constants(first, needed), make_regions(first, needed)]
+    outputs += [make_machine_constants(first, needed), *make_regions(first, needed)]
     return sorted(lay_out(outputs), key=lambda one: one.name)
 
 
@@ -57,5 +57,5 @@ def generate_processor(model: Model) -> list[Output]:
     for domain in model.domains.values():
         outputs += [*make_tables(model, domain), make_bitmaps(model, domain), make_handlers(model, domain)]
         if not domain.under:
-            outputs += [make_exit_path(model, domain), make_requirements(model, domain)]
-    return [*outputs, *make_registers(model)]
+            outputs.append(make_requirements(model, domain))
+    return [*outputs, make_exit_path(model), *make_registers(model)]

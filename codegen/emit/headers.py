@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from codegen.emit.c import c_declare, c_type
 from codegen.emit.files import Output, header_comment, render
 from codegen.emit.needed import Names, Needed
-from codegen.model.choices import Extern, Model
+from codegen.model.choices import RUNTIME_REGIONS, Extern, Model
 from codegen.model.facts import Bit, Facts
 from codegen.model.types import HandleType
 
@@ -156,8 +156,8 @@ def make_names(model: Model) -> list[Output]:
     return [Output(f"{processor}/names.{kind}", render(f"names.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
-def make_regions(model: Model, needed: Needed) -> Output:
-    """Generate the numbers of regions, and base and size in bytes of those with a fixed place, where C names them."""
+def make_regions(model: Model, needed: Needed) -> list[Output]:
+    """Generate the numbers of regions, base and size of those with a fixed place that C names, and their table."""
     first = header_comment("spec/memory.luv", "Regions of physical memory.")
     places = [
         Constant(f"{one.name}_{name}".upper(), value)
@@ -165,7 +165,11 @@ def make_regions(model: Model, needed: Needed) -> Output:
         for name, value in (("base", one.base), ("size", one.size))
     ]
     view = {"regions": list(model.regions.values()), "places": [one for one in places if one.name in needed.c]}
-    return Output("x86/regions.h", render("regions.h.j2", first=first, **view))
+    placed = [one for one in model.regions.values() if one.kind == "at" and one.name not in RUNTIME_REGIONS]
+    return [
+        Output("x86/regions.h", render("regions.h.j2", first=first, **view)),
+        Output("x86/regions.c", render("regions.c.j2", first=first, placed=placed)),
+    ]
 
 
 def make_externs(model: Model) -> list[Output]:

@@ -58,6 +58,8 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
         "swaps": [one.msr for one in domain.switched if one.how == "swap"],
         "memory": [make_memory_rule(rule) for rule in domain.memory],
         "reset": reset_lines(domain),
+        "fields": [(one.msr.name, f"VMCS_{one.msr.switched.guest}".upper()) for one in domain.switched
+                   if one.how == "fields" and one.msr.switched],
         "lists": [one.msr for one in domain.switched if one.how == "list"],
         "doc": domain.doc.summary, "sizes": {name: one.size for name, one in domain.bitmaps.items()},
     }

@@ -24,6 +24,10 @@ class Extern:
     span: Span
 
 
+# Regions that the runtime places, and the one kind of rule that it can do so for: see runtime/dom0/.
+RUNTIME_REGIONS = {"hypervisor": "hide", "local_apic": "watch", "a20_window": "alias"}
+
+
 @dataclass(frozen=True)
 class Region:
     """Bytes of physical memory; `kind`: runtime (placed at boot), all, or at (base and size known)."""

@@ -257,6 +257,7 @@ class GuestWrite:
     value: Expression
     low: int | None = None
     high: int | None = None
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -267,6 +268,7 @@ class VmcsWrite:
     value: Expression
     low: int | None = None
     high: int | None = None
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,7 @@ class Evaluate:
     """A call whose value is not used."""
 
     call: Expression
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -292,6 +295,7 @@ class LogLine:
 
     text: str
     values: tuple[Expression, ...]
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def load_revision(revision: str, root: Path) -> list[SourceFile]:
 
 def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     file = archive.extractfile(member)
-    return file.read().decode("utf-8", errors="replace") if file else ""
+    return file.read().decode("utf-8-sig", errors="replace") if file else ""
 
 
 def run_git(arguments: list[str], root: Path) -> subprocess.CompletedProcess[bytes]:

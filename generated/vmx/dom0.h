@@ -17,6 +17,9 @@ extern const struct control_choice dom0_controls[DOM0_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */
 extern u64 dom0_control_word[DOM0_CONTROL_WORDS];
 
+/* MSRs of which VMCS fields hold the guest's values. */
+extern const struct switched_field dom0_switched_fields[];
+
 #define DOM0_EXCEPTION_BITMAP 0x0u
 /* Bits of control registers that are ours, and those of them that are 1 whatever the guest believes. */
 #define DOM0_CR0_OWNED 0x20ull

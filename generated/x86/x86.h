@@ -56,6 +56,7 @@
 #define IA32_MTRR_DEF_TYPE 0x2ffu
 #define IA32_PERF_GLOBAL_CTRL 0x38fu
 #define IA32_PEBS_ENABLE 0x3f1u
+#define IA32_DEBUGCTL 0x1d9u
 #define IA32_DS_AREA 0x600u
 #define IA32_RTIT_CTL 0x570u
 #define IA32_HW_FEEDBACK_PTR 0x17d0u
@@ -247,6 +248,9 @@
 
 /* Bits of debugctl */
 #define DEBUGCTL_BTF 0x2u
+#define DEBUGCTL_TR 0x40u
+#define DEBUGCTL_BTS 0x80u
+#define DEBUGCTL_BTINT 0x100u
 
 /* Choices */
 #define HOST_CODE 0x8u /* Selector of the hypervisor's code segment; an eighth of it is the descriptor's place in the GDT. */

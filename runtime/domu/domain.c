@@ -290,12 +290,19 @@ struct answer memory_dirty(struct cpu *cpu, struct domain *domain, u64 guest, u3
 
 #define STAT_COUNTS (COUNT_REASONS + EXIT_COUNT)
 
+static u64 vcpu_count_of(const struct vcpu *vcpu, u32 which)
+{
+    if (which < COUNT_REASONS)
+        return vcpu->runs[index_nospec(which, COUNT_REASONS)];
+    return vcpu->exits.counts[index_nospec(which - COUNT_REASONS, EXIT_COUNT)];
+}
+
 static u64 count_of(const struct domain *domain, u32 which)
 {
     u64 sum = 0;
     for (u32 i = 0; i < DOMAIN_VCPUS_MAX; i++)
         if (domain->vcpus[i])
-            sum += domain->vcpus[i]->counts[index_nospec(which, STAT_COUNTS)];
+            sum += vcpu_count_of(domain->vcpus[i], which);
     return sum;
 }
 

@@ -16,6 +16,9 @@ extern const struct control_choice guest_controls[GUEST_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */
 extern u64 guest_control_word[GUEST_CONTROL_WORDS];
 
+/* MSRs of which VMCS fields hold the guest's values. */
+extern const struct switched_field guest_switched_fields[];
+
 #define GUEST_EXCEPTION_BITMAP 0x0u
 /* Bits of control registers that are ours, and those of them that are 1 whatever the guest believes. */
 #define GUEST_CR0_OWNED 0x20ull

@@ -14,6 +14,9 @@ extern const struct control_choice domu_controls[DOMU_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */
 extern u64 domu_control_word[DOMU_CONTROL_WORDS];
 
+/* MSRs of which VMCS fields hold the guest's values. */
+extern const struct switched_field domu_switched_fields[];
+
 #define DOMU_EXCEPTION_BITMAP 0x40u
 /* Bits of control registers that are ours, and those of them that are 1 whatever the guest believes. */
 #define DOMU_CR0_OWNED 0x80000021ull
@@ -25,8 +28,8 @@ extern const u32 domu_swap_msrs[];
 
 extern u8 domu_msr_bitmap[4096];
 
-/* By basic exit reason: what is done about it. */
-extern const struct exit_choice domu_exits[EXIT_COUNT];
-
 /* The registers after RESET, into the current VMCS. */
 void domu_reset_state(struct cpu *cpu);
+
+/* Where exits arrive; see generated/vmx/exits.asm. */
+void domu_exit(void);

@@ -16,6 +16,9 @@ extern const struct control_choice host_controls[HOST_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */
 extern u64 host_control_word[HOST_CONTROL_WORDS];
 
+/* MSRs of which VMCS fields hold the guest's values. */
+extern const struct switched_field host_switched_fields[];
+
 #define HOST_EXCEPTION_BITMAP 0x0u
 /* Bits of control registers that are ours, and those of them that are 1 whatever the guest believes. */
 #define HOST_CR0_OWNED 0x20ull
