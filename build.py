@@ -44,6 +44,7 @@ BOOT = {
 BROWSE = {
     "chromium": "looks at the book's pages",
     "chromium-driver": "drives it",
+    "vim": "reads the syntax file that is made for it",
 }
 DOMU = {
     "qemu-system-x86": "the VMM of domUs, and a machine with KVM for their library",
@@ -59,6 +60,7 @@ CODEGEN = {
     "diff": "what each domain gains or loses between two specs",
     "docs": "write the book of this hypervisor",
     "format": "lay out spec files and handwritten C",
+    "lsp": "the language server, for editors",
 }
 MACHINE = {
     "run": "build, make a disk, boot it in Bochs with Debian as dom0",

@@ -57,5 +57,5 @@ def generate_processor(model: Model) -> list[Output]:
     for domain in model.domains.values():
         outputs += [*make_tables(model, domain), make_bitmaps(model, domain), make_handlers(model, domain)]
         if not domain.under:
-            outputs += [make_exit_path(model, domain), make_requirements(model, domain)]
-    return [*outputs, *make_registers(model)]
+            outputs.append(make_requirements(model, domain))
+    return [*outputs, make_exit_path(model), *make_registers(model)]

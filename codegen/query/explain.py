@@ -59,12 +59,9 @@ def explain_known_exit(exit: Exit, context: Context) -> Page:
 def quote_exit(exit: Exit, domain: Domain, context: Context) -> list[str]:
     """Quote the exit's function, and its entry in the dispatch table."""
     handlers = f"{context.processor}/{domain.name}_handlers.c"
-    if domain.under:
-        function = context.quote_function(f"exit_{exit.name}", handlers)
-        return function + context.grep_code(rf"^ *\[EXIT_REASON_{exit.name.upper()}\] = ", [handlers])
     function = context.quote_function(f"{domain.name}_exit_{exit.name}", handlers)
-    stub = f"{context.processor}/{domain.name}_exit.asm"
-    return function + context.grep_code(rf"_exit EXIT_REASON_{exit.name.upper()},", [stub])
+    row = rf"_exit {domain.name}, EXIT_REASON_{exit.name.upper()},"
+    return function + context.grep_code(row, [f"{context.processor}/exits.asm"])
 
 
 def say_row(row: Row, domain: Domain) -> list[str]:
@@ -93,10 +90,17 @@ def explain_event(word: str, context: Context) -> Page:
         handler = domain.handlers.get(event.name)
         if handler:
             page.choice += [f"  {line}" for line in shorten(context.quote(handler.span), 12)]
-        page.code += context.quote_function(f"on_{event.name}", f"{context.processor}/{domain.name}_handlers.c")
+        page.code += quote_event(event.name, [row.name for row in rows], domain, context)
         page.tests += context.taken_branches(f"{domain.name} on {event.name}")
     page.tests += context.find_tests(rf"\bon {event.name}\b", rf"[\"'`]{event.name}\b")
     return page
+
+
+def quote_event(event: str, exits: list[str], domain: Domain, context: Context) -> list[str]:
+    """Quote an event's function, or that of the exit that alone raises it and so handles it in place."""
+    file = f"{context.processor}/{domain.name}_handlers.c"
+    shared = context.quote_function(f"on_{event}", file)
+    return shared or [line for exit in exits for line in context.quote_function(f"{domain.name}_exit_{exit}", file)]
 
 
 # ---- controls

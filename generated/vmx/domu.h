@@ -30,8 +30,8 @@ extern const u32 domu_swap_msrs[];
 
 extern u8 domu_msr_bitmap[4096];
 
-/* By basic exit reason: what is done about it. */
-extern const struct exit_choice domu_exits[EXIT_COUNT];
-
 /* The registers after RESET, into the current VMCS. */
 void domu_reset_state(struct cpu *cpu);
+
+/* Where exits arrive; see generated/vmx/exits.asm. */
+void domu_exit(void);

@@ -172,8 +172,7 @@ void exit_to_vmm(struct cpu *cpu, u32 kind)
 {
     struct vcpu *vcpu = cpu->vcpu;
     struct luv_run *run = vcpu->run;
-    vcpu->reflected = true;
-    vcpu->exit = run->exit = kind;
+    vcpu->exits.outcome = run->exit = kind;
     run->event = 0;
     run->length = (u32)exit_instruction_length();
     if (unlikely(guest_rflags() & RFLAGS_TF))

@@ -136,12 +136,6 @@ static inline void set_guest_pdptes(const u64 *entries)
     set_guest_pdpte3(entries[3]);
 }
 
-/* The basic reason of the last exit. SDM: 25.9.1 */
-static inline u64 exit_reason(void)
-{
-    return vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC_MASK;
-}
-
 /* An event to be delivered, or that was in delivery: all words for them share this layout. SDM: 25.8.3, 25.9.3 */
 #define EVENT_VALID VM_ENTRY_INTERRUPTION_INFO_VALID
 #define EVENT_ERROR_CODE VM_ENTRY_INTERRUPTION_INFO_ERROR_CODE_VALID

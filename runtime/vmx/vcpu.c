@@ -16,8 +16,6 @@ u32 vcpu_timer;
 
 static u8 *bitmap_without_speculation;
 
-void vcpu_vm_exit(void);
-
 /* VPIDs need a way to flush what is cached under one. SDM: A.10 */
 static void vpid_check(void)
 {
@@ -64,7 +62,7 @@ static void addresses_write(const struct vcpu *vcpu)
 static void choices_write(struct cpu *cpu, struct vcpu *vcpu)
 {
     controls_write(domu_controls, domu_control_word, DOMU_CONTROL_WORDS);
-    host_state_write(cpu, vcpu_vm_exit);
+    host_state_write(cpu, domu_exit);
     addresses_write(vcpu);
     switched_msrs_prepare(vcpu);
     set_exception_intercepts(DOMU_EXCEPTION_BITMAP);

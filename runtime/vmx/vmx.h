@@ -17,13 +17,6 @@ struct control_choice {
     const char *name;
 };
 
-/* What is done about a basic exit reason of a domain that has a VMM; generated. */
-struct exit_choice {
-    void (*handle)(struct cpu *cpu);    /* with the guest's registers in struct cpu */
-    bool reflected;                     /* the exit is reflected to the VMM as `reason`, and nothing else happens */
-    u8 reason;
-};
-
 static inline u64 vmread(u64 field)
 {
     u64 value;

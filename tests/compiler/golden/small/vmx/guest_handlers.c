@@ -112,23 +112,19 @@ static noinline struct answer hypercall_by_row(struct cpu *cpu, u32 way)
     return call_plain(cpu, number);
 }
 
-static inline struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
-{
-    return hypercall_by_row(cpu, way);
-}
-
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
 {
     cpu->guest.rax = -(u64)answer.error;
     cpu->guest.rdx = answer.value;
 }
 
-/* False: not a call of ours, and the instruction does not exist. */
+/* False: not a call of ours, and the instruction does not exist. A call whose only argument is the handle of a vCPU needs no
+ * row. */
 static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
+    hypercall_answer(cpu, hypercall_by_row(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
     return true;
 }
 
@@ -195,54 +191,33 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 
 /* ---- Handlers, an event each. */
 
-/* The processor's answer, less what is hidden. */
-static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
+/* ---- Exits: number by number, to their events; an event that one exit alone raises is handled in place. */
+
+void guest_exit_triple_fault(struct cpu *cpu)
 {
+    (void)cpu;
+    machine_reset("triple fault");
+}
+
+/* The processor's answer, less what is hidden. */
+void guest_exit_cpuid(struct cpu *cpu)
+{
+    u32 leaf = (u32)cpu->guest.rax;
+    u32 subleaf = (u32)cpu->guest.rcx;
     struct regs4 out = policy_cpuid(cpu, leaf, subleaf, host_cpuid(leaf, subleaf));
     cpu->guest.rax = out.eax;
     cpu->guest.rcx = out.ecx;
     guest_advance(cpu);
 }
 
-static inline void on_cr_access(struct cpu *cpu, u8 number)
+void guest_exit_cr_access(struct cpu *cpu)
 {
+    u8 number = (u8)vmread(VMCS_EXIT_QUALIFICATION);
     if (number != 0) {
         panic(cpu, "no such register is owned");
     }
     vmwrite(VMCS_CR0_READ_SHADOW, guest_cr0());
     guest_resume(cpu);
-}
-
-static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa)
-{
-    log_limited("fault at %", (u64)gpa, 0);
-    panic(cpu, "memory is not filled here");
-}
-
-static inline void on_triple_fault(struct cpu *cpu)
-{
-    (void)cpu;
-    machine_reset("triple fault");
-}
-
-/* ---- Exits: number by number, to their events. */
-
-void guest_exit_triple_fault(struct cpu *cpu)
-{
-    on_triple_fault(cpu);
-}
-
-void guest_exit_cpuid(struct cpu *cpu)
-{
-    u32 leaf = (u32)cpu->guest.rax;
-    u32 subleaf = (u32)cpu->guest.rcx;
-    on_cpuid(cpu, leaf, subleaf);
-}
-
-void guest_exit_cr_access(struct cpu *cpu)
-{
-    u8 number = (u8)vmread(VMCS_EXIT_QUALIFICATION);
-    on_cr_access(cpu, number);
 }
 
 void guest_exit_io(struct cpu *cpu)
@@ -271,7 +246,8 @@ void guest_exit_wrmsr(struct cpu *cpu)
 void guest_exit_ept_violation(struct cpu *cpu)
 {
     u64 gpa = vmread(VMCS_EXIT_QUALIFICATION);
-    on_nested_page_fault(cpu, gpa);
+    log_limited("fault at %", (u64)gpa, 0);
+    panic(cpu, "memory is not filled here");
 }
 
 /* An exit that cannot happen in guest, or that no manual names. */

@@ -13,3 +13,11 @@ struct registers {
 #define CPU_EXIT_COUNTS sizeof(struct registers)
 #define CPU_LAST_EXITS (CPU_EXIT_COUNTS + EXIT_COUNT * sizeof(u64))
 #define CPU_LAST_INDEX (CPU_LAST_EXITS + 256)
+
+/* What the exit path knows of struct vcpu: the outcome of the last exit, and how many there were by basic exit reason. */
+struct vcpu_exits {
+    u32 outcome;            /* OUTCOME_RESUME, or the reason for which the run returns to the VMM: enum luv_exit */
+    u64 counts[EXIT_COUNT];
+};
+
+#define OUTCOME_RESUME 0xffffffffu
