@@ -11,12 +11,8 @@ from pathlib import Path
 
 from codegen.compiler import compile_tree
 from codegen.diagnostics import Done, place
-<<<<<<< HEAD
 from codegen.editor.highlight import find_changed_files, write_files
-from codegen.emit.documents import fill_documents, find_changed
-=======
 from codegen.emit.abi import write_options
->>>>>>> main
 from codegen.emit.files import find_stale, publish
 from codegen.image.toolchain import ToolError, build_image
 from codegen.image.tree import Tree, list_inputs, write_stamp
@@ -29,14 +25,9 @@ from codegen.source import SourceFile, load_file
 
 def run_gen(tree: Tree) -> Done:
     """Compile spec/ into generated/, and fill the tables of documents."""
-<<<<<<< HEAD
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
-=======
     models, outputs = compile_tree(tree.root / "spec", tree.syntax)
     model = choose_first(models)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
->>>>>>> main
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
     return Done(0, f"generated/: {say_changed(changed)}")
 
 
@@ -53,14 +44,9 @@ def say_changed(names: list[str]) -> str:
 def run_build(tree: Tree) -> Done:
     """Compile the spec, compile and link the image, and hold it against the model."""
     start, before = time.monotonic(), list_inputs(tree)
-<<<<<<< HEAD
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
-=======
     models, outputs = compile_tree(tree.root / "spec", tree.syntax)
     model = choose_first(models)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
->>>>>>> main
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
     try:
         made = build_image(tree)
     except ToolError as error:
@@ -86,14 +72,9 @@ def find_missing(words: str, model: Model) -> list[str]:
 
 def run_check(tree: Tree) -> Done:
     """Say whether generated/ and the tables of documents are what spec/ says."""
-<<<<<<< HEAD
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root), *find_changed_files(tree.root)]
-=======
     models, outputs = compile_tree(tree.root / "spec", tree.syntax)
     model = choose_first(models)
-    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root)]
->>>>>>> main
+    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root), *find_changed_files(tree.root)]
     if stale:
         names = ", ".join(stale)
         return Done(1, "", f"error[stale]: generated/ is not what spec/ says: {names}; run `build.py gen`")

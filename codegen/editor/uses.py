@@ -13,7 +13,7 @@ from codegen.language import syntax
 from codegen.model.types import HANDLES
 from codegen.resolve.abi import KINDS, NOTHING, WAYS
 from codegen.resolve.domains import HELD, RIGHTS, RUNNERS, VALUES
-from codegen.resolve.entry_checks import substitute
+from codegen.resolve.exits import substitute
 from codegen.resolve.facts import AREAS, WIDTHS
 from codegen.resolve.tables import DIRECTIONS, REGISTERS
 from codegen.source import Name
