@@ -268,7 +268,9 @@ def unused_define(reporter: Reporter, name: Name) -> None:
     reporter.add(Diagnostic("unused-define", name.span, message, "not used", help=help))
 
 
-def no_effect(reporter: Reporter, span: Span, message: str, help: str, first: Span | None = None, why: str = "") -> None:
+def no_effect(
+    reporter: Reporter, span: Span, message: str, help: str, first: Span | None = None, why: str = ""
+) -> None:
     """Report what would compile and change nothing."""
     notes = (Note(first, why),) if first else ()
     reporter.add(Diagnostic("no-effect", span, message, "changes nothing", notes, help))

@@ -98,7 +98,7 @@ def link_name(found: re.Match[str]) -> str:
     msr, path = found.groups()
     if msr:
         return f"msr {ref('msr', msr)}"
-    return code(path) if path in TABLES else ref("control", path)
+    return code(path) if path in TABLES or path.endswith(".owned") else ref("control", path)
 
 
 # ---- the spec's files, line by line, and excerpts of them

@@ -13,7 +13,7 @@
 
 #define RANGE_USABLE 1
 #define RANGE_RESERVED 2
-#define RANGE_SOFT_RESERVED 0xEFFFFFFFu /* for one special use: Linux makes device files of it */
+#define RANGE_PERSISTENT 12             /* NVDIMMs of before ACPI 6: Linux never uses it as RAM by itself, and makes devices of it */
 
 /* A range as INT 15h E820 returns it. ACPI: 15.1 */
 struct range {
