@@ -61,7 +61,7 @@ void vmcall_request_window(struct vcpu *vcpu, bool wanted)
 {
     struct luv_run *run = get_own(vcpu)->run;
 
-    run->want = wanted ? LUV_WANT_WINDOW : 0;
+    run->windows = wanted ? LUV_REQUESTS_INTERRUPT_WINDOW : 0;
     run->tpr_threshold = find_threshold(vcpu);
 }
 
@@ -88,10 +88,10 @@ void inject_nmi(struct vcpu *vcpu)
     if (!own->nmis)
         return;
     if (is_busy(vcpu) || get_blocking(run) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)) {
-        run->want |= LUV_WANT_NMI_WINDOW;
+        run->windows |= LUV_REQUESTS_NMI_WINDOW;
         return;
     }
     own->nmis--;
-    run->want &= (uint8_t)~LUV_WANT_NMI_WINDOW;
+    run->windows &= (uint8_t)~LUV_REQUESTS_NMI_WINDOW;
     run->event = EVENT_VALID | TYPE_NMI << 8 | VECTOR_NMI;
 }

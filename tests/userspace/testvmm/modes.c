@@ -118,7 +118,7 @@ static void place(struct processor *processor)
     processor->run->blocking = 0;
     processor->run->event = 0;
     processor->run->finish = LUV_FINISH_RESUME;
-    processor->run->want = 0;
+    processor->run->windows = 0;
 }
 
 /* A CPUID table as libluvkvm sets it, with the features that the cases use. */
