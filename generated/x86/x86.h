@@ -293,6 +293,30 @@
 #define DEBUGCTL_BTF 0x2u
 
 /* Choices */
+#define APIC_ID 0x20u /* Local APIC ID. */
+#define APIC_VERSION 0x30u /* Version. */
+#define APIC_TPR 0x80u /* Task priority. */
+#define APIC_PPR 0xa0u /* Processor priority. */
+#define APIC_EOI 0xb0u /* End of interrupt. */
+#define APIC_LDR 0xd0u /* Logical destination. */
+#define APIC_DFR 0xe0u /* Destination format, of xAPIC mode. */
+#define APIC_SVR 0xf0u /* Spurious-interrupt vector. */
+#define APIC_ISR 0x100u /* In service, the first of eight. */
+#define APIC_TMR 0x180u /* Trigger mode, the first of eight. */
+#define APIC_IRR 0x200u /* Interrupt request, the first of eight. */
+#define APIC_ESR 0x280u /* Error status. */
+#define APIC_LVT_CMCI 0x2f0u /* Local vector of corrected machine checks. */
+#define APIC_ICR_LOW 0x300u /* Interrupt command, lower half: writing it sends. */
+#define APIC_ICR_HIGH 0x310u /* Interrupt command, upper half: the destination. */
+#define APIC_LVT_TIMER 0x320u /* Local vector of the timer. */
+#define APIC_LVT_THERMAL 0x330u /* Local vector of the thermal sensor. */
+#define APIC_LVT_COUNTERS 0x340u /* Local vector of the performance counters. */
+#define APIC_LVT_LINT0 0x350u /* Local vector of the pin LINT0. */
+#define APIC_LVT_LINT1 0x360u /* Local vector of the pin LINT1. */
+#define APIC_LVT_ERROR 0x370u /* Local vector of errors. */
+#define APIC_TIMER_COUNT 0x380u /* Initial count of the timer: writing it starts it. */
+#define APIC_TIMER_NOW 0x390u /* Current count of the timer. */
+#define APIC_TIMER_DIVIDE 0x3e0u /* Divide configuration of the timer. */
 #define HOST_CODE 0x8u /* Selector of the hypervisor's code segment; an eighth of it is the descriptor's place in the GDT. */
 #define HOST_DATA 0x10u /* Selector of the hypervisor's stack and data segments. */
 #define HOST_TSS 0x18u /* Selector of the hypervisor's TSS, whose descriptor takes two places. */
