@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from codegen.compiler import compile_tree
 from codegen.diagnostics import Done, place
-from codegen.emit.documents import fill_documents, find_changed
+from codegen.emit.abi import write_options
 from codegen.emit.files import find_stale, publish
 from codegen.image.toolchain import ToolError, build_image
 from codegen.image.tree import Tree, list_inputs, write_stamp
 from codegen.image.verify import verify_image
 from codegen.language.format import format_text
-from codegen.language.format_c import SUFFIXES, find_unformatted_c, format_c, list_c_files
 from codegen.model.choices import Model
 from codegen.parse_cache import parse_all
 from codegen.source import SourceFile, load_file
@@ -23,9 +24,15 @@ from codegen.source import SourceFile, load_file
 
 def run_gen(tree: Tree) -> Done:
     """Compile spec/ into generated/, and fill the tables of documents."""
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    model = choose_first(models)
     changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
     return Done(0, f"generated/: {say_changed(changed)}")
+
+
+def choose_first(models: Mapping[str, Model]) -> Model:
+    """Return the model of the first processor, for what is the same for all, and for the image."""
+    return next(iter(models.values()))
 
 
 def say_changed(names: list[str]) -> str:
@@ -36,7 +43,8 @@ def say_changed(names: list[str]) -> str:
 def run_build(tree: Tree) -> Done:
     """Compile the spec, compile and link the image, and hold it against the model."""
     start, before = time.monotonic(), list_inputs(tree)
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    model = choose_first(models)
     changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
     try:
         made = build_image(tree)
@@ -63,7 +71,8 @@ def find_missing(words: str, model: Model) -> list[str]:
 
 def run_check(tree: Tree) -> Done:
     """Say whether generated/ and the tables of documents are what spec/ says."""
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    model = choose_first(models)
     stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root)]
     if stale:
         names = ", ".join(stale)
@@ -102,3 +111,70 @@ def name_file(path: Path, root: Path) -> str:
     """Return a file as messages call it: from the root, if it is in there."""
     whole, root = path.resolve(), root.resolve()
     return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(path)
+
+
+# ---- tables of handwritten documents that come from the spec
+
+
+DOCUMENT = "docs/command-line.md"
+BEGIN, END = "<!-- options -->", "<!-- /options -->"
+
+
+def fill_documents(model: Model, root: Path) -> list[str]:
+    """Write the tables into the documents; return the names of those that changed."""
+    texts = find_changed(model, root)
+    for name, text in texts.items():
+        (root / name).write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def find_changed(model: Model, root: Path) -> dict[str, str]:
+    """Return the documents whose tables are not the spec's, with the text that they should have."""
+    path = root / DOCUMENT
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if BEGIN not in text or END not in text:
+        return {}
+    before, _, rest = text.partition(BEGIN)
+    wanted = f"{before}{BEGIN}\n{write_options(model.abi)}\n{END}{rest.partition(END)[2]}"
+    return {} if wanted == text else {DOCUMENT: wanted}
+
+
+# ---- the one layout of handwritten C
+
+
+FOLDERS = ("runtime", "dom0", "tests", "machine", "bench")
+EXPECTATIONS = "tests/compiler/golden"  # what the compiler wrote, as it wrote it
+SUFFIXES = (".c", ".h")
+CLANG_FORMAT = Path(sys.executable).with_name("clang-format")
+VIOLATION = re.compile(r"^(.+?):(\d+):\d+: error: code should be clang-formatted", re.MULTILINE)
+
+
+def list_c_files(root: Path) -> list[Path]:
+    """Return every handwritten C file of a tree."""
+    paths = sorted(path for name in FOLDERS for path in (root / name).rglob("*.[ch]"))
+    return [path for path in paths if not path.is_relative_to(root / EXPECTATIONS)]
+
+
+def find_unformatted_c(paths: Sequence[Path], root: Path) -> dict[Path, int]:
+    """Return the files that are not in the layout, each with the first line that is not."""
+    if not paths:
+        return {}  # without a file clang-format reads its standard input
+    lines: dict[Path, int] = {}
+    for path, line in VIOLATION.findall(run_clang_format(["--dry-run", "-Werror", *map(str, paths)], root)):
+        lines.setdefault(Path(path), int(line))
+    return lines
+
+
+def format_c(paths: Sequence[Path], root: Path) -> None:
+    """Bring files into the layout."""
+    if paths:
+        run_clang_format(["-i", *map(str, paths)], root)
+
+
+def run_clang_format(arguments: list[str], root: Path) -> str:
+    """Run clang-format; return what it says, which is nothing where all files are in the layout."""
+    style = f"--style=file:{root / '.clang-format'}"
+    done = subprocess.run([CLANG_FORMAT, style, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode and not VIOLATION.search(done.stderr):
+        raise OSError(f"clang-format failed:\n{done.stderr}")
+    return done.stderr

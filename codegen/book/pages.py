@@ -5,19 +5,17 @@ from __future__ import annotations
 import posixpath
 import re
 
-from codegen.book.abi import make_interface, make_options
 from codegen.book.bitmaps import make_bitmaps
 from codegen.book.controls import make_capabilities, make_controls, make_domain
 from codegen.book.cpuid import make_cpuid
-from codegen.book.entry_checks import make_entry_checks
 from codegen.book.exits import make_coverage_page, make_events, make_exits
 from codegen.book.handlers import make_behaviour, say_origin
-from codegen.book.hypercalls import make_hypercalls, make_runtime
+from codegen.book.hypercalls import make_hypercalls, make_interface, make_options, make_runtime
 from codegen.book.markup import Page, tag, text
 from codegen.book.memory import make_memory
 from codegen.book.msrs import make_msrs, make_platform
 from codegen.book.refs import make_sources, page_of_source
-from codegen.book.state import make_fields, make_layouts, make_manual, make_state
+from codegen.book.state import make_entry_checks, make_fields, make_layouts, make_manual, make_state
 from codegen.book.subject import Subject
 
 REFERENCE = (

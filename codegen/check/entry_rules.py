@@ -9,9 +9,8 @@ from codegen import errors
 from codegen.check.evaluate import setting_of
 from codegen.diagnostics import Reporter
 from codegen.model import ir
-from codegen.model.choices import Domain, Model
+from codegen.model.choices import Domain, HostValue, Model
 from codegen.model.entry_checks import EntryRule
-from codegen.model.host import HostValue
 from codegen.model.types import Scalar
 
 WIDEST = 64

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from codegen.emit.state import read_state
 from codegen.model import ir
-from codegen.model.facts import VmcsField
+from codegen.model.facts import StateField, VmcsField
 from codegen.model.types import HandleType, Scalar, StructType, Type
 
 OPERATORS = {"and": "&&", "or": "||"}
@@ -43,6 +42,16 @@ def c_number(value: int) -> str:
     if value < 10:
         return str(value)
     return f"{value:#x}{'ull' if value >> 32 else ''}"
+
+
+def read_state(field: StateField) -> str:
+    """Return C that reads a field: by its accessor, or from the registers that the exit has saved."""
+    return f"guest_{field.name}()" if field.field is not None else f"cpu->guest.{field.name}"
+
+
+def write_state(field: StateField, value: str) -> str:
+    """Return C that writes a field."""
+    return f"set_guest_{field.name}({value});" if field.field is not None else f"cpu->guest.{field.name} = {value};"
 
 
 Shown = tuple[str, int]  # a text, and how tightly its outermost operator binds

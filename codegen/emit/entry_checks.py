@@ -21,15 +21,16 @@ def make_entry_checks(model: Model) -> list[Output]:
     groups = [one for one in model.facts.entry_checks.values() if one.rules]
     if not groups:
         return []
-    first = header_comment("spec/facts/vmx/", "What VM entry checks.")
+    processor = model.facts.processor
+    first = header_comment(f"spec/facts/{processor}/", "What VM entry checks.")
     printer = CheckPrinter(model.facts)
     left = {rule.name for rule in list_open_rules(model)}
     made = [(group, [(rule, print_rule(rule, printer)) for rule in group.rules if rule.name in left])
             for group in groups]
     views = [(group, rules) for group, rules in made if rules]
-    view = {"first": first, "groups": views, "count": len(left),
+    view = {"first": first, "processor": processor, "groups": views, "count": len(left),
             "errors": say_errors(groups), "say": say_group, "words": list_words(model.facts, views)}
-    return [Output(f"vmx/checks.{kind}", render(f"checks.{kind}.j2", **view)) for kind in ("c", "h")]
+    return [Output(f"{processor}/checks.{kind}", render(f"checks.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
 def say_errors(groups: list[EntryGroup]) -> str:

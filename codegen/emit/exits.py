@@ -11,7 +11,7 @@ from codegen.emit.c import c_declare, expression
 from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, header_comment, render
 from codegen.emit.hypercalls import find_port, hypercall_views, say_ways
-from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
+from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, number_rules, port_lines, unwrap
 from codegen.emit.statements import declare, payload_used, statements, without_last_return
 from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Alternative, Exit
@@ -66,7 +66,8 @@ def possible_exits(model: Model, domain: Domain) -> list[Exit]:
 
 def make_handlers(model: Model, domain: Domain) -> Output:
     """Generate the domain's handlers, tables and exits."""
-    view = {"name": domain.name, **view_policies(model, domain)}
+    processor = model.facts.processor
+    view = {"name": domain.name, "processor": processor, **view_policies(model, domain)}
     view["first"] = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
     exits = possible_exits(model, domain)
     handled = [one for one in exits if not find_reflected(one, domain)]
@@ -76,15 +77,16 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     view["exits"] = [make_exit(one, model, domain) for one in exits]
     view["asks_controls"] = "granted(" in repr(view)
     if domain.under:
-        return Output(f"vmx/{domain.name}_handlers.c", render("guest_handlers.c.j2", **view))
+        return Output(f"{processor}/{domain.name}_handlers.c", render("guest_handlers.c.j2", **view))
     calls = hypercall_views(model, domain)
     view |= {"cpuid": make_cpuid(model, domain), "own": domain.cpuid.own}
-    view |= {"io_cases": io_lines(domain.io), "hypercalls": calls}
+    view |= {"io_cases": io_lines(domain.io), "hypercalls": calls, **number_rules(domain.io)}
+    view["io_value"] = any("value" in payload_used(body) for body in policy_bodies("io", domain))
     handles = [one for one in ("", "domain", "vcpu") if any(call.handle == one for call in calls)]
     view |= {"handles": handles, "has_handles": any(handles), "root_port": find_port(domain)}
     view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
     view["port_before"] = port_lines(domain.io)
-    return Output(f"vmx/{domain.name}_handlers.c", render("handlers.c.j2", **view))
+    return Output(f"{processor}/{domain.name}_handlers.c", render("handlers.c.j2", **view))
 
 
 def find_only_exit(event: str, model: Model, domain: Domain) -> str:
@@ -218,15 +220,15 @@ class PathView:
 
 def make_exit_path(model: Model) -> Output:
     """Generate the stubs. C keeps rbx, rbp and r12-r15; dom0's rbx is saved all the same since CPUID returns in it."""
+    processor = model.facts.processor
     domains = model.domains.values()
     names = ", ".join(f"spec/{one.name}.luv" for one in domains)
-    first = header_comment(f"{names}, spec/facts/vmx/exits.luv", "The way out of each kind of domain and back in.")
+    first = header_comment(f"{names}, spec/facts/{processor}/exits.luv", "The way out of each kind of domain and back in.")
     owners = [view_path(model, one) for one in domains if not one.under]
     guests = [view_path(model, one) for one in domains if one.under]
-    text = render(
-        "exits.asm.j2", first=first, owners=owners, guests=guests, lean=LEAN, rest=REST, guest_registers=RUN_REGISTERS
-    )
-    return Output("vmx/exits.asm", text)
+    view = {"first": first, "processor": processor, "owners": owners, "guests": guests}
+    text = render("exits.asm.j2", **view, lean=LEAN, rest=REST, guest_registers=RUN_REGISTERS)
+    return Output(f"{processor}/exits.asm", text)
 
 
 def view_path(model: Model, domain: Domain) -> PathView:
@@ -236,11 +238,12 @@ def view_path(model: Model, domain: Domain) -> PathView:
     return PathView(domain.name, tuple((one.name, one.name in lean) for one in exits))
 
 
-def make_registers() -> list[Output]:
+def make_registers(model: Model) -> list[Output]:
     """Generate the register file, and what else the stub knows of struct cpu, for C and for assembly."""
     first = header_comment("the list in codegen/emit/exits.py", "Where VM exits save the guest's registers.")
-    view = {"first": first, "registers": (*LEAN, *REST), "ring": RING, "resume": RESUME}
-    return [Output(f"vmx/registers.{kind}", render(f"registers.{kind}.j2", **view)) for kind in ("h", "inc")]
+    processor = model.facts.processor
+    view = {"first": first, "processor": processor, "registers": (*LEAN, *REST), "ring": RING, "resume": RESUME}
+    return [Output(f"{processor}/registers.{kind}", render(f"registers.{kind}.j2", **view)) for kind in ("h", "inc")]
 
 
 def lean_exits(model: Model, domain: Domain) -> set[str]:

@@ -117,4 +117,4 @@ def make_requirements(model: Model, domain: Domain) -> Output:
     requirements = RequirementList(model, domain)
     rows = requirements.build()
     text = render("requirements.c.j2", first=first, rows=rows, numbers=requirements.numbers.items())
-    return Output("x86/requirements.32.c", text)
+    return Output(f"{model.facts.processor}/requirements.32.c", text)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.emit.c import c_declare, c_number, expression, truth
-from codegen.emit.state import read_state, write_state
+from codegen.emit.c import c_declare, c_number, expression, read_state, truth, write_state
 from codegen.model import ir
 from codegen.model.choices import Body
 from codegen.model.facts import Layout
@@ -78,7 +77,7 @@ def statement(item: ir.Statement) -> list[str]:
             return [f"{expression(call)};"]
         case ir.LogLine(text, values):
             given = [f"(u64){expression(one)}" for one in values] + ["0"] * (2 - len(values))
-            return [f'log_line("{text}", {", ".join(given[:2])});']
+            return [f'log_limited("{text}", {", ".join(given[:2])});']
         case ir.End():
             return outcome(item)
 

@@ -23,7 +23,7 @@ from codegen.language.parts import (
     pick_all,
 )
 from codegen.language.policies import DomainCpuid, DomainIo, DomainMsr, say_access_rule, say_domain_cpuid
-from codegen.language.tables import say_reset_values
+from codegen.language.state import say_reset_values
 from codegen.language.words import Builder, Doc, Lines, Number, braces, say_doc, say_names
 from codegen.source import Name, Span
 

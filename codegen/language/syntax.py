@@ -16,11 +16,12 @@ from codegen.language import (
     bodies,
     choices,
     domains,
-    entry_checks,
     exits,
     expressions,
     facts,
+    msrs,
     policies,
+    state,
     tables,
     words,
 )
@@ -28,20 +29,21 @@ from codegen.language.abi import *
 from codegen.language.bodies import *
 from codegen.language.choices import *
 from codegen.language.domains import *
-from codegen.language.entry_checks import *
 from codegen.language.exits import *
 from codegen.language.expressions import *
 from codegen.language.facts import *
+from codegen.language.msrs import *
 from codegen.language.parts import Children, pick
 from codegen.language.policies import *
+from codegen.language.state import *
 from codegen.language.tables import *
 from codegen.language.words import *
 from codegen.source import Name as Name
 
 Declaration = (
     facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | exits.Information
-    | entry_checks.Checks | tables.State | tables.ResetTable | tables.Msrs | tables.Cpuid | tables.Vectors
-    | tables.Ports | tables.Errnos | tables.Forwards | tables.Bitmap | choices.Const | choices.Struct | choices.Extern
+    | exits.Checks | state.State | state.ResetTable | msrs.Msrs | msrs.Cpuid | tables.Vectors
+    | tables.Ports | tables.Errnos | tables.Forwards | state.Bitmap | choices.Const | choices.Struct | choices.Extern
     | choices.Region | choices.Hypercall | choices.Define | choices.Host | domains.Domain
     | abi.Record | abi.Numbers | abi.Flags | abi.Limits | abi.Callers | abi.Options
 )
@@ -64,9 +66,9 @@ class File:
 
 
 class SyntaxBuilder(
-    expressions.ExpressionBuilder, bodies.BodyBuilder, facts.FactBuilder, exits.ExitBuilder, tables.TableBuilder,
-    entry_checks.EntryCheckBuilder, choices.ChoiceBuilder, policies.PolicyBuilder, domains.DomainBuilder,
-    abi.AbiBuilder,
+    expressions.ExpressionBuilder, bodies.BodyBuilder, facts.FactBuilder, exits.ExitBuilder, exits.EntryCheckBuilder,
+    state.StateBuilder, msrs.MsrBuilder, tables.TableBuilder, choices.ChoiceBuilder, policies.PolicyBuilder,
+    domains.DomainBuilder, abi.AbiBuilder,
 ):
     """Build a file: for each rule of luv.lark a method, or a line where nothing is to be decided."""
 
@@ -87,12 +89,12 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     facts.Layout: facts.say_layout,
     exits.Exits: exits.say_exits,
     exits.Information: exits.say_information,
-    entry_checks.Checks: entry_checks.say_checks,
-    tables.State: tables.say_state,
-    tables.Bitmap: tables.say_bitmap,
-    tables.ResetTable: tables.say_reset_table,
-    tables.Msrs: tables.say_msrs,
-    tables.Cpuid: tables.say_cpuid,
+    exits.Checks: exits.say_checks,
+    state.State: state.say_state,
+    state.Bitmap: state.say_bitmap,
+    state.ResetTable: state.say_reset_table,
+    msrs.Msrs: msrs.say_msrs,
+    msrs.Cpuid: msrs.say_cpuid,
     tables.Vectors: tables.say_vectors,
     tables.Ports: tables.say_ports,
     tables.Errnos: tables.say_errnos,

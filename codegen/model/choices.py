@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 from codegen.model.abi import Abi
 from codegen.model.facts import Bit, Bitmap, CpuidLeaf, Doc, Errno, Facts, Feature, Msr, Port, StateField, Vector
-from codegen.model.host import Host
 from codegen.model.ir import Expression, Statement
 from codegen.model.types import Scalar, StructType, Type
-from codegen.source import Name, Span
+from codegen.source import NOWHERE, Name, Span
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,10 @@ class Extern:
     cost: int
     doc: Doc
     span: Span
+
+
+# Regions that the runtime places, and the one kind of rule that it can do so for: see runtime/dom0/.
+RUNTIME_REGIONS = {"hypervisor": "hide", "local_apic": "watch", "a20_window": "alias"}
 
 
 @dataclass(frozen=True)
@@ -230,6 +233,29 @@ class Domain:
     span: Span
     bitmaps: dict[str, Bitmap] = field(default_factory=dict)
     before_alternatives: dict[tuple[str, int], tuple[Statement, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HostValue:
+    """The bits of `mask` are always those of `value`; the others are set at run time."""
+
+    state: StateField
+    mask: int
+    value: int
+    span: Span
+
+    @property
+    def is_constant(self) -> bool:
+        """Return whether every bit is known."""
+        return self.mask == (1 << self.state.type.bits) - 1
+
+
+@dataclass(frozen=True)
+class Host:
+    """What is declared, by name; nothing where the spec has no `host` block."""
+
+    values: dict[str, HostValue] = field(default_factory=dict)
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)

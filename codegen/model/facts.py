@@ -41,10 +41,11 @@ class Bit:
 
 @dataclass(frozen=True)
 class Layout:
-    """Named bits of a value."""
+    """Named bits of a value; `processor`: whose facts declare it, if they are not the machine's."""
 
     name: str
     bits: tuple[Bit, ...]
+    processor: str = ""
 
     def find(self, name: str) -> Bit | None:
         """Return the bit of that name."""

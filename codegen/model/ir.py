@@ -254,6 +254,7 @@ class GuestWrite:
     value: Expression
     low: int | None = None
     high: int | None = None
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -264,6 +265,7 @@ class VmcsWrite:
     value: Expression
     low: int | None = None
     high: int | None = None
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -281,6 +283,7 @@ class Evaluate:
     """A call whose value is not used."""
 
     call: Expression
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -289,6 +292,7 @@ class LogLine:
 
     text: str
     values: tuple[Expression, ...]
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from typing import Any
 
 from codegen.query.branches import Branch, list_branches
 from codegen.query.coverage import STATUSES, Answer, Coverage, Reason, Row, make_coverages
-from codegen.query.reading import Reading
-from codegen.query.records import Record, read_records
+from codegen.query.reading import Reading, Record, read_records
 from codegen.query.words import say_list, say_place
 
 # ---- text

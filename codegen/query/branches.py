@@ -1,4 +1,4 @@
-"""Branches: every path through the bodies of a domain, named, and the model in which each counts itself.
+"""Branches: every path through the bodies of a domain, named, the model in which each counts itself, and its build.
 
 A branch is an event of an exit, a handler or a hypercall, either side of an `if`, or a rule of a table that an access
 can reach. The instrumented build is the ordinary model with calls of the extern `branch_taken` added.
@@ -6,16 +6,26 @@ can reach. The instrumented build is the ordinary model with calls of the extern
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from codegen.check.evaluate import evaluate
+from codegen.compiler import compile_sources
+from codegen.diagnostics import Done
+from codegen.emit import generate
+from codegen.emit.files import Output, header_comment, publish, render
+from codegen.image.toolchain import build_image
+from codegen.image.tree import InstrumentedTree, list_inputs, write_stamp
+from codegen.image.verify import verify_image
 from codegen.model import ir
 from codegen.model.choices import Action, Body, Domain, Extern, Hypercall, IoRule, Model, MsrRule
 from codegen.model.facts import Doc, Exit
 from codegen.model.types import U32
 from codegen.query.words import say_action
-from codegen.source import NOWHERE, Span
+from codegen.source import NOWHERE, Span, load_file, load_files
 
 COUNTER = Extern("branch_taken", (("branch", U32),), None, True, 0, Doc(), NOWHERE)
 CALL_COUNTER = "branch_count"  # the hypercall that reads the counters; it is no branch of the spec
@@ -142,3 +152,40 @@ def count_port(rule: IoRule, counter: BranchCounter) -> IoRule:
     read = counter.count_action(rule.read, f"io read {rule.port.name}{say_kind(rule.read)}")
     write = counter.count_action(rule.write, f"io write {rule.port.name}{say_kind(rule.write)}")
     return replace(rule, read=read, write=write)
+
+
+# ---- the instrumented build
+
+
+EXTRA = Path(__file__).with_name("instrument.luv")
+
+
+def compile_instrumented(tree: InstrumentedTree) -> tuple[Model, list[Output], tuple[Branch, ...]]:
+    """Return the model that counts, what is generated from it, and the branches that it counts."""
+    spec = tree.root / "spec"
+    sources = [*load_files(spec, spec.name), load_file(EXTRA, f"codegen/query/{EXTRA.name}")]
+    counting, branches = instrument(compile_sources(sources, tree.syntax))
+    return counting, [*generate(counting, tree.root), make_counters(branches)], branches
+
+
+def make_counters(branches: tuple[Branch, ...]) -> Output:
+    """Return the counters in C."""
+    first = header_comment("spec/", "How often each branch was taken: only the instrumented build has this.")
+    return Output("branches.c", render("branches.c.j2", first=first, branches=branches))
+
+
+def build_instrumented(tree: InstrumentedTree) -> Done:
+    """Compile, link and verify the instrumented build; leave the ordinary one untouched."""
+    start, before = time.monotonic(), list_inputs(tree)
+    model, outputs, branches = compile_instrumented(tree)
+    tree.build.mkdir(parents=True, exist_ok=True)
+    publish(outputs, tree.generated)
+    build_image(tree)
+    report = verify_image(tree, model)
+    if report.faults:
+        return Done(2, "", "\n".join(f"error[image]: {fault}" for fault in report.faults))
+    tree.branches.write_text(json.dumps([branch.key for branch in branches], indent=1))
+    write_stamp(tree, before)
+    image = tree.image.relative_to(tree.root)
+    seconds = time.monotonic() - start
+    return Done(0, f"{image}: {len(branches)} branches counted, {report.size} bytes to load, {seconds:.1f} s")

@@ -14,8 +14,7 @@ from codegen.model.choices import Domain, Model
 from codegen.model.facts import Facts
 from codegen.query.branches import Branch, list_branches
 from codegen.query.coverage import Coverage, make_coverages
-from codegen.query.reading import BadArgument, Reading
-from codegen.query.records import Record, read_records
+from codegen.query.reading import BadArgument, Reading, Record, read_records
 from codegen.query.words import say_place
 from codegen.source import SourceFile, Span
 
@@ -112,6 +111,10 @@ class Context:
     @property
     def facts(self) -> Facts:
         return self.reading.model.facts
+
+    @property
+    def processor(self) -> str:
+        return self.facts.processor
 
     @property
     def domains(self) -> list[Domain]:

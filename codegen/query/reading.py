@@ -1,18 +1,22 @@
-"""Read a spec from a folder or a git revision, as far as it resolves."""
+"""Read a spec from a folder or a git revision, as far as it resolves, and the records of runs of it."""
 
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import tarfile
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from codegen.check import check
+from codegen.check import check_each
 from codegen.diagnostics import Reporter, SpecError
 from codegen.model.choices import Model
 from codegen.parse_cache import parse_each
-from codegen.resolve.spec import resolve_spec
+from codegen.query.branches import Branch
+from codegen.resolve.spec import resolve_each
 from codegen.source import SourceFile, digest_sources, load_files
 
 
@@ -22,12 +26,17 @@ class BadArgument(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """`error` contains every message about the spec; `model` is then the part that resolves."""
+    """A spec as `processor` has it. `error` contains every message; `model` is then the part that resolves."""
 
     name: str
     sources: tuple[SourceFile, ...]
-    model: Model
+    models: Mapping[str, Model]
+    processor: str
     error: SpecError | None
+
+    @property
+    def model(self) -> Model:
+        return self.models[self.processor]
 
     @property
     def digest(self) -> str:
@@ -38,11 +47,18 @@ def read_sources(name: str, sources: list[SourceFile], cache: Path | None) -> Re
     """Parse, resolve and check; continue with what is left after an error."""
     reporter = Reporter()
     files = parse_each(sources, cache, reporter)
-    model = resolve_spec(files, reporter)
+    models = resolve_each(files, reporter)
     if not reporter.failed:
-        check(model, reporter)
+        check_each(models, reporter)
     error = SpecError(reporter.diagnostics, {one.path: one for one in sources}) if reporter.failed else None
-    return Reading(name, tuple(sources), model, error)
+    return Reading(name, tuple(sources), models, next(iter(models)), error)
+
+
+def choose_processors(reading: Reading, processor: str) -> list[Reading]:
+    """Return the reading for the processor that is named, or for each where none is; BadArgument on an unknown one."""
+    if processor and processor not in reading.models:
+        raise BadArgument(f"`{processor}` is no processor of {reading.name}; it has {', '.join(reading.models)}")
+    return [replace(reading, processor=name) for name in reading.models if processor in ("", name)]
 
 
 def read_folder(folder: Path, cache: Path | None) -> Reading:
@@ -78,7 +94,7 @@ def load_revision(revision: str, root: Path) -> list[SourceFile]:
 
 def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     file = archive.extractfile(member)
-    return file.read().decode("utf-8", errors="replace") if file else ""
+    return file.read().decode("utf-8-sig", errors="replace") if file else ""
 
 
 def run_git(arguments: list[str], root: Path) -> subprocess.CompletedProcess[bytes]:
@@ -86,3 +102,88 @@ def run_git(arguments: list[str], root: Path) -> subprocess.CompletedProcess[byt
         return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
     except FileNotFoundError:
         raise BadArgument("a revision needs git, which is not here; give a folder") from None
+
+
+# ---- records of runs
+
+
+SCHEMA = 2
+KIND = "luvalley-run"
+
+
+@dataclass(frozen=True)
+class Record:
+    """`exits`: domain -> exit number -> counts by CPU; `branches` is None if the build did not count them."""
+
+    path: str
+    by: str
+    exits: Mapping[str, Mapping[int, tuple[int, ...]]]
+    branches: Mapping[str, int] | None
+
+    def exit_total(self, domain: str, number: int) -> int:
+        return sum(self.exits.get(domain, {}).get(number, ()))
+
+
+def read_records(paths: Iterable[Path], digest: str, branches: Iterable[Branch]) -> tuple[Record, ...]:
+    """Read records of runs of this very spec; raise BadArgument for any other."""
+    known = {branch.key for branch in branches}
+    return tuple(read_record(path, digest, known) for path in paths)
+
+
+def read_record(path: Path, digest: str, known: set[str]) -> Record:
+    data = load_record(path)
+    if data["spec"] != digest:
+        raise BadArgument(
+            f"error[record-stale]: {path} was made from the spec {short(data['spec'])}, by {data['by']}; "
+            f"this is the spec {short(digest)}: record the run again"
+        )
+    foreign = sorted(set(data["branches"] or {}) - known)
+    if foreign:
+        raise BadArgument(f"error[record-foreign]: {path} counts `{foreign[0]}`, which is no branch of this spec")
+    exits = {
+        domain: {int(number): tuple(counts) for number, counts in numbers.items()}
+        for domain, numbers in data["exits"].items()
+    }
+    return Record(str(path), data["by"], exits, data["branches"])
+
+
+def load_record(path: Path) -> dict[str, Any]:
+    """Return the JSON of a record."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise BadArgument(f"error[record-unreadable]: {path}: {fault.strerror}") from None
+    except ValueError:
+        raise BadArgument(f"error[record-foreign]: {path} is not a record of a run: it is not JSON") from None
+    if not isinstance(data, dict) or data.get("kind") != KIND:
+        raise BadArgument(f"error[record-foreign]: {path} is not a record of a run: its kind is not `{KIND}`")
+    if data.get("schema") != SCHEMA:
+        raise BadArgument(f"error[record-foreign]: {path} has schema {data.get('schema')}, this reads {SCHEMA}")
+    if not is_whole(data):
+        raise BadArgument(f"error[record-foreign]: {path} is incomplete: `build.py run --record` writes whole records")
+    return data
+
+
+def is_whole(data: Mapping[str, Any]) -> bool:
+    """Return true if every part is present and of its type."""
+    texts = isinstance(data.get("spec"), str) and isinstance(data.get("by"), str)
+    branches = data.get("branches")
+    counts = branches is None or (isinstance(branches, dict) and all(is_count(one) for one in branches.values()))
+    exits = data.get("exits")
+    return texts and counts and isinstance(exits, dict) and all(is_table(one) for one in exits.values())
+
+
+def is_table(numbers: object) -> bool:
+    """Return true for exit numbers with a list of counts each."""
+    return isinstance(numbers, dict) and all(
+        number.isdecimal() and isinstance(counts, list) and all(is_count(one) for one in counts)
+        for number, counts in numbers.items()
+    )
+
+
+def is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def short(digest: str) -> str:
+    return digest[:12]

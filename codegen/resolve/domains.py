@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from codegen import errors
 from codegen.language import syntax
 from codegen.model import choices, ir
+from codegen.model.cost import find_path
 from codegen.model.facts import Bitmap, Doc, Feature, StateField
 from codegen.model.types import U64
 from codegen.resolve.bodies import resolve_body
@@ -15,8 +16,8 @@ from codegen.resolve.controls import add_event_controls
 from codegen.resolve.cpuid import resolve_cpuid
 from codegen.resolve.declarations import make_doc
 from codegen.resolve.expressions import resolve_value
+from codegen.resolve.host import resolve_reset
 from codegen.resolve.policies import NO_ACTION, IoPolicyResolver, MsrPolicyResolver, resolve_exceptions
-from codegen.resolve.reset import resolve_reset
 from codegen.resolve.scope import Scope
 
 VALUES = ("on", "off", "prefer", "switched")
@@ -310,5 +311,6 @@ class DomainResolver:
         )
         body = resolve_body(node.body, f"`on {event.name}`", scope)
         if node.budget is not None and body.cost > node.budget.value:
-            errors.over_budget(self.reporter, node.budget.span, f"`on {event.name}`", body.cost, node.budget.value)
+            path = find_path(body.statements)
+            errors.over_budget(self.reporter, node.budget.span, f"`on {event.name}`", node.budget.value, path)
         return choices.Handler(event.name, binder, body, make_doc(node.doc), node.event.span)

@@ -14,7 +14,7 @@ from codegen.model.facts import Facts
 from codegen.model.ir import AndCondition
 from codegen.model.types import VMCS_TYPES
 from codegen.resolve.declarations import check_number, declare, make_doc
-from codegen.source import Span
+from codegen.source import Span, find_processor
 
 WIDTHS = ("u16", "u64", "u32", "natural")
 AREAS = ("control", "readonly", "guest", "host")
@@ -96,7 +96,8 @@ class FactResolver:
         """Add a layout with a name."""
         bits = make_bits(node.bits, 64, f"layout `{node.name.text}`", self.reporter)
         self.take_name("layout", node.name)
-        self.facts.layouts[node.name.text] = model.Layout(node.name.text, bits)
+        processor = find_processor(node.name.span.path)
+        self.facts.layouts[node.name.text] = model.Layout(node.name.text, bits, processor)
 
     def add_vmcs(self, node: syntax.Vmcs, doc: model.Doc) -> None:
         """Add a group of fields."""

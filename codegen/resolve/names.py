@@ -11,6 +11,13 @@ from codegen.model.types import BOOL, SCALARS, U64, StructType, scalar_for
 from codegen.resolve.scope import Scope
 
 ENTRY_ROOTS = ("cpuid", *PREDICATES)
+# Values of other languages, and what to write here.
+TRUTHS = ("true", "false", "True", "False", "TRUE", "FALSE")
+TRUTH = "a comparison gives a bool; a bool that does not change is bool(1) or bool(0)"
+FOREIGN = {
+    **dict.fromkeys(TRUTHS, TRUTH),
+    **dict.fromkeys(("null", "NULL", "nil", "None", "nullptr"), "there are no pointers: write 0"),
+}
 
 
 def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
@@ -26,8 +33,8 @@ def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
         field = scope.facts.vmcs[name.text]
         return ir.VmcsRead(field, field.type)
     known = [*scope.locals, *scope.constants, *scope.facts.msrs, *known_roots(scope)]
-    errors.unknown_name(scope.reporter, name, "value", known)
-    return None
+    errors.unknown_name(scope.reporter, name, "value", known, FOREIGN.get(name.text, ""))
+    return ir.Constant(0, BOOL) if name.text in TRUTHS else None
 
 
 def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
@@ -66,7 +73,18 @@ def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[
         return resolve_payload(name, scope), True
     if root.text in scope.facts.words and scope.mode == "body":
         return resolve_control(root, name, scope), True
+    if lacks_binder(root, scope):
+        help = f"name the event's payload: on {scope.event}({root.text}) {{ ... }}"
+        help = help if scope.payload else f"`{scope.event}` has no payload"
+        errors.unknown_name(scope.reporter, root, "value", (), help)
+        return None, True
     return None, False
+
+
+def lacks_binder(root: syntax.Name, scope: Scope) -> bool:
+    """Return whether a handler reads a payload to which it gives no name."""
+    known = (scope.locals, scope.constants, scope.facts.layouts, scope.facts.msrs)
+    return bool(scope.event) and not scope.binder and root.text == "e" and not any(root.text in one for one in known)
 
 
 def resolve_guest(name: syntax.Name, scope: Scope) -> ir.Expression | None:

@@ -12,16 +12,10 @@ from codegen.model import choices
 from codegen.model.facts import Facts
 from codegen.resolve.choices import ChoiceResolver
 from codegen.resolve.declarations import check_docs, of_kind
-from codegen.resolve.entry_checks import add_checks
-from codegen.resolve.exits import add_exits, add_information
-from codegen.resolve.processors import split_files
-from codegen.resolve.reset import add_reset_table
+from codegen.resolve.exits import add_checks, add_exits, add_information
+from codegen.resolve.host import add_reset_table
 from codegen.resolve.tables import TableResolver
-
-
-def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Model:
-    """Return the model of all files for the first processor."""
-    return next(iter(resolve_each(files, reporter).values()))
+from codegen.source import find_processor
 
 
 def resolve_each(files: Iterable[syntax.File], reporter: Reporter) -> dict[str, choices.Model]:
@@ -75,3 +69,19 @@ def with_manual(items: list[syntax.Item], facts: Facts) -> Facts:
     edition = manuals[0][0].edition.value if manuals else ""
     sections = {one.number.text: one.title.value for node, _ in manuals for one in node.sections}
     return replace(facts, edition=edition, sections=sections)
+
+
+# ---- which facts are one processor's
+
+
+DEFAULT = "vmx"  # whose facts a spec has that is not in folders
+
+
+def split_files(files: Iterable[syntax.File]) -> dict[str, list[syntax.Item]]:
+    """Return for each processor the declarations that it sees: its own, the machine's, and all choices."""
+    known = list(files)
+    names = sorted({find_processor(file.path) for file in known} - {""}) or [DEFAULT]
+    return {
+        name: [item for file in known if find_processor(file.path) in ("", name) for item in file.items]
+        for name in names
+    }

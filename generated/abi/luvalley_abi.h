@@ -21,7 +21,7 @@
 #define LUV_HYPERCALL_info 0
 /* How many VM exits a CPU (by index) had for a basic exit reason. */
 #define LUV_HYPERCALL_exit_count 1
-/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
+/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end and where they are no longer kept. */
 #define LUV_HYPERCALL_log_read 2
 /* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which
  * it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
@@ -157,6 +157,7 @@ enum luv_info {
     LUV_INFO_XCR0 = 10, /* XCR0 bits that guests may set */
     LUV_INFO_XSAVE_SIZE = 11, /* bytes of XSAVE for these */
     LUV_INFO_TSC_KHZ = 12, /* kHz of the TSC, 0 if unknown */
+    LUV_INFO_LOG_BEGIN = 13, /* offset of the oldest byte of the log that is kept */
     LUV_INFO_POOLS = 16, /* number of pools */
     /* Of the first pool; the next one's numbers are higher by LUV_INFO_PER_POOL. */
     LUV_INFO_POOL_BASE = 17, /* physical address of the pool */

@@ -4,7 +4,7 @@
 #include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
 #include "generated/vmx/names.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "domu/domu.h"
 #include "dom0/cpuid.h"
@@ -273,7 +273,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
     case 0x258 ... 0x259 /* IA32_MTRR_FIX16K_80000 and 1 more */:
     case 0x268 ... 0x26f /* IA32_MTRR_FIX4K_C0000 and 7 more */:
     case IA32_MTRR_DEF_TYPE: {
-        if (!host_wrmsr_try(msr, value)) {
+        if (!guest_wrmsr_try(cpu, msr, value)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
@@ -282,7 +282,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         return;
     }
     case IA32_MISC_ENABLE: {
-        if (host_wrmsr_try(msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
+        if (guest_wrmsr_try(cpu, msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
             guest_advance(cpu);
             return;
         }
@@ -333,45 +333,58 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports in the bitmap. */
 
-static void on_io_byte(struct cpu *cpu, u16 port, bool input)
+/* The rule of a port in a direction; 0: it passes. Those that only inject come last. */
+static u8 port_rule(u16 port, bool input)
 {
     switch (port) {
+    case 0x92: /* system_control_a */ return 1;
+    case 0x60: /* keyboard_data */ return 2;
+    case 0x64: /* keyboard_command */ return input ? 0 : 3;
+    }
+    (void)input;
+    return 0;
+}
+
+/* The rule of port `at` has the access as the guest made it. */
+static void on_io_rule(struct cpu *cpu, u16 at, u16 port, u8 size, bool input)
+{
+    u32 value = guest_io_value(cpu, size);
+    switch (at) {
     case 0x92: /* system_control_a */
         if (input) {
-            cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, a20_port_read(cpu, port));
+            guest_io_answer(cpu, size, a20_read(cpu, port, size));
             guest_advance(cpu);
             return;
         }
         if (!input) {
-            a20_port_write(cpu, port, (u8)cpu->guest.rax);
+            a20_write(cpu, port, size, value);
             guest_advance(cpu);
             return;
         }
         break;
     case 0x60: /* keyboard_data */
         if (input) {
-            cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, a20_port_read(cpu, port));
+            guest_io_answer(cpu, size, a20_read(cpu, port, size));
             guest_advance(cpu);
             return;
         }
         if (!input) {
-            a20_port_write(cpu, port, (u8)cpu->guest.rax);
+            a20_write(cpu, port, size, value);
             guest_advance(cpu);
             return;
         }
         break;
     case 0x64: /* keyboard_command */
         if (!input) {
-            a20_port_write(cpu, port, (u8)cpu->guest.rax);
+            a20_write(cpu, port, size, value);
             guest_advance(cpu);
             return;
         }
         break;
     }
-    guest_io_native(cpu, port, 1, input);
+    guest_io_native(cpu, port, size, input);
 }
 
-/* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
 static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
     if (string) {
@@ -380,10 +393,8 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
     }
     if (port == LUV_ROOT_PORT)
         on_hypercall_port(cpu, port, size, input);
-    else if (size == 1)
-        on_io_byte(cpu, port, input);
     else
-        guest_io_split(cpu, port, size, input, on_io_byte);
+        guest_io(cpu, &(const struct io_rules){port_rule, on_io_rule, 4}, port, size, input);
 }
 
 /* ---- Handlers, an event each. */

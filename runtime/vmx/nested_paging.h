@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "generated/vmx/fields.h"
 #include "generated/x86/regions.h"
 #include "generated/x86/x86.h"
 #include "core/mtrr.h"
@@ -44,6 +45,9 @@ struct region {
     u64 lo, hi;
 };
 
+/* Where each is at first, from the spec; the runtime places those that are empty here. */
+extern const struct region region_places[REGION_COUNT];
+
 struct memory_map {
     const struct memory_rule *rules;
     u32 rule_count;
@@ -70,6 +74,8 @@ struct nested_tables {
 u64 *nested_table(u64 physical);
 
 struct nested_range nested_range(const struct memory_map *map, u64 gpa);
+/* The physical page that the range maps gpa to. */
+u64 nested_frame(const struct memory_map *map, const struct nested_range *r, u64 gpa);
 
 /* Drops all tables; the caller flushes the TLB. */
 void nested_reset(struct nested_tables *nested);

@@ -33,6 +33,12 @@ static inline bool exit_in_delivery(void)
     return vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID;
 }
 
+/* The last exit was an EPT violation by an instruction fetch. SDM: 28.2.1 */
+static inline bool exit_is_fetch(void)
+{
+    return vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_EXECUTE;
+}
+
 /* The exception that caused the last exit. `detail` is CR2's value for #PF, DR6's causes for #DB. SDM: 28.2.1, 28.2.2 */
 struct exit_exception {
     u8 vector;

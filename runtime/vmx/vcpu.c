@@ -6,7 +6,7 @@
 #include "core/pages.h"
 #include "core/string.h"
 #include "domu/pool.h"
-#include "generated/vmx/vmcs_init.h"
+#include "generated/vmx/fields_init.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/switch_msrs.h"
 
@@ -74,7 +74,7 @@ void vcpu_state_init(struct cpu *cpu, struct vcpu *vcpu)
 {
     vmcs_create(vcpu->control_page);
     vcpu_load(cpu, vcpu);
-    domu_vmcs_init();
+    domu_fields_init();
     choices_write(cpu, vcpu);
     domu_reset_state(cpu);
 }

@@ -2,9 +2,9 @@
 
 import pytest
 
-from codegen.book.command import read_subject
 from codegen.book.markup import Page
 from codegen.book.pages import make_pages
+from codegen.book.site import read_subject
 from codegen.book.subject import Subject
 from codegen.image.tree import Tree
 from tests.lib.support import ROOT

@@ -10,9 +10,8 @@ from codegen.check.evaluate import evaluate, split
 from codegen.check.exits import POLICY_EVENTS
 from codegen.diagnostics import Diagnostic, Reporter
 from codegen.model import ir
-from codegen.model.choices import Action, Body, Domain, Handler, Model, MsrRule, Setting, Switched
+from codegen.model.choices import Action, Body, Domain, Handler, Host, Model, MsrRule, Setting, Switched
 from codegen.model.facts import Doc, Facts, Msr
-from codegen.model.host import Host
 from codegen.source import Name, Span
 
 HERE = Span("generated.luv", 1, 1, 1)

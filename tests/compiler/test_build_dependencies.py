@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from codegen.image import toolchain
-from codegen.image.dependencies import Includes, parse_rule
-from codegen.image.toolchain import ToolError, build_image
+from codegen.image.toolchain import Includes, ToolError, build_image, parse_rule
 from codegen.image.tree import InstrumentedTree, PoisonedTree, Tree, is_current, list_inputs, write_stamp
 from tests.lib.support import ROOT
 

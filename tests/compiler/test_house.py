@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from codegen.house.report import MAP, RECORD, find_stale_parts, read_record, render, run_house
-from codegen.house.sizes import count_fragments, measure_parts
-from codegen.house.text import count_code
+from codegen.house.report import (
+    MAP,
+    RECORD,
+    count_fragments,
+    find_stale_parts,
+    measure_parts,
+    read_record,
+    render,
+    run_house,
+)
+from codegen.house.unreferenced import count_code
 from tests.lib.support import ROOT
 
 COUNTED = {
@@ -51,7 +59,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codegen.house.sizes.measure_image", lambda path: 125676)
+    monkeypatch.setattr("codegen.house.report.measure_image", lambda path: 125676)
 
 
 def test_parts_are_folders(tree: Path) -> None:

@@ -4,7 +4,7 @@
 #include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
 #include "generated/vmx/names.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "dom0/cpuid.h"
 #include "vmx/events.h"
@@ -155,9 +155,20 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports in the bitmap. */
 
-static void on_io_byte(struct cpu *cpu, u16 port, bool input)
+/* The rule of a port in a direction; 0: it passes. Those that only inject come last. */
+static u8 port_rule(u16 port, bool input)
 {
     switch (port) {
+    case 0x70 ... 0x71: /* clock */ return input ? 1 : 0;
+    }
+    (void)input;
+    return 0;
+}
+
+/* The rule of port `at` has the access as the guest made it. */
+static void on_io_rule(struct cpu *cpu, u16 at, u16 port, u8 size, bool input)
+{
+    switch (at) {
     case 0x70 ... 0x71: /* clock */
         if (input) {
             cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, (u8)GATE | 1);
@@ -166,20 +177,16 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
         }
         break;
     }
-    guest_io_native(cpu, port, 1, input);
+    guest_io_native(cpu, port, size, input);
 }
 
-/* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
 static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
     if (string) {
         guest_io_string(cpu, "guest used a string instruction on a trapped port");
         return;
     }
-    if (size == 1)
-        on_io_byte(cpu, port, input);
-    else
-        guest_io_split(cpu, port, size, input, on_io_byte);
+    guest_io(cpu, &(const struct io_rules){port_rule, on_io_rule, 2}, port, size, input);
 }
 
 /* ---- Handlers, an event each. */

@@ -4,7 +4,7 @@
 #include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
 #include "generated/vmx/names.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "domu/domu.h"
 #include "vmx/events.h"

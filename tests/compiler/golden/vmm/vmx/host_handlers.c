@@ -4,7 +4,7 @@
 #include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
 #include "generated/vmx/names.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "domu/domu.h"
 #include "dom0/cpuid.h"
@@ -223,14 +223,23 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports in the bitmap. */
 
-static void on_io_byte(struct cpu *cpu, u16 port, bool input)
+/* The rule of a port in a direction; 0: it passes. Those that only inject come last. */
+static u8 port_rule(u16 port, bool input)
 {
     switch (port) {
     }
-    guest_io_native(cpu, port, 1, input);
+    (void)input;
+    return 0;
 }
 
-/* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
+/* The rule of port `at` has the access as the guest made it. */
+static void on_io_rule(struct cpu *cpu, u16 at, u16 port, u8 size, bool input)
+{
+    switch (at) {
+    }
+    guest_io_native(cpu, port, size, input);
+}
+
 static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
     if (string) {
@@ -239,10 +248,8 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
     }
     if (port == LUV_ROOT_PORT)
         on_hypercall_port(cpu, port, size, input);
-    else if (size == 1)
-        on_io_byte(cpu, port, input);
     else
-        guest_io_split(cpu, port, size, input, on_io_byte);
+        guest_io(cpu, &(const struct io_rules){port_rule, on_io_rule, 1}, port, size, input);
 }
 
 /* ---- Handlers, an event each. */
