@@ -9,7 +9,7 @@ from pathlib import Path
 from machine.command import run_command
 from machine.cpio import Entry, make_directory, make_file, make_link, write_archive
 from machine.debian import Kernel, find_modules
-from machine.paths import BUILD, GENERATED, INSTRUMENTED, USERSPACE, MachineFault, make_folder
+from machine.paths import BUILD, GENERATED, INSTRUMENTED, ROOT, USERSPACE, MachineFault, make_folder
 
 SCRIPTS = Path(__file__).resolve().parent / "dom0"
 BUSYBOX = Path("/bin/busybox")
@@ -41,10 +41,10 @@ class Contents:
 def compile_program(source: Path, build: Path = BUILD, generated: Path = GENERATED) -> bytes:
     """Return a static dom0 program made from one C file; it is compiled again only after a change."""
     program = make_folder(build / "dom0") / source.stem
-    inputs = [source, generated / "abi" / "luvalley_abi.h"]
+    inputs = [source, generated / "abi" / "luvalley_abi.h", GENERATED / "x86" / "x86.h"]
     newest = max(path.stat().st_mtime_ns for path in inputs)
     if not program.exists() or program.stat().st_mtime_ns < newest:
-        run_command(["gcc", *FLAGS, f"-I{generated / 'abi'}", "-o", program, source])
+        run_command(["gcc", *FLAGS, f"-I{generated / 'abi'}", f"-I{ROOT}", "-o", program, source])
     return program.read_bytes()
 
 

@@ -197,11 +197,29 @@ enum luv_life {
     LUV_LIFE_DYING = 2, /* it is being freed */
 };
 
+/* Kinds of events. */
+enum luv_event_type {
+    LUV_EVENT_TYPE_EXTERNAL = 0, /* an external interrupt */
+    LUV_EVENT_TYPE_NMI = 2, /* an NMI */
+    LUV_EVENT_TYPE_HARDWARE = 3, /* an exception that no INT instruction raises */
+    LUV_EVENT_TYPE_SOFTWARE_INTERRUPT = 4, /* INT n */
+    LUV_EVENT_TYPE_PRIVILEGED = 5, /* INT1 */
+    LUV_EVENT_TYPE_SOFTWARE_EXCEPTION = 6, /* INT3 or INTO */
+};
+
 /* How the last exit's instruction ends before the next entry. */
 enum luv_finish {
     LUV_FINISH_RESUME = 0, /* run from rip as it stands */
     LUV_FINISH_ADVANCE = 1, /* step over the instruction of the last exit: rip, STI/MOV SS, TF, width of IP */
     LUV_FINISH_MOVED = 2, /* the VMM moved rip itself past an instruction: the rest of advance */
+};
+
+/* An event, in the form of the VM-entry interruption field. */
+enum luv_event {
+    LUV_EVENT_VECTOR = 0xff, /* the vector */
+    LUV_EVENT_TYPE = 0x700, /* a number of `event_type` */
+    LUV_EVENT_ERROR_CODE = 0x800, /* the event pushes an error code */
+    LUV_EVENT_VALID = 0x80000000, /* there is an event */
 };
 
 /* What the VMM asks of the next entry, which the run page has as four bytes and in one piece. */
@@ -318,8 +336,7 @@ _Static_assert(sizeof(struct luv_failure) == 0x10, "");
 struct luv_run {
     /* Both ways, in the order of struct kvm_regs. */
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags;
-    /* Both ways, in the form of the VM-entry interruption field: 31 valid, 10:8 type, 11 error code, 7:0 vector. After an exit:
-     * the event whose delivery the exit broke off, to be injected again, else 0. */
+    /* Both ways, flags of `event`. After an exit: the event whose delivery the exit broke off, to be injected again, else 0. */
     uint32_t event;
     uint32_t event_error;
     /* Of the instruction, for software events. */

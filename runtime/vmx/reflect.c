@@ -11,6 +11,17 @@
 #define STRING_ADDRESS_SIZE(info) (2u << ((info) >> 7 & 7))
 #define STRING_SEGMENT(info) ((info) >> 15 & 7)
 
+_Static_assert(EVENT_VALID == LUV_EVENT_VALID && EVENT_ERROR_CODE == LUV_EVENT_ERROR_CODE &&
+                   EVENT_TYPE_MASK == LUV_EVENT_TYPE && EVENT_VECTOR_MASK == LUV_EVENT_VECTOR,
+               "enum luv_event");
+_Static_assert(VM_ENTRY_INTERRUPTION_INFO_TYPE_EXTERNAL_INTERRUPT == LUV_EVENT_TYPE_EXTERNAL &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI == LUV_EVENT_TYPE_NMI &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_HARDWARE_EXCEPTION == LUV_EVENT_TYPE_HARDWARE &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_SOFTWARE_INTERRUPT == LUV_EVENT_TYPE_SOFTWARE_INTERRUPT &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_PRIVILEGED_SOFTWARE_EXCEPTION == LUV_EVENT_TYPE_PRIVILEGED &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_SOFTWARE_EXCEPTION == LUV_EVENT_TYPE_SOFTWARE_EXCEPTION,
+               "enum luv_event_type");
+
 static void store_segments(struct luv_mode *mode)
 {
     mode->es_base = guest_es_base(), mode->cs_base = guest_cs_base();

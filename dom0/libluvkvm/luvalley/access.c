@@ -221,7 +221,7 @@ static bool is_memory_now(struct vcpu *vcpu)
 enum exit_kind handle_nested_page_fault(struct vcpu *vcpu)
 {
     const struct luv_run *run = get_own(vcpu)->run;
-    bool delivery = run->event & EVENT_VALID;
+    bool delivery = run->event & LUV_EVENT_VALID;
 
     if (!delivery && !(run->memory.flags & LUV_MEMORY_FETCH))
         return begin(vcpu);

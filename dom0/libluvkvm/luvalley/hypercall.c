@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "generated/x86/x86.h"
 #include "luvalley_abi.h"
-
-#define HYPERVISOR_BIT (1u << 31)
 
 static int64_t execute_vmcall(const struct hypercall *call, uint64_t *value)
 {
@@ -45,7 +44,7 @@ bool is_luvalley_present(void)
     uint32_t signature[3];
 
     __cpuid(1, eax, ebx, ecx, edx);
-    if (!(ecx & HYPERVISOR_BIT))
+    if (!(ecx & CPUID_HYPERVISOR))
         return false;
     __cpuid(LUV_CPUID_LEAF, eax, signature[0], signature[1], signature[2]);
     return !memcmp(signature, LUV_CPUID_SIGNATURE, sizeof signature);

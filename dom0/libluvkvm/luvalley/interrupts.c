@@ -19,7 +19,7 @@ static bool is_busy(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    return own->run->event & EVENT_VALID || has_pending_trap(own->run) || own->access_state == ACCESS_ANSWERED ||
+    return own->run->event & LUV_EVENT_VALID || has_pending_trap(own->run) || own->access_state == ACCESS_ANSWERED ||
         own->has_deferred;
 }
 
@@ -42,7 +42,7 @@ bool vmcall_can_interrupt(struct vcpu *vcpu)
 
 void vmcall_interrupt(struct vcpu *vcpu, uint8_t vector)
 {
-    get_own(vcpu)->run->event = EVENT_VALID | TYPE_EXTERNAL << 8 | vector;
+    get_own(vcpu)->run->event = make_event(LUV_EVENT_TYPE_EXTERNAL, vector);
 }
 
 /* The guest lowers its TPR without an exit: one is requested where that would unmask a vector. Without an APIC here the VMM sees
@@ -67,7 +67,8 @@ void vmcall_request_window(struct vcpu *vcpu, bool wanted)
 
 static bool is_in_nmi(const struct luv_run *run)
 {
-    return run->blocking & INTERRUPTIBILITY_NMI || (run->event & EVENT_VALID && EVENT_TYPE(run->event) == TYPE_NMI);
+    return run->blocking & INTERRUPTIBILITY_NMI ||
+        (run->event & LUV_EVENT_VALID && get_event_type(run->event) == LUV_EVENT_TYPE_NMI);
 }
 
 void vmcall_nmi(struct vcpu *vcpu)
@@ -93,5 +94,5 @@ void inject_nmi(struct vcpu *vcpu)
     }
     own->nmis--;
     run->windows &= (uint8_t)~LUV_REQUESTS_NMI_WINDOW;
-    run->event = EVENT_VALID | TYPE_NMI << 8 | VECTOR_NMI;
+    run->event = make_event(LUV_EVENT_TYPE_NMI, VECTOR_NMI);
 }

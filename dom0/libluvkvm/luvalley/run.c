@@ -201,7 +201,7 @@ static noinline bool repeat(struct vcpu *vcpu, enum exit_kind *kind)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    if (own->rip != own->run->rip || own->run->event & EVENT_VALID) {
+    if (own->rip != own->run->rip || own->run->event & LUV_EVENT_VALID) {
         own->access_state = ACCESS_NONE;
         return false;
     }
