@@ -1,4 +1,4 @@
-/* Conditions, the stack, and jumps whose target or whose stack is a device's. SDM: CMOVcc, SETcc, PUSH, POP, CALL, RET, JMP, ENTER, LEAVE */
+/* Conditions, the stack, and jumps whose target or whose stack is a device's. SDM: CMOVcc, SETcc, PUSH, PUSHA, PUSHF, CALL, RET, JMP, ENTER */
 #include "emulator/attempt.h"
 #include "generated/x86/x86.h"
 
@@ -7,6 +7,15 @@
 #define ZF 0x40ull
 #define SF 0x80ull
 #define OF 0x800ull
+#define ARITHMETIC (CF | PF | 0x10 | ZF | SF | OF)
+#define TF 0x100ull
+#define IF 0x200ull
+#define DF 0x400ull
+#define IOPL_SHIFT 12
+#define IOPL (3ull << IOPL_SHIFT)
+#define NT 0x4000ull
+#define AC 0x40000ull
+#define ID 0x200000ull
 #define GENERAL_PROTECTION 13
 
 enum { RSP = 4, RBP = 5 };
@@ -68,15 +77,15 @@ static void move_stack(struct attempt *attempt, unsigned number, uint64_t value)
     *place = mask == 0xFFFF ? (*place & ~mask) | (value & mask) : value & mask;
 }
 
-static void push(struct attempt *attempt, uint64_t value, unsigned size)
+void push(struct attempt *attempt, uint64_t value, unsigned size, unsigned written)
 {
     uint64_t top = (*get_register(attempt, RSP) - size) & get_stack_mask(attempt);
 
-    write_linear(attempt, find_stack(attempt, top), size, value);
+    write_linear(attempt, find_stack(attempt, top), written, value);
     move_stack(attempt, RSP, top);
 }
 
-static uint64_t pop(struct attempt *attempt, unsigned size)
+uint64_t pop(struct attempt *attempt, unsigned size)
 {
     uint64_t top = *get_register(attempt, RSP) & get_stack_mask(attempt),
              value = read_linear(attempt, find_stack(attempt, top), size);
@@ -90,7 +99,7 @@ static bool do_enter(struct attempt *attempt, unsigned size)
 {
     if (attempt->operands[1].imm.value.u & 31)
         return false;
-    push(attempt, *get_register(attempt, RBP), size);
+    push(attempt, *get_register(attempt, RBP), size, size);
     move_stack(attempt, RBP, *get_register(attempt, RSP));
     move_stack(attempt, RSP, *get_register(attempt, RSP) - attempt->operands[0].imm.value.u);
     return true;
@@ -108,9 +117,48 @@ static void do_leave(struct attempt *attempt, unsigned size)
         *get_register(attempt, RBP) = value;
 }
 
+/* EAX to EDI in the order of their numbers; ESP is stored as it was, and not loaded. */
+static void push_all(struct attempt *attempt, unsigned size)
+{
+    uint64_t stack = *get_register(attempt, RSP);
+
+    for (unsigned i = 0; i < 8; i++)
+        push(attempt, i == RSP ? stack : *get_register(attempt, i), size, size);
+}
+
+static void pop_all(struct attempt *attempt, unsigned size)
+{
+    for (unsigned i = 8; i-- > 0;) {
+        uint64_t value = pop(attempt, size), *place = get_register(attempt, i);
+
+        if (i != RSP)
+            *place = size == 2 ? (*place & ~0xFFFFull) | value : value;
+    }
+}
+
+/* VM and RF are not shown. */
+static void push_flags(struct attempt *attempt, unsigned size)
+{
+    push(attempt, attempt->registers.rflags & ~(uint64_t)(RFLAGS_VM | RFLAGS_RF), size, size);
+}
+
+/* IOPL belongs to level 0, IF to levels that IOPL allows; VM, VIF and VIP stay. SDM: POPF */
+static void pop_flags(struct attempt *attempt, unsigned size)
+{
+    bool protected = attempt->emulation->mode->cr0 & CR0_PE;
+    unsigned level = protected ? attempt->emulation->mode->ss_rights >> 5 & 3 : 0;
+    uint64_t loaded = ARITHMETIC | TF | DF | NT | AC | ID;
+
+    if (level == 0)
+        loaded |= IOPL;
+    if (level <= (attempt->registers.rflags & IOPL) >> IOPL_SHIFT)
+        loaded |= IF;
+    set_flags(attempt, cut(loaded, size), pop(attempt, size));
+}
+
 /* --- Jumps --- */
 
-static bool is_canonical(struct attempt *attempt, uint64_t address)
+bool is_canonical(struct attempt *attempt, uint64_t address)
 {
     unsigned unused = attempt->emulation->mode->cr4 & CR4_LA57 ? 7 : 16;
 
@@ -147,7 +195,7 @@ static void do_call(struct attempt *attempt, unsigned size)
     uint64_t behind = attempt->registers.rip + attempt->instruction->length;
 
     jump(attempt, find_target(attempt), size);
-    push(attempt, behind, size);
+    push(attempt, behind, size, size);
 }
 
 static void do_return(struct attempt *attempt, unsigned size)
@@ -175,7 +223,7 @@ static bool do_push(struct attempt *attempt, unsigned size)
 {
     if (!is_general(attempt))
         return false;
-    push(attempt, read_operand(attempt, 0), size);
+    push(attempt, read_operand(attempt, 0), size, size);
     return true;
 }
 
@@ -200,6 +248,16 @@ bool do_stack(struct attempt *attempt)
     case ZYDIS_MNEMONIC_POP: return do_pop(attempt, size);
     case ZYDIS_MNEMONIC_ENTER: return do_enter(attempt, size);
     case ZYDIS_MNEMONIC_LEAVE: do_leave(attempt, size); return true;
+    case ZYDIS_MNEMONIC_PUSHA:
+    case ZYDIS_MNEMONIC_PUSHAD: push_all(attempt, size); return true;
+    case ZYDIS_MNEMONIC_POPA:
+    case ZYDIS_MNEMONIC_POPAD: pop_all(attempt, size); return true;
+    case ZYDIS_MNEMONIC_PUSHF:
+    case ZYDIS_MNEMONIC_PUSHFD:
+    case ZYDIS_MNEMONIC_PUSHFQ: push_flags(attempt, size); return true;
+    case ZYDIS_MNEMONIC_POPF:
+    case ZYDIS_MNEMONIC_POPFD:
+    case ZYDIS_MNEMONIC_POPFQ: pop_flags(attempt, size); return true;
     default: return false;
     }
 }
