@@ -6,6 +6,7 @@
 #include "cpu/clock.h"
 #include "api/log.h"
 #include "cpu/machine_checks.h"
+#include "cpu/mtrrs.h"
 #include "api/vcpu.h"
 
 #define CPUID_1_ECX_X2APIC (1u << 21)
@@ -41,18 +42,19 @@ bool is_machine_msr(uint32_t index)
     return IS_IN(machine, index);
 }
 
-/* What a guest may read and write although nothing happens, in the manuals' order: machine check addresses and types; platform id;
- * FEATURE_CONTROL; microcode; SMI count; MTRRs; machine check; MISC_ENABLE; DEBUGCTL and last branches; machine check banks;
- * AMD's configuration registers. */
+/* What a guest may read and mostly write although nothing happens, in the manuals' order: machine check addresses and types;
+ * platform id; FEATURE_CONTROL; microcode; SMI count; MTRRs; machine check; MISC_ENABLE; DEBUGCTL and last branches; machine check
+ * banks; RAPL; AMD's configuration registers. What KVM reads for a guest is among them. */
 static const struct range stored[] = {
     {0x00, 0x01},
     {0x17, 0x17},
     {0x2A, 0x2A},
+    {0x2C, 0x2C},
     {0x34, 0x34},
     {0x3A, 0x3A},
     {0x79, 0x79},
     {0x8B, 0x8B},
-    {0xCE, 0xCE},
+    {0xCD, 0xCE},
     {0xFE, 0xFE},
     {0x10A, 0x10A},
     {0x11E, 0x11E},
@@ -62,30 +64,56 @@ static const struct range stored[] = {
     {0x1A0, 0x1A0},
     {0x1D9, 0x1D9},
     {0x1DB, 0x1DE},
-    {0x200, 0x21F},
+    {0x1FC, 0x1FC},
+    {0x200, 0x20F},
     {0x250, 0x250},
     {0x258, 0x259},
     {0x268, 0x26F},
     {0x280, 0x29F},
     {0x2FF, 0x2FF},
     {0x400, 0x47F},
+    {0x606, 0x606},
+    {0x611, 0x611},
+    {0x619, 0x619},
+    {0x639, 0x639},
+    {0x641, 0x641},
     {0xC0010010, 0xC0010010},
     {0xC0010015, 0xC001001F},
     {0xC0010055, 0xC0010055},
+    {0xC0010058, 0xC0010058},
     {0xC0010112, 0xC0010114},
     {0xC0010117, 0xC0010117},
     {0xC0010140, 0xC0010141},
     {0xC0011020, 0xC001102F},
 };
 
-/* Performance counters that every processor of their kind has: there are none here, so they read 0 and swallow writes. */
-static const struct range ignored[] = {{0xC1, 0xC2}, {0x186, 0x187}, {0xC0010000, 0xC0010007}};
+/* Of these the ones that only the VMM sets: identification, counts, capabilities, status. A write of the guest's is #GP. */
+static const struct range read_only[] = {
+    {0x17, 0x17},   {0x2A, 0x2A},   {0x2C, 0x2C},   {0x34, 0x34},   {0xCD, 0xCE},   {0xFE, 0xFE},   {0x10A, 0x10A},
+    {0x198, 0x198}, {0x1DB, 0x1DE}, {0x606, 0x606}, {0x611, 0x611}, {0x619, 0x619}, {0x639, 0x639}, {0x641, 0x641},
+};
+
+/* Performance counters that every processor of their kind has: there are none here, so they read 0 and swallow writes. So does
+ * AMD's register that loads microcode. */
+static const struct range ignored[] = {{0xC1, 0xC2}, {0x186, 0x187}, {0xC0010000, 0xC0010007}, {0xC0010020, 0xC0010020}};
+
+/* Microcode is loaded by the one, which nothing comes of; the other has its revision, whatever is written. SDM: 10.11.7 */
+#define MSR_UPDATE 0x79u
+#define MSR_REVISION 0x8Bu
+#define MSR_FEATURE_CONTROL 0x3Au
+#define FEATURE_CONTROL_LOCKED 1u
+#define MSR_MISC_FEATURES 0x140u /* its only feature, faults of CPUID, is not offered */
 
 /* What they hold before anyone writes them. */
 static const struct kvm_msr_entry initial[] = {
     {.index = 0x8B, .data = 0x100000000}, /* microcode revision 1 */
-    {.index = 0xFE, .data = 0x508}, /* MTRRCAP: 8 ranges, fixed ones, write combining */
+    {.index = 0xFE, .data = MTRR_CAPABILITIES},
     {.index = 0x1A0, .data = 1}, /* MISC_ENABLE: fast strings */
+    {.index = 0x2C, .data = 1 << 24}, /* the bus: 133 MHz, and so by 0xCD; as KVM has it */
+    {.index = 0xCD, .data = 3},
+    {.index = 0x11E, .data = 0xBE702111}, /* BBL_CR_CTL3: a second-level cache that is on */
+    {.index = 0x198, .data = 0x400000003E8}, /* PERF_STATUS: a multiplier that does not change */
+    {.index = 0xC001001B, .data = 0x20000000}, /* CLK_CTL: as a processor has it from reset on */
     {.index = 0x3A, .data = 1}, /* FEATURE_CONTROL: locked, nothing on */
 };
 
@@ -222,6 +250,16 @@ static bool write_base(struct vcpu *vcpu, uint64_t value)
     return apic_set_base(vcpu, value);
 }
 
+/* False: #GP. */
+static bool may_write(struct vcpu *vcpu, uint32_t index, uint64_t value)
+{
+    if (IS_IN(read_only, index) || (index == MSR_MISC_FEATURES && value))
+        return false;
+    if (index == MSR_FEATURE_CONTROL && load(vcpu, index) & FEATURE_CONTROL_LOCKED)
+        return false;
+    return may_write_machine_check(vcpu, index, value) && may_write_mtrr(vcpu, index, value);
+}
+
 bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
     if (is_x2apic(index))
@@ -234,8 +272,10 @@ bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
         log_once(0x200000000 | index, "the guest writes MSR 0x%x, which is not kept: #GP", index);
         return false;
     }
-    if (!may_write_machine_check(vcpu, index, value))
+    if (!may_write(vcpu, index, value))
         return false;
+    if (index == MSR_UPDATE || index == MSR_REVISION)
+        return true;
     set_one(vcpu, index, value);
     if (is_paravirtual_msr(index))
         write_paravirtual_msr(vcpu, index, value);
