@@ -2,10 +2,9 @@
 
 #include "api/vcpu.h"
 #include "cpu/cpuid.h"
+#include "generated/x86/x86.h"
 
-#define DEFAULT_TYPE 0x2FFu
-#define FIRST_RANGE 0x200u /* base and mask of each */
-#define LAST_RANGE (FIRST_RANGE + 2 * (uint32_t)(MTRR_CAPABILITIES & 0xFF) - 1)
+#define LAST_RANGE (IA32_MTRR_PHYS + 2 * (uint32_t)(MTRR_CAPABILITIES & 0xFF) - 1) /* base and mask of each */
 #define DEFAULT_BITS 0xCFFull /* type; FE, E */
 #define BASE_RESERVED 0xF00ull
 #define MASK_RESERVED 0x7FFull
@@ -20,7 +19,8 @@ static bool is_type(uint64_t type)
 
 static bool is_fixed(uint32_t index)
 {
-    return index == 0x250 || index == 0x258 || index == 0x259 || (index >= 0x268 && index <= 0x26F);
+    return index == IA32_MTRR_FIX64K_00000 || index == IA32_MTRR_FIX16K_80000 || index == IA32_MTRR_FIX16K_A0000 ||
+        (index >= IA32_MTRR_FIX4K_C0000 && index <= IA32_MTRR_FIX4K_F8000);
 }
 
 static bool are_types(uint64_t value)
@@ -52,9 +52,9 @@ static bool is_range(struct vcpu *vcpu, uint32_t index, uint64_t value)
 
 bool may_write_mtrr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
-    if (index == DEFAULT_TYPE)
+    if (index == IA32_MTRR_DEF_TYPE)
         return !(value & ~DEFAULT_BITS) && is_type(value & 0xFF);
-    if (index >= FIRST_RANGE && index <= LAST_RANGE)
+    if (index >= IA32_MTRR_PHYS && index <= LAST_RANGE)
         return is_range(vcpu, index, value);
     return !is_fixed(index) || are_types(value);
 }

@@ -2,21 +2,7 @@
 #include "emulator/attempt.h"
 #include "generated/x86/x86.h"
 
-#define CF 0x1ull
-#define PF 0x4ull
-#define ZF 0x40ull
-#define SF 0x80ull
-#define OF 0x800ull
-#define ARITHMETIC (CF | PF | 0x10 | ZF | SF | OF)
-#define TF 0x100ull
-#define IF 0x200ull
-#define DF 0x400ull
-#define IOPL_SHIFT 12
-#define IOPL (3ull << IOPL_SHIFT)
-#define NT 0x4000ull
-#define AC 0x40000ull
-#define ID 0x200000ull
-#define GENERAL_PROTECTION 13
+#define STATUS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
 enum { RSP = 4, RBP = 5 };
 
@@ -25,17 +11,17 @@ enum { RSP = 4, RBP = 5 };
 static bool is_met(struct attempt *attempt)
 {
     uint64_t flags = attempt->registers.rflags;
-    bool less = !(flags & SF) != !(flags & OF), met;
+    bool less = !(flags & RFLAGS_SF) != !(flags & RFLAGS_OF), met;
 
     switch (attempt->instruction->opcode >> 1 & 7) {
-    case 0: met = flags & OF; break;
-    case 1: met = flags & CF; break;
-    case 2: met = flags & ZF; break;
-    case 3: met = flags & (CF | ZF); break;
-    case 4: met = flags & SF; break;
-    case 5: met = flags & PF; break;
+    case 0: met = flags & RFLAGS_OF; break;
+    case 1: met = flags & RFLAGS_CF; break;
+    case 2: met = flags & RFLAGS_ZF; break;
+    case 3: met = flags & (RFLAGS_CF | RFLAGS_ZF); break;
+    case 4: met = flags & RFLAGS_SF; break;
+    case 5: met = flags & RFLAGS_PF; break;
     case 6: met = less; break;
-    default: met = less || flags & ZF; break;
+    default: met = less || flags & RFLAGS_ZF; break;
     }
     return met != (attempt->instruction->opcode & 1);
 }
@@ -147,12 +133,12 @@ static void pop_flags(struct attempt *attempt, unsigned size)
 {
     bool protected = attempt->emulation->mode->cr0 & CR0_PE;
     unsigned level = protected ? attempt->emulation->mode->ss_rights >> 5 & 3 : 0;
-    uint64_t loaded = ARITHMETIC | TF | DF | NT | AC | ID;
+    uint64_t loaded = STATUS | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID;
 
     if (level == 0)
-        loaded |= IOPL;
-    if (level <= (attempt->registers.rflags & IOPL) >> IOPL_SHIFT)
-        loaded |= IF;
+        loaded |= RFLAGS_IOPL_MASK;
+    if (level <= (attempt->registers.rflags & RFLAGS_IOPL_MASK) >> RFLAGS_IOPL_SHIFT)
+        loaded |= RFLAGS_IF;
     set_flags(attempt, cut(loaded, size), pop(attempt, size));
 }
 
@@ -168,7 +154,7 @@ bool is_canonical(struct attempt *attempt, uint64_t address)
 void jump_to(struct attempt *attempt, uint64_t target, bool wide, uint32_t limit)
 {
     if (wide ? !is_canonical(attempt, target) : target > limit)
-        stop_exception(attempt, GENERAL_PROTECTION, true, 0);
+        stop_exception(attempt, VECTOR_GP, true, 0);
     attempt->jumped = true;
     attempt->target = target;
 }

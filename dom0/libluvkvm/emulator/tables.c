@@ -35,7 +35,7 @@ static void load_table(struct attempt *attempt, struct kvm_dtable *table)
     table->limit = (uint16_t)read_linear(attempt, linear, 2);
     table->base = cut_base(attempt, read_linear(attempt, linear + 2, is_long(attempt) ? 8 : 4));
     if (is_long(attempt) && !is_canonical(attempt, table->base))
-        stop_exception(attempt, GENERAL_PROTECTION, true, 0);
+        stop_exception(attempt, VECTOR_GP, true, 0);
 }
 
 /* --- LDTR, and the lower bits of CR0 --- */
@@ -44,17 +44,17 @@ static void load_local(struct attempt *attempt, struct named *named)
 {
     uint16_t selector = (uint16_t)read_operand(attempt, 0);
 
-    if (!(selector & ~LEVEL)) {
+    if (!(selector & ~SELECTOR_RPL_MASK)) {
         named->sregs.ldt = (struct kvm_segment){.selector = selector, .unusable = 1};
         return;
     }
-    if (selector & TABLE_LOCAL)
-        refuse_selector(attempt, GENERAL_PROTECTION, selector);
+    if (selector & SELECTOR_TI)
+        refuse_selector(attempt, VECTOR_GP, selector);
     find_named(attempt, named, selector, true);
     if (named->segment.s || named->segment.type != TYPE_LDT)
-        refuse_selector(attempt, GENERAL_PROTECTION, selector);
+        refuse_selector(attempt, VECTOR_GP, selector);
     else if (!named->segment.present)
-        refuse_selector(attempt, NOT_PRESENT, selector);
+        refuse_selector(attempt, VECTOR_NP, selector);
     named->sregs.ldt = named->segment;
 }
 
@@ -72,13 +72,13 @@ static void load_task(struct attempt *attempt, struct named *named)
 {
     uint16_t selector = (uint16_t)read_operand(attempt, 0);
 
-    if (!(selector & ~LEVEL) || selector & TABLE_LOCAL)
-        refuse_selector(attempt, GENERAL_PROTECTION, selector);
+    if (!(selector & ~SELECTOR_RPL_MASK) || selector & SELECTOR_TI)
+        refuse_selector(attempt, VECTOR_GP, selector);
     find_named(attempt, named, selector, true);
     if (named->segment.s || (named->segment.type | (is_wide(attempt) ? 0 : TYPE_WIDE)) != TSS_AVAILABLE)
-        refuse_selector(attempt, GENERAL_PROTECTION, selector);
+        refuse_selector(attempt, VECTOR_GP, selector);
     else if (!named->segment.present)
-        refuse_selector(attempt, NOT_PRESENT, selector);
+        refuse_selector(attempt, VECTOR_NP, selector);
     mark_named(attempt, named, TYPE_BUSY);
     named->sregs.tr = named->segment;
 }
@@ -126,7 +126,7 @@ static bool is_of_tables(ZydisMnemonic mnemonic)
 
 bool do_table(struct attempt *attempt)
 {
-    struct named named = {.refusal = GENERAL_PROTECTION};
+    struct named named = {.refusal = VECTOR_GP};
 
     if (!is_of_tables(attempt->mnemonic) || !take_sregs(attempt, &named.sregs))
         return false;
