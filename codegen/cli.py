@@ -56,23 +56,33 @@ def add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     audit.add_argument("--json", action="store_true", help="the same as data; docs/audit.md has the schema")
     audit.add_argument("--run", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
                        help="records of runs: how often each exit and branch was taken")
+    add_processor(audit)
     explain = commands.add_parser("explain", help="fact, choice, code and tests of one thing, on one screen")
     explain.add_argument("what", nargs="*", help="msr 0x1a0, exit 48, cpuid 7.0.ebx.10, control NAME ...")
+    add_processor(explain)
     diff = commands.add_parser("diff", help="what each domain gains or loses between two specs")
     diff.add_argument("old", metavar="OLD", help="a folder with a spec, or a git revision")
     diff.add_argument("new", metavar="NEW", help="the same; `spec` is the one here")
     diff.add_argument("--fail-on-gain", action="store_true", help="exit status 1 where a domain gains something")
     diff.add_argument("--json", action="store_true", help="the same as data")
+    add_processor(diff)
+
+
+def add_processor(command: argparse.ArgumentParser) -> None:
+    """Add the option that chooses one of the processors that the spec has facts for."""
+    command.add_argument("--processor", default="", metavar="NAME", help="only for this one: a folder of spec/facts")
 
 
 def add_docs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands that write the book and lay out spec files."""
     docs = commands.add_parser("docs", help="write the book of this hypervisor: a site in build/book/site")
     docs.add_argument("--serve", action="store_true", help="then serve it to this machine, until interrupted")
+    add_processor(docs)
     docs.add_argument("--out", type=Path, metavar="DIR", help="put the site there instead")
     format = commands.add_parser("format", help="bring spec files and handwritten C into the one layout")
     format.add_argument("--check", action="store_true", help="only say which are not in it: exit status 1")
     format.add_argument("files", nargs="*", type=Path, metavar="FILE", help="all of them where none is named")
+    commands.add_parser("lsp", help="the language server, for editors: docs/editor.md")
 
 
 def is_done(command: str, tree: Tree) -> bool:
@@ -95,17 +105,23 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
     if options.command == "docs":
         from codegen.book.site import run_docs
 
-        return lambda: run_docs(tree, options.out, partial(print, flush=True) if options.serve else None)
+        say = partial(print, flush=True) if options.serve else None
+        return lambda: run_docs(tree, options.out, say, options.processor)
     if options.command == "format":
         from codegen.commands import run_format
 
         return lambda: run_format(tree.root, options.files, options.check)
+    if options.command == "lsp":
+        from codegen.editor.server import run_server
+
+        return run_server
     from codegen.query import commands as query
 
     questions: dict[str, Callable[[], Done]] = {
-        "audit": lambda: query.run_audit(tree.root, options.run, options.json),
-        "explain": lambda: query.run_explain(tree.root, options.what),
-        "diff": lambda: query.run_diff(tree.root, options.old, options.new, options.fail_on_gain, options.json),
+        "audit": lambda: query.run_audit(tree.root, options.run, options.json, options.processor),
+        "explain": lambda: query.run_explain(tree.root, options.what, options.processor),
+        "diff": lambda: query.run_diff(
+            tree.root, options.old, options.new, options.fail_on_gain, options.json, options.processor),
     }
     return questions[options.command]
 

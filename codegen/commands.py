@@ -6,11 +6,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from codegen.compiler import compile_tree
 from codegen.diagnostics import Done, place
+from codegen.editor.highlight import find_changed_files, write_files
 from codegen.emit.abi import write_options
 from codegen.emit.files import find_stale, publish
 from codegen.image.toolchain import ToolError, build_image
@@ -24,9 +25,15 @@ from codegen.source import SourceFile, load_file
 
 def run_gen(tree: Tree) -> Done:
     """Compile spec/ into generated/, and fill the tables of documents."""
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
+    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    model = choose_first(models)
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
     return Done(0, f"generated/: {say_changed(changed)}")
+
+
+def choose_first(models: Mapping[str, Model]) -> Model:
+    """Return the model of the first processor, for what is the same for all, and for the image."""
+    return next(iter(models.values()))
 
 
 def say_changed(names: list[str]) -> str:
@@ -37,8 +44,9 @@ def say_changed(names: list[str]) -> str:
 def run_build(tree: Tree) -> Done:
     """Compile the spec, compile and link the image, and hold it against the model."""
     start, before = time.monotonic(), list_inputs(tree)
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
+    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    model = choose_first(models)
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
     try:
         made = build_image(tree)
     except ToolError as error:
@@ -64,8 +72,9 @@ def find_missing(words: str, model: Model) -> list[str]:
 
 def run_check(tree: Tree) -> Done:
     """Say whether generated/ and the tables of documents are what spec/ says."""
-    model, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root)]
+    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
+    model = choose_first(models)
+    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root), *find_changed_files(tree.root)]
     if stale:
         names = ", ".join(stale)
         return Done(1, "", f"error[stale]: generated/ is not what spec/ says: {names}; run `build.py gen`")

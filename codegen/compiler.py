@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from codegen.check import check
-from codegen.diagnostics import Reporter, merge_reports, stop_on_errors
-from codegen.emit import generate
+from codegen.check import check_each
+from codegen.diagnostics import Reporter, stop_on_errors
+from codegen.emit import generate_all
 from codegen.emit.files import Output
 from codegen.language import syntax
 from codegen.model.choices import Model
@@ -16,10 +16,11 @@ from codegen.resolve.spec import resolve_each
 from codegen.source import SourceFile, load_files
 
 
-def compile_tree(spec: Path, folder: Path | None = None) -> tuple[Model, list[Output]]:
-    """Return the checked model of a folder of specs and what is generated from it; SpecError where it has errors."""
-    model = compile_sources(load_files(spec, spec.name), folder)
-    return model, generate(model, spec.parent)
+def compile_tree(spec: Path, folder: Path | None = None) -> tuple[dict[str, Model], list[Output]]:
+    """Return the checked model of a folder of specs for each processor, and what is generated; SpecError on errors."""
+    sources = load_files(spec, spec.name)
+    models = compile_each(parse_all(sources, folder), sources)
+    return models, generate_all(models, spec.parent)
 
 
 def compile_sources(sources: list[SourceFile], folder: Path | None = None) -> Model:
@@ -37,9 +38,6 @@ def compile_each(files: list[syntax.File], sources: Iterable[SourceFile]) -> dic
     reporter = Reporter()
     models = resolve_each(files, reporter)
     stop_on_errors(reporter, sources)
-    reports = {name: Reporter() for name in models}
-    for name, model in models.items():
-        check(model, reports[name])
-    merge_reports(reports, reporter)
+    check_each(models, reporter)
     stop_on_errors(reporter, sources)
     return models

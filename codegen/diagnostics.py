@@ -7,6 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from codegen.source import NOWHERE, SourceFile, Span
 
+WIDTH = 130  # of a line of the spec in a message; a longer one is cut around the caret
+CONTEXT = 50  # what is left of it before the caret
+CUT = "..."
+CAUSES = ("duplicate-number", "duplicate-name")  # errors that others follow from: they come first
+
 
 @dataclass(frozen=True)
 class Note:
@@ -76,7 +81,7 @@ class SpecError(Exception):
 
     def __init__(self, diagnostics: Iterable[Diagnostic], sources: Mapping[str, SourceFile]) -> None:
         super().__init__("the spec has errors")
-        self.diagnostics = sorted(diagnostics, key=lambda one: one.span)
+        self.diagnostics = sorted(diagnostics, key=lambda one: (one.name not in CAUSES, one.span))
         self.sources = dict(sources)
 
 
@@ -117,14 +122,21 @@ def excerpt(span: Span, label: str, sources: Mapping[str, SourceFile], color: st
     source = sources.get(span.path)
     if source is None or not 0 < span.line <= len(source.lines):
         return ""
-    line = source.lines[span.line - 1]
+    line, at = cut_line(source.lines[span.line - 1].rstrip(), span.column - 1)
     number = f"{span.line:>2}"
     gutter = " " * len(number)
-    room = max(1, min(span.length, len(line) - span.column + 1))
+    room = max(1, min(span.length, len(line) - at))
     carets = paint("^" * room, color, bool(color))
-    before = "".join("\t" if letter == "\t" else " " for letter in line[: span.column - 1])
-    under = before.ljust(span.column - 1) + carets + (f" {label}" if label else "")
-    return f"{gutter} |\n{number} | {line.rstrip()}\n{gutter} | {under}\n"
+    before = "".join("\t" if letter == "\t" else " " for letter in line[:at])
+    under = before.ljust(at) + carets + (f" {label}" if label else "")
+    return f"{gutter} |\n{number} | {line}\n{gutter} | {under}\n"
+
+
+def cut_line(line: str, at: int) -> tuple[str, int]:
+    """Return a line of which little more than a terminal's width is left, and where index `at` of it is then."""
+    start = 0 if len(line) <= WIDTH else max(0, min(at - CONTEXT, len(line) - WIDTH))
+    before, after = (CUT if start else ""), (CUT if len(line) - start > WIDTH else "")
+    return f"{before}{line[start : start + WIDTH]}{after}", at - start + len(before)
 
 
 def paint(text: str, code: str, on: bool) -> str:

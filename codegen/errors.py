@@ -5,25 +5,35 @@ Each function files its message with the reporter, so that an error which was bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Protocol
 
 from codegen.diagnostics import Diagnostic, Note, Reporter
 from codegen.source import NOWHERE, Name, Span
 
+MAX_LISTED, MAX_PARTS = 8, 40
+MAX_NOTES = 3  # places of facts that one message shows
+PARTS = ("field of", "bit of", "value of")
 
-def nearest(text: str, known: Iterable[str]) -> str:
-    """Return a hint with the nearest known name, or nothing."""
-    close = get_close_matches(text, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else ""
+
+def nearest(text: str, known: Iterable[str], most: int = MAX_LISTED) -> str:
+    """Return a hint with the nearest known name, and with all of them where they are few."""
+    names = list(dict.fromkeys(known))
+    close = get_close_matches(text, names, n=1, cutoff=0.6)
+    guess = f"did you mean `{close[0]}`?" if close else ""
+    listed = f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
+    return " ".join([*filter(None, [guess]), *([listed] if 0 < len(names) <= most and names != close else [])])
 
 
 # ---- text and names
 
 
-def syntax(reporter: Reporter, span: Span, found: str, expected: str) -> None:
-    """Report text that does not parse."""
-    reporter.add(Diagnostic("syntax", span, f"{found} is not expected here", f"expected {expected}"))
+def syntax(reporter: Reporter, span: Span, found: str, expected: str, help: str = "") -> None:
+    """Report text that does not parse; without `expected` it is of another language."""
+    message = f"{found} is not {'expected here' if expected else 'of this language'}"
+    label = f"expected {expected}" if expected else "not of this language"
+    reporter.add(Diagnostic("syntax", span, message, label, help=help))
 
 
 def missing_doc(reporter: Reporter, span: Span, what: str) -> None:
@@ -35,14 +45,15 @@ def missing_doc(reporter: Reporter, span: Span, what: str) -> None:
 def unknown_section(reporter: Reporter, section: Name, edition: str, known: Iterable[str]) -> None:
     """Report a citation that is not in the manual's table."""
     message = f"the manual's edition {edition} has no section {section.text} in this spec's table"
-    help = nearest(section.text, known) or "add it to the manual's table with its title"
+    help = nearest(section.text, known, 0) or "add it to the manual's table with its title"
     reporter.add(Diagnostic("unknown-section", section.span, message, "not in the table", help=help))
 
 
-def unknown_name(reporter: Reporter, name: Name, kind: str, known: Iterable[str]) -> None:
-    """Report a name that nothing of that kind has; the nearest is offered."""
+def unknown_name(reporter: Reporter, name: Name, kind: str, known: Iterable[str], help: str = "") -> None:
+    """Report a name that nothing of that kind has; the nearest is offered, or what to write instead."""
     message = f"no {kind} is named `{name.text}`"
-    reporter.add(Diagnostic("unknown-name", name.span, message, "unknown", help=nearest(name.text, known)))
+    help = help or nearest(name.text, known, MAX_PARTS if kind.startswith(PARTS) else MAX_LISTED)
+    reporter.add(Diagnostic("unknown-name", name.span, message, "unknown", help=help))
 
 
 def duplicate_name(reporter: Reporter, name: Name, kind: str, first: Span) -> None:
@@ -234,10 +245,28 @@ def advance_known(reporter: Reporter, span: Span, event: str, fact: Span) -> Non
     reporter.add(Diagnostic("advance-known", span, message, "no need to say it", (note,), "write advance;"))
 
 
-def over_budget(reporter: Reporter, span: Span, what: str, cost: int, budget: int) -> None:
-    """Report a body that may execute more instructions than its budget."""
+class Part(Protocol):
+    """A part of a body's path: how many instructions it costs, and the branch it takes, if any."""
+
+    @property
+    def cost(self) -> int: ...
+
+    @property
+    def span(self) -> Span: ...
+
+    @property
+    def branch(self) -> str: ...
+
+
+def over_budget(reporter: Reporter, span: Span, what: str, budget: int, path: Sequence[Part]) -> None:
+    """Report a body that may execute more instructions than its budget, with its most expensive path."""
+    cost, largest = sum(one.cost for one in path), max(path, key=lambda one: one.cost)
     message = f"{what} may cost {cost} instructions, its budget is {budget}"
-    reporter.add(Diagnostic("over-budget", span, message, f"budget {budget}"))
+    taken = " and ".join(f"`{one.branch}` of line {one.span.line}" for one in path if one.branch)
+    text = f"the most expensive path{f', by {taken},' if taken else ''} ends here"
+    notes = (Note(path[-1].span, text), Note(largest.span, f"its largest part, {largest.cost} of {cost}, is here"))
+    help = f"shorten that path, or allow it: budget {cost}"
+    reporter.add(Diagnostic("over-budget", span, message, f"budget {budget}", notes, help))
 
 
 def unused_local(reporter: Reporter, span: Span, name: str, kind: str = "local") -> None:
@@ -250,6 +279,14 @@ def unused_define(reporter: Reporter, name: Name) -> None:
     message = f"no body uses `{name.text}`"
     help = f"use it: {name.text}(...); or delete it"
     reporter.add(Diagnostic("unused-define", name.span, message, "not used", help=help))
+
+
+def no_effect(
+    reporter: Reporter, span: Span, message: str, help: str, first: Span | None = None, why: str = ""
+) -> None:
+    """Report what would compile and change nothing."""
+    notes = (Note(first, why),) if first else ()
+    reporter.add(Diagnostic("no-effect", span, message, "changes nothing", notes, help))
 
 
 def errno_undeclared(reporter: Reporter, name: Name, declared: Iterable[str]) -> None:
@@ -269,19 +306,30 @@ def policy_default(reporter: Reporter, span: Span, table: str, missing: str, wan
     reporter.add(Diagnostic("policy-default", span, message, "no rule for the rest", help=help))
 
 
-def guarded_passed(reporter: Reporter, span: Span, msr: str, how: str, why: str, fact: Span) -> None:
-    """Report a guarded MSR that the guest may write."""
-    message = f"guarded MSR {msr} would be {how}: it {why}"
-    note = Note(fact, "it is guarded here")
-    help = f"add a rule for it: {msr} read try, write inject gp;"
-    reporter.add(Diagnostic("guarded-passed", span, message, "reaches the processor", (note,), help))
+def guarded_passed(reporter: Reporter, span: Span, msrs: Mapping[str, Span], how: str, why: str) -> None:
+    """Report guarded MSRs that the guest may write by one rule; `why` is of the first."""
+    first = next(iter(msrs))
+    message = f"guarded MSR {first} would be {how}: it {why}"
+    help = f"add a rule for it: {first} read try, write inject gp;"
+    if len(msrs) > 1:
+        message = f"{len(msrs)} guarded MSRs would be {how}: {', '.join(msrs)}"
+        help = "add a rule for all of them: guarded read try, write inject gp;"
+    notes = tuple(Note(fact, "it is guarded here") for fact in [*msrs.values()][:MAX_NOTES])
+    reporter.add(Diagnostic("guarded-passed", span, message, "reaches the processor", notes, help))
 
 
-def feature_needs(reporter: Reporter, span: Span, feature: str, missing: str, fact: Span, help: str) -> None:
-    """Report a CPUID feature that is visible without a control or MSR that it needs."""
-    message = f"the guest sees CPUID feature `{feature}`, but {missing}"
-    note = Note(fact, "the feature needs it here")
-    reporter.add(Diagnostic("feature-needs", span, message, "shown here", (note,), help))
+def feature_needs(
+    reporter: Reporter, span: Span, features: Mapping[str, Span], missing: str, choice: Span | None
+) -> None:
+    """Report CPUID features that are visible without a control or MSR that all need; `choice` is why it is missing."""
+    few = len(features) == 1
+    names = ", ".join(f"`{name}`" for name in features)
+    message = f"the guest sees CPUID feature{'' if few else 's'} {names}, but {missing}"
+    notes = [Note(fact, "the feature needs it here") for fact in [*features.values()][:MAX_NOTES]]
+    notes = [*([Note(span, "the guest sees it by this")] if choice else []), *notes]
+    help = f"hide {', '.join(features)}; or give {'it' if few else 'them'} what {'it needs' if few else 'they need'}"
+    label = "the feature needs it" if choice else "shown here"
+    reporter.add(Diagnostic("feature-needs", choice or span, message, label, tuple(notes), help))
 
 
 # ---- memory

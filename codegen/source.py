@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,16 @@ NOT_TEXT = "\N{REPLACEMENT CHARACTER}"
 NOWHERE = Span("", 0, 0, 0)
 
 
+FACTS, MACHINE = "facts", "x86"
+
+
+def find_processor(path: str) -> str:
+    """Return the processor whose facts a file has, by its folder in `facts/`; nothing: the machine's, or choices."""
+    folders = PurePosixPath(path).parts[:-1]
+    after = folders[folders.index(FACTS) + 1 :] if FACTS in folders else ()
+    return after[0] if after and after[0] != MACHINE else ""
+
+
 def load_files(root: Path, prefix: str) -> list[SourceFile]:
     """Load all `.luv` files under `root`, in path order, named with `prefix` for messages."""
     paths = sorted(root.rglob("*.luv"), key=lambda path: path.as_posix())
@@ -59,8 +69,8 @@ def load_files(root: Path, prefix: str) -> list[SourceFile]:
 
 
 def load_file(path: Path, name: str) -> SourceFile:
-    """Load a file's text; bytes that are no text become NOT_TEXT, which the parser reports."""
-    return SourceFile(name, path.read_text(encoding="utf-8", errors="replace"))
+    """Load a file's text, without a byte order mark; bytes that are no text become NOT_TEXT, which is an error."""
+    return SourceFile(name, path.read_text(encoding="utf-8-sig", errors="replace"))
 
 
 def digest_sources(sources: Iterable[SourceFile]) -> str:

@@ -103,7 +103,7 @@ def make_handler(handler: Handler, domain: Domain, subject: Subject) -> str:
         ("Cost", say_cost(handler.body, costs_of(handler.event, domain, subject))),
         ("Declared", place(handler.span)),
     ])  # fmt: skip
-    file = f"vmx/{domain.name}_handlers.c"
+    file = f"{subject.facts.processor}/{domain.name}_handlers.c"
     function = subject.find_function(file, f"on_{handler.event}") or "".join(
         subject.find_lines(file, f"EXIT_REASON_{one.name.upper()}")
         for one in subject.facts.exits.values() if any(arm.event == handler.event for arm in one.alternatives)

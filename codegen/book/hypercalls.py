@@ -84,7 +84,7 @@ def make_call(call: Hypercall, subject: Subject) -> str:
             ("Declared", place(call.span)),
         ]
     )
-    files = [f"vmx/{domain.name}_handlers.c" for domain in subject.hosts]
+    files = [f"{subject.facts.processor}/{domain.name}_handlers.c" for domain in subject.hosts]
     parts = [subject.find_lines(file, f"LUV_HYPERCALL_{call.name}") for file in files]
     parts += [subject.find_function(file, f"hypercall_{call.name}") for file in files]
     made = show_c("\n".join(one for one in parts if one))

@@ -27,7 +27,7 @@ from codegen.emit import generate
 from codegen.emit.files import Output, publish
 from codegen.image.tree import Tree
 from codegen.query.coverage import make_coverages
-from codegen.query.reading import read_folder
+from codegen.query.reading import BadArgument, choose_processors, read_folder
 
 HERE = Path(__file__).parent
 STYLE = "book.css"
@@ -246,9 +246,9 @@ def serve(site: Path, say: Callable[[str], None]) -> None:
 # ---- the command
 
 
-def read_subject(tree: Tree) -> Subject:
-    """Read all that the book describes; raise SpecError if the spec has errors."""
-    reading = read_folder(tree.root / "spec", tree.syntax)
+def read_subject(tree: Tree, processor: str = "") -> Subject:
+    """Read all that the book describes, for the first processor where none is named; SpecError on errors."""
+    reading = choose_processors(read_folder(tree.root / "spec", tree.syntax), processor)[0]
     if reading.error is not None:
         raise reading.error
     generated = {one.name: one.text for one in generate(reading.model)}
@@ -270,14 +270,14 @@ def load_documents(root: Path) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths if path.exists()}
 
 
-def run_docs(tree: Tree, out: Path | None, say: Callable[[str], None] | None = None) -> Done:
+def run_docs(tree: Tree, out: Path | None, say: Callable[[str], None] | None = None, processor: str = "") -> Done:
     """Build the site; with `say`, serve it too."""
     start = time.monotonic()
     site = out.absolute() if out else tree.build / "book" / "site"
     try:
-        pages = make_pages(read_subject(tree))
+        pages = make_pages(read_subject(tree, processor))
         build_site(pages, tree.build / "book", site)
-    except (BadRecord, SiteError) as error:
+    except (BadArgument, BadRecord, SiteError) as error:
         return Done(2, "", str(error))
     text = f"{site / 'index.html'}: {len(pages)} pages, {time.monotonic() - start:.1f} s"
     return serve_site(site, text, say) if say else Done(0, text)

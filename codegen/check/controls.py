@@ -7,6 +7,8 @@ from codegen.check.evaluate import evaluate, explain, setting_of, split
 from codegen.diagnostics import Reporter
 from codegen.model import ir
 from codegen.model.choices import Domain, Model, Setting, Switched
+from codegen.model.facts import Feature
+from codegen.source import Span
 
 
 def check_control_needs(model: Model, domain: Domain, reporter: Reporter) -> None:
@@ -64,14 +66,36 @@ def report_switch(one: Switched, how: str, control: str, model: Model, domain: D
     """Report the control that is missing, and which part of switching the MSR it does."""
     message = f"{one.msr.name} is switched but {explain(ir.ControlAtom(control, one.span), domain, model.facts)}"
     help = f"turn `{control}` on: it is how the processor does the {how} part; or write `list {one.msr.name};`"
-    errors.control_needs(reporter, one.span, message, one.msr.span, help)
+    fact = one.msr.switched.span if one.msr.switched else one.msr.span
+    errors.control_needs(reporter, one.span, message, fact, help)
 
 
 def check_features(model: Model, domain: Domain, reporter: Reporter) -> None:
-    """Report features without what they need; one that rests on a `prefer` is shown where the processor has it."""
+    """Report features without what they need, those together that lack the same.
+
+    One that rests on a `prefer` is shown where the processor has it.
+    """
+    lacking: dict[str, tuple[ir.Condition, list[Feature]]] = {}
     for feature in domain.cpuid.shown:
         for need in split(feature.needs):
             if not evaluate(need, domain).can_hold:
-                missing = explain(need, domain, model.facts)
-                help = f"hide {feature.name}; or give it what it needs"
-                errors.feature_needs(reporter, domain.cpuid.span, feature.name, missing, feature.needs_span, help)
+                _, features = lacking.setdefault(explain(need, domain, model.facts), (need, []))
+                features.append(feature)
+    for missing, (need, features) in lacking.items():
+        facts = {one.name: find_need(one, need) for one in features}
+        errors.feature_needs(reporter, domain.cpuid.span, facts, missing, find_choice(need, domain))
+
+
+def find_need(feature: Feature, need: ir.Condition) -> Span:
+    """Return where a feature asks for something: in the machine's facts, or in the processor's."""
+    return feature.own_span if need in split(feature.own) else feature.needs_span
+
+
+def find_choice(need: ir.Condition, domain: Domain) -> Span | None:
+    """Return the setting or the rule that a need of a feature fails by, if one is there."""
+    if isinstance(need, ir.ControlAtom):
+        setting = domain.settings.get(need.control)
+        return setting.span if setting else None
+    if isinstance(need, ir.MsrAtom):
+        return next((one.action.span for one in domain.msr.write if one.name == need.msr), None)
+    return None

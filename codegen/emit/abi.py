@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,7 +10,7 @@ from codegen.emit.files import Output, header_comment, render
 from codegen.emit.headers import exit_count
 from codegen.model.abi import Abi, Option, Record, RecordField, alignment_of
 from codegen.model.choices import Domain, Model
-from codegen.model.facts import Port
+from codegen.model.facts import Facts, Port
 from codegen.model.types import Scalar
 
 SOURCES = "spec/abi.luv and spec/hypercalls.luv"
@@ -150,11 +150,18 @@ def find_signature(model: Model) -> tuple[int, str, str] | None:
     return None
 
 
-def make_abi(model: Model) -> Output:
-    """Generate the interface as both sides include it."""
-    names = [""] * exit_count(model.facts)
-    for exit in model.facts.exits.values():
+def name_exits(facts: Facts) -> list[str]:
+    """Return the names of exits by number; nothing for a number that is none."""
+    names = [""] * exit_count(facts)
+    for exit in facts.exits.values():
         names[exit.number] = exit.name
+    return names
+
+
+def make_abi(models: Mapping[str, Model]) -> Output:
+    """Generate the interface as both sides include it; the names of exits for each processor."""
+    model = next(iter(models.values()))
+    names = {name if len(models) > 1 else "": name_exits(one.facts) for name, one in models.items()}
     ports = [port for domain in model.domains.values() if (port := find_port(domain))]
     view = {
         "first": header_comment(SOURCES, "What programs of dom0 and the hypervisor share."),

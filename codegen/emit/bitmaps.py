@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codegen.emit.files import Output, header_comment, render
-from codegen.model.choices import Action, Domain, MsrRule
+from codegen.model.choices import Action, Domain, Model, MsrRule
 from codegen.model.facts import Bitmap, BitmapRange
 
 ROW = 16
 
 
-def make_bitmaps(domain: Domain) -> Output:
+def make_bitmaps(model: Model, domain: Domain) -> Output:
     """Generate the domain's bitmaps, each row with what it means."""
     what = f"Bitmaps of {domain.name}: a set bit causes an exit. SDM: 25.6.4, 25.6.9."
     first = header_comment(f"spec/{domain.name}.luv", what)
@@ -19,9 +19,10 @@ def make_bitmaps(domain: Domain) -> Output:
     ports = make_io_bitmap(domain) if has_io_bitmap(domain) else b""
     io = rows(ports, domain.bitmaps["io"], lambda offset: describe_io(offset, domain))
     sizes = {name: one.size for name, one in domain.bitmaps.items()}
-    view = {"ports": bool(ports), "sizes": sizes, "ranges": say_ranges(domain.bitmaps["msr"])}
+    view = {"ports": bool(ports), "sizes": sizes, "ranges": say_ranges(domain.bitmaps["msr"]),
+            "processor": model.facts.processor}
     text = render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io, **view)
-    return Output(f"vmx/{domain.name}_bitmaps.c", text)
+    return Output(f"{model.facts.processor}/{domain.name}_bitmaps.c", text)
 
 
 def say_ranges(bitmap: Bitmap) -> str:

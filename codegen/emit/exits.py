@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from codegen.check.evaluate import evaluate
@@ -11,7 +11,7 @@ from codegen.emit.c import c_declare, expression
 from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, header_comment, render
 from codegen.emit.hypercalls import find_port, hypercall_views, say_ways
-from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, port_lines, unwrap
+from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, number_rules, port_lines, unwrap
 from codegen.emit.statements import declare, payload_used, statements, without_last_return
 from codegen.model.choices import Body, Domain, Handler, Model
 from codegen.model.facts import Alternative, Exit
@@ -23,8 +23,12 @@ GUEST_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr",), "io": ("input",)}
 
 LEAN = ("rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 REST = ("rbp", "r12", "r13", "r14", "r15")
+WORD = re.compile(r"\w+")
 VMREAD = re.compile(r"\bvmread\(VMCS_(\w+)\)")
 RING = 256  # exits that a CPU remembers
+RESUME = 0xFFFFFFFF  # an outcome that is no reason for exits to the VMM
+# Registers of a guest in its run page, in that order but for RDI, by which the page is addressed.
+RUN_REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi")
 
 
 @dataclass(frozen=True)
@@ -62,31 +66,39 @@ def possible_exits(model: Model, domain: Domain) -> list[Exit]:
 
 def make_handlers(model: Model, domain: Domain) -> Output:
     """Generate the domain's handlers, tables and exits."""
-    view = {"name": domain.name, **view_policies(model, domain)}
+    processor = model.facts.processor
+    view = {"name": domain.name, "processor": processor, **view_policies(model, domain)}
     view["first"] = header_comment(f"spec/{domain.name}.luv", f"What {domain.name} does at each exit.")
     exits = possible_exits(model, domain)
-    reflected = {one.name: find_reflected(one, domain) for one in exits} if domain.under else {}
-    handled = [one for one in exits if not reflected.get(one.name)]
+    handled = [one for one in exits if not find_reflected(one, domain)]
     view["events"] = events = {arm.event for one in handled for arm in one.alternatives}
-    view["handlers"] = [make_handler(one, model) for one in domain.handlers.values() if one.event in events]
-    view["exits"] = [make_exit(one, model, domain) for one in handled]
+    shared = [one for one in events & set(domain.handlers) if not find_only_exit(one, model, domain)]
+    view["handlers"] = [make_handler(one, model) for one in domain.handlers.values() if one.event in shared]
+    view["exits"] = [make_exit(one, model, domain) for one in exits]
     view["asks_controls"] = "granted(" in repr(view)
     if domain.under:
-        view["table"] = [(one.name, reflected[one.name]) for one in sorted(exits, key=lambda one: one.number)]
-        return Output(f"vmx/{domain.name}_handlers.c", render("guest_handlers.c.j2", **view))
+        return Output(f"{processor}/{domain.name}_handlers.c", render("guest_handlers.c.j2", **view))
     calls = hypercall_views(model, domain)
     view |= {"cpuid": make_cpuid(model, domain), "own": domain.cpuid.own}
-    view |= {"io_cases": io_lines(domain.io), "hypercalls": calls}
+    view |= {"io_cases": io_lines(domain.io), "hypercalls": calls, **number_rules(domain.io)}
+    view["io_value"] = any("value" in payload_used(body) for body in policy_bodies("io", domain))
     handles = [one for one in ("", "domain", "vcpu") if any(call.handle == one for call in calls)]
     view |= {"handles": handles, "has_handles": any(handles), "root_port": find_port(domain)}
+    view |= {"by_token": any("token" in one.callers for one in model.hypercalls.values())}
     view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
     view["port_before"] = port_lines(domain.io)
-    return Output(f"vmx/{domain.name}_handlers.c", render("handlers.c.j2", **view))
+    return Output(f"{processor}/{domain.name}_handlers.c", render("handlers.c.j2", **view))
+
+
+def find_only_exit(event: str, model: Model, domain: Domain) -> str:
+    """Return the exit that alone raises an event, and no other one: the handler is that exit's function."""
+    raising = [one for one in possible_exits(model, domain) if event in {arm.event for arm in one.alternatives}]
+    return raising[0].name if len(raising) == 1 and len(raising[0].alternatives) == 1 else ""
 
 
 def find_reflected(exit: Exit, domain: Domain) -> str:
     """Return the reason that the VMM gets, where an exit's one event does nothing else; empty where more happens."""
-    if len(exit.alternatives) > 1 or domain.before_alternatives.get((exit.name, 0)):
+    if not domain.under or len(exit.alternatives) > 1 or domain.before_alternatives.get((exit.name, 0)):
         return ""
     event = exit.alternatives[0].event
     bodies = [domain.handlers[event].body] if event in domain.handlers else policy_bodies(event, domain)
@@ -126,8 +138,16 @@ def make_handler(handler: Handler, model: Model) -> HandlerView:
 
 
 def make_exit(exit: Exit, model: Model, domain: Domain) -> ExitView:
-    """Return an exit's function."""
-    return ExitView(exit.number, exit.name, exit.doc.summary, tuple(make_alternatives(exit, domain)))
+    """Return an exit's function, documented by the fact and by the handler that it holds."""
+    handler = domain.handlers.get(exit.alternatives[0].event)
+    inside = handler is not None and find_only_exit(handler.event, model, domain)
+    doc = " ".join(filter(None, (exit.doc.summary, handler.doc.summary if handler and inside else "")))
+    if reason := find_reflected(exit, domain):
+        return ExitView(exit.number, exit.name, doc, (AlternativeView("", (f"exit_to_vmm(cpu, LUV_EXIT_{reason});",)),))
+    alternatives = tuple(make_alternatives(exit, model, domain))
+    if not any("cpu" in line for one in alternatives for line in one.lines):
+        alternatives = (replace(alternatives[0], lines=("(void)cpu;", *alternatives[0].lines)),)
+    return ExitView(exit.number, exit.name, doc, alternatives)
 
 
 def wanted_payload(event: str, domain: Domain) -> set[str]:
@@ -157,53 +177,85 @@ def policy_parameters(event: str, model: Model, domain: Domain) -> str:
     return ", ".join(["struct cpu *cpu", *(c_declare(type, name) for name, type in known if name in wanted)])
 
 
-def make_alternatives(exit: Exit, domain: Domain) -> list[AlternativeView]:
+def make_alternatives(exit: Exit, model: Model, domain: Domain) -> list[AlternativeView]:
     """Return the events of an exit."""
     before = [domain.before_alternatives.get((exit.name, index), ()) for index in range(len(exit.alternatives))]
-    return [make_alternative(one, domain, first) for one, first in zip(exit.alternatives, before, strict=True)]
+    return [make_alternative(one, model, domain, first) for one, first in zip(exit.alternatives, before, strict=True)]
 
 
-def make_alternative(alternative: Alternative, domain: Domain, before: tuple[Statement, ...]) -> AlternativeView:
-    """Return one event: its test and its call."""
+def make_alternative(
+    alternative: Alternative, model: Model, domain: Domain, before: tuple[Statement, ...],
+) -> AlternativeView:
+    """Return one event: its test, its payload, and its handler, or the call of one that several exits share."""
     test = expression(alternative.where) if alternative.where is not None else ""
     wanted = wanted_payload(alternative.event, domain)
     payload = [(name, value) for name, value in alternative.payload if name in wanted]
-    made = read_once([declare(name, value) for name, value in payload])
-    call = f"on_{alternative.event}({', '.join(['cpu', *(name for name, _ in payload)])});"
-    return AlternativeView(test, (*statements(before, 0), *made, call))
+    call = [f"on_{alternative.event}({', '.join(['cpu', *(name for name, _ in payload)])});"]
+    if alternative.event in domain.handlers and find_only_exit(alternative.event, model, domain):
+        call = without_last_return(statements(domain.handlers[alternative.event].body.statements, 0))
+    made = read_once([declare(name, value) for name, value in payload], set(WORD.findall("\n".join(call))))
+    return AlternativeView(test, (*statements(before, 0), *made, *call))
 
 
-def read_once(lines: list[str]) -> list[str]:
-    """Return lines that read each VMCS field once: one that several times is read goes into a variable first."""
+def read_once(lines: list[str], used: set[str]) -> list[str]:
+    """Return lines that read each VMCS field once: one that several times is read goes into a variable first.
+
+    `used`: words of the lines after these, so that the variable has another name.
+    """
     reads = [field for line in lines for field in VMREAD.findall(line)]
     for field in dict.fromkeys(one for one in reads if reads.count(one) > 1):
         name = field.lower().removeprefix("exit_")
+        name = name if name not in used else f"{name}_{len(used)}"
         lines = [line.replace(f"vmread(VMCS_{field})", name) for line in lines]
         lines.insert(0, f"u64 {name} = vmread(VMCS_{field});")
     return lines
 
 
-def make_exit_path(model: Model, domain: Domain) -> Output:
-    """Generate the stub. C keeps rbx, rbp and r12-r15; rbx is saved all the same since CPUID returns in it."""
-    sources = f"spec/{domain.name}.luv, spec/facts/vmx/exits.luv"
-    first = header_comment(sources, f"The way out of {domain.name} and back in.")
+@dataclass(frozen=True)
+class PathView:
+    """A domain on the exit path: its exits by number, and whether each one's handler is lean."""
+
+    name: str
+    exits: tuple[tuple[str, bool], ...]
+
+
+def make_exit_path(model: Model) -> Output:
+    """Generate the stubs. C keeps rbx, rbp and r12-r15; dom0's rbx is saved all the same since CPUID returns in it."""
+    processor = model.facts.processor
+    domains = model.domains.values()
+    names = ", ".join(f"spec/{one.name}.luv" for one in domains)
+    sources = f"{names}, spec/facts/{processor}/exits.luv"
+    first = header_comment(sources, "The way out of each kind of domain and back in.")
+    owners = [view_path(model, one) for one in domains if not one.under]
+    guests = [view_path(model, one) for one in domains if one.under]
+    view = {"first": first, "processor": processor, "owners": owners, "guests": guests}
+    text = render("exits.asm.j2", **view, lean=LEAN, rest=REST, guest_registers=RUN_REGISTERS)
+    return Output(f"{processor}/exits.asm", text)
+
+
+def view_path(model: Model, domain: Domain) -> PathView:
+    """Return a domain's rows of the table."""
     lean = lean_exits(model, domain)
     exits = sorted(possible_exits(model, domain), key=lambda one: one.number)
-    rows = [(one.name, one.name in lean) for one in exits]
-    text = render("exit.asm.j2", first=first, name=domain.name, lean=LEAN, rest=REST, exits=rows)
-    return Output(f"vmx/{domain.name}_exit.asm", text)
+    return PathView(domain.name, tuple((one.name, one.name in lean) for one in exits))
 
 
-def make_registers() -> list[Output]:
+def make_registers(model: Model) -> list[Output]:
     """Generate the register file, and what else the stub knows of struct cpu, for C and for assembly."""
     first = header_comment("the list in codegen/emit/exits.py", "Where VM exits save the guest's registers.")
-    view = {"first": first, "registers": (*LEAN, *REST), "ring": RING}
-    return [Output(f"vmx/registers.{kind}", render(f"registers.{kind}.j2", **view)) for kind in ("h", "inc")]
+    processor = model.facts.processor
+    view = {"first": first, "processor": processor, "registers": (*LEAN, *REST), "ring": RING, "resume": RESUME}
+    return [Output(f"{processor}/registers.{kind}", render(f"registers.{kind}.j2", **view)) for kind in ("h", "inc")]
 
 
 def lean_exits(model: Model, domain: Domain) -> set[str]:
-    """Return the exits whose handlers need neither rbp and r12-r15 nor a dump that would show them."""
+    """Return the exits whose handlers need neither rbp and r12-r15 nor a dump that would show them.
+
+    Handlers of a domain under a VMM find no register at all, so it is those that are only reflected.
+    """
     exits = possible_exits(model, domain)
+    if domain.under:
+        return {exit.name for exit in exits if find_reflected(exit, domain)}
     return {exit.name for exit in exits if all(is_lean(one.event, domain) for one in exit.alternatives)}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from codegen.emit.c import c_declare, c_type
 from codegen.emit.files import Output, header_comment, render
 from codegen.emit.needed import Names, Needed
-from codegen.model.choices import Extern, Model
+from codegen.model.choices import RUNTIME_REGIONS, Extern, Model
 from codegen.model.facts import Bit, Facts
 from codegen.model.types import HandleType
 
@@ -41,17 +41,26 @@ class Group:
 
 def make_constants(model: Model, needed: Needed) -> list[Output]:
     """Generate the headers with the constants that C names, and the file of those that assembly names."""
-    facts = model.facts
+    facts, processor = model.facts, model.facts.processor
+    own = f"spec/facts/{processor}/"
+    fields = [*field_groups(facts), exit_group(facts), *layout_groups(facts, processor)]
     headers = {
-        "vmx/vmcs.h": ("VMCS fields and exit reasons.", "spec/facts/vmx/", [*vmcs_groups(facts), exit_group(facts)]),
-        "vmx/controls.h": ("VMX controls and capabilities.", "spec/facts/vmx/", control_groups(facts)),
-        "x86/x86.h": ("Registers, MSRs, vectors and ports.", "spec/facts/x86/, spec/runtime.luv", x86_groups(model)),
+        f"{processor}/fields.h": ("Fields and exit reasons.", own, fields),
+        f"{processor}/controls.h": ("Controls and capabilities.", own, control_groups(facts)),
     }
     outputs = [render_header(name, what, sources, keep_needed(groups, needed.c))
                for name, (what, sources, groups) in headers.items()]
-    groups = keep_needed([group for _, _, some in headers.values() for group in some], needed.assembly)
+    every = [group for _, _, some in headers.values() for group in some]
+    groups = keep_needed([*every, *x86_groups(model)], needed.assembly)
     first = header_comment("spec/", "Constants of the C headers that assembly names.")
-    return [*outputs, Output("vmx/constants.inc", render("constants.inc.j2", first=first, groups=groups))]
+    return [*outputs, Output(f"{processor}/constants.inc", render("constants.inc.j2", first=first, groups=groups))]
+
+
+def make_machine_constants(model: Model, needed: Needed) -> Output:
+    """Generate the header with the constants of the machine, and of the choices, that C names."""
+    sources = "spec/facts/x86/, spec/runtime.luv"
+    return render_header(
+        "x86/x86.h", "Registers, MSRs, vectors and ports.", sources, keep_needed(x86_groups(model), needed.c))
 
 
 def keep_needed(groups: list[Group], needed: Names) -> list[Group]:
@@ -66,7 +75,7 @@ def render_header(name: str, what: str, sources: str, groups: list[Group]) -> Ou
     return Output(name, render("constants.h.j2", first=first, groups=groups))
 
 
-def vmcs_groups(facts: Facts) -> list[Group]:
+def field_groups(facts: Facts) -> list[Group]:
     """Return encodings by area and group, and the bits of fields that declare them."""
     groups: dict[str, list[Constant]] = {}
     for field in facts.vmcs.values():
@@ -118,11 +127,16 @@ def x86_groups(model: Model) -> list[Group]:
     numbers = {f"VECTOR_{one.name.upper()}": one.number for one in facts.vectors.values()}
     vectors = Group("Vectors", tuple(Constant(name, number) for name, number in numbers.items()))
     traits = Group("Vectors by trait, as masks", tuple(trait_masks(facts)))
+    bits = [one for one in facts.features.values() if one.low == one.high]
+    features = Group("Feature bits of CPUID", tuple(Constant(f"CPUID_{one.name.upper()}", 1 << one.low) for one in bits))
     ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
     constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
-    used = {id(field.layout) for field in facts.vmcs.values() if field.layout and field.layout.name == field.name}
-    layouts = [bits_group(one.name, one.bits) for one in facts.layouts.values() if id(one) not in used]
-    return [msrs, vectors, traits, ports, *layouts, Group("Choices", constants)]
+    return [msrs, vectors, traits, features, ports, *layout_groups(facts, ""), Group("Choices", constants)]
+
+
+def layout_groups(facts: Facts, processor: str) -> list[Group]:
+    """Return the bits of the layouts that are one processor's; of those that are the machine's where it has no name."""
+    return [bits_group(one.name, one.bits) for one in facts.layouts.values() if one.processor == processor]
 
 
 def trait_masks(facts: Facts) -> list[Constant]:
@@ -136,15 +150,16 @@ def trait_masks(facts: Facts) -> list[Constant]:
 
 def make_names(model: Model) -> list[Output]:
     """Generate names for logs and dumps."""
-    first = header_comment("spec/facts/vmx/", "Names for messages and dumps.")
+    processor = model.facts.processor
+    first = header_comment(f"spec/facts/{processor}/", "Names for messages and dumps.")
     exits = [(f"EXIT_REASON_{one.name.upper()}", one.name) for one in model.facts.exits.values()]
     fields = [(f"VMCS_{one.name.upper()}", one.name) for one in model.facts.vmcs.values()]
-    view = {"first": first, "exits": exits, "fields": fields}
-    return [Output(f"vmx/names.{kind}", render(f"names.{kind}.j2", **view)) for kind in ("c", "h")]
+    view = {"first": first, "processor": processor, "exits": exits, "fields": fields}
+    return [Output(f"{processor}/names.{kind}", render(f"names.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
-def make_regions(model: Model, needed: Needed) -> Output:
-    """Generate the numbers of regions, and base and size in bytes of those with a fixed place, where C names them."""
+def make_regions(model: Model, needed: Needed) -> list[Output]:
+    """Generate the numbers of regions, base and size of those with a fixed place that C names, and their table."""
     first = header_comment("spec/memory.luv", "Regions of physical memory.")
     places = [
         Constant(f"{one.name}_{name}".upper(), value)
@@ -152,7 +167,11 @@ def make_regions(model: Model, needed: Needed) -> Output:
         for name, value in (("base", one.base), ("size", one.size))
     ]
     view = {"regions": list(model.regions.values()), "places": [one for one in places if one.name in needed.c]}
-    return Output("x86/regions.h", render("regions.h.j2", first=first, **view))
+    placed = [one for one in model.regions.values() if one.kind == "at" and one.name not in RUNTIME_REGIONS]
+    return [
+        Output("x86/regions.h", render("regions.h.j2", first=first, **view)),
+        Output("x86/regions.c", render("regions.c.j2", first=first, placed=placed)),
+    ]
 
 
 def make_externs(model: Model) -> list[Output]:
@@ -178,9 +197,10 @@ def prototype(extern: Extern) -> str:
 
 def make_state(model: Model, needed: Needed) -> Output:
     """Return the header of those accessors that something calls: `guest_rip()`, `set_guest_rip(value)` and so on."""
-    first = header_comment("spec/facts/vmx/state.luv", "The current guest's state that the processor keeps.")
+    processor = model.facts.processor
+    first = header_comment(f"spec/facts/{processor}/state.luv", "The current guest's state that the processor keeps.")
     fields = [
         (one.name, f"VMCS_{one.field.upper()}", f"guest_{one.name}" in needed.c, f"set_guest_{one.name}" in needed.c)
         for one in model.facts.state.values() if one.field is not None
     ]
-    return Output("vmx/state.h", render("state.h.j2", first=first, fields=fields))
+    return Output(f"{processor}/state.h", render("state.h.j2", first=first, processor=processor, fields=fields))

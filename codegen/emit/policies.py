@@ -5,9 +5,9 @@ from __future__ import annotations
 from codegen.emit.c import c_number
 from codegen.emit.statements import INDENT, statements
 from codegen.model.choices import Action, IoPolicy, MsrRule
-from codegen.model.facts import Bitmap
+from codegen.model.facts import Bitmap, Port
 
-# What an access of one byte to a port does by itself: calls of root are four bytes.
+# What an access to a port does by itself: calls of root are told by their port and size.
 NATIVE = ("pass", "hypercalls")
 
 
@@ -80,13 +80,40 @@ def io_lines(policy: IoPolicy) -> list[str]:
     for rule in policy.rules:
         if rule.write.kind == "hypercalls":
             continue
-        first, last = rule.port.first, rule.port.last
-        number = f"{first:#x}" if first == last else f"{first:#x} ... {last:#x}"
-        lines.append(f"case {number}: /* {rule.port.name} */")
+        lines.append(label_port(rule.port))
         lines += [INDENT + line for line in direction_lines("input", rule.read)]
         lines += [INDENT + line for line in direction_lines("!input", rule.write)]
         lines.append(INDENT + "break;")
     return lines
+
+
+def number_rules(policy: IoPolicy) -> dict[str, object]:
+    """Return a `case` for each port whose rule does something, with its number; those that only inject are last."""
+    ruled = [
+        (rule, action, test) for rule in policy.rules
+        for action, test in ((rule.read, "input"), (rule.write, "!input")) if action.kind not in NATIVE
+    ]
+    ruled.sort(key=lambda one: one[1].kind == "inject")
+    numbers: dict[tuple[int, bool], int] = {}
+    cases: dict[str, dict[str, int]] = {}
+    for rule, action, test in ruled:
+        number = numbers.setdefault((rule.port.first, action.kind == "inject"), len(numbers) + 1)
+        cases.setdefault(label_port(rule.port), {})[test] = number
+    lines = [line for label, found in cases.items() for line in (label, INDENT + say_number(found))]
+    refused = sum(not inject for _, inject in numbers) + 1
+    return {"io_rules": lines, "io_refused": refused}
+
+
+def say_number(found: dict[str, int]) -> str:
+    """Return the number of a port's rule, by direction where the directions differ."""
+    read, write = found.get("input", 0), found.get("!input", 0)
+    return f"return {read};" if read == write else f"return input ? {read} : {write};"
+
+
+def label_port(port: Port) -> str:
+    """Return the label of a port or a range, with its name."""
+    number = f"{port.first:#x}" if port.first == port.last else f"{port.first:#x} ... {port.last:#x}"
+    return f"case {number}: /* {port.name} */"
 
 
 def default_lines(policy: IoPolicy) -> list[str]:

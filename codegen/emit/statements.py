@@ -77,7 +77,7 @@ def statement(item: ir.Statement) -> list[str]:
             return [f"{expression(call)};"]
         case ir.LogLine(text, values):
             given = [f"(u64){expression(one)}" for one in values] + ["0"] * (2 - len(values))
-            return [f'log_line("{text}", {", ".join(given[:2])});']
+            return [f'log_limited("{text}", {", ".join(given[:2])});']
         case ir.End():
             return outcome(item)
 

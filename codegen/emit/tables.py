@@ -49,14 +49,17 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     """Generate the domain's header and its tables."""
     words = [make_word(word, domain) for word in used_words(model, domain)]
     vectors = sum(1 << one.number for one in domain.exceptions.trapped)
+    processor = model.facts.processor
     view = {
-        "name": domain.name, "under": domain.under, "words": words, "vectors": f"{vectors:#x}",
+        "name": domain.name, "processor": processor, "under": domain.under, "words": words, "vectors": f"{vectors:#x}",
         "cpuid": make_cpuid(model, domain),
         "owned": {register: f"{mask:#x}" for register, mask in domain.owned.items()},
         "held": {register: f"{mask:#x}" for register, mask in domain.held.items()},
         "swaps": [one.msr for one in domain.switched if one.how == "swap"],
         "memory": [make_memory_rule(rule) for rule in domain.memory],
         "reset": reset_lines(domain),
+        "fields": [(one.msr.name, f"VMCS_{one.msr.switched.guest}".upper()) for one in domain.switched
+                   if one.how == "fields" and one.msr.switched],
         "lists": [one.msr for one in domain.switched if one.how == "list"],
         "doc": domain.doc.summary, "sizes": {name: one.size for name, one in domain.bitmaps.items()},
     }
@@ -64,8 +67,8 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
     header = header_comment(sources, f"The domain {domain.name}.")
     tables = header_comment(sources, f"Tables of {domain.name}.")
     return [
-        Output(f"vmx/{domain.name}.h", render("domain.h.j2", first=header, **view)),
-        Output(f"vmx/{domain.name}_tables.c", render("domain.c.j2", first=tables, **view)),
+        Output(f"{processor}/{domain.name}.h", render("domain.h.j2", first=header, **view)),
+        Output(f"{processor}/{domain.name}_tables.c", render("domain.c.j2", first=tables, **view)),
     ]
 
 
@@ -91,7 +94,7 @@ def reset_lines(domain: Domain) -> list[str]:
             all_on = domain.held[field.name] == domain.owned[field.name]
             held = f"{text} | {name}_HELD" if all_on else f"({text} & ~{name}_OWNED) | {name}_HELD"
             lines.append(write_state(field, held))
-            lines.append(f"vmwrite(VMCS_{register}_READ_SHADOW, {text});")
+            lines.append(f"vmwrite(VMCS_{(field.shadow or '').upper()}, {text});")
         else:
             lines.append(write_state(field, text))
     return lines if any("cpu" in line for line in lines) else ["(void)cpu;", *lines]

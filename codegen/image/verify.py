@@ -19,6 +19,7 @@ PAGE = 4096
 REGISTERS = (
     "rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "rbp", "r12", "r13", "r14", "r15",
 )  # fmt: skip
+VCPU_EXITS = {"outcome": 0, "counts": 8}
 MULTIBOOT = {"Multiboot": bytes.fromhex("02b0ad1b"), "Multiboot 2": bytes.fromhex("d65052e8")}
 
 
@@ -77,8 +78,7 @@ def check_symbols(elf: ELFFile, model: Model) -> list[str]:
     undefined = [s.name for s in table.iter_symbols() if s["st_shndx"] == "SHN_UNDEF" and s.name]
     faults = [f"the symbol {name} is undefined" for name in undefined]
     for domain in model.domains.values():
-        path = ("exits",) if domain.under else ("exit", "exit_table")
-        for name in (f"{domain.name}_{part}" for part in (*path, "msr_bitmap")):
+        for name in (f"{domain.name}_{part}" for part in ("exit", "exit_handlers", "msr_bitmap")):
             if not table.get_symbol_by_name(name):
                 faults.append(f"the symbol {name} is missing")
     return faults
@@ -118,7 +118,7 @@ def check_bitmaps(elf: ELFFile, model: Model) -> list[str]:
 
 
 def check_offsets(elf: ELFFile, model: Model) -> list[str]:
-    """Report members of struct cpu that are not where the exit path reads them, by the debugging information."""
+    """Report members of structures that are not where the exit path has them, by the debugging information."""
     offsets = find_struct(elf, "registers")
     cpu = find_struct(elf, "cpu")
     counts = len(REGISTERS) * 8
@@ -126,6 +126,8 @@ def check_offsets(elf: ELFFile, model: Model) -> list[str]:
     wanted = {"guest": 0, "exit_counts": counts, "last_exits": last, "last_index": last + 256}
     registers = {name: index * 8 for index, name in enumerate(REGISTERS)}
     faults = [f"registers.{name} is not at {at}" for name, at in registers.items() if offsets.get(name) != at]
+    if any(domain.under for domain in model.domains.values()) and find_struct(elf, "vcpu_exits") != VCPU_EXITS:
+        faults.append("struct vcpu_exits is not as the exit path has it")
     return faults + [f"cpu.{name} is not at {at}" for name, at in wanted.items() if cpu.get(name) != at]
 
 

@@ -12,7 +12,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 
 from codegen import errors
 from codegen.diagnostics import Reporter
-from codegen.language import syntax
+from codegen.language import foreign, syntax
 from codegen.language.syntax import SyntaxBuilder
 from codegen.source import NOT_TEXT, SourceFile, Span
 
@@ -122,17 +122,36 @@ def find_too_deep(tree: Tree[Token]) -> Tree[Token] | None:
 
 def report_unexpected(problem: UnexpectedInput, source: SourceFile, reporter: Reporter) -> None:
     """Say what stands there, and what could."""
+    if report_foreign(problem, source, reporter):
+        return
     if isinstance(problem, UnexpectedToken) and problem.token.type != "$END":
         token = problem.token
         text = find_word(token, source) if token.type == "SECTION" else str(token).split("\n")[0]
         span = Span(source.path, token.line or 1, token.column or 1, len(text))
-        errors.syntax(reporter, span, f"`{text}`", say_expected(problem.accepts or problem.expected))
+        expected = problem.accepts or problem.expected
+        errors.syntax(reporter, span, f"`{text}`", say_expected(expected), foreign.find_fact(problem, expected))
     elif isinstance(problem, UnexpectedCharacters):
         span = Span(source.path, problem.line, problem.column, 1)
-        found, expected = say_character(problem.char, source.lines[problem.line - 1][problem.column :])
-        errors.syntax(reporter, span, found, expected)
+        found, wanted = say_character(problem.char, source.lines[problem.line - 1][problem.column :])
+        errors.syntax(reporter, span, found, wanted)
     else:
         report_end(problem, source, reporter)
+
+
+def report_foreign(problem: UnexpectedInput, source: SourceFile, reporter: Reporter) -> bool:
+    """Report a word or a sign that another language has, with what this one has instead; return false if it is none."""
+    line, column = getattr(problem, "line", None) or 0, getattr(problem, "column", None) or 0
+    if word := foreign.find_word(problem):
+        token, help = word
+        span = Span(source.path, token.line or 1, token.column or 1, len(token))
+    elif 0 < line <= len(source.lines) and (sign := foreign.find_sign(source, line, column)):
+        start, text, help = sign
+        span = Span(source.path, line, start, len(text))
+    else:
+        return False
+    found = source.lines[span.line - 1][span.column - 1 :][: span.length]
+    errors.syntax(reporter, span, f"`{found}`", "", help)
+    return True
 
 
 def find_word(token: Token, source: SourceFile) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from codegen.model.abi import Abi
@@ -22,6 +23,10 @@ class Extern:
     cost: int
     doc: Doc
     span: Span
+
+
+# Regions that the runtime places, and the one kind of rule that it can do so for: see runtime/dom0/.
+RUNTIME_REGIONS = {"hypervisor": "hide", "local_apic": "watch", "a20_window": "alias"}
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,7 @@ class CpuidPolicy:
     leaves: tuple[CpuidLeaf, ...]
     own: tuple[tuple[int, tuple[int, int, int, int]], ...]
     span: Span
+    places: Mapping[str, Span] = field(default_factory=dict)  # of the rule that decided about a feature
 
 
 @dataclass(frozen=True)

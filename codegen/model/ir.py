@@ -185,6 +185,9 @@ class Always:
     value: bool
 
 
+ALWAYS = Always(True)
+
+
 @dataclass(frozen=True)
 class ControlAtom:
     """A control is on."""
@@ -254,6 +257,7 @@ class GuestWrite:
     value: Expression
     low: int | None = None
     high: int | None = None
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -264,6 +268,7 @@ class VmcsWrite:
     value: Expression
     low: int | None = None
     high: int | None = None
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -281,6 +286,7 @@ class Evaluate:
     """A call whose value is not used."""
 
     call: Expression
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -289,6 +295,7 @@ class LogLine:
 
     text: str
     values: tuple[Expression, ...]
+    span: Span = NOWHERE
 
 
 @dataclass(frozen=True)

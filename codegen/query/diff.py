@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from codegen.check.evaluate import setting_of
 from codegen.emit.statements import statements
@@ -191,6 +192,22 @@ COMPARISONS = (
     compare_memory,
 )
 TITLES = {GAIN: "Gains", LOSS: "Losses", CHANGE: "Changes that are neither"}
+
+
+def compare_each(old: Mapping[str, Model], new: Mapping[str, Model], processor: str = "") -> list[Change]:
+    """Return every difference for each processor, or for one; what is the same for all of them once."""
+    names = [name for name in dict.fromkeys([*new, *old]) if processor in ("", name)]
+    found = {name: compare(old[name], new[name]) for name in names if name in old and name in new}
+    come = [Change(GAIN, "processor", "", f"{name} is a new processor") for name in names if name not in old]
+    gone = [Change(LOSS, "processor", "", f"{name} is no longer a processor") for name in names if name not in new]
+    changes = dict.fromkeys(one for some in found.values() for one in some)
+    return [*come, *gone, *(say_where(one, found) for one in changes)]
+
+
+def say_where(change: Change, found: Mapping[str, list[Change]]) -> Change:
+    """Return a change with the processors that have it, where others do not."""
+    names = [name for name, some in found.items() if change in some]
+    return change if len(names) == len(found) else replace(change, text=f"{change.text} (on {', '.join(names)})")
 
 
 def compare(old: Model, new: Model) -> list[Change]:

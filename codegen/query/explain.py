@@ -49,7 +49,7 @@ def explain_known_exit(exit: Exit, context: Context) -> Page:
         if row.answers:
             page.code += quote_exit(exit, domain, context)
         for answer in dict.fromkeys(row.answers):
-            page.code += context.quote_function(f"on_{answer.event}", f"vmx/{domain.name}_handlers.c")
+            page.code += context.quote_function(f"on_{answer.event}", f"{context.processor}/{domain.name}_handlers.c")
         page.tests += context.taken_exit(domain.name, exit.number)
     plain = rf"\b{exit.name}\b" if "_" in exit.name else rf"[\"'`]{exit.name}\b"
     page.tests += context.find_tests(rf"\bEXIT_REASON_{exit.name}\b", rf"exits? {exit.name}\b", plain)
@@ -58,12 +58,10 @@ def explain_known_exit(exit: Exit, context: Context) -> Page:
 
 def quote_exit(exit: Exit, domain: Domain, context: Context) -> list[str]:
     """Quote the exit's function, and its entry in the dispatch table."""
-    handlers = f"vmx/{domain.name}_handlers.c"
-    if domain.under:
-        function = context.quote_function(f"exit_{exit.name}", handlers)
-        return function + context.grep_code(rf"^ *\[EXIT_REASON_{exit.name.upper()}\] = ", [handlers])
+    handlers = f"{context.processor}/{domain.name}_handlers.c"
     function = context.quote_function(f"{domain.name}_exit_{exit.name}", handlers)
-    return function + context.grep_code(rf"_exit EXIT_REASON_{exit.name.upper()},", [f"vmx/{domain.name}_exit.asm"])
+    row = rf"_exit {domain.name}, EXIT_REASON_{exit.name.upper()},"
+    return function + context.grep_code(row, [f"{context.processor}/exits.asm"])
 
 
 def say_row(row: Row, domain: Domain) -> list[str]:
@@ -92,10 +90,17 @@ def explain_event(word: str, context: Context) -> Page:
         handler = domain.handlers.get(event.name)
         if handler:
             page.choice += [f"  {line}" for line in shorten(context.quote(handler.span), 12)]
-        page.code += context.quote_function(f"on_{event.name}", f"vmx/{domain.name}_handlers.c")
+        page.code += quote_event(event.name, [row.name for row in rows], domain, context)
         page.tests += context.taken_branches(f"{domain.name} on {event.name}")
     page.tests += context.find_tests(rf"\bon {event.name}\b", rf"[\"'`]{event.name}\b")
     return page
+
+
+def quote_event(event: str, exits: list[str], domain: Domain, context: Context) -> list[str]:
+    """Quote an event's function, or that of the exit that alone raises it and so handles it in place."""
+    file = f"{context.processor}/{domain.name}_handlers.c"
+    shared = context.quote_function(f"on_{event}", file)
+    return shared or [line for exit in exits for line in context.quote_function(f"{domain.name}_exit_{exit}", file)]
 
 
 # ---- controls
@@ -115,7 +120,7 @@ def explain_control(word: str, context: Context) -> Page:
         page.choice += [say_setting(control.path, domain)]
     constant = control.path.replace(".", "_").upper()
     page.code = context.grep_code(rf"\b{constant}\b")
-    page.code += context.grep_code(rf"\"{control.path}\b", ["x86/requirements.32.c"])
+    page.code += context.grep_code(rf"\"{control.path}\b", [f"{context.processor}/requirements.32.c"])
     page.tests = context.find_tests(rf"\b{constant}\b", rf"\b{control.name}\b")
     return page
 
@@ -195,7 +200,7 @@ def explain_hypercall(word: str, context: Context) -> Page:
     page.choice += [f"errors: {', '.join(call.errors)}"] if call.errors else []
     page.code = context.grep_code(rf"\bLUV_HYPERCALL_{call.name}\b", ["abi/luvalley_abi.h"])
     for domain in context.domains:
-        page.code += context.quote_function(f"hypercall_{call.name}", f"vmx/{domain.name}_handlers.c")
+        page.code += context.quote_function(f"hypercall_{call.name}", f"{context.processor}/{domain.name}_handlers.c")
     page.tests = context.taken_branches(f"hypercall {call.name}")
     page.tests += context.find_tests(rf"\bLUV_HYPERCALL_{call.name}\b", rf"\b{call.name}\b")
     return page

@@ -172,7 +172,7 @@ def explain_values(word: str, leaf: int, leaves: list[CpuidLeaf], context: Conte
 def find_cpuid_files(context: Context) -> list[str]:
     """Return the generated files that hold CPUID policies."""
     hosts = [one.name for one in context.domains if not one.under]
-    return [f"vmx/{name}_{part}.c" for name in hosts for part in ("tables", "handlers")]
+    return [f"{context.processor}/{name}_{part}.c" for name in hosts for part in ("tables", "handlers")]
 
 
 def explain_features(features: list[Feature], word: str, context: Context) -> Page:
@@ -185,7 +185,8 @@ def explain_features(features: list[Feature], word: str, context: Context) -> Pa
     needs = say_expression(lift_condition(feature.needs))
     page.fact += [f"needs {needs}"] if needs != "always" else []
     for domain in context.domains:
-        shown = f"{domain.name}: {say_shown(feature, domain)} ({say_place(domain.cpuid.span)})"
+        place = say_place(domain.cpuid.places.get(feature.name, domain.cpuid.span))
+        shown = f"{domain.name}: {say_shown(feature, domain)} ({place})"
         page.choice += [say_vmm(domain) if domain.under else shown]
     page.code = find_leaf(feature, context)
     for domain in context.domains:
@@ -200,13 +201,14 @@ def find_leaf(feature: Feature, context: Context) -> list[str]:
         if not domain.under:
             row = make_row(feature.leaf, context.model, domain)
             pattern = rf"(CPUID_SHOWN\(|\[){re.escape(row.index)}(,|\])"
-            return context.grep_code(pattern, [f"vmx/{domain.name}_tables.c"])[:1]
+            return context.grep_code(pattern, [f"{context.processor}/{domain.name}_tables.c"])[:1]
     return []
 
 
 def find_late(feature: Feature, domain: Domain, context: Context) -> list[str]:
     """Return the lines that clear the feature at boot if the processor lacks what it needs."""
-    name, removal = f"vmx/{domain.name}_tables.c", f"&= ~{feature_mask(feature):#x}u; /* {feature.name} */"
+    name = f"{context.processor}/{domain.name}_tables.c"
+    removal = f"&= ~{feature_mask(feature):#x}u; /* {feature.name} */"
     lines = context.generated.get(name, [])
     found = [number for number, line in enumerate(lines) if line.strip().endswith(removal)]
     return [f"generated/{name}:{at + 1}: {lines[at].strip()}" for number in found[:1] for at in (number - 1, number)]

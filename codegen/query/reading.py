@@ -7,16 +7,16 @@ import json
 import subprocess
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codegen.check import check
+from codegen.check import check_each
 from codegen.diagnostics import Reporter, SpecError
 from codegen.model.choices import Model
 from codegen.parse_cache import parse_each
 from codegen.query.branches import Branch
-from codegen.resolve.spec import resolve_spec
+from codegen.resolve.spec import resolve_each
 from codegen.source import SourceFile, digest_sources, load_files
 
 
@@ -26,12 +26,17 @@ class BadArgument(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """`error` contains every message about the spec; `model` is then the part that resolves."""
+    """A spec as `processor` has it. `error` contains every message; `model` is then the part that resolves."""
 
     name: str
     sources: tuple[SourceFile, ...]
-    model: Model
+    models: Mapping[str, Model]
+    processor: str
     error: SpecError | None
+
+    @property
+    def model(self) -> Model:
+        return self.models[self.processor]
 
     @property
     def digest(self) -> str:
@@ -42,11 +47,18 @@ def read_sources(name: str, sources: list[SourceFile], cache: Path | None) -> Re
     """Parse, resolve and check; continue with what is left after an error."""
     reporter = Reporter()
     files = parse_each(sources, cache, reporter)
-    model = resolve_spec(files, reporter)
+    models = resolve_each(files, reporter)
     if not reporter.failed:
-        check(model, reporter)
+        check_each(models, reporter)
     error = SpecError(reporter.diagnostics, {one.path: one for one in sources}) if reporter.failed else None
-    return Reading(name, tuple(sources), model, error)
+    return Reading(name, tuple(sources), models, next(iter(models)), error)
+
+
+def choose_processors(reading: Reading, processor: str) -> list[Reading]:
+    """Return the reading for the processor that is named, or for each where none is; BadArgument on an unknown one."""
+    if processor and processor not in reading.models:
+        raise BadArgument(f"`{processor}` is no processor of {reading.name}; it has {', '.join(reading.models)}")
+    return [replace(reading, processor=name) for name in reading.models if processor in ("", name)]
 
 
 def read_folder(folder: Path, cache: Path | None) -> Reading:
@@ -82,7 +94,7 @@ def load_revision(revision: str, root: Path) -> list[SourceFile]:
 
 def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     file = archive.extractfile(member)
-    return file.read().decode("utf-8", errors="replace") if file else ""
+    return file.read().decode("utf-8-sig", errors="replace") if file else ""
 
 
 def run_git(arguments: list[str], root: Path) -> subprocess.CompletedProcess[bytes]:

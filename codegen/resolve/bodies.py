@@ -19,7 +19,8 @@ from codegen.resolve.scope import NOTHING, Scope, fit
 from codegen.source import Span
 
 LOG_VALUES = 2
-WRITABLE_CONTROLS = {"cr0_read_shadow", "cr4_read_shadow", "tsc_offset"}
+HOLE = "%"
+WRITABLE_CONTROLS = {"tsc_offset"}  # besides the shadows of registers
 
 
 def resolve_body(block: syntax.Block, what: str, scope: Scope) -> Body:
@@ -152,7 +153,7 @@ def resolve_call_statement(node: syntax.CallStatement, scope: Scope) -> ir.State
         message = "this statement does nothing"
         errors.type_mismatch(scope.reporter, node.span, message, "its value is lost", "call an extern")
         return None
-    return ir.Evaluate(call) if call else None
+    return ir.Evaluate(call, node.span) if call else None
 
 
 def resolve_log(node: syntax.Log, scope: Scope) -> ir.Statement:
@@ -161,7 +162,21 @@ def resolve_log(node: syntax.Log, scope: Scope) -> ir.Statement:
     if len(values) > LOG_VALUES:
         message = f"`log` takes {LOG_VALUES} numbers, {len(values)} are given"
         errors.type_mismatch(scope.reporter, node.values[LOG_VALUES].span, message, "one too many", "use a second line")
-    return ir.LogLine(node.text.value, tuple(value for value in values if value))
+    check_holes(node, scope)
+    return ir.LogLine(node.text.value, tuple(value for value in values if value), node.span)
+
+
+def check_holes(node: syntax.Log, scope: Scope) -> None:
+    """Report a text with more or fewer places for numbers than there are numbers."""
+    holes = node.text.value.count(HOLE)
+    if holes != len(node.values) <= LOG_VALUES:
+        numbers = "1 number follows" if len(node.values) == 1 else f"{len(node.values)} numbers follow"
+        message = f"the text has {holes} `{HOLE}` and {numbers}"
+        help = f"each `{HOLE}` is replaced by the next number, in hexadecimal"
+        if holes < len(node.values):
+            text = node.text.value + "".join(f" {HOLE}" for _ in node.values[holes:])
+            help = f'write "{text}": {help}'
+        errors.type_mismatch(scope.reporter, node.text.span, message, f"{holes} of {len(node.values)}", help)
 
 
 def resolve_if(node: syntax.If, scope: Scope) -> tuple[ir.Statement | None, Span | None]:
@@ -185,9 +200,14 @@ def resolve_assign(node: syntax.Assign, scope: Scope) -> ir.Statement | None:
     if value is None:
         return None
     if isinstance(whole, ir.GuestRead):
-        return ir.GuestWrite(whole.field, value, low, high)
+        return ir.GuestWrite(whole.field, value, low, high, node.span)
     assert isinstance(whole, ir.VmcsRead)
-    return ir.VmcsWrite(whole.field, value, low, high)
+    return ir.VmcsWrite(whole.field, value, low, high, node.span)
+
+
+def list_writable(scope: Scope) -> set[str | None]:
+    """Return the control fields that a body may write."""
+    return {*WRITABLE_CONTROLS, *(one.shadow for one in scope.facts.state.values())}
 
 
 def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bool:
@@ -199,7 +219,7 @@ def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bo
             return False
         case ir.GuestRead(_):
             return True
-        case ir.VmcsRead(field) if field.area == "guest" or field.name in WRITABLE_CONTROLS:
+        case ir.VmcsRead(field) if field.area == "guest" or field.name in list_writable(scope):
             return True
         case ir.VmcsRead(field):
             host = field.area == "host"

@@ -22,7 +22,7 @@ from codegen.resolve.hypercalls import EXTERN_COST, HypercallResolver
 from codegen.resolve.scope import Scope
 
 PAGE = 4096
-ADDRESS_END = 1 << 52
+ADDRESS_END = 1 << 48  # what four levels of nested tables reach
 
 
 class ChoiceResolver:
@@ -164,7 +164,8 @@ class ChoiceResolver:
             errors.out_of_range(self.reporter, region.span, f"region `{region.name}` is empty", "no bytes")
         elif region.base + region.size > ADDRESS_END:
             message = f"region `{region.name}` ends at {region.base + region.size:#x}"
-            errors.out_of_range(self.reporter, region.span, message, f"addresses end at {ADDRESS_END:#x}")
+            help = "nested tables of four levels reach no further, and no memory is there"
+            errors.out_of_range(self.reporter, region.span, message, f"addresses end at {ADDRESS_END:#x}", help)
 
     def number(self, expr: syntax.Expr | None) -> int:
         """Return a constant's value."""

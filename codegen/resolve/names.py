@@ -6,11 +6,19 @@ from codegen import errors
 from codegen.language import syntax
 from codegen.model import ir
 from codegen.model.entry_checks import PREDICATES
+from codegen.model.events import needed_controls
 from codegen.model.facts import Bit, CapabilityTable, ControlWord, Facts, Layout
 from codegen.model.types import BOOL, SCALARS, U64, StructType, scalar_for
 from codegen.resolve.scope import Scope
 
 ENTRY_ROOTS = ("cpuid", *PREDICATES)
+# Values of other languages, and what to write here.
+TRUTHS = ("true", "false", "True", "False", "TRUE", "FALSE")
+TRUTH = "a comparison gives a bool; a bool that does not change is bool(1) or bool(0)"
+FOREIGN = {
+    **dict.fromkeys(TRUTHS, TRUTH),
+    **dict.fromkeys(("null", "NULL", "nil", "None", "nullptr"), "there are no pointers: write 0"),
+}
 
 
 def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
@@ -26,8 +34,8 @@ def resolve_name(name: syntax.Name, scope: Scope) -> ir.Expression | None:
         field = scope.facts.vmcs[name.text]
         return ir.VmcsRead(field, field.type)
     known = [*scope.locals, *scope.constants, *scope.facts.msrs, *known_roots(scope)]
-    errors.unknown_name(scope.reporter, name, "value", known)
-    return None
+    errors.unknown_name(scope.reporter, name, "value", known, FOREIGN.get(name.text, ""))
+    return ir.Constant(0, BOOL) if name.text in TRUTHS else None
 
 
 def resolve_msr(name: syntax.Name, scope: Scope) -> ir.Expression | None:
@@ -66,7 +74,18 @@ def resolve_rooted(root: syntax.Name, name: syntax.Name, scope: Scope) -> tuple[
         return resolve_payload(name, scope), True
     if root.text in scope.facts.words and scope.mode == "body":
         return resolve_control(root, name, scope), True
+    if lacks_binder(root, scope):
+        help = f"name the event's payload: on {scope.event}({root.text}) {{ ... }}"
+        help = help if scope.payload else f"`{scope.event}` has no payload"
+        errors.unknown_name(scope.reporter, root, "value", (), help)
+        return None, True
     return None, False
+
+
+def lacks_binder(root: syntax.Name, scope: Scope) -> bool:
+    """Return whether a handler reads a payload to which it gives no name."""
+    known = (scope.locals, scope.constants, scope.facts.layouts, scope.facts.msrs)
+    return bool(scope.event) and not scope.binder and root.text == "e" and not any(root.text in one for one in known)
 
 
 def resolve_guest(name: syntax.Name, scope: Scope) -> ir.Expression | None:
@@ -214,16 +233,6 @@ def control_value(path: str, facts: Facts) -> ir.Expression:
     return bit
 
 
-def needed_controls(condition: ir.Condition) -> list[str]:
-    """Return the controls of a conjunction."""
-    match condition:
-        case ir.ControlAtom(control):
-            return [control]
-        case ir.AndCondition(operands):
-            return [one for operand in operands for one in needed_controls(operand)]
-    return []
-
-
 def word_value(word: ControlWord, facts: Facts) -> ir.Expression:
     """Return a control word, as the VMCS has it; one whose field is unknown has been reported."""
     field = facts.vmcs.get(word.field)
@@ -252,11 +261,11 @@ def make_allowed(word: ControlWord, facts: Facts) -> ir.Expression:
     """Check a word against the TRUE capability MSR where the processor has it. SDM: A.2"""
     value = word_value(word, facts)
     plain = ask_allowed(value, word.msr, word.allowed1_only)
-    basic = facts.capabilities.get("basic")
-    bit = next((one for one in basic.bits if one.name == "true_controls"), None) if basic else None
-    if word.true_msr is None or basic is None or bit is None:
+    true = facts.extensions.true if facts.extensions else None
+    if word.true_msr is None or true is None:
         return plain
-    has_true = ir.Bits(ir.MsrRead(basic.msr), bit.low, bit.high, BOOL)
+    table, bit = true
+    has_true = ir.Bits(ir.MsrRead(facts.capabilities[table].msr), bit.low, bit.high, BOOL)
     lacks_true = ir.UnaryOperation("not", has_true, BOOL)
     exact = ir.Operation("and", has_true, ask_allowed(value, word.true_msr, False), BOOL)
     return ir.Operation("or", exact, ir.Operation("and", lacks_true, plain, BOOL), BOOL)

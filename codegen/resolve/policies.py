@@ -22,8 +22,8 @@ NO_ACTION = choices.Action("inject", NOWHERE)
 RANKS = {"name": 0, "range": 1, "guarded": 2, "class": 3}
 
 IO_ACTIONS = ("pass", "inject", "hypercalls", "forward", "do")
-# A wide access reaches a rule byte by byte, so this is all of the event that it may ask for.
-BYTE = ("port", "input")
+# What a rule may ask of an access, which it sees as the guest made it; `value` is that of a write.
+ACCESS = ("port", "size", "input")
 
 
 def directions_of(access: syntax.Access) -> tuple[str, ...]:
@@ -111,6 +111,8 @@ class MsrPolicyResolver:
     def add_claim(self, direction: str, claim: Claim) -> None:
         """Add a claim; claims of one rank do not overlap, for neither would win."""
         for other in self.claims[direction]:
+            if other.span == claim.span:
+                continue  # MSRs of one rule overlap only where a number is declared twice, which is an error already
             if other.rank == claim.rank and other.first <= claim.last and claim.first <= other.last:
                 message = f"{claim.name} has two {direction} rules of the same kind"
                 errors.duplicate_rule(self.scope.reporter, claim.span, message, other.span)
@@ -176,7 +178,8 @@ class IoPolicyResolver:
         self.node, self.scope = node, scope
         event = scope.facts.events.get("io")
         payload = event.payload if event else ()
-        self.payload: dict[str, Scalar] = {name: type for name, type in payload if name in BYTE}
+        self.payload: dict[str, Scalar] = {name: type for name, type in payload if name in ACCESS}
+        self.payload["value"] = U32
         self.defaults: dict[str, choices.Action] = {}
         self.places: list[tuple[Port, Span]] = []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from codegen.diagnostics import Reporter, merge_reports
@@ -16,11 +15,7 @@ from codegen.resolve.declarations import check_docs, of_kind
 from codegen.resolve.exits import add_checks, add_exits, add_information
 from codegen.resolve.host import add_reset_table
 from codegen.resolve.tables import TableResolver
-
-
-def resolve_spec(files: Iterable[syntax.File], reporter: Reporter) -> choices.Model:
-    """Return the model of all files for the first processor."""
-    return next(iter(resolve_each(files, reporter).values()))
+from codegen.source import find_processor
 
 
 def resolve_each(files: Iterable[syntax.File], reporter: Reporter) -> dict[str, choices.Model]:
@@ -43,6 +38,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
     resolver = TableResolver(reporter)
     steps: list[tuple[type, Any]] = [
         (syntax.Layout, lambda node, doc: resolver.add_layout(node)),
+        (syntax.Processor, lambda node, doc: resolver.add_encoding(node)),
         (syntax.Vmcs, resolver.add_vmcs),
         (syntax.Controls, resolver.add_controls),
         (syntax.Msrs, lambda node, doc: resolver.add_msrs(node)),
@@ -50,6 +46,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Controls, lambda node, doc: resolver.link_controls(node)),
         (syntax.Vmcs, lambda node, doc: resolver.link_vmcs(node)),
         (syntax.Capabilities, resolver.add_capabilities),
+        (syntax.SwitchedMsrs, lambda node, doc: resolver.link_switched(node)),
         (syntax.Vectors, lambda node, doc: resolver.add_vectors(node)),
         (syntax.Ports, lambda node, doc: resolver.add_ports(node)),
         (syntax.Errnos, lambda node, doc: resolver.add_errnos(node)),
@@ -60,6 +57,8 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Information, lambda node, doc: add_information(node, resolver)),
         (syntax.Exits, lambda node, doc: add_exits(node, resolver)),
         (syntax.Cpuid, resolver.link_cpuid),
+        (syntax.FeatureNeeds, lambda node, doc: resolver.link_features(node)),
+        (syntax.Processor, lambda node, doc: resolver.add_extensions(node)),
         (syntax.Checks, lambda node, doc: add_checks(node, doc, resolver)),
     ]
     for kind, step in steps:
@@ -79,15 +78,7 @@ def with_manual(items: list[syntax.Item], facts: Facts) -> Facts:
 # ---- which facts are one processor's
 
 
-FACTS, MACHINE = "facts", "x86"
 DEFAULT = "vmx"  # whose facts a spec has that is not in folders
-
-
-def find_processor(path: str) -> str:
-    """Return the processor that a file's facts belong to, or nothing: the machine, or choices."""
-    folders = PurePosixPath(path).parts[:-1]
-    after = folders[folders.index(FACTS) + 1 :] if FACTS in folders else ()
-    return after[0] if after and after[0] != MACHINE else ""
 
 
 def split_files(files: Iterable[syntax.File]) -> dict[str, list[syntax.Item]]:

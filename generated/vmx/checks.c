@@ -2,7 +2,7 @@
 #include "generated/vmx/checks.h"
 
 #include "generated/vmx/controls.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "vmx/entry_checks.h"
 

@@ -4,7 +4,7 @@
 #include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
 #include "generated/vmx/names.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "domu/domu.h"
 #include "dom0/cpuid.h"
@@ -78,12 +78,13 @@ struct hypercall {
 };
 
 static const struct hypercall hypercalls[] = {
-    [LUV_HYPERCALL_info] = {.callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull},
-    [LUV_HYPERCALL_exit_count] = {.callers = LUV_FROM_USER,
+    [LUV_HYPERCALL_info] = {.callers = LUV_FROM_TOKEN | LUV_FROM_ROOT, .excess[0] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_exit_count] = {.callers = LUV_FROM_ROOT,
                                   .excess[0] = 0xffffffff00000000ull,
                                   .excess[1] = 0xffffffff00000000ull},
-    [LUV_HYPERCALL_log_read] = {.callers = LUV_FROM_USER},
-    [LUV_HYPERCALL_domain_create] = {.callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_log_read] = {.callers = LUV_FROM_ROOT},
+    [LUV_HYPERCALL_token_set] = {.callers = LUV_FROM_ROOT},
+    [LUV_HYPERCALL_domain_create] = {.callers = LUV_FROM_TOKEN, .excess[0] = 0xffffffff00000000ull},
     [LUV_HYPERCALL_domain_destroy] = {.callers = LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN},
     [LUV_HYPERCALL_vcpu_create] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN, .excess[1] = 0xffffffff00000000ull},
     [LUV_HYPERCALL_superpage_claim] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN},
@@ -114,7 +115,8 @@ static struct answer call_plain(struct cpu *cpu, u32 number)
     case LUV_HYPERCALL_info: return info(cpu, (u32)r->rdi);
     case LUV_HYPERCALL_exit_count: return exit_count(cpu, (u32)r->rdi, (u32)r->rsi);
     case LUV_HYPERCALL_log_read: return log_read(cpu, r->rdi);
-    case LUV_HYPERCALL_domain_create: return domain_create(cpu, (u32)r->rdi, r->rsi);
+    case LUV_HYPERCALL_token_set: return token_set(cpu, r->rdi, r->rsi);
+    case LUV_HYPERCALL_domain_create: return domain_create(cpu, (u32)r->rdi, r->rsi, r->rdx, r->r10);
     case LUV_HYPERCALL_domain_list: return domain_list(cpu, (u32)r->rdi);
     default: return (struct answer){.error = ENOSYS};
     }
@@ -191,26 +193,9 @@ static noinline struct answer hypercall_by_row(struct cpu *cpu, u32 way)
         return dispatch_vcpu(cpu, number);
     if (row->handle == HANDLE_DOMAIN)
         return dispatch_domain(cpu, number, callers);
+    if (callers == LUV_FROM_TOKEN && !knows_token(cpu))
+        return (struct answer){.error = EPERM};
     return call_plain(cpu, number);
-}
-
-/* Its only argument is its handle, so there is nothing else to check. */
-static inline struct answer direct_vcpu_run(struct cpu *cpu)
-{
-    struct vcpu *vcpu;
-    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
-    if (error)
-        return (struct answer){.error = error};
-    struct answer answer = vcpu_run(cpu, vcpu);
-    vcpu_release(vcpu);
-    return answer;
-}
-
-static inline struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
-{
-    if (likely((u32)cpu->guest.rax == LUV_HYPERCALL_vcpu_run) && way & hypercalls[LUV_HYPERCALL_vcpu_run].callers)
-        return direct_vcpu_run(cpu);
-    return hypercall_by_row(cpu, way);
 }
 
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
@@ -219,12 +204,23 @@ static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
     cpu->guest.rdx = answer.value;
 }
 
-/* False: not a call of ours, and the instruction does not exist. */
+/* False: not a call of ours, and the instruction does not exist. A call whose only argument is the handle of a vCPU needs no
+ * row. */
 static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
+    if (likely((u32)cpu->guest.rax == LUV_HYPERCALL_vcpu_run)) {
+        struct vcpu *vcpu;
+        struct answer answer = {.error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu)};
+        if (!answer.error) {
+            answer = vcpu_run(cpu, vcpu);
+            vcpu_release(vcpu);
+        }
+        hypercall_answer(cpu, answer);
+        return true;
+    }
+    hypercall_answer(cpu, hypercall_by_row(cpu, LUV_FROM_TOKEN | LUV_FROM_OWNER | LUV_FROM_SECRET));
     return true;
 }
 
@@ -235,7 +231,7 @@ static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
         guest_io_native(cpu, port, size, input);
         return;
     }
-    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_ROOT));
+    hypercall_answer(cpu, hypercall_by_row(cpu, LUV_FROM_ROOT));
     guest_advance(cpu);
 }
 
@@ -281,7 +277,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
     case 0x258 ... 0x259 /* IA32_MTRR_FIX16K_80000 and 1 more */:
     case 0x268 ... 0x26f /* IA32_MTRR_FIX4K_C0000 and 7 more */:
     case IA32_MTRR_DEF_TYPE: {
-        if (!host_wrmsr_try(msr, value)) {
+        if (!guest_wrmsr_try(cpu, msr, value)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
@@ -290,7 +286,7 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
         return;
     }
     case IA32_MISC_ENABLE: {
-        if (host_wrmsr_try(msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
+        if (guest_wrmsr_try(cpu, msr, value & ~(u64)MISC_ENABLE_NO_EXECUTE_OFF)) {
             guest_advance(cpu);
             return;
         }
@@ -341,45 +337,58 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports in the bitmap. */
 
-static void on_io_byte(struct cpu *cpu, u16 port, bool input)
+/* The rule of a port in a direction; 0: it passes. Those that only inject come last. */
+static u8 port_rule(u16 port, bool input)
 {
     switch (port) {
+    case 0x92: /* system_control_a */ return 1;
+    case 0x60: /* keyboard_data */ return 2;
+    case 0x64: /* keyboard_command */ return input ? 0 : 3;
+    }
+    (void)input;
+    return 0;
+}
+
+/* The rule of port `at` has the access as the guest made it. */
+static void on_io_rule(struct cpu *cpu, u16 at, u16 port, u8 size, bool input)
+{
+    u32 value = guest_io_value(cpu, size);
+    switch (at) {
     case 0x92: /* system_control_a */
         if (input) {
-            cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, a20_port_read(cpu, port));
+            guest_io_answer(cpu, size, a20_read(cpu, port, size));
             guest_advance(cpu);
             return;
         }
         if (!input) {
-            a20_port_write(cpu, port, (u8)cpu->guest.rax);
+            a20_write(cpu, port, size, value);
             guest_advance(cpu);
             return;
         }
         break;
     case 0x60: /* keyboard_data */
         if (input) {
-            cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, a20_port_read(cpu, port));
+            guest_io_answer(cpu, size, a20_read(cpu, port, size));
             guest_advance(cpu);
             return;
         }
         if (!input) {
-            a20_port_write(cpu, port, (u8)cpu->guest.rax);
+            a20_write(cpu, port, size, value);
             guest_advance(cpu);
             return;
         }
         break;
     case 0x64: /* keyboard_command */
         if (!input) {
-            a20_port_write(cpu, port, (u8)cpu->guest.rax);
+            a20_write(cpu, port, size, value);
             guest_advance(cpu);
             return;
         }
         break;
     }
-    guest_io_native(cpu, port, 1, input);
+    guest_io_native(cpu, port, size, input);
 }
 
-/* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
 static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
     if (string) {
@@ -388,114 +397,15 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
     }
     if (port == LUV_ROOT_PORT)
         on_hypercall_port(cpu, port, size, input);
-    else if (size == 1)
-        on_io_byte(cpu, port, input);
     else
-        guest_io_split(cpu, port, size, input, on_io_byte);
+        guest_io(cpu, &(const struct io_rules){port_rule, on_io_rule, 4}, port, size, input);
 }
 
 /* ---- Handlers, an event each. */
 
-/* The processor's CPUID, without features that have no fact or are hidden. */
-static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
-{
-    struct regs4 out = policy_cpuid(cpu, leaf, subleaf, host_cpuid(leaf, subleaf));
-    cpu->guest.rax = out.eax;
-    cpu->guest.rbx = out.ebx;
-    cpu->guest.rcx = out.ecx;
-    cpu->guest.rdx = out.edx;
-    guest_advance(cpu);
-}
-
-/* XCR0 stays loaded in root mode, which uses no state that it enables. */
-static inline void on_xsetbv(struct cpu *cpu, u32 index, u64 value)
-{
-    if (extract(ACCESS_RIGHTS_DPL, guest_ss_access()) != 0) {
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    }
-    if (host_xsetbv_try(index, value)) {
-        guest_advance(cpu);
-        return;
-    }
-    guest_inject_error(cpu, VECTOR_GP, 0);
-}
-
-/* WBINVD instead: the hypervisor's own dirty lines must not be lost. */
-static inline void on_invd(struct cpu *cpu)
-{
-    host_wbinvd();
-    guest_advance(cpu);
-}
-
-static inline void on_getsec(struct cpu *cpu)
-{
-    guest_inject(cpu, VECTOR_UD);
-}
-
 static inline void on_vmx_instruction(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
-}
-
-/* A hypercall; #UD without the magic, or from anywhere but ring 3 in 64-bit mode. */
-static inline void on_vmcall(struct cpu *cpu)
-{
-    if (policy_hypercall(cpu)) {
-        guest_advance(cpu);
-        return;
-    }
-    guest_inject(cpu, VECTOR_UD);
-}
-
-/* CR4.VMXE: #GP, for there is no VMX. CR0.NE: the shadow changes and the instruction runs again, now without an exit; what it
- * would raise #GP for is checked first, before the shadow changes. */
-static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
-{
-    if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) {
-        panic(cpu, "an access of dom0 to a control register that it owns caused an exit");
-    }
-    if (number != 0) {
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    }
-    u64 value = guest_register(cpu, gpr);
-    bool paging = value & CR0_PG;
-    bool paged = guest_cr0() & CR0_PG;
-    if (value >> 32 != 0) {
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    }
-    if ((paging && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD))) {
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    }
-    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(guest_cr4() & CR4_PAE))) {
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    }
-    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || guest_cr4() & CR4_PCIDE)) {
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    }
-    if (guest_cr4() & CR4_CET && !(value & CR0_WP)) {
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    }
-    vmwrite(VMCS_CR0_READ_SHADOW, copy_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE, value));
-    guest_resume(cpu);
-}
-
-/* Fills the tables. For a write to hidden memory or to the watched APIC, one instruction is stepped on a scratch page. */
-static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa, bool write)
-{
-    handle_nested_page_fault(cpu, gpa, write);
-    guest_resume(cpu);
-}
-
-static inline void on_nested_page_misconfig(struct cpu *cpu)
-{
-    panic(cpu, "a misconfigured EPT entry");
 }
 
 /* Exceptions cause exits only while an instruction is stepped. */
@@ -514,66 +424,12 @@ static inline void on_nmi(struct cpu *cpu)
     guest_resume(cpu);
 }
 
-static inline void on_nmi_window(struct cpu *cpu)
-{
-    handle_nmi_window(cpu);
-    guest_resume(cpu);
-}
-
-static inline void on_init(struct cpu *cpu)
-{
-    cpu_init(cpu);
-    guest_resume(cpu);
-}
-
-static inline void on_sipi(struct cpu *cpu, u8 vector)
-{
-    cpu_sipi(cpu, vector);
-    guest_resume(cpu);
-}
-
-static inline void on_triple_fault(struct cpu *cpu)
-{
-    (void)cpu;
-    machine_reset("dom0 triple fault");
-}
-
-static inline void on_task_switch(struct cpu *cpu)
-{
-    panic(cpu, "dom0 switched tasks by hardware");
-}
-
-static inline void on_xsaves(struct cpu *cpu)
-{
-    panic(cpu, "XSAVES of dom0 caused an exit with an empty bitmap");
-}
-
-static inline void on_xrstors(struct cpu *cpu)
-{
-    panic(cpu, "XRSTORS of dom0 caused an exit with an empty bitmap");
-}
-
-static inline void on_seamcall(struct cpu *cpu)
-{
-    guest_inject(cpu, VECTOR_UD);
-}
-
-static inline void on_tdcall(struct cpu *cpu)
-{
-    guest_inject(cpu, VECTOR_UD);
-}
-
-static inline void on_machine_check_on_entry(struct cpu *cpu)
-{
-    panic(cpu, "a machine check hit the entry of dom0");
-}
-
 static inline void on_entry_failure(struct cpu *cpu)
 {
     panic(cpu, "the processor refused the state of dom0");
 }
 
-/* ---- Exits: number by number, to their events. */
+/* ---- Exits: number by number, to their events; an event that one exit alone raises is handled in place. */
 
 /* An exception whose bit in the exception bitmap is 1, or an NMI. Software interrupts (INT n) cause no exit. */
 void dom0_exit_exception_or_nmi(struct cpu *cpu)
@@ -587,53 +443,70 @@ void dom0_exit_exception_or_nmi(struct cpu *cpu)
 
 void dom0_exit_triple_fault(struct cpu *cpu)
 {
-    on_triple_fault(cpu);
+    (void)cpu;
+    machine_reset("dom0 triple fault");
 }
 
 void dom0_exit_init_signal(struct cpu *cpu)
 {
-    on_init(cpu);
+    cpu_init(cpu);
+    guest_resume(cpu);
 }
 
 /* Happens only in activity state wait-for-SIPI; in other states a start-up IPI is ignored. */
 void dom0_exit_start_up_ipi(struct cpu *cpu)
 {
     u8 vector = extract(SIPI_QUALIFICATION_VECTOR, vmread(VMCS_EXIT_QUALIFICATION));
-    on_sipi(cpu, vector);
+    cpu_sipi(cpu, vector);
+    guest_resume(cpu);
 }
 
 void dom0_exit_nmi_window(struct cpu *cpu)
 {
-    on_nmi_window(cpu);
+    handle_nmi_window(cpu);
+    guest_resume(cpu);
 }
 
 /* The instruction length is valid only if an instruction or a software interrupt caused the task switch. */
 void dom0_exit_task_switch(struct cpu *cpu)
 {
-    on_task_switch(cpu);
+    panic(cpu, "dom0 switched tasks by hardware");
 }
 
+/* The processor's CPUID, without features that have no fact or are hidden. */
 void dom0_exit_cpuid(struct cpu *cpu)
 {
     u32 leaf = (u32)cpu->guest.rax;
     u32 subleaf = (u32)cpu->guest.rcx;
-    on_cpuid(cpu, leaf, subleaf);
+    struct regs4 out = policy_cpuid(cpu, leaf, subleaf, host_cpuid(leaf, subleaf));
+    cpu->guest.rax = out.eax;
+    cpu->guest.rbx = out.ebx;
+    cpu->guest.rcx = out.ecx;
+    cpu->guest.rdx = out.edx;
+    guest_advance(cpu);
 }
 
 void dom0_exit_getsec(struct cpu *cpu)
 {
-    on_getsec(cpu);
+    guest_inject(cpu, VECTOR_UD);
 }
 
+/* WBINVD instead: the hypervisor's own dirty lines must not be lost. */
 void dom0_exit_invd(struct cpu *cpu)
 {
-    on_invd(cpu);
+    host_wbinvd();
+    guest_advance(cpu);
 }
 
-/* Exits at any CPL; the handler must check it. */
+/* Exits at any CPL; the handler must check it. A hypercall; #UD without the magic, or from anywhere but ring 3 in 64-bit mode.
+ */
 void dom0_exit_vmcall(struct cpu *cpu)
 {
-    on_vmcall(cpu);
+    if (policy_hypercall(cpu)) {
+        guest_advance(cpu);
+        return;
+    }
+    guest_inject(cpu, VECTOR_UD);
 }
 
 void dom0_exit_vmclear(struct cpu *cpu)
@@ -681,13 +554,46 @@ void dom0_exit_vmxon(struct cpu *cpu)
     on_vmx_instruction(cpu);
 }
 
+/* CR4.VMXE: #GP, for there is no VMX. CR0.NE: the shadow changes and the instruction runs again, now without an exit; what it
+ * would raise #GP for is checked first, before the shadow changes. */
 void dom0_exit_cr_access(struct cpu *cpu)
 {
     u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
     u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, qualification);
     u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, qualification);
     u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, qualification);
-    on_cr_access(cpu, number, access, gpr);
+    if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO) {
+        panic(cpu, "an access of dom0 to a control register that it owns caused an exit");
+    }
+    if (number != 0) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    u64 value = guest_register(cpu, gpr);
+    bool paging = value & CR0_PG;
+    bool paged = guest_cr0() & CR0_PG;
+    if (value >> 32 != 0) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    if ((paging && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD))) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(guest_cr4() & CR4_PAE))) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || guest_cr4() & CR4_PCIDE)) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    if (guest_cr4() & CR4_CET && !(value & CR0_WP)) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    vmwrite(VMCS_CR0_READ_SHADOW, copy_bits(vmread(VMCS_CR0_READ_SHADOW), CR0_NE, value));
+    guest_resume(cpu);
 }
 
 /* With I/O bitmaps, an access that wraps from port FFFFH to 0 always exits. */
@@ -728,19 +634,21 @@ void dom0_exit_entry_failure_msr(struct cpu *cpu)
 
 void dom0_exit_machine_check_on_entry(struct cpu *cpu)
 {
-    on_machine_check_on_entry(cpu);
+    panic(cpu, "a machine check hit the entry of dom0");
 }
 
+/* Fills the tables. For a write to hidden memory or to the watched APIC, one instruction is stepped on a scratch page. */
 void dom0_exit_ept_violation(struct cpu *cpu)
 {
     u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
     bool write = vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_WRITE;
-    on_nested_page_fault(cpu, gpa, write);
+    handle_nested_page_fault(cpu, gpa, write);
+    guest_resume(cpu);
 }
 
 void dom0_exit_ept_misconfiguration(struct cpu *cpu)
 {
-    on_nested_page_misconfig(cpu);
+    panic(cpu, "a misconfigured EPT entry");
 }
 
 void dom0_exit_invept(struct cpu *cpu)
@@ -753,35 +661,44 @@ void dom0_exit_invvpid(struct cpu *cpu)
     on_vmx_instruction(cpu);
 }
 
+/* XCR0 stays loaded in root mode, which uses no state that it enables. */
 void dom0_exit_xsetbv(struct cpu *cpu)
 {
     u32 index = (u32)cpu->guest.rcx;
     u64 value = (cpu->guest.rdx << 0x20) | (u64)(u32)cpu->guest.rax;
-    on_xsetbv(cpu, index, value);
+    if (extract(ACCESS_RIGHTS_DPL, guest_ss_access()) != 0) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    if (host_xsetbv_try(index, value)) {
+        guest_advance(cpu);
+        return;
+    }
+    guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
 /* Exits only if a state component is in the XSS-exiting bitmap, in EDX:EAX and in IA32_XSS. */
 void dom0_exit_xsaves(struct cpu *cpu)
 {
-    on_xsaves(cpu);
+    panic(cpu, "XSAVES of dom0 caused an exit with an empty bitmap");
 }
 
 /* Exits only if a state component is in the XSS-exiting bitmap, in EDX:EAX and in IA32_XSS. */
 void dom0_exit_xrstors(struct cpu *cpu)
 {
-    on_xrstors(cpu);
+    panic(cpu, "XRSTORS of dom0 caused an exit with an empty bitmap");
 }
 
 /* No control excludes it on processors with TDX; on others the instruction gives #UD. */
 void dom0_exit_seamcall(struct cpu *cpu)
 {
-    on_seamcall(cpu);
+    guest_inject(cpu, VECTOR_UD);
 }
 
 /* No control excludes it on processors with TDX; on others the instruction gives #UD. */
 void dom0_exit_tdcall(struct cpu *cpu)
 {
-    on_tdcall(cpu);
+    guest_inject(cpu, VECTOR_UD);
 }
 
 /* An exit that cannot happen in dom0, or that no manual names. */

@@ -72,6 +72,18 @@ const struct control_choice dom0_controls[DOM0_CONTROL_WORDS] = {
 
 u64 dom0_control_word[DOM0_CONTROL_WORDS];
 
+const struct switched_field dom0_switched_fields[] = {
+    {.msr = IA32_EFER, .field = VMCS_GUEST_IA32_EFER},
+    {.msr = IA32_PAT, .field = VMCS_GUEST_IA32_PAT},
+    {.msr = IA32_DEBUGCTL, .field = VMCS_GUEST_IA32_DEBUGCTL},
+    {.msr = IA32_SYSENTER_CS, .field = VMCS_GUEST_IA32_SYSENTER_CS},
+    {.msr = IA32_SYSENTER_ESP, .field = VMCS_GUEST_IA32_SYSENTER_ESP},
+    {.msr = IA32_SYSENTER_EIP, .field = VMCS_GUEST_IA32_SYSENTER_EIP},
+    {.msr = IA32_FS_BASE, .field = VMCS_GUEST_FS_BASE},
+    {.msr = IA32_GS_BASE, .field = VMCS_GUEST_GS_BASE},
+    {0, 0},
+};
+
 /* The first rule that covers an address decides. */
 const struct memory_rule dom0_memory[DOM0_MEMORY_RULES] = {
     {.what = MEMORY_HIDE, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0},

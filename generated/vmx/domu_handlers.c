@@ -4,7 +4,7 @@
 #include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
 #include "generated/vmx/names.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "domu/domu.h"
 #include "vmx/events.h"
@@ -68,88 +68,165 @@ static inline void on_nmi(struct cpu *cpu)
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
 }
 
-static inline void on_init(struct cpu *cpu)
-{
-    handle_init(cpu);
-    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-}
-
-static inline void on_machine_check_on_entry(struct cpu *cpu)
-{
-    handle_machine_check(cpu);
-    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
-}
-
-/* The VMM checks the value and sets it by vcpu_set. */
-static inline void on_xsetbv(struct cpu *cpu)
-{
-    if (extract(ACCESS_RIGHTS_DPL, guest_ss_access()) != 0) {
-        guest_inject_error(cpu, VECTOR_GP, 0);
-        return;
-    }
-    exit_to_vmm(cpu, LUV_EXIT_XSETBV);
-}
-
-/* Does nothing: memory is WB whatever the guest's PAT, and devices are emulated. A real WBINVD would stall dom0. */
-static inline void on_wbinvd(struct cpu *cpu)
-{
-    guest_advance(cpu);
-}
-
-static inline void on_invd(struct cpu *cpu)
-{
-    guest_advance(cpu);
-}
-
-/* The debug registers become the guest's until the end of this run; the instruction runs again. */
-static inline void on_dr_access(struct cpu *cpu)
-{
-    handle_dr_access(cpu);
-    guest_resume(cpu);
-}
-
-/* Not in the guest's CPUID. */
-static inline void on_monitor(struct cpu *cpu)
-{
-    guest_inject(cpu, VECTOR_UD);
-}
-
-static inline void on_mwait(struct cpu *cpu)
-{
-    guest_inject(cpu, VECTOR_UD);
-}
-
-static inline void on_getsec(struct cpu *cpu)
-{
-    guest_inject(cpu, VECTOR_UD);
-}
-
 static inline void on_vmx_instruction(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
 }
 
-static inline void on_seamcall(struct cpu *cpu)
+/* Injected if it is the guest's; `resume` then delivers nothing else. */
+static inline void on_exception(struct cpu *cpu)
+{
+    u8 destination = handle_exception(cpu);
+    if (destination == EXCEPTION_INJECTED) {
+        guest_resume(cpu);
+        return;
+    }
+    if (destination == EXCEPTION_TO_VMM) {
+        exit_to_vmm(cpu, LUV_EXIT_EXCEPTION);
+        return;
+    }
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
+}
+
+/* ---- Exits: number by number, to their events; an event that one exit alone raises is handled in place. */
+
+/* An exception whose bit in the exception bitmap is 1, or an NMI. Software interrupts (INT n) cause no exit. */
+void domu_exit_exception_or_nmi(struct cpu *cpu)
+{
+    if (extract(EXIT_INTERRUPTION_INFO_TYPE, vmread(VMCS_EXIT_INTERRUPTION_INFO)) == 2) {
+        on_nmi(cpu);
+        return;
+    }
+    on_exception(cpu);
+}
+
+/* The vector is valid only with the VM-exit control "acknowledge interrupt on exit". Stays pending: dom0 takes it as soon as it
+ * runs again. */
+void domu_exit_external_interrupt(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
+}
+
+void domu_exit_triple_fault(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_TRIPLE_FAULT);
+}
+
+void domu_exit_init_signal(struct cpu *cpu)
+{
+    handle_init(cpu);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
+}
+
+/* Happens only in activity state wait-for-SIPI; in other states a start-up IPI is ignored. Only a CPU that waits for SIPI
+ * accepts one, and none does while it runs a domU. */
+void domu_exit_start_up_ipi(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
+}
+
+void domu_exit_interrupt_window(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPT_WINDOW);
+}
+
+void domu_exit_nmi_window(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_NMI_WINDOW);
+}
+
+/* The instruction length is valid only if an instruction or a software interrupt caused the task switch. */
+void domu_exit_task_switch(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_TASK_SWITCH);
+}
+
+void domu_exit_cpuid(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_CPUID);
+}
+
+void domu_exit_getsec(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
 }
 
-static inline void on_tdcall(struct cpu *cpu)
+void domu_exit_hlt(struct cpu *cpu)
 {
-    guest_inject(cpu, VECTOR_UD);
+    exit_to_vmm(cpu, LUV_EXIT_HALT);
 }
 
-static inline void on_rdpmc(struct cpu *cpu)
+void domu_exit_invd(struct cpu *cpu)
+{
+    guest_advance(cpu);
+}
+
+void domu_exit_rdpmc(struct cpu *cpu)
 {
     guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
+/* Exits at any CPL; the handler must check it. */
+void domu_exit_vmcall(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_VMCALL);
+}
+
+void domu_exit_vmclear(struct cpu *cpu)
+{
+    on_vmx_instruction(cpu);
+}
+
+void domu_exit_vmlaunch(struct cpu *cpu)
+{
+    on_vmx_instruction(cpu);
+}
+
+void domu_exit_vmptrld(struct cpu *cpu)
+{
+    on_vmx_instruction(cpu);
+}
+
+void domu_exit_vmptrst(struct cpu *cpu)
+{
+    on_vmx_instruction(cpu);
+}
+
+void domu_exit_vmread(struct cpu *cpu)
+{
+    on_vmx_instruction(cpu);
+}
+
+void domu_exit_vmresume(struct cpu *cpu)
+{
+    on_vmx_instruction(cpu);
+}
+
+void domu_exit_vmwrite(struct cpu *cpu)
+{
+    on_vmx_instruction(cpu);
+}
+
+void domu_exit_vmxoff(struct cpu *cpu)
+{
+    on_vmx_instruction(cpu);
+}
+
+void domu_exit_vmxon(struct cpu *cpu)
+{
+    on_vmx_instruction(cpu);
+}
+
 /* As in dom0: the shadow changes and the instruction runs again, now without an exit; what it would raise #GP for is checked
  * first, before the shadow changes. */
-static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
+void domu_exit_cr_access(struct cpu *cpu)
 {
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, qualification);
+    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, qualification);
+    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, qualification);
     if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO || (number != 0 && number != 4)) {
-        exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
+        exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
         return;
     }
     if (number == 4) {
@@ -202,221 +279,129 @@ static inline void on_cr_access(struct cpu *cpu, u8 number, u8 access, u8 gpr)
     guest_resume(cpu);
 }
 
-/* Injected if it is the guest's; `resume` then delivers nothing else. */
-static inline void on_exception(struct cpu *cpu)
+/* The debug registers become the guest's until the end of this run; the instruction runs again. */
+void domu_exit_dr_access(struct cpu *cpu)
 {
-    u8 destination = handle_exception(cpu);
-    if (destination == EXCEPTION_INJECTED) {
-        guest_resume(cpu);
-        return;
-    }
-    if (destination == EXCEPTION_TO_VMM) {
-        exit_to_vmm(cpu, LUV_EXIT_EXCEPTION);
-        return;
-    }
-    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
+    handle_dr_access(cpu);
+    guest_resume(cpu);
 }
 
-/* ---- Exits: number by number, to their events. */
-
-/* An exception whose bit in the exception bitmap is 1, or an NMI. Software interrupts (INT n) cause no exit. */
-static void exit_exception_or_nmi(struct cpu *cpu)
+/* With I/O bitmaps, an access that wraps from port FFFFH to 0 always exits. */
+void domu_exit_io(struct cpu *cpu)
 {
-    if (extract(EXIT_INTERRUPTION_INFO_TYPE, vmread(VMCS_EXIT_INTERRUPTION_INFO)) == 2) {
-        on_nmi(cpu);
-        return;
-    }
-    on_exception(cpu);
-}
-
-static void exit_init_signal(struct cpu *cpu)
-{
-    on_init(cpu);
-}
-
-static void exit_getsec(struct cpu *cpu)
-{
-    on_getsec(cpu);
-}
-
-static void exit_invd(struct cpu *cpu)
-{
-    on_invd(cpu);
-}
-
-static void exit_rdpmc(struct cpu *cpu)
-{
-    on_rdpmc(cpu);
-}
-
-static void exit_vmclear(struct cpu *cpu)
-{
-    on_vmx_instruction(cpu);
-}
-
-static void exit_vmlaunch(struct cpu *cpu)
-{
-    on_vmx_instruction(cpu);
-}
-
-static void exit_vmptrld(struct cpu *cpu)
-{
-    on_vmx_instruction(cpu);
-}
-
-static void exit_vmptrst(struct cpu *cpu)
-{
-    on_vmx_instruction(cpu);
-}
-
-static void exit_vmread(struct cpu *cpu)
-{
-    on_vmx_instruction(cpu);
-}
-
-static void exit_vmresume(struct cpu *cpu)
-{
-    on_vmx_instruction(cpu);
-}
-
-static void exit_vmwrite(struct cpu *cpu)
-{
-    on_vmx_instruction(cpu);
-}
-
-static void exit_vmxoff(struct cpu *cpu)
-{
-    on_vmx_instruction(cpu);
-}
-
-static void exit_vmxon(struct cpu *cpu)
-{
-    on_vmx_instruction(cpu);
-}
-
-static void exit_cr_access(struct cpu *cpu)
-{
-    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
-    u8 number = extract(CR_ACCESS_QUALIFICATION_NUMBER, qualification);
-    u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, qualification);
-    u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, qualification);
-    on_cr_access(cpu, number, access, gpr);
-}
-
-static void exit_dr_access(struct cpu *cpu)
-{
-    on_dr_access(cpu);
+    exit_to_vmm(cpu, LUV_EXIT_IO);
 }
 
 /* MSRs outside 0..1FFFH and C0000000H..C0001FFFH have no bit in the bitmap and always exit. */
-static void exit_rdmsr(struct cpu *cpu)
+void domu_exit_rdmsr(struct cpu *cpu)
 {
     u32 msr = (u32)cpu->guest.rcx;
     on_msr_read(cpu, msr);
 }
 
-static void exit_wrmsr(struct cpu *cpu)
+void domu_exit_wrmsr(struct cpu *cpu)
 {
     u32 msr = (u32)cpu->guest.rcx;
     u64 value = (cpu->guest.rdx << 0x20) | (u64)(u32)cpu->guest.rax;
     on_msr_write(cpu, msr, value);
 }
 
-static void exit_mwait(struct cpu *cpu)
+void domu_exit_entry_failure_guest(struct cpu *cpu)
 {
-    on_mwait(cpu);
+    exit_to_vmm(cpu, LUV_EXIT_ENTRY_FAILURE);
 }
 
-static void exit_monitor(struct cpu *cpu)
+/* The cause is the number of the entry in the VM-entry MSR-load area, from 1. */
+void domu_exit_entry_failure_msr(struct cpu *cpu)
 {
-    on_monitor(cpu);
+    exit_to_vmm(cpu, LUV_EXIT_ENTRY_FAILURE);
 }
 
-static void exit_machine_check_on_entry(struct cpu *cpu)
+void domu_exit_mwait(struct cpu *cpu)
 {
-    on_machine_check_on_entry(cpu);
+    guest_inject(cpu, VECTOR_UD);
 }
 
-static void exit_invept(struct cpu *cpu)
+/* Not in the guest's CPUID. */
+void domu_exit_monitor(struct cpu *cpu)
+{
+    guest_inject(cpu, VECTOR_UD);
+}
+
+void domu_exit_machine_check_on_entry(struct cpu *cpu)
+{
+    handle_machine_check(cpu);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
+}
+
+void domu_exit_tpr_below_threshold(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_TPR_BELOW_THRESHOLD);
+}
+
+void domu_exit_ept_violation(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_NESTED_PAGE_FAULT);
+}
+
+void domu_exit_ept_misconfiguration(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
+}
+
+void domu_exit_invept(struct cpu *cpu)
 {
     on_vmx_instruction(cpu);
 }
 
-static void exit_invvpid(struct cpu *cpu)
+void domu_exit_preemption_timer(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
+}
+
+void domu_exit_invvpid(struct cpu *cpu)
 {
     on_vmx_instruction(cpu);
 }
 
-/* WBINVD or WBNOINVD. */
-static void exit_wbinvd(struct cpu *cpu)
+/* WBINVD or WBNOINVD. Does nothing: memory is WB whatever the guest's PAT, and devices are emulated. A real WBINVD would stall
+ * dom0. */
+void domu_exit_wbinvd(struct cpu *cpu)
 {
-    on_wbinvd(cpu);
+    guest_advance(cpu);
 }
 
-static void exit_xsetbv(struct cpu *cpu)
+/* The VMM checks the value and sets it by vcpu_set. */
+void domu_exit_xsetbv(struct cpu *cpu)
 {
-    on_xsetbv(cpu);
+    if (extract(ACCESS_RIGHTS_DPL, guest_ss_access()) != 0) {
+        guest_inject_error(cpu, VECTOR_GP, 0);
+        return;
+    }
+    exit_to_vmm(cpu, LUV_EXIT_XSETBV);
+}
+
+/* Exits only if a state component is in the XSS-exiting bitmap, in EDX:EAX and in IA32_XSS. Excluded by an empty XSS-exiting
+ * bitmap. */
+void domu_exit_xsaves(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
+}
+
+/* Exits only if a state component is in the XSS-exiting bitmap, in EDX:EAX and in IA32_XSS. */
+void domu_exit_xrstors(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
 }
 
 /* No control excludes it on processors with TDX; on others the instruction gives #UD. */
-static void exit_seamcall(struct cpu *cpu)
+void domu_exit_seamcall(struct cpu *cpu)
 {
-    on_seamcall(cpu);
+    guest_inject(cpu, VECTOR_UD);
 }
 
 /* No control excludes it on processors with TDX; on others the instruction gives #UD. */
-static void exit_tdcall(struct cpu *cpu)
+void domu_exit_tdcall(struct cpu *cpu)
 {
-    on_tdcall(cpu);
+    guest_inject(cpu, VECTOR_UD);
 }
-
-/* The first row is for exits that cannot happen in domu or that no manual names; the others override it. */
-#pragma GCC diagnostic ignored "-Woverride-init"
-const struct exit_choice domu_exits[EXIT_COUNT] = {
-    [0 ... EXIT_COUNT - 1] = {.handle = domu_exit_unexpected},
-    [EXIT_REASON_EXCEPTION_OR_NMI] = {.handle = exit_exception_or_nmi},
-    [EXIT_REASON_EXTERNAL_INTERRUPT] = {.reflected = true, .reason = LUV_EXIT_INTERRUPTED},
-    [EXIT_REASON_TRIPLE_FAULT] = {.reflected = true, .reason = LUV_EXIT_SHUTDOWN},
-    [EXIT_REASON_INIT_SIGNAL] = {.handle = exit_init_signal},
-    [EXIT_REASON_START_UP_IPI] = {.reflected = true, .reason = LUV_EXIT_INTERNAL},
-    [EXIT_REASON_INTERRUPT_WINDOW] = {.reflected = true, .reason = LUV_EXIT_WINDOW},
-    [EXIT_REASON_NMI_WINDOW] = {.reflected = true, .reason = LUV_EXIT_NMI_WINDOW},
-    [EXIT_REASON_TASK_SWITCH] = {.reflected = true, .reason = LUV_EXIT_TASK_SWITCH},
-    [EXIT_REASON_CPUID] = {.reflected = true, .reason = LUV_EXIT_CPUID},
-    [EXIT_REASON_GETSEC] = {.handle = exit_getsec},
-    [EXIT_REASON_HLT] = {.reflected = true, .reason = LUV_EXIT_HALT},
-    [EXIT_REASON_INVD] = {.handle = exit_invd},
-    [EXIT_REASON_RDPMC] = {.handle = exit_rdpmc},
-    [EXIT_REASON_VMCALL] = {.reflected = true, .reason = LUV_EXIT_HYPERCALL},
-    [EXIT_REASON_VMCLEAR] = {.handle = exit_vmclear},
-    [EXIT_REASON_VMLAUNCH] = {.handle = exit_vmlaunch},
-    [EXIT_REASON_VMPTRLD] = {.handle = exit_vmptrld},
-    [EXIT_REASON_VMPTRST] = {.handle = exit_vmptrst},
-    [EXIT_REASON_VMREAD] = {.handle = exit_vmread},
-    [EXIT_REASON_VMRESUME] = {.handle = exit_vmresume},
-    [EXIT_REASON_VMWRITE] = {.handle = exit_vmwrite},
-    [EXIT_REASON_VMXOFF] = {.handle = exit_vmxoff},
-    [EXIT_REASON_VMXON] = {.handle = exit_vmxon},
-    [EXIT_REASON_CR_ACCESS] = {.handle = exit_cr_access},
-    [EXIT_REASON_DR_ACCESS] = {.handle = exit_dr_access},
-    [EXIT_REASON_IO] = {.reflected = true, .reason = LUV_EXIT_IO},
-    [EXIT_REASON_RDMSR] = {.handle = exit_rdmsr},
-    [EXIT_REASON_WRMSR] = {.handle = exit_wrmsr},
-    [EXIT_REASON_ENTRY_FAILURE_GUEST] = {.reflected = true, .reason = LUV_EXIT_FAIL_ENTRY},
-    [EXIT_REASON_ENTRY_FAILURE_MSR] = {.reflected = true, .reason = LUV_EXIT_FAIL_ENTRY},
-    [EXIT_REASON_MWAIT] = {.handle = exit_mwait},
-    [EXIT_REASON_MONITOR] = {.handle = exit_monitor},
-    [EXIT_REASON_MACHINE_CHECK_ON_ENTRY] = {.handle = exit_machine_check_on_entry},
-    [EXIT_REASON_TPR_BELOW_THRESHOLD] = {.reflected = true, .reason = LUV_EXIT_TPR},
-    [EXIT_REASON_EPT_VIOLATION] = {.reflected = true, .reason = LUV_EXIT_MEMORY},
-    [EXIT_REASON_EPT_MISCONFIGURATION] = {.reflected = true, .reason = LUV_EXIT_INTERNAL},
-    [EXIT_REASON_INVEPT] = {.handle = exit_invept},
-    [EXIT_REASON_PREEMPTION_TIMER] = {.reflected = true, .reason = LUV_EXIT_INTERRUPTED},
-    [EXIT_REASON_INVVPID] = {.handle = exit_invvpid},
-    [EXIT_REASON_WBINVD] = {.handle = exit_wbinvd},
-    [EXIT_REASON_XSETBV] = {.handle = exit_xsetbv},
-    [EXIT_REASON_XSAVES] = {.reflected = true, .reason = LUV_EXIT_INTERNAL},
-    [EXIT_REASON_XRSTORS] = {.reflected = true, .reason = LUV_EXIT_INTERNAL},
-    [EXIT_REASON_SEAMCALL] = {.handle = exit_seamcall},
-    [EXIT_REASON_TDCALL] = {.handle = exit_tdcall},
-};

@@ -73,6 +73,18 @@ const struct control_choice domu_controls[DOMU_CONTROL_WORDS] = {
 
 u64 domu_control_word[DOMU_CONTROL_WORDS];
 
+const struct switched_field domu_switched_fields[] = {
+    {.msr = IA32_EFER, .field = VMCS_GUEST_IA32_EFER},
+    {.msr = IA32_PAT, .field = VMCS_GUEST_IA32_PAT},
+    {.msr = IA32_DEBUGCTL, .field = VMCS_GUEST_IA32_DEBUGCTL},
+    {.msr = IA32_SYSENTER_CS, .field = VMCS_GUEST_IA32_SYSENTER_CS},
+    {.msr = IA32_SYSENTER_ESP, .field = VMCS_GUEST_IA32_SYSENTER_ESP},
+    {.msr = IA32_SYSENTER_EIP, .field = VMCS_GUEST_IA32_SYSENTER_EIP},
+    {.msr = IA32_FS_BASE, .field = VMCS_GUEST_FS_BASE},
+    {.msr = IA32_GS_BASE, .field = VMCS_GUEST_GS_BASE},
+    {0, 0},
+};
+
 const u32 domu_swap_msrs[] = {IA32_STAR,    IA32_LSTAR,     IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE,
                               IA32_TSC_AUX, IA32_SPEC_CTRL, IA32_XSS,   0};
 

@@ -7,6 +7,9 @@ struct cpu;
 struct domain;
 struct vcpu;
 
+/* WRMSR for the guest: of its own value where processor or runtime switch the MSR; false where it raises #GP. */
+bool guest_wrmsr_try(struct cpu *cpu, u32 msr, u64 value);
+
 /* Writes an MSR that is switched between dom0 and domUs, and records the value; false where WRMSR raises #GP. */
 bool switched_msr_write(struct cpu *cpu, u32 msr, u64 value);
 
@@ -22,11 +25,14 @@ bool apic_base_write(struct cpu *cpu, u64 value);
 /* Sends an interprocessor interrupt for the guest; INIT and start-up IPIs are emulated. False: #GP. */
 bool apic_icr_write(struct cpu *cpu, u64 value);
 
-/* Reads a port with an A20 gate, which shows the guest's A20. */
-u8 a20_port_read(struct cpu *cpu, u16 port);
+/* What IN reads: the low bytes of RAX. */
+void guest_io_answer(struct cpu *cpu, u8 size, u32 value);
 
-/* Writes a port with an A20 gate: the gate is virtual, the other bits go to the device. */
-void a20_port_write(struct cpu *cpu, u16 port, u8 value);
+/* IN from ports with an A20 gate among them, which shows the guest's A20. */
+u32 a20_read(struct cpu *cpu, u16 port, u8 size);
+
+/* OUT to ports with an A20 gate among them: the gate is virtual, the other bits go to the device. */
+void a20_write(struct cpu *cpu, u16 port, u8 size, u32 value);
 
 /* An EPT violation: fills the tables, or begins a step. */
 void handle_nested_page_fault(struct cpu *cpu, u64 gpa, bool write);
@@ -76,15 +82,19 @@ void tsc_adjust_write(struct cpu *cpu, u64 value);
 /* One number about the hypervisor, of `numbers info`. */
 struct answer info(struct cpu *cpu, u32 which);
 
-/* How many VM exits a CPU (by index) had for a basic exit reason. */
+/* How many VM exits a CPU (by index) had for a basic exit reason. Only for root: these counts show when keys are pressed. */
 struct answer exit_count(struct cpu *cpu, u32 index, u32 reason);
 
-/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end. */
+/* Eight bytes of the hypervisor's log from a byte offset, zeros after the end and where they are no longer kept. */
 struct answer log_read(struct cpu *cpu, u64 offset);
 
-/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which
- * it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
-struct answer domain_create(struct cpu *cpu, u32 flags, u64 address);
+/* Sets the token, which opens the pools to those who know it; 0, 0: closes them. EINVAL if only one half is 0. Root makes sure
+ * before that dom0's kernel does not use the pools as memory for itself. */
+struct answer token_set(struct cpu *cpu, u64 low, u64 high);
+
+/* Makes a domain with a secret; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which it may
+ * write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
+struct answer domain_create(struct cpu *cpu, u32 flags, u64 address, u64 secret_low, u64 secret_high);
 
 /* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it, and while there is more to free. */
 struct answer domain_destroy(struct cpu *cpu, struct domain *domain);

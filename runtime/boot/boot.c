@@ -35,11 +35,23 @@ static u64 bytes_needed(u64 ram_end)
     return size;
 }
 
+/* Memory that dom0's rules hide, or alias to other memory, is none that its memory map may offer. */
+static void reserve_hidden(void)
+{
+    for (u32 i = 0; i < DOM0_MEMORY_RULES; i++) {
+        const struct memory_rule *rule = &dom0_memory[i];
+        const struct region *place = &region_places[rule->region];
+        if (rule->what == MEMORY_HIDE || rule->what == MEMORY_ALIAS)
+            region_reserve(place->lo, place->hi, RANGE_RESERVED);
+    }
+}
+
 void boot(void)
 {
     cpu_count = start.cpu_count;
     u64 ram_end = region_ram_end();
     pools_size(start.options.pools.superpages, start.options.pools.count);
+    reserve_hidden();
     region_choose(bytes_needed(ram_end));
     pools_place();
     u64 tables = region_skip(paging_pages(ram_end, hv_size));

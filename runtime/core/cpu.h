@@ -35,7 +35,7 @@ struct cpu {
     struct memory_map map;
     u64 nested_pointer;
     struct step step;
-    u32 hidden_reads, hidden_writes, apic_writes;
+    u32 hidden_reads, hidden_writes, apic_writes, watched_writes, denied_fetches;
 
     /* Started and stopped by other CPUs; see dom0/cpus.h. */
     volatile u32 start;

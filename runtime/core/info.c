@@ -52,6 +52,7 @@ struct answer info(struct cpu *cpu, u32 which)
     case LUV_INFO_XCR0: return answer(domu_features);
     case LUV_INFO_XSAVE_SIZE: return answer(domu_xsave_size());
     case LUV_INFO_TSC_KHZ: return answer(domu_tsc_khz());
+    case LUV_INFO_LOG_BEGIN: return answer(log_begin());
     case LUV_INFO_POOLS: return answer(pool_count);
     default: return pool_info(which);
     }
@@ -63,13 +64,4 @@ struct answer exit_count(struct cpu *cpu, u32 index, u32 reason)
     if (index >= cpu_count || reason >= EXIT_COUNT)
         return (struct answer){.error = EINVAL};
     return answer(cpus[index_nospec(index, cpu_count)]->exit_counts[index_nospec(reason, EXIT_COUNT)]);
-}
-
-struct answer log_read(struct cpu *cpu, u64 offset)
-{
-    (void)cpu;
-    u64 bytes = 0;
-    for (u32 i = 0; i < 8 && offset < log_end(); i++)
-        bytes |= (u64)log_byte(offset + i) << 8 * i;
-    return answer(bytes);
 }

@@ -11,8 +11,15 @@ void log_line(const char *text, u64 a, u64 b);
 /* The same to the ring, COM1 and the screen, without a newline. */
 void panic_print(const char *text, u64 a, u64 b);
 
-/* The byte that was written to the ring as number `at`; 0: overwritten, or not yet written. */
-u8 log_byte(u64 at);
-u64 log_end(void);
+/*
+ * The same as log_line, for what a guest can cause as often as it likes. Of more lines than LOG_BURST at once, or than one in LOG_PERIOD
+ * ticks of the TSC, the rest is left out, and the next line that is logged says how many.
+ */
+#define LOG_BURST 128
+#define LOG_PERIOD (1ull << 25)
+void log_limited(const char *text, u64 a, u64 b);
+
+/* The number of the oldest byte that the ring still has. */
+u64 log_begin(void);
 
 extern bool log_serial;

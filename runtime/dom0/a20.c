@@ -27,14 +27,23 @@ static void gate(struct cpu *cpu, bool open)
     memory_a20(cpu, open);
 }
 
-u8 a20_port_read(struct cpu *cpu, u16 port)
+static u8 port_read(u16 port)
 {
-    (void)cpu;
     u8 value = host_in8(port);
     bool shows = port == PORT_SYSTEM_CONTROL_A || (port == PORT_KEYBOARD_DATA && command == READ_OUTPUT);
     if (port == PORT_KEYBOARD_DATA)
         command = 0;
     return shows ? (value & ~A20) | (on ? A20 : 0) : value;
+}
+
+/* Byte by byte, as a bus for bytes makes it. */
+u32 a20_read(struct cpu *cpu, u16 port, u8 size)
+{
+    u32 value = 0;
+    (void)cpu;
+    for (u8 i = 0; i < size; i++)
+        value |= (u32)port_read(port + i) << 8 * i;
+    return value;
 }
 
 static u8 command_write(struct cpu *cpu, u8 value)
@@ -61,13 +70,18 @@ static u8 system_control_write(struct cpu *cpu, u8 value)
 }
 
 /* What goes to the device always leaves the real gate open. */
-void a20_port_write(struct cpu *cpu, u16 port, u8 value)
+static void port_write(struct cpu *cpu, u16 port, u8 value)
 {
-    if (port == PORT_SYSTEM_CONTROL_A)
-        value = system_control_write(cpu, value);
-    else if (port == PORT_KEYBOARD_COMMAND)
-        value = command_write(cpu, value);
-    else
-        value = data_write(cpu, value);
+    switch (port) {
+    case PORT_SYSTEM_CONTROL_A: value = system_control_write(cpu, value); break;
+    case PORT_KEYBOARD_COMMAND: value = command_write(cpu, value); break;
+    case PORT_KEYBOARD_DATA: value = data_write(cpu, value); break;
+    }
     host_out8(port, value);
+}
+
+void a20_write(struct cpu *cpu, u16 port, u8 size, u32 value)
+{
+    for (u8 i = 0; i < size; i++)
+        port_write(cpu, port + i, (u8)(value >> 8 * i));
 }

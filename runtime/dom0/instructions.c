@@ -3,6 +3,7 @@
 #include "vmx/events.h"
 #include "core/host.h"
 #include "core/panic.h"
+#include "vmx/guest_msrs.h"
 
 void guest_msr_answer(struct cpu *cpu, u64 value)
 {
@@ -13,7 +14,7 @@ void guest_msr_answer(struct cpu *cpu, u64 value)
 
 void guest_msr_read_try(struct cpu *cpu, u32 msr)
 {
-    struct msr_value answer = host_rdmsr_try(msr);
+    struct msr_value answer = guest_rdmsr_try(cpu, msr);
     if (answer.ok)
         guest_msr_answer(cpu, answer.value);
     else
@@ -22,7 +23,7 @@ void guest_msr_read_try(struct cpu *cpu, u32 msr)
 
 void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value)
 {
-    if (host_wrmsr_try(msr, value))
+    if (guest_wrmsr_try(cpu, msr, value))
         guest_advance(cpu);
     else
         guest_inject_error(cpu, VECTOR_GP, 0);
@@ -40,19 +41,57 @@ u64 guest_register(struct cpu *cpu, u8 index)
     return guest_is_64bit() ? value : (u32)value;
 }
 
-/* Each byte is an access to the next port; the instruction is advanced over once. */
-void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)(struct cpu *, u16, bool))
+u32 guest_io_value(const struct cpu *cpu, u8 size)
 {
-    u64 rip = guest_rip(), rax = cpu->guest.rax, mask = size == 4 ? 0xFFFFFFFF : 0xFFFF, read = 0;
+    return (u32)(cpu->guest.rax & 0xFFFFFFFFu >> (32 - 8 * size));
+}
+
+/* Narrow reads keep the rest of RAX, 32-bit reads clear its upper half. */
+void guest_io_answer(struct cpu *cpu, u8 size, u32 value)
+{
+    u64 mask = 0xFFFFFFFFu >> (32 - 8 * size), kept = size == 4 ? 0 : cpu->guest.rax & ~mask;
+    cpu->guest.rax = kept | (value & mask);
+}
+
+/* Bytes are accesses to one port after the other, until one does not advance; the instruction is advanced over once. */
+static void io_split(struct cpu *cpu, const struct io_rules *rules, u16 port, u8 size, bool input)
+{
+    u64 rip = guest_rip(), rax = cpu->guest.rax, read = 0;
     for (u8 i = 0; i < size; i++) {
         cpu->guest.rax = rax >> 8 * i & 0xFF;
-        byte(cpu, port + i, input);
+        rules->run(cpu, port + i, port + i, 1, input);
         read |= (cpu->guest.rax & 0xFF) << 8 * i;
+        if (guest_rip() == rip) {
+            cpu->guest.rax = rax;
+            return;
+        }
         set_guest_rip(rip);
     }
-    u64 kept = size == 4 ? 0 : rax & ~mask;
-    cpu->guest.rax = input ? kept | read : rax;
+    cpu->guest.rax = rax;
+    if (input)
+        guest_io_answer(cpu, size, (u32)read);
     guest_advance(cpu);
+}
+
+/*
+ * The rule of the first port that has one decides, and sees the access as the guest made it: nothing slips past it in a wide
+ * access to the port before. Where several rules are touched, one that only injects decides; else each has its bytes.
+ */
+void guest_io(struct cpu *cpu, const struct io_rules *rules, u16 port, u8 size, bool input)
+{
+    u16 at = port;
+    u8 found = 0;
+    bool several = false;
+    for (u8 i = 0; i < size; i++) {
+        u8 rule = rules->find(port + i, input);
+        several |= rule && found && rule != found;
+        if (rule > found)
+            found = rule, at = port + i;
+    }
+    if (several && found < rules->refused)
+        io_split(cpu, rules, port, size, input);
+    else
+        rules->run(cpu, at, port, size, input);
 }
 
 void guest_io_string(struct cpu *cpu, const char *why)

@@ -1,6 +1,7 @@
 #include "dom0/step.h"
 
 #include "core/apic.h"
+#include "boot/region.h"
 #include "generated/vmx/dom0.h"
 #include "vmx/events.h"
 #include "core/host.h"
@@ -38,39 +39,62 @@ static void page_point(struct cpu *cpu, u64 gpa, u64 frame, u32 rights, u32 type
     nested_point(&cpu->nested, gpa, frame, rights, type);
 }
 
+/* What the instruction reads of a page whose write is dropped: RAM as it is, and ones of all else. */
+static void scratch_fill(const struct cpu *cpu, u8 *scratch, u64 gpa)
+{
+    struct nested_range range = nested_range(&cpu->map, gpa);
+    u64 frame = nested_frame(&cpu->map, &range, round_down(gpa, PAGE_SIZE));
+    if (range.what != MEMORY_HIDE && region_is_ram(frame, frame + PAGE_SIZE))
+        memcpy(scratch, hv_virt(frame), PAGE_SIZE);
+    else
+        memset(scratch, 0xFF, PAGE_SIZE);
+}
+
+static void page_let_through(struct cpu *cpu, u64 gpa)
+{
+    struct nested_range range = nested_range(&cpu->map, gpa);
+    u64 frame = nested_frame(&cpu->map, &range, round_down(gpa, PAGE_SIZE));
+    page_point(cpu, gpa, frame, range.rights | NESTED_WRITE, range.type);
+}
+
 /*
  * The scratch page takes the place of the page written to: it holds ones for hidden memory, the register's present value for
  * the APIC. The EPT violation itself has flushed what the processor had cached of the page. SDM: 29.4.3.1
  */
-static void page_substitute(struct cpu *cpu, u64 gpa, bool apic)
+static void page_substitute(struct cpu *cpu, u64 gpa, enum step_how how)
 {
     u8 *scratch = cpu_block(cpu)->scratch;
-    if (apic)
+    if (how == STEP_THROUGH) {
+        page_let_through(cpu, gpa);
+        return;
+    }
+    if (how == STEP_APIC)
         *(u32 *)(scratch + (gpa & PAGE_MASK & ~3ull)) = apic_read(gpa & PAGE_MASK & ~3ull);
     else
-        memset(scratch, 0xFF, PAGE_SIZE);
+        scratch_fill(cpu, scratch, gpa);
     page_point(cpu, gpa, hv_phys(scratch), NESTED_RIGHTS, TYPE_WB);
 }
 
-static void page_record(struct cpu *cpu, u64 gpa, bool apic)
+static void page_record(struct cpu *cpu, u64 gpa, enum step_how how)
 {
     struct step *step = &cpu->step;
     for (u32 i = 0; i < step->pages; i++)
         if (step->page[i].gpa == round_down(gpa, PAGE_SIZE))
             return;
     if (step->pages == STEP_PAGES)
-        panic(cpu, "one instruction writes to too many hidden pages");
-    step->page[step->pages++] = (struct step_page){round_down(gpa, PAGE_SIZE), apic};
-    if (apic)
+        panic(cpu, "one instruction writes to too many pages without the right to");
+    step->page[step->pages++] = (struct step_page){round_down(gpa, PAGE_SIZE), how};
+    if (how == STEP_APIC)
         step->apic_offset = gpa & PAGE_MASK & ~3ull;
 }
 
-void step_begin(struct cpu *cpu, u64 gpa, bool apic)
+void step_begin(struct cpu *cpu, u64 gpa, enum step_how how)
 {
     struct step *step = &cpu->step;
-    *(apic ? &cpu->apic_writes : &cpu->hidden_writes) += 1;
-    page_substitute(cpu, gpa, apic);
-    page_record(cpu, gpa, apic);
+    cpu->apic_writes += how == STEP_APIC;
+    cpu->hidden_writes += how == STEP_DROP;
+    page_substitute(cpu, gpa, how);
+    page_record(cpu, gpa, how);
     if (step->active)
         return;
     /* Delivery of an event writes to a stack there, and would push TF too. It ends with an exit of the open NMI window. */
@@ -88,9 +112,9 @@ static bool pages_restore(struct cpu *cpu)
     bool apic = false;
     for (u32 i = 0; i < step->pages; i++) {
         u64 gpa = step->page[i].gpa;
-        bool is_apic = step->page[i].apic;
-        page_point(cpu, gpa, is_apic ? gpa : ones_page, NESTED_READ | NESTED_EXECUTE, is_apic ? TYPE_UC : TYPE_WB);
-        apic |= is_apic;
+        struct nested_range range = nested_range(&cpu->map, gpa);
+        page_point(cpu, gpa, nested_frame(&cpu->map, &range, gpa), range.rights, range.type);
+        apic |= step->page[i].how == STEP_APIC;
     }
     memory_flush(cpu);
     step->pages = 0;

@@ -1,6 +1,7 @@
 /*
- * A write to hidden memory or to the watched local APIC: for one instruction, which is single-stepped, the EPT entry points
- * to a scratch page; then the entry is restored. The processor decodes the instruction, and only its result is looked at.
+ * A write without the right to write, as to hidden memory or to the watched local APIC: for one instruction, which is
+ * single-stepped, the EPT entry points to a scratch page, or lets the write through; then the entry is restored. The processor
+ * decodes the instruction, and only its result is looked at.
  */
 #pragma once
 
@@ -9,10 +10,13 @@
 
 #define STEP_PAGES 4
 
+/* What becomes of the write: it is dropped, it takes effect, or it is the APIC's and emulated after the step. */
+enum step_how { STEP_DROP, STEP_THROUGH, STEP_APIC };
+
 /* A page that the running step has replaced. */
 struct step_page {
     u64 gpa;
-    bool apic;
+    enum step_how how;
 };
 
 struct step {
@@ -25,7 +29,7 @@ struct step {
 };
 
 /* At an EPT violation by a write to gpa. */
-void step_begin(struct cpu *cpu, u64 gpa, bool apic);
+void step_begin(struct cpu *cpu, u64 gpa, enum step_how how);
 
 /* The event is delivered: the pages are restored. */
 void step_end_delivery(struct cpu *cpu);

@@ -64,8 +64,7 @@ struct vcpu {
 
     u8 *tpr, *xsave_area;               /* the TPR's byte in tpr_page; the XSAVE area */
     u32 requests;                       /* the run page's, as they were applied last */
-    bool reflected;                     /* the handler of this exit has reflected it to the VMM */
-    u32 exit;                           /* as what: enum luv_exit */
+    u32 resumed;                        /* exits of this run after which the guest ran again */
     struct switched_state state;
     bool breakpoints;                   /* its DR7 enables some: each run starts with its debug registers */
     bool debug_loaded;                  /* the debug registers are the guest's in this run */
@@ -73,7 +72,8 @@ struct vcpu {
     u64 cr4_permitted;                  /* what its CPUID table offers */
     u32 exceptions;                     /* those that its VMM asks for */
     u32 hidden_features;                /* enum luv_hide: what its CPUID table does not have */
-    u64 counts[COUNT_REASONS + EXIT_COUNT];     /* runs ended by enum luv_exit, then VM exits by basic reason */
+    u64 runs[COUNT_REASONS];            /* ended by enum luv_exit */
+    struct vcpu_exits exits;            /* of which the exit path knows */
 };
 
 struct domain {
@@ -107,6 +107,11 @@ void domains_init(void);
 /* The domain of a handle, locked, if the caller has that right to it (enum luv_caller). 0, or the errno. */
 u32 domain_acquire(struct cpu *cpu, u64 handle, u32 who, struct domain **domain);
 void domain_release(struct domain *domain);
+
+/* ---- Who may make domains: token.c */
+
+/* Compares R8:R9 with the token that root has set, without a branch on a part of it; false while there is none. */
+bool knows_token(const struct cpu *cpu);
 
 static inline bool knows_secret(const struct cpu *cpu, const struct domain *domain)
 {

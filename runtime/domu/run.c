@@ -9,11 +9,8 @@
 
 #define EXITS_MAX 1000u                 /* handled here before dom0 gets the CPU back */
 #define BLOCKING_BITS (BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)
-/* Of luv_run.requests; `finish`, which lies between, is of one run only. */
-#define REQUESTS_KNOWN 0x0F0F00FFu
-#define REQUESTS_FINISH_SHIFT 8
-#define REQUESTS_THRESHOLD_SHIFT 16
-#define REQUESTS_TPR_SHIFT 24
+/* Of luv_run.requests; LUV_REQUESTS_FINISH, which lies between, is of one run only. */
+#define REQUESTS_KEPT (LUV_REQUESTS_INTERRUPT_WINDOW | LUV_REQUESTS_NMI_WINDOW | LUV_REQUESTS_TPR_THRESHOLD | LUV_REQUESTS_TPR)
 
 /* The VMM may write meanwhile: one read each. */
 #define ONCE(place) (*(const volatile typeof(place) *)&(place))
@@ -67,20 +64,20 @@ static void load_event(const struct luv_run *run)
 /* Applies the VMM's requests where they differ from the last run's. A threshold above the TPR has nothing to wait for. */
 static void load_requests(struct vcpu *vcpu, u32 requests)
 {
-    requests &= REQUESTS_KNOWN;
+    requests &= REQUESTS_KEPT;
     if (likely(requests == vcpu->requests))
         return;
-    u8 tpr = (u8)(requests >> REQUESTS_TPR_SHIFT), threshold = (u8)(requests >> REQUESTS_THRESHOLD_SHIFT);
+    u8 tpr = (u8)bits_of(requests, LUV_REQUESTS_TPR), threshold = (u8)bits_of(requests, LUV_REQUESTS_TPR_THRESHOLD);
     vcpu->requests = requests;
     *vcpu->tpr = (u8)(tpr << 4);
     vcpu_set_tpr_threshold(min(tpr, threshold));
-    vcpu_set_windows(requests & LUV_WANT_WINDOW, requests & LUV_WANT_NMI_WINDOW);
+    vcpu_set_windows(requests & LUV_REQUESTS_INTERRUPT_WINDOW, requests & LUV_REQUESTS_NMI_WINDOW);
 }
 
 static void load_run(struct cpu *cpu, struct vcpu *vcpu)
 {
     u32 requests = ONCE(vcpu->run->requests);
-    load_position(vcpu->run, (u8)(requests >> REQUESTS_FINISH_SHIFT));
+    load_position(vcpu->run, (u8)bits_of(requests, LUV_REQUESTS_FINISH));
     load_event(vcpu->run);
     load_requests(vcpu, requests);
     if (unlikely(vcpu->breakpoints))
@@ -92,7 +89,7 @@ static void store_tpr(struct vcpu *vcpu)
 {
     u8 tpr = *vcpu->tpr >> 4;
     vcpu->run->tpr = tpr;
-    if (tpr != (u8)(vcpu->requests >> REQUESTS_TPR_SHIFT))
+    if (tpr != bits_of(vcpu->requests, LUV_REQUESTS_TPR))
         vcpu->requests = REQUESTS_NONE;
 }
 
@@ -135,45 +132,44 @@ static bool must_exit(const struct cpu *cpu, const struct vcpu *vcpu)
     return *vcpu->immediate_exit || has_pending(cpu);
 }
 
+static void interrupt_run(struct vcpu *vcpu)
+{
+    cancel_injection(vcpu->run);
+    vcpu->exits.outcome = vcpu->run->exit = LUV_EXIT_INTERRUPTED;
+}
+
+/* After an exit whose outcome is that the guest runs again. */
+bool domu_may_resume(struct cpu *cpu)
+{
+    struct vcpu *vcpu = cpu->vcpu;
+    if (likely(++vcpu->resumed < EXITS_MAX && !must_exit(cpu, vcpu)))
+        return true;
+    interrupt_run(vcpu);
+    return false;
+}
+
+void domu_entry_refused(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_ENTRY_FAILURE);
+}
+
 /* Handlers find the guest's registers in struct cpu, where dom0's are not needed meanwhile. */
-static void call_handler(struct cpu *cpu, struct luv_run *run, void (*handle)(struct cpu *))
+void call_with_registers(struct cpu *cpu, void (*handle)(struct cpu *))
 {
     struct registers dom0 = cpu->guest;
-    load_registers(cpu, run);
+    load_registers(cpu, cpu->vcpu->run);
     handle(cpu);
-    store_registers(cpu, run);
+    store_registers(cpu, cpu->vcpu->run);
     cpu->guest = dom0;
 }
 
-static void handle_exit(struct cpu *cpu, struct vcpu *vcpu)
+/* Entries and exits, until one is reflected to the VMM: generated/vmx/exits.asm. Two registers are kept. */
+static inline void enter(struct luv_run *run, struct vcpu_exits *exits)
 {
-    u64 reason = exit_reason();
-    const struct exit_choice *choice = &domu_exits[reason < EXIT_COUNT ? reason : 0];
-    if (likely(reason < EXIT_COUNT))
-        vcpu->counts[COUNT_REASONS + reason]++;
-    if (unlikely(reason >= EXIT_COUNT))
-        domu_exit_unexpected(cpu);
-    else if (likely(choice->reflected))
-        exit_to_vmm(cpu, choice->reason);
-    else
-        call_handler(cpu, vcpu->run, choice->handle);
-}
-
-/* Entries and exits, until one is reflected to the VMM. */
-static void run_loop(struct cpu *cpu, struct vcpu *vcpu)
-{
-    vcpu->reflected = false;
-    for (u32 exits = 0; !vcpu->reflected; exits++) {
-        if (exits == EXITS_MAX || must_exit(cpu, vcpu)) {
-            cancel_injection(vcpu->run);
-            vcpu->exit = vcpu->run->exit = LUV_EXIT_INTERRUPTED;
-            return;
-        }
-        if (vcpu_enter(vcpu->run, exits))
-            handle_exit(cpu, vcpu);
-        else
-            exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
-    }
+    asm volatile("call domu_enter"
+                 : "+D"(run), "+S"(exits)
+                 :
+                 : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
 }
 
 struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
@@ -184,10 +180,15 @@ struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
     load_guest_state(cpu, vcpu);
     flush_stale_mappings(cpu, vcpu);
     vcpu_start_timer();
-    run_loop(cpu, vcpu);
+    vcpu->exits.outcome = OUTCOME_RESUME;
+    vcpu->resumed = 0;
+    if (unlikely(must_exit(cpu, vcpu)))
+        interrupt_run(vcpu);
+    else
+        enter(vcpu->run, &vcpu->exits);
     load_dom0_state(cpu, vcpu);
     store_run(vcpu);
     vcpu_put(cpu);
-    vcpu->counts[vcpu->exit]++;
-    return (struct answer){.value = vcpu->exit};
+    vcpu->runs[vcpu->exits.outcome]++;
+    return (struct answer){.value = vcpu->exits.outcome};
 }

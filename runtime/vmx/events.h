@@ -25,7 +25,16 @@ void guest_msr_write_try(struct cpu *cpu, u32 msr, u64 value);
 void guest_io_native(struct cpu *cpu, u16 port, u8 size, bool input);
 /* String instructions on trapped ports are not emulated: #GP for ring 3, a panic for a kernel. */
 void guest_io_string(struct cpu *cpu, const char *why);
-void guest_io_split(struct cpu *cpu, u16 port, u8 size, bool input, void (*byte)(struct cpu *, u16, bool));
+
+/* The rules of trapped ports: the number of a port's rule, 0 for none; what carries a rule out; from which number they inject. */
+struct io_rules {
+    u8 (*find)(u16 port, bool input);
+    void (*run)(struct cpu *cpu, u16 at, u16 port, u8 size, bool input);
+    u8 refused;
+};
+void guest_io(struct cpu *cpu, const struct io_rules *rules, u16 port, u8 size, bool input);
+/* What an OUT writes. */
+u32 guest_io_value(const struct cpu *cpu, u8 size);
 
 static inline void guest_advance_by(struct cpu *cpu, u64 length)
 {

@@ -32,6 +32,15 @@ static u32 msr_areas_fill(struct msr_areas *areas)
     return count;
 }
 
+u64 *msr_area_value(struct cpu *cpu, u32 msr)
+{
+    struct msr_areas *areas = (struct msr_areas *)cpu_block(cpu)->msr_areas;
+    for (u32 i = 0; i < DOM0_LIST_MSRS; i++)
+        if (areas->guest[i].msr == msr)
+            return &areas->guest[i].value;
+    return 0;
+}
+
 void msr_areas_write(struct cpu *cpu)
 {
     struct msr_areas *areas = (struct msr_areas *)cpu_block(cpu)->msr_areas;

@@ -47,7 +47,7 @@ struct nested_range nested_range(const struct memory_map *map, u64 gpa)
     return r;
 }
 
-static u64 frame_of(const struct memory_map *map, const struct nested_range *r, u64 gpa)
+u64 nested_frame(const struct memory_map *map, const struct nested_range *r, u64 gpa)
 {
     if (r->what == MEMORY_HIDE)
         return map->ones_page;
@@ -84,7 +84,8 @@ static bool leaf_fits(const struct memory_map *map, const struct nested_range *r
     u64 size = level_size(level), lo = round_down(gpa, size);
     if (level == 1)
         return true;
-    if (level > (map->page_1g ? 3 : 2) || r->what == MEMORY_HIDE || r->what == MEMORY_ALIAS)
+    /* A step replaces one page of what may not be written, as hidden memory. */
+    if (level > (map->page_1g ? 3 : 2) || !(r->rights & NESTED_WRITE) || r->what == MEMORY_ALIAS)
         return false;
     return lo >= r->lo && lo + size <= r->hi;
 }
@@ -98,7 +99,7 @@ static void leaves_fill(u64 *table, const struct memory_map *map, const struct n
     for (u64 at = lo; at < hi; at += size) {
         u64 *entry = entry_at(table, at, level);
         if (!*entry)
-            *entry = frame_of(map, r, at) | flags;
+            *entry = nested_frame(map, r, at) | flags;
     }
 }
 

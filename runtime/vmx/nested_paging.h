@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "generated/vmx/fields.h"
 #include "generated/x86/regions.h"
 #include "generated/x86/x86.h"
 #include "core/mtrr.h"
@@ -32,17 +33,20 @@ struct memory_rule {
 #define NESTED_LEVELS 4
 
 /* How a VMCS points to tables with this root, which are WB; the processor may be asked to set dirty bits. SDM: 25.6.11 */
-#define NESTED_POINTER_DIRTY (1ull << 6)
 
 static inline u64 nested_pointer(u64 root, bool dirty)
 {
-    return root | EPT_ENTRY_MEMORY_TYPE_WB | (NESTED_LEVELS - 1) << 3 | (dirty ? NESTED_POINTER_DIRTY : 0);
+    return root | EPT_ENTRY_MEMORY_TYPE_WB | (NESTED_LEVELS - 1) << EPT_POINTER_WALK_LENGTH_MINUS_ONE_SHIFT |
+        (dirty ? EPT_POINTER_ACCESSED_DIRTY : 0);
 }
 
 /* Where a region is now; empty (lo == hi) while its rule is off. */
 struct region {
     u64 lo, hi;
 };
+
+/* Where each is at first, from the spec; the runtime places those that are empty here. */
+extern const struct region region_places[REGION_COUNT];
 
 struct memory_map {
     const struct memory_rule *rules;
@@ -70,6 +74,8 @@ struct nested_tables {
 u64 *nested_table(u64 physical);
 
 struct nested_range nested_range(const struct memory_map *map, u64 gpa);
+/* The physical page that the range maps gpa to. */
+u64 nested_frame(const struct memory_map *map, const struct nested_range *r, u64 gpa);
 
 /* Drops all tables; the caller flushes the TLB. */
 void nested_reset(struct nested_tables *nested);

@@ -33,6 +33,12 @@ static inline bool exit_in_delivery(void)
     return vmread(VMCS_IDT_VECTORING_INFO) & IDT_VECTORING_INFO_VALID;
 }
 
+/* The last exit was an EPT violation by an instruction fetch. SDM: 28.2.1 */
+static inline bool exit_is_fetch(void)
+{
+    return vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUALIFICATION_EXECUTE;
+}
+
 /* The exception that caused the last exit. `detail` is CR2's value for #PF, DR6's causes for #DB. SDM: 28.2.1, 28.2.2 */
 struct exit_exception {
     u8 vector;
@@ -107,12 +113,11 @@ static inline bool guest_in_shadow(void)
 }
 
 /* From the next VM entry on the CPU waits for a start-up IPI. */
-#define ACTIVITY_WAIT_FOR_SIPI 3        /* SDM: 25.4.2 */
 
 static inline void guest_wait_for_sipi(void)
 {
     set_guest_blocking(0);
-    set_guest_activity(ACTIVITY_WAIT_FOR_SIPI);
+    set_guest_activity(GUEST_ACTIVITY_STATE_STATE_WAIT_FOR_SIPI);
 }
 
 /* The CPL is the DPL of SS. SDM: 25.4.1 */
@@ -128,12 +133,6 @@ static inline void set_guest_pdptes(const u64 *entries)
     set_guest_pdpte1(entries[1]);
     set_guest_pdpte2(entries[2]);
     set_guest_pdpte3(entries[3]);
-}
-
-/* The basic reason of the last exit. SDM: 25.9.1 */
-static inline u64 exit_reason(void)
-{
-    return vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC_MASK;
 }
 
 /* An event to be delivered, or that was in delivery: all words for them share this layout. SDM: 25.8.3, 25.9.3 */

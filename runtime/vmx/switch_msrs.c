@@ -90,8 +90,9 @@ static bool dom0_msr_write(struct cpu *cpu, u32 msr, u64 value)
 {
     if (!host_wrmsr_try(msr, value))
         return false;
-    if (cpu->dom0_state_known)
-        *value_in(cpu->dom0_state, msr) = value;
+    u64 *saved = cpu->dom0_state_known ? value_in(cpu->dom0_state, msr) : 0;
+    if (saved)
+        *saved = value;
     return true;
 }
 

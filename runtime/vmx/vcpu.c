@@ -6,7 +6,7 @@
 #include "core/pages.h"
 #include "core/string.h"
 #include "domu/pool.h"
-#include "generated/vmx/vmcs_init.h"
+#include "generated/vmx/fields_init.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/switch_msrs.h"
 
@@ -15,8 +15,6 @@
 u32 vcpu_timer;
 
 static u8 *bitmap_without_speculation;
-
-void vcpu_vm_exit(void);
 
 /* VPIDs need a way to flush what is cached under one. SDM: A.10 */
 static void vpid_check(void)
@@ -64,7 +62,7 @@ static void addresses_write(const struct vcpu *vcpu)
 static void choices_write(struct cpu *cpu, struct vcpu *vcpu)
 {
     controls_write(domu_controls, domu_control_word, DOMU_CONTROL_WORDS);
-    host_state_write(cpu, vcpu_vm_exit);
+    host_state_write(cpu, domu_exit);
     addresses_write(vcpu);
     switched_msrs_prepare(vcpu);
     set_exception_intercepts(DOMU_EXCEPTION_BITMAP);
@@ -76,7 +74,7 @@ void vcpu_state_init(struct cpu *cpu, struct vcpu *vcpu)
 {
     vmcs_create(vcpu->control_page);
     vcpu_load(cpu, vcpu);
-    domu_vmcs_init();
+    domu_fields_init();
     choices_write(cpu, vcpu);
     domu_reset_state(cpu);
 }

@@ -96,24 +96,5 @@ static inline void vcpu_set_entry_event(u32 event, u32 error, u32 length)
     vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, length);
 }
 
-_Static_assert(offsetof(struct luv_run, rax) == 0 && offsetof(struct luv_run, rbx) == 8 &&
-                   offsetof(struct luv_run, rdi) == 40 && offsetof(struct luv_run, rbp) == 56 &&
-                   offsetof(struct luv_run, r8) == 64 && offsetof(struct luv_run, r15) == 120,
-               "switch.asm has the same offsets");
-
-/*
- * VM entry and exit. The guest's registers but RSP go straight from the run page to the processor and back; RBP is kept, and
- * the compiler keeps what else it has in registers. False: the processor refused the instruction itself. SDM: 27.1
- */
-static inline bool vcpu_enter(struct luv_run *run, u32 launched)
-{
-    u32 exited;
-    asm volatile("call vcpu_vm_entry"
-                 : "=a"(exited), "+D"(run), "+S"(launched)
-                 :
-                 : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
-    return exited;
-}
-
 /* The last entry's event was not delivered, because of an exit before it: it is given back to the VMM in the run page. */
 void cancel_injection(struct luv_run *run);

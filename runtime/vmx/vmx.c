@@ -4,7 +4,7 @@
 #include "generated/vmx/controls.h"
 #include "generated/vmx/dom0.h"
 #include "generated/vmx/host.h"
-#include "generated/vmx/vmcs_init.h"
+#include "generated/vmx/fields_init.h"
 #include "generated/x86/x86.h"
 #include "core/host.h"
 #include "core/log.h"
@@ -141,7 +141,7 @@ bool guest_mode_init(void)
 void guest_mode_start(struct cpu *cpu)
 {
     vmx_enable(cpu);
-    dom0_vmcs_init();
+    dom0_fields_init();
     controls_write(dom0_controls, dom0_control_word, DOM0_CONTROL_WORDS);
     host_state_write(cpu, dom0_exit);
     execution_write(cpu);

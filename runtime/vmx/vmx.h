@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/types.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 
 struct cpu;
 
@@ -15,13 +15,6 @@ struct control_choice {
     u64 switched;           /* starts as 0, must be allowed to be 1 */
     u64 default1;           /* reserved bits that the processor may require to be 1 */
     const char *name;
-};
-
-/* What is done about a basic exit reason of a domain that has a VMM; generated. */
-struct exit_choice {
-    void (*handle)(struct cpu *cpu);    /* with the guest's registers in struct cpu */
-    bool reflected;                     /* the exit is reflected to the VMM as `reason`, and nothing else happens */
-    u8 reason;
 };
 
 static inline u64 vmread(u64 field)
@@ -105,8 +98,16 @@ void controls_write(const struct control_choice *choices, const u64 *words, u32 
 void host_state_write(struct cpu *cpu, void (*arrive)(void));
 void host_place_write(struct cpu *cpu);
 
+/* An MSR with a VMCS field for the guest's value; generated, and the last of a table has no MSR. */
+struct switched_field {
+    u32 msr;
+    u16 field;
+};
+
 /* Fills the CPU's MSR areas for dom0; the current VMCS uses them. */
 void msr_areas_write(struct cpu *cpu);
+/* dom0's value there; 0: they do not hold this MSR. */
+u64 *msr_area_value(struct cpu *cpu, u32 msr);
 
 /* A page becomes a cleared VMCS, none of whose fields has a value that anything may rely on. SDM: 25.2, 25.11.3 */
 bool vmcs_create(u64 address);

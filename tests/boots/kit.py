@@ -9,7 +9,7 @@ from pathlib import Path
 
 from machine.bochs import DEFAULT_MODEL, Machine, Result, run_machine
 from machine.command import run_command
-from machine.paths import GENERATED
+from machine.paths import GENERATED, ROOT
 from machine.prepare import prepare_machine
 from machine.record import Recorder
 from machine.request import Request
@@ -24,7 +24,7 @@ CFLAGS = (
     "-std=gnu11", "-O1", "-m64", "-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
     "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing",
     "-fno-toplevel-reorder",  # the cases run in the order of the source
-    "-Wall", "-Wextra", "-Werror", f"-I{KIT}",
+    "-Wall", "-Wextra", "-Werror", f"-I{KIT}", f"-I{ROOT}",
 )
 
 
@@ -44,7 +44,7 @@ def compile_source(source: Path, folder: Path, generated: Path) -> Path:
     if source.suffix == ".c":
         run_command(["gcc", *CFLAGS, f"-I{generated / 'abi'}", "-c", source, "-o", output])
     else:
-        run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", f"-I{generated}/abi/", source, "-o", output])
+        run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", f"-I{generated}/abi/", f"-I{generated}/vmx/", source, "-o", output])
     return output
 
 

@@ -30,7 +30,7 @@ CPU = (
     "dom0 on cr_access: if guest.cr4.cet and not value.wp, else", "dom0 on nested_page_fault",
     "dom0 on exception: if step_finish(), then", "dom0 msr read", "dom0 msr write default",
     "dom0 msr write IA32_APIC_BASE", "dom0 msr write IA32_FEATURE_CONTROL",
-    "dom0 msr write IA32_MISC_ENABLE: if host_wrmsr_try(e.msr, e.value & ~MISC_ENABLE_NO_EXECUTE_OFF), else",
+    "dom0 msr write IA32_MISC_ENABLE: if guest_wrmsr_try(e.msr, e.value & ~MISC_ENABLE_NO_EXECUTE_OFF), else",
     "dom0 msr write IA32_MTRRCAP", "dom0 msr write IA32_VMX_BASIC", "dom0 msr write IA32_XSS",
     "dom0 io read keyboard", "dom0 io write keyboard", "dom0 io read system", "dom0 io write system",
     "hypercall info", "hypercall exit_count", "hypercall log_read",

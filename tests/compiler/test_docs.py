@@ -1,16 +1,13 @@
-"""docs/ is checked input: code blocks parse, examples of errors give these errors, the tutorial's steps work."""
+"""docs/ is checked input: code blocks parse, examples of errors give these errors."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from codegen.cli import main
 from codegen.source import SourceFile
 from tests.lib.support import ROOT, parse_text, say_errors
 
@@ -70,52 +67,3 @@ def test_blocks_parse(block: Block) -> None:
 def test_examples_of_errors(block: Block) -> None:
     """Each example gives the error of its heading, and no other."""
     assert set(re.findall(r"error\[([a-z-]+)\]", say_errors(block.as_file()))) == {block.heading}
-
-
-# ---- the recipe: docs/adding-an-exit.md
-
-RECIPE = ROOT / "docs" / "adding-an-exit.md"
-CHANGE = r"^In `(?P<file>[^`]+)`[^\n]*:\n\n```diff\n(?P<diff>.*?)^```$"
-STEP = re.compile(CHANGE + r"|^```text\n(?P<said>.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def apply_diff(path: Path, diff: str) -> None:
-    """Apply a diff; one with `+` lines only is appended to the file."""
-    lines = diff.rstrip("\n").split("\n")
-    old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
-    new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
-    text = path.read_text()
-    if not old:
-        path.write_text(f"{text}\n{new}\n")
-        return
-    assert text.count(old) == 1, f"{path.name} has, once:\n{old}"
-    path.write_text(text.replace(old, new))
-
-
-def copy_tree(target: Path) -> None:
-    for name in ("spec", "runtime"):
-        shutil.copytree(ROOT / name, target / name)
-    (target / "build").mkdir()
-
-
-def test_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every step of the page applies, every message is as shown, and the C at the end compiles."""
-    copy_tree(tmp_path)
-    steps = list(STEP.finditer(RECIPE.read_text()))
-    assert len(steps) > 5
-    for step in steps:
-        if step["diff"]:
-            apply_diff(tmp_path / step["file"], step["diff"])
-            continue
-        assert main(["--root", str(tmp_path), "gen"]) == 1
-        assert step["said"] in capsys.readouterr().err
-    assert main(["--root", str(tmp_path), "gen"]) == 0, capsys.readouterr().err
-    check_c(tmp_path)
-
-
-def check_c(tree: Path) -> None:
-    flags = ["-std=gnu11", "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-mno-sse"]
-    for path in sorted((tree / "generated").rglob("*.c")):
-        command = ["gcc", *flags, "-I", ".", "-I", "runtime", str(path)]
-        result = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stderr

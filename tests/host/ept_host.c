@@ -1,4 +1,6 @@
 /* nested_paging.c and mtrr.c on the host: tables are in an array; Python sets everything by small calls. */
+#include <string.h>
+
 #include "vmx/nested_paging.h"
 
 #define POOL 0x100000000000ull          /* a physical address outside every map */
@@ -17,6 +19,7 @@ u64 *nested_table(u64 physical)
 void host_reset(u32 pages, u64 ones_page, bool page_1g)
 {
     map = (struct memory_map){.rules = rules, .ones_page = ones_page, .page_1g = page_1g};
+    memcpy(map.regions, region_places, sizeof(map.regions));
     nested = (struct nested_tables){.pool = POOL, .pages = pages};
     nested_reset(&nested);
 }

@@ -1,4 +1,6 @@
 /* nested_paging.c and mtrr.c on random memory maps: a record for each map, which Python compares with the semantics. */
+#include <string.h>
+
 #include "vmx/nested_paging.h"
 
 #define POOL 0x100000000000ull          /* a physical address outside every map */
@@ -74,6 +76,7 @@ static u64 address_draw(const struct memory_map *map)
 
 static void regions_draw(struct memory_map *map)
 {
+    memcpy(map->regions, region_places, sizeof(map->regions));
     u64 hv = MIB(2) * (1 + draw_below(1ull << (5 + draw_below(15))));
     map->regions[REGION_HYPERVISOR] = (struct region){hv, hv + MIB(2) * (1 + draw_below(4))};
     if (draw_below(4))

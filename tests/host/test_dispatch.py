@@ -20,7 +20,9 @@ from tests.lib.support import ROOT, TESTS
 DOMAIN, VCPU = 0x10001, 1 << 48 | 0x10001
 WORD = (1 << 64) - 1
 ARGUMENTS = (0, 1, 0xFFFFFFFF, 1 << 32, 1 << 63, WORD, DOMAIN, VCPU)
-NUMBERS = (*range(70), 0xFF, 0xFFFF, 1 << 31, 0xFFFFFFFF)
+# What a body in the spec answers is no function that could record its call.
+BODIES = {one.number for one in MODEL.hypercalls.values() if find_forwarded(one) != one.name}
+NUMBERS = (*sorted({*range(70)} - BODIES), 0xFF, 0xFFFF, 1 << 31, 0xFFFFFFFF)
 WAYS = {way: sum(one.bit for one in ABI.callers.values() if one.way == way) for way in ("vmcall", "port")}
 NONE = WORD  # the number of no call
 
@@ -44,8 +46,7 @@ class Outcome:
 def write_functions() -> str:
     """Return the functions that the dispatcher calls."""
     lines = [f"#define HOST_DOMAIN {DOMAIN:#x}ull", f"#define HOST_VCPU {VCPU:#x}ull"]
-    for call in MODEL.hypercalls.values():
-        assert find_forwarded(call) == call.name
+    for call in (one for one in MODEL.hypercalls.values() if one.number not in BODIES):
         parameters = ", ".join(["struct cpu *cpu", *(c_declare(type, name) for name, type in call.parameters)])
         handle = next((name for name, type in call.parameters if isinstance(type, HandleType)), "0")
         values = [name for name, type in call.parameters if isinstance(type, Scalar)]
@@ -96,7 +97,7 @@ def expect(way: str, number: int, arguments: tuple[int, ...], busy: bool) -> Out
         return Outcome(ERRNO["EINVAL"])
     values = [value for (_, type), value in pairs if isinstance(type, Scalar)]
     called = Outcome(0, ~number & WORD, number, (*values, 0, 0, 0, 0)[:4])
-    match call.parameters[0][1].name:
+    match call.parameters[0][1].name if call.parameters else "":
         case "domain":
             done = called if arguments[0] == DOMAIN else Outcome(ERRNO["ENOENT"])
             return Outcome(done.error, done.value, done.number, done.arguments, callers)

@@ -8,9 +8,13 @@ import subprocess
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from codegen.emit import generate
+from codegen.model.choices import Model
+from codegen.source import SourceFile
 from tests.lib.support import ROOT, TESTS, compile_spec
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -112,9 +116,8 @@ def expect_page(machine: Machine, rules: Iterable[Rule], address: int) -> tuple[
 # ---- the machine under test
 
 
-def read_rules() -> list[tuple[Rule, int]]:
+def read_rules(model: Model) -> list[tuple[Rule, int]]:
     """Return dom0's memory rules, and the number of each region."""
-    model = compile_spec()
     numbers = {name: number for number, name in enumerate(model.regions)}
     return [
         (Rule(one.kind, sum(RIGHTS[letter] for letter in one.rights), one.region.name), numbers[one.region.name])
@@ -122,16 +125,21 @@ def read_rules() -> list[tuple[Rule, int]]:
     ]
 
 
-RULES = read_rules()
+RULES = read_rules(compile_spec())
 PLAIN = [rule for rule, _ in RULES]
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    path = tmp_path_factory.mktemp("ept") / "ept.so"
-    runtime = ROOT / "runtime"
-    sources = [TESTS / "host" / "ept_host.c", runtime / "vmx" / "nested_paging.c", runtime / "core" / "mtrr.c"]
-    flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-I", ROOT, "-I", ROOT / "runtime"]
+    return build_library(tmp_path_factory.mktemp("ept"), ROOT)
+
+
+def build_library(folder: Path, root: Path) -> ctypes.CDLL:
+    """Compile the library with the generated files of a tree."""
+    path, runtime = folder / "ept.so", ROOT / "runtime"
+    sources = [TESTS / "host" / "ept_host.c", runtime / "vmx" / "nested_paging.c", runtime / "core" / "mtrr.c",
+               root / "generated" / "x86" / "regions.c"]
+    flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-I", root, "-I", ROOT / "runtime"]
     subprocess.run(["gcc", *map(str, [*flags, "-o", path, *sources])], check=True)
     made = ctypes.CDLL(str(path))
     for name in ("host_fill", "host_point"):
@@ -143,9 +151,10 @@ def u64(value: int) -> ctypes.c_uint64:
     return ctypes.c_uint64(value)
 
 
-def load_machine(library: ctypes.CDLL, machine: Machine, pages: int = POOL_PAGES) -> None:
+def load_machine(library: ctypes.CDLL, machine: Machine, pages: int = POOL_PAGES,
+                 rules: Iterable[tuple[Rule, int]] = RULES) -> None:
     library.host_reset(pages, u64(machine.ones_page), machine.page_1g)
-    for rule, number in RULES:
+    for rule, number in rules:
         library.host_rule(WHAT[rule.what], rule.rights, number)
         if rule.region in machine.regions:
             lo, hi = machine.regions[rule.region]
@@ -312,6 +321,55 @@ def test_a_page_is_redirected(library: ctypes.CDLL) -> None:
     leaves = {leaf.gpa: leaf for leaf in read_leaves(library)}
     assert leaves[apic].entry == 0x5000 | RWX | WB << 3
     assert not library.host_point(u64(64 * MIB), u64(0x5000), RWX, WB)
+
+
+REGIONS = """
+/// Hidden RAM.
+region secret at 0x1800000 size 2M;
+
+/// Read-only RAM.
+region text at 0x1C00000 size 4M;
+
+/// Watched.
+region journal at 0x2400000 size 4K;
+
+/// Without code.
+region data at 0x2600000 size 2M;
+
+/// The first guest."""
+RULES_OF_REGIONS = """hide hypervisor as ones;
+        hide secret as ones;
+        map text identity rx, type from mtrr, largest pages;
+        watch journal;
+        map data identity rw, type from mtrr, largest pages;"""
+
+
+def test_regions_of_a_spec_are_where_it_puts_them(tmp_path: Path) -> None:
+    """Each has the frame and the rights of its rule, its neighbors those of everything, though no test places it."""
+    text = (ROOT / "spec" / "dom0.luv").read_text()
+    text = text.replace("\n/// The first guest.", REGIONS, 1).replace("hide hypervisor as ones;", RULES_OF_REGIONS, 1)
+    model = compile_spec(SourceFile("spec/dom0.luv", text))
+    for one in generate(model):
+        path = tmp_path / "generated" / one.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(one.text)
+    library, machine = build_library(tmp_path, tmp_path), make_usual()
+    load_machine(library, machine, rules=read_rules(model))
+    wanted = {"secret": 5, "text": 5, "journal": 5, "data": 3}
+    for name, rights in wanted.items():
+        region = model.regions[name]
+        end = region.base + region.size
+        assert all(library.host_fill(u64(at)) for at in (region.base - PAGE, region.base, end - PAGE, end))
+        leaves = {leaf.gpa: leaf for leaf in read_leaves(library)}
+        for at in (region.base, end - PAGE):
+            leaf = find_leaf(leaves, at)
+            assert leaf, name
+            frame = machine.ones_page if name == "secret" else at
+            assert ((leaf.entry & FRAME) + at - leaf.gpa, leaf.entry & 7) == (frame, rights), name
+            assert rights & 2 or leaf.size == PAGE, "a step can replace one page of it"
+        for at in (region.base - PAGE, end):
+            leaf = find_leaf(leaves, at)
+            assert leaf and ((leaf.entry & FRAME) + at - leaf.gpa, leaf.entry & 7) == (at, RWX), name
 
 
 def test_an_empty_pool_is_reported(library: ctypes.CDLL) -> None:

@@ -83,7 +83,8 @@ def test_faulty_semantics_are_refuted() -> None:
 def build(folder: Path, code: Path) -> ctypes.CDLL:
     """Compile the library from this nested_paging.c."""
     path = folder / "memory.so"
-    sources = [TESTS / "host" / "memory_host.c", code, ROOT / "runtime" / "core" / "mtrr.c"]
+    sources = [TESTS / "host" / "memory_host.c", code, ROOT / "runtime" / "core" / "mtrr.c",
+               ROOT / "generated" / "x86" / "regions.c"]
     flags = ["-shared", "-fPIC", "-O2", "-I", str(ROOT), "-I", str(ROOT / "runtime")]
     subprocess.run(["gcc", *flags, "-o", str(path), *map(str, sources)], check=True)
     library = ctypes.CDLL(str(path))
@@ -102,7 +103,8 @@ def read_records(library: ctypes.CDLL, seed: int, count: int) -> Iterator[tuple[
 
 def find_difference(record: tuple[int, ...], rules: Sequence[MemoryRule]) -> str:
     """Return how the C differs from the semantics; empty: it does not."""
-    regions = {name: Range(record[2 * index], record[2 * index + 1]) for index, name in enumerate(REGIONS)}
+    regions = {rule.region.name: Range(rule.region.base, rule.region.base + rule.region.size) for rule in rules}
+    regions |= {name: Range(record[2 * index], record[2 * index + 1]) for index, name in enumerate(REGIONS)}
     typed, page_1g, ones_page, address = Range(record[6], record[7]), bool(record[8]), record[9], record[10]
     if not typed.holds(address):
         return "the range of one memory type does not hold the address"
@@ -142,7 +144,7 @@ FAULTS = {
     "an earlier region does not bound the range from below": ("r->lo = max(r->lo, region->hi);", ";"),
     "the last byte of a region is left out": ("gpa < region->hi)) {", "gpa < region->hi - 1)) {"),
     "a leaf that extends beyond the range": ("lo >= r->lo && lo + size <= r->hi", "lo >= r->lo"),
-    "hidden memory in large leaves": ("r->what == MEMORY_HIDE || r->what == MEMORY_ALIAS", "r->what == MEMORY_ALIAS"),
+    "hidden memory in large leaves": ("!(r->rights & NESTED_WRITE) || r->what == MEMORY_ALIAS", "r->what == MEMORY_ALIAS"),
     "neighbors beyond the range are filled": ("round_down(r->hi, size));", "round_up(r->hi, size));"),
     "a hidden page is mapped to itself": ("return map->ones_page;", "return gpa;"),
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lib.abi import ABI
 from tests.lib.support import ROOT, TESTS
 
 START = ROOT / "runtime" / "boot" / "multiboot"
@@ -22,7 +23,8 @@ ACCEPTED, STOPPED, FAULTED = range(3)
 UNITS = {b"K": 1 << 10, b"M": 1 << 20, b"G": 1 << 30}
 SUPERPAGE = 2 << 20
 ERROR = "luvalley: error[command-line]: "
-KNOWN = "\nluvalley: known are disk=hdN[,P], pool=SIZE[,SIZE], apic=watch, log=serial\n"
+KNOWN = f"\nluvalley: known are {', '.join(one.syntax for one in ABI.options.values())}\n"
+FLAGS = {one.syntax.encode() for one in ABI.options.values() if one.kind == "flag"}
 DISK = ERROR + "disk=hdN[,P] wants N of 0 to 9 and P of 1 to 4\n"
 POOL = ERROR + "pool=SIZE[,SIZE] wants up to 8 sizes like 512M, 2G or 4096K, each a multiple of 2 MiB\n"
 LONG = ERROR + "longer than 4095 characters\n"
@@ -66,8 +68,8 @@ def read_printed(library: ctypes.CDLL) -> bytes:
 
 
 def parse(library: ctypes.CDLL, line: bytes) -> Options:
-    """Parse a line by the code; the struct's layout is the same in 32-bit and 64-bit code."""
-    raw = ctypes.create_string_buffer(struct.pack("<40s", b"\x80"), 40)
+    """Parse a line by the code."""
+    raw = ctypes.create_string_buffer(40)
     end = library.host_parse(line, len(line), raw)
     if end == FAULTED:
         return Options(stopped="a fault")
@@ -112,7 +114,7 @@ def expect_word(word: bytes, options: Options) -> str:
         return expect_disk(word[7:], options)
     elif word.startswith(b"pool="):
         return expect_pools(word[5:].split(b","), options)
-    else:
+    elif word not in FLAGS:
         return f"{ERROR}unknown option {word.decode('latin-1')}{KNOWN}"
     return ""
 

@@ -142,7 +142,7 @@ def leaf_fits(choice: Choice, machine: Machine, address: Value, level: int) -> T
     """Return true if a leaf entry of this level may map the address."""
     if level == 1:
         return True
-    if choice.what in NO_LEAVES or level > 3:
+    if choice.what in NO_LEAVES or "w" not in choice.rights or level > 3:
         return False
     lo = round_down(address, level_size(level))
     whole = both(choice.range.lo <= lo, lo + level_size(level) <= choice.range.hi)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import z3
 
-from codegen.model.choices import Domain, MemoryRule
+from codegen.model.choices import RUNTIME_REGIONS, Domain, MemoryRule, Region
 from tests.lib import ept_layout as layout
 from tests.lib.ept_layout import ADDRESS_END, MIB, PAGE, Choice, Machine, Range, Value, frame_of, leaf_fits, leaves_fill
 
@@ -63,14 +63,15 @@ def make_machine(rules: Sequence[MemoryRule]) -> tuple[Machine, list[Value]]:
     own = regions["hypervisor"]
     given = [own.lo >= BLOCK, own.lo < own.hi, own.hi <= ADDRESS_END, own.lo % BLOCK == 0, own.hi % BLOCK == 0,
              own.holds(machine.ones_page), machine.ones_page % PAGE == 0]
-    given += [place(regions[name], region.base, region.size) for name, region in names.items() if region.kind == "at"]
+    given += [place(regions[name], region) for name, region in names.items() if region.kind == "at"]
     return machine, given
 
 
-def place(region: Range, base: int, size: int) -> Value:
-    """Place a fixed region at its address in the spec, or nowhere while its rule is inactive."""
-    there = z3.And(region.lo == base, region.hi == base + size)
-    return z3.Or(there, z3.And(region.lo == 0, region.hi == 0))
+def place(range: Range, region: Region) -> Value:
+    """Place a fixed region at its address in the spec; one of the runtime's may be nowhere, while its rule is inactive."""
+    there = z3.And(range.lo == region.base, range.hi == region.base + region.size)
+    absent = z3.And(range.lo == 0, range.hi == 0)
+    return z3.Or(there, absent) if region.name in RUNTIME_REGIONS else there
 
 
 def refute(

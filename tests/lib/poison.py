@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from codegen.emit.vmcs_init import make_view
+from codegen.emit.fields_init import make_view
 from machine.paths import IMAGE, POISONED
 from tests.lib.support import compile_spec
 

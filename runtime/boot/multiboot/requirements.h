@@ -1,4 +1,4 @@
-/* What the spec needs of the processor: the rows of generated/x86/requirements.32.c, and the check that goes through them. */
+/* What the spec needs of the processor: the rows of generated/vmx/requirements.32.c, and the check that goes through them. */
 #pragma once
 
 #include "core/types.h"

@@ -4,7 +4,7 @@
 #include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
 #include "generated/vmx/names.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "dom0/cpuid.h"
 #include "vmx/events.h"
@@ -112,23 +112,19 @@ static noinline struct answer hypercall_by_row(struct cpu *cpu, u32 way)
     return call_plain(cpu, number);
 }
 
-static inline struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
-{
-    return hypercall_by_row(cpu, way);
-}
-
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
 {
     cpu->guest.rax = -(u64)answer.error;
     cpu->guest.rdx = answer.value;
 }
 
-/* False: not a call of ours, and the instruction does not exist. */
+/* False: not a call of ours, and the instruction does not exist. A call whose only argument is the handle of a vCPU needs no
+ * row. */
 static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
+    hypercall_answer(cpu, hypercall_by_row(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
     return true;
 }
 
@@ -159,9 +155,20 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports in the bitmap. */
 
-static void on_io_byte(struct cpu *cpu, u16 port, bool input)
+/* The rule of a port in a direction; 0: it passes. Those that only inject come last. */
+static u8 port_rule(u16 port, bool input)
 {
     switch (port) {
+    case 0x70 ... 0x71: /* clock */ return input ? 1 : 0;
+    }
+    (void)input;
+    return 0;
+}
+
+/* The rule of port `at` has the access as the guest made it. */
+static void on_io_rule(struct cpu *cpu, u16 at, u16 port, u8 size, bool input)
+{
+    switch (at) {
     case 0x70 ... 0x71: /* clock */
         if (input) {
             cpu->guest.rax = replace_bits(cpu->guest.rax, 0xff, (u8)GATE | 1);
@@ -170,72 +177,47 @@ static void on_io_byte(struct cpu *cpu, u16 port, bool input)
         }
         break;
     }
-    guest_io_native(cpu, port, 1, input);
+    guest_io_native(cpu, port, size, input);
 }
 
-/* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
 static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
     if (string) {
         guest_io_string(cpu, "guest used a string instruction on a trapped port");
         return;
     }
-    if (size == 1)
-        on_io_byte(cpu, port, input);
-    else
-        guest_io_split(cpu, port, size, input, on_io_byte);
+    guest_io(cpu, &(const struct io_rules){port_rule, on_io_rule, 2}, port, size, input);
 }
 
 /* ---- Handlers, an event each. */
 
-/* The processor's answer, less what is hidden. */
-static inline void on_cpuid(struct cpu *cpu, u32 leaf, u32 subleaf)
+/* ---- Exits: number by number, to their events; an event that one exit alone raises is handled in place. */
+
+void guest_exit_triple_fault(struct cpu *cpu)
 {
+    (void)cpu;
+    machine_reset("triple fault");
+}
+
+/* The processor's answer, less what is hidden. */
+void guest_exit_cpuid(struct cpu *cpu)
+{
+    u32 leaf = (u32)cpu->guest.rax;
+    u32 subleaf = (u32)cpu->guest.rcx;
     struct regs4 out = policy_cpuid(cpu, leaf, subleaf, host_cpuid(leaf, subleaf));
     cpu->guest.rax = out.eax;
     cpu->guest.rcx = out.ecx;
     guest_advance(cpu);
 }
 
-static inline void on_cr_access(struct cpu *cpu, u8 number)
+void guest_exit_cr_access(struct cpu *cpu)
 {
+    u8 number = (u8)vmread(VMCS_EXIT_QUALIFICATION);
     if (number != 0) {
         panic(cpu, "no such register is owned");
     }
     vmwrite(VMCS_CR0_READ_SHADOW, guest_cr0());
     guest_resume(cpu);
-}
-
-static inline void on_nested_page_fault(struct cpu *cpu, u64 gpa)
-{
-    log_line("fault", (u64)gpa, 0);
-    panic(cpu, "memory is not filled here");
-}
-
-static inline void on_triple_fault(struct cpu *cpu)
-{
-    (void)cpu;
-    machine_reset("triple fault");
-}
-
-/* ---- Exits: number by number, to their events. */
-
-void guest_exit_triple_fault(struct cpu *cpu)
-{
-    on_triple_fault(cpu);
-}
-
-void guest_exit_cpuid(struct cpu *cpu)
-{
-    u32 leaf = (u32)cpu->guest.rax;
-    u32 subleaf = (u32)cpu->guest.rcx;
-    on_cpuid(cpu, leaf, subleaf);
-}
-
-void guest_exit_cr_access(struct cpu *cpu)
-{
-    u8 number = (u8)vmread(VMCS_EXIT_QUALIFICATION);
-    on_cr_access(cpu, number);
 }
 
 void guest_exit_io(struct cpu *cpu)
@@ -264,7 +246,8 @@ void guest_exit_wrmsr(struct cpu *cpu)
 void guest_exit_ept_violation(struct cpu *cpu)
 {
     u64 gpa = vmread(VMCS_EXIT_QUALIFICATION);
-    on_nested_page_fault(cpu, gpa);
+    log_limited("fault at %", (u64)gpa, 0);
+    panic(cpu, "memory is not filled here");
 }
 
 /* An exit that cannot happen in guest, or that no manual names. */

@@ -34,6 +34,10 @@ const struct control_choice guest_controls[GUEST_CONTROL_WORDS] = {
 
 u64 guest_control_word[GUEST_CONTROL_WORDS];
 
+const struct switched_field guest_switched_fields[] = {
+    {0, 0},
+};
+
 /* The first rule that covers an address decides. */
 const struct memory_rule guest_memory[GUEST_MEMORY_RULES] = {
     {.what = MEMORY_HIDE, .rights = NESTED_READ | NESTED_EXECUTE, .region = REGION_HYPERVISOR, .onto = 0x0},

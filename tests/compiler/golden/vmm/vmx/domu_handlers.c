@@ -4,7 +4,7 @@
 #include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
 #include "generated/vmx/names.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "domu/domu.h"
 #include "vmx/events.h"
@@ -52,16 +52,9 @@ static inline void on_io(struct cpu *cpu, bool input)
 
 /* ---- Handlers, an event each. */
 
-static inline void on_cpuid(struct cpu *cpu, u32 leaf)
-{
-    if (leaf == 0) {
-        exit_to_vmm(cpu, LUV_EXIT_CPUID);
-        return;
-    }
-    guest_advance(cpu);
-}
+/* ---- Exits: number by number, to their events; an event that one exit alone raises is handled in place. */
 
-static inline void on_exception(struct cpu *cpu)
+void domu_exit_exception(struct cpu *cpu)
 {
     if (is_reflected(cpu)) {
         guest_resume(cpu);
@@ -70,47 +63,41 @@ static inline void on_exception(struct cpu *cpu)
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
 }
 
-/* ---- Exits: number by number, to their events. */
-
-static void exit_exception(struct cpu *cpu)
+void domu_exit_triple_fault(struct cpu *cpu)
 {
-    on_exception(cpu);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
 }
 
-static void exit_cpuid(struct cpu *cpu)
+void domu_exit_cpuid(struct cpu *cpu)
 {
     u32 leaf = (u32)cpu->guest.rax;
-    on_cpuid(cpu, leaf);
+    if (leaf == 0) {
+        exit_to_vmm(cpu, LUV_EXIT_CPUID);
+        return;
+    }
+    guest_advance(cpu);
 }
 
-static void exit_io(struct cpu *cpu)
+void domu_exit_cr_access(struct cpu *cpu)
+{
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
+}
+
+void domu_exit_io(struct cpu *cpu)
 {
     bool input = vmread(VMCS_EXIT_QUALIFICATION) & IO_QUALIFICATION_INPUT;
     on_io(cpu, input);
 }
 
-static void exit_rdmsr(struct cpu *cpu)
+void domu_exit_rdmsr(struct cpu *cpu)
 {
     u32 msr = (u32)cpu->guest.rcx;
     on_msr_read(cpu, msr);
 }
 
-static void exit_wrmsr(struct cpu *cpu)
+void domu_exit_wrmsr(struct cpu *cpu)
 {
     u32 msr = (u32)cpu->guest.rcx;
     u64 value = cpu->guest.rax;
     on_msr_write(cpu, msr, value);
 }
-
-/* The first row is for exits that cannot happen in domu or that no manual names; the others override it. */
-#pragma GCC diagnostic ignored "-Woverride-init"
-const struct exit_choice domu_exits[EXIT_COUNT] = {
-    [0 ... EXIT_COUNT - 1] = {.handle = domu_exit_unexpected},
-    [EXIT_REASON_EXCEPTION] = {.handle = exit_exception},
-    [EXIT_REASON_TRIPLE_FAULT] = {.reflected = true, .reason = LUV_EXIT_INTERRUPTED},
-    [EXIT_REASON_CPUID] = {.handle = exit_cpuid},
-    [EXIT_REASON_CR_ACCESS] = {.reflected = true, .reason = LUV_EXIT_INTERRUPTED},
-    [EXIT_REASON_IO] = {.handle = exit_io},
-    [EXIT_REASON_RDMSR] = {.handle = exit_rdmsr},
-    [EXIT_REASON_WRMSR] = {.handle = exit_wrmsr},
-};

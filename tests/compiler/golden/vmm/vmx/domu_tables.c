@@ -22,6 +22,10 @@ const struct control_choice domu_controls[DOMU_CONTROL_WORDS] = {
 
 u64 domu_control_word[DOMU_CONTROL_WORDS];
 
+const struct switched_field domu_switched_fields[] = {
+    {0, 0},
+};
+
 const u32 domu_swap_msrs[] = {IA32_PAT, IA32_SYSENTER, IA32_VMX_BASIC, 0};
 
 void domu_reset_state(struct cpu *cpu)

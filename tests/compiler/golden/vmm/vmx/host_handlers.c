@@ -4,7 +4,7 @@
 #include "generated/x86/externs.h"
 #include "generated/abi/luvalley_abi.h"
 #include "generated/vmx/names.h"
-#include "generated/vmx/vmcs.h"
+#include "generated/vmx/fields.h"
 #include "generated/x86/x86.h"
 #include "domu/domu.h"
 #include "dom0/cpuid.h"
@@ -168,37 +168,29 @@ static noinline struct answer hypercall_by_row(struct cpu *cpu, u32 way)
     return call_plain(cpu, number);
 }
 
-/* Its only argument is its handle, so there is nothing else to check. */
-static inline struct answer direct_enter(struct cpu *cpu)
-{
-    struct vcpu *vcpu;
-    u32 error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu);
-    if (error)
-        return (struct answer){.error = error};
-    struct answer answer = run(cpu, vcpu);
-    vcpu_release(vcpu);
-    return answer;
-}
-
-static inline struct answer hypercall_dispatch(struct cpu *cpu, u32 way)
-{
-    if (likely((u32)cpu->guest.rax == LUV_HYPERCALL_enter) && way & hypercalls[LUV_HYPERCALL_enter].callers)
-        return direct_enter(cpu);
-    return hypercall_by_row(cpu, way);
-}
-
 static inline void hypercall_answer(struct cpu *cpu, struct answer answer)
 {
     cpu->guest.rax = -(u64)answer.error;
     cpu->guest.rdx = answer.value;
 }
 
-/* False: not a call of ours, and the instruction does not exist. */
+/* False: not a call of ours, and the instruction does not exist. A call whose only argument is the handle of a vCPU needs no
+ * row. */
 static inline bool policy_hypercall(struct cpu *cpu)
 {
     if (cpu->guest.rax >> 32 != LUV_HYPERCALL_MAGIC || !guest_in_user_64())
         return false;
-    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
+    if (likely((u32)cpu->guest.rax == LUV_HYPERCALL_enter)) {
+        struct vcpu *vcpu;
+        struct answer answer = {.error = vcpu_acquire(cpu, cpu->guest.rdi, &vcpu)};
+        if (!answer.error) {
+            answer = run(cpu, vcpu);
+            vcpu_release(vcpu);
+        }
+        hypercall_answer(cpu, answer);
+        return true;
+    }
+    hypercall_answer(cpu, hypercall_by_row(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
     return true;
 }
 
@@ -209,7 +201,7 @@ static void on_hypercall_port(struct cpu *cpu, u16 port, u8 size, bool input)
         guest_io_native(cpu, port, size, input);
         return;
     }
-    hypercall_answer(cpu, hypercall_dispatch(cpu, LUV_FROM_ROOT));
+    hypercall_answer(cpu, hypercall_by_row(cpu, LUV_FROM_ROOT));
     guest_advance(cpu);
 }
 
@@ -231,14 +223,23 @@ static void on_msr_write(struct cpu *cpu, u32 msr, u64 value)
 
 /* ---- Ports in the bitmap. */
 
-static void on_io_byte(struct cpu *cpu, u16 port, bool input)
+/* The rule of a port in a direction; 0: it passes. Those that only inject come last. */
+static u8 port_rule(u16 port, bool input)
 {
     switch (port) {
     }
-    guest_io_native(cpu, port, 1, input);
+    (void)input;
+    return 0;
 }
 
-/* A wide access is so many bytes, as a bus for bytes makes it: none slips past the port beside it. */
+/* The rule of port `at` has the access as the guest made it. */
+static void on_io_rule(struct cpu *cpu, u16 at, u16 port, u8 size, bool input)
+{
+    switch (at) {
+    }
+    guest_io_native(cpu, port, size, input);
+}
+
 static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 {
     if (string) {
@@ -247,45 +248,28 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
     }
     if (port == LUV_ROOT_PORT)
         on_hypercall_port(cpu, port, size, input);
-    else if (size == 1)
-        on_io_byte(cpu, port, input);
     else
-        guest_io_split(cpu, port, size, input, on_io_byte);
+        guest_io(cpu, &(const struct io_rules){port_rule, on_io_rule, 1}, port, size, input);
 }
 
 /* ---- Handlers, an event each. */
 
-static inline void on_cpuid(struct cpu *cpu)
-{
-    guest_advance(cpu);
-}
+/* ---- Exits: number by number, to their events; an event that one exit alone raises is handled in place. */
 
-static inline void on_cr_access(struct cpu *cpu)
-{
-    guest_inject_error(cpu, VECTOR_GP, 0);
-}
-
-static inline void on_triple_fault(struct cpu *cpu)
+void host_exit_triple_fault(struct cpu *cpu)
 {
     (void)cpu;
     machine_reset("over");
 }
 
-/* ---- Exits: number by number, to their events. */
-
-void host_exit_triple_fault(struct cpu *cpu)
-{
-    on_triple_fault(cpu);
-}
-
 void host_exit_cpuid(struct cpu *cpu)
 {
-    on_cpuid(cpu);
+    guest_advance(cpu);
 }
 
 void host_exit_cr_access(struct cpu *cpu)
 {
-    on_cr_access(cpu);
+    guest_inject_error(cpu, VECTOR_GP, 0);
 }
 
 void host_exit_io(struct cpu *cpu)

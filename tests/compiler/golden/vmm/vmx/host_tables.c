@@ -22,6 +22,10 @@ const struct control_choice host_controls[HOST_CONTROL_WORDS] = {
 
 u64 host_control_word[HOST_CONTROL_WORDS];
 
+const struct switched_field host_switched_fields[] = {
+    {0, 0},
+};
+
 /* The first rule that covers an address decides. */
 const struct memory_rule host_memory[HOST_MEMORY_RULES] = {};
 

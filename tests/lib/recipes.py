@@ -1,0 +1,89 @@
+"""Changes of files as documents show them, performed on a copy of the tree."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+
+from tests.lib.support import ROOT
+
+CHANGE = r"^In `(?P<file>[^`]+)`[^\n]*:\n\n```diff\n(?P<diff>.*?)^```$"
+STEP = re.compile(CHANGE + r"|^```text\n(?P<said>.*?)^```$", re.MULTILINE | re.DOTALL)
+WORD = re.compile(r"\w+|[^\w\s]")
+NOT_COPIED = (".git", ".venv", ".cache", ".ci", "build", "__pycache__")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change of a file; or, without a file, the message that the compiler gives then."""
+
+    file: str
+    text: str
+
+
+def read_steps(text: str) -> list[Step]:
+    """Return the steps of a page, or of a section of it."""
+    return [Step(one["file"] or "", one["diff"] or one["said"]) for one in STEP.finditer(text)]
+
+
+def apply_diff(text: str, diff: str) -> str:
+    """Return a text after a diff; the same where somebody has already made that change.
+
+    A diff of `+` lines alone is appended. In a line that somebody has changed elsewhere, only words that differ change.
+    """
+    lines = diff.rstrip("\n").split("\n")
+    old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
+    new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
+    if new and old in new and new in text:
+        return text
+    if not old:
+        return f"{text}\n{new}\n"
+    if text.count(old) == 1:
+        return text.replace(old, new) if new else text.replace(f"{old}\n", "")
+    if new in text:
+        return text
+    assert old.count("\n") == new.count("\n"), f"the text has, once:\n{old}"
+    for before, after in zip(old.split("\n"), new.split("\n"), strict=True):
+        text = change_words(text, before, after)
+    return text
+
+
+def change_words(text: str, before: str, after: str) -> str:
+    """Return a text in which the words are changed that differ between two lines, in the line that begins alike."""
+    old, new = WORD.findall(before), WORD.findall(after)
+    for kind, low, high, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind != "equal":
+            assert low, f"the text has, once:\n{before}"
+            first, left = re.escape(old[0]), re.escape(old[low - 1])
+            removed = r"\s*".join(map(re.escape, old[low:high]))
+            pattern = rf"^(\s*{first}\b(?:[^\n]*?\b)?(?<={left}))\s*{removed}"
+            made = " ".join(new[start:end])
+            text = re.sub(pattern, rf"\1 {made} ", text, count=1, flags=re.MULTILINE)
+    return text
+
+
+def apply_steps(tree: Path, steps: list[Step]) -> Iterator[Step]:
+    """Perform the changes in a tree; yield each step, after it."""
+    for step in steps:
+        if step.file:
+            path = tree / step.file
+            path.write_text(apply_diff(path.read_text(), step.text))
+        yield step
+
+
+def copy_spec(target: Path) -> None:
+    """Copy what `gen` needs."""
+    for name in ("spec", "runtime"):
+        shutil.copytree(ROOT / name, target / name)
+    (target / "build").mkdir()
+
+
+def copy_tree(target: Path) -> None:
+    """Copy the whole tree, which uses the environment of this one."""
+    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*NOT_COPIED), dirs_exist_ok=True)
+    (target / ".venv").symlink_to((ROOT / ".venv").resolve())
+    (target / "build").mkdir()
