@@ -24,7 +24,7 @@ KIT = ("pool", "machine", "modes", "report", "guests")
 def compile_program(source: Path, build: Path = BUILD, generated: Path = GENERATED) -> bytes:
     """Return a static dom0 program made from one C file; it is compiled again only after a change."""
     program = make_folder(build / "dom0") / source.stem
-    inputs = [source, generated / "abi" / "luvalley_abi.h"]
+    inputs = [source, generated / "abi" / "luvalley_abi.h", GENERATED / "x86" / "x86.h"]
     newest = max(path.stat().st_mtime_ns for path in inputs)
     if not program.exists() or program.stat().st_mtime_ns < newest:
         run_command(["gcc", *FLAGS, f"-I{generated / 'abi'}", f"-I{ROOT}", "-o", program, source])

@@ -10,14 +10,15 @@ from codegen.editor.names import LANGUAGE, UNKNOWN, Definition, Index, Key, Use
 from codegen.language import syntax
 from codegen.model.entry_checks import PREDICATES
 from codegen.model.types import HANDLES, SCALARS
-from codegen.resolve.facts import TABLES
+from codegen.resolve.facts import OWNED, TABLES
+from codegen.resolve.policies import ACCESS
 from codegen.source import Name
 
 PLACEHOLDER = "name_to_complete"  # what completion puts where the name is missing
 POLICIES = ("cpuid", "hypercall")
 TYPES = tuple(SCALARS)
 ROOTS = ("guest", "vmcs", "policy")
-ACCESS_PAYLOAD = {"msr_read": ("msr",), "msr_write": ("msr", "value"), "io": ("port", "input")}
+ACCESS_PAYLOAD = {"msr_read": ("msr",), "msr_write": ("msr", "value"), "io": (*ACCESS, "value")}
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class ExpressionWalker:
         if scope.mode == "body":
             groups, words = (*groups, ("extern",), ("define",), ("word",), ("layout",)), (*words, *ROOTS, *TYPES)
         if scope.mode == "condition":
-            groups, words = (("word",),), (*words, *(one.split(".")[0] for one in TABLES))
+            groups, words = (("word",), ("state",)), (*words, *(one.split(".")[0] for one in TABLES))
         key = self.use(cut(name), *groups, words=words, scope=scope)
         local = scope.locals.get(name.text)
         return local.members if local else self.members_of(key)
@@ -163,7 +164,7 @@ class ExpressionWalker:
     def note_root(self, root: Name, group: Key, scope: Scope) -> None:
         """Note the root itself: a binder, a word of the language, or what has these members."""
         owners: dict[str, Key] = {"control": ("word",), "capability": ("capabilities",), "bit": ("information",)}
-        owner = owners.get(group[0]) if group else None
+        owner = owners.get(group[0]) if group else ("state",) if scope.mode == "condition" else None
         self.use(cut(root), *([owner] if owner else []), words=(root.text,), scope=scope)
 
     def find_root(self, root: Name, scope: Scope) -> tuple[Key, tuple[str, ...]]:
@@ -180,6 +181,8 @@ class ExpressionWalker:
         tables = tuple(one.split(".")[1] for one in TABLES if one.startswith(f"{root.text}."))
         if tables and scope.mode == "condition":
             return (), tables
+        if scope.mode == "condition" and ("state", root.text) in self.index.definitions:
+            return (), (OWNED,)
         roots: dict[tuple[str, str], Key] = {
             ("entry", "cpuid"): ("feature",), ("body", "guest"): ("state",), ("fact", "guest"): ("state",),
             ("body", "vmcs"): ("field",),

@@ -5,12 +5,13 @@ A file with a syntax error keeps its last good syntax, so that everything else s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from codegen.check import check
-from codegen.diagnostics import Diagnostic, Reporter, SpecError, merge_reports
+from codegen.check import check_each
+from codegen.diagnostics import Diagnostic, Reporter, SpecError
 from codegen.editor.lines import Shift, join_lines, make_shift
 from codegen.editor.names import Index, Use
 from codegen.editor.uses import make_index
@@ -39,7 +40,7 @@ class Analysis:
 
     sources: dict[str, SourceFile]
     files: tuple[syntax.File, ...]
-    model: Model | None
+    models: Mapping[str, Model]  # by processor; none where not even syntax is known of every file
     diagnostics: tuple[Diagnostic, ...]
     stale: dict[str, tuple[Parsed, Shift]]
 
@@ -48,11 +49,17 @@ class Analysis:
         return make_index(self.files)
 
     @property
+    def model(self) -> Model | None:
+        """Return the model of the first processor, whose choices and sections are those of all."""
+        return next(iter(self.models.values()), None)
+
+    @property
     def reading(self) -> Reading | None:
         """Return what `explain` reads; its sources are those that the model was made of."""
         known = {**self.sources, **{path: parsed.source for path, (parsed, _) in self.stale.items()}}
         error = SpecError(self.diagnostics, known) if self.diagnostics else None
-        return Reading(SPEC, tuple(known.values()), self.model, error) if self.model else None
+        first = next(iter(self.models), None)
+        return Reading(SPEC, tuple(known.values()), self.models, first, error) if first is not None else None
 
     def find(self, path: str, line: int, column: int) -> Use | None:
         """Return the name at a place of the present text; where that is no good syntax, the nearest of that word."""
@@ -147,10 +154,10 @@ class Project:
         stale = {path: (one, make_shift(one.source, sources[path])) for path, one in old.items()}
         files = tuple(self.good[path].file for path in sources if path in self.good)
         if self.folder is None or not broken <= self.good.keys():
-            return Analysis(sources, files, None, tuple(reporter.diagnostics), stale)
-        model, found = resolve_files(files)
+            return Analysis(sources, files, {}, tuple(reporter.diagnostics), stale)
+        models, found = resolve_files(files)
         later = [one for one in found if one.span.path not in broken]
-        return Analysis(sources, files, model, (*reporter.diagnostics, *later), stale)
+        return Analysis(sources, files, models, (*reporter.diagnostics, *later), stale)
 
     def parse(self, source: SourceFile, reporter: Reporter) -> None:
         """Parse a file whose text changed; one from disk may have been parsed by an earlier run."""
@@ -176,13 +183,10 @@ class Project:
             self.good[name] = Parsed(saved, file)
 
 
-def resolve_files(files: tuple[syntax.File, ...]) -> tuple[Model, list[Diagnostic]]:
-    """Return the model of the first processor, as far as it resolves, and what is wrong on any processor."""
+def resolve_files(files: tuple[syntax.File, ...]) -> tuple[dict[str, Model], list[Diagnostic]]:
+    """Return the model for each processor, as far as it resolves, and what is wrong on any."""
     reporter = Reporter()
     models = resolve_each(files, reporter)
     if not reporter.failed:
-        reports = {name: Reporter() for name in models}
-        for name, model in models.items():
-            check(model, reports[name])
-        merge_reports(reports, reporter)
-    return next(iter(models.values())), reporter.diagnostics
+        check_each(models, reporter)
+    return models, reporter.diagnostics

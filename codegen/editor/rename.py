@@ -7,7 +7,7 @@ compiler knows by name, and what handwritten code is written against, shows itse
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from codegen.diagnostics import Diagnostic, Reporter
 from codegen.editor.names import LANGUAGE, LOCALS, UNKNOWN, Index, Key
 from codegen.editor.project import Analysis, resolve_files
 from codegen.editor.uses import make_index
-from codegen.emit import generate
+from codegen.emit import generate_all
 from codegen.language import syntax
 from codegen.language.parser import parse_file
 from codegen.model.choices import Model
 from codegen.source import SourceFile, Span
 
+Models = Mapping[str, Model]
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 HANDWRITTEN = ("runtime", "dom0", "tests", "bench", "machine", "codegen")
@@ -69,10 +70,10 @@ def rename(key: Key, new: str, analysis: Analysis, root: Path | None) -> Rename:
     sources = {path: change(source, spans, new) for path, source in analysis.sources.items()}
     files = parse_changed(analysis, sources)
     check_meaning(key, new, spans, analysis.index, make_index(files))
-    model = compile_changed(files, analysis.diagnostics)
+    models = compile_changed(files, analysis.diagnostics)
     if root is None or key[0] in LOCALS:
         return Rename(spans, ())
-    return Rename(spans, tuple(find_citations(key[-1], analysis.model, model, root)))
+    return Rename(spans, tuple(find_citations(key[-1], analysis.models, models, root)))
 
 
 def change(source: SourceFile, spans: Iterable[Span], new: str) -> SourceFile:
@@ -126,22 +127,22 @@ def count_unknown(index: Index) -> int:
     return sum(len(found) for key, found in index.uses.items() if key[0] == UNKNOWN)
 
 
-def compile_changed(files: tuple[syntax.File, ...], before: tuple[Diagnostic, ...]) -> Model:
-    """Return the changed model; refuse where the compiler has errors that it did not have."""
-    model, found = resolve_files(files)
+def compile_changed(files: tuple[syntax.File, ...], before: tuple[Diagnostic, ...]) -> Models:
+    """Return the changed models; refuse where the compiler has errors that it did not have."""
+    models, found = resolve_files(files)
     if len(found) > len(before):
         known = {(one.name, one.span.path, one.span.line) for one in before}
         fresh = [one for one in found if (one.name, one.span.path, one.span.line) not in known]
         raise RenameRefused(f"the compiler knows this name: then {say_first(fresh or found)}")
-    return model
+    return models
 
 
 # ---- handwritten code
 
 
-def find_citations(name: str, old: Model | None, new: Model, root: Path) -> Iterator[str]:
+def find_citations(name: str, old: Models, new: Models, root: Path) -> Iterator[str]:
     """Yield lines of handwritten code that name what a rename takes out of generated code, or the name itself."""
-    lost = list_lost(name, old, new, root) if old else frozenset()
+    lost = list_lost(name, old, new, root)
     literal = re.compile(rf"""["']{re.escape(name)}["']""".encode())
     for path in list_handwritten(root):
         place = path.relative_to(root).as_posix()
@@ -155,17 +156,17 @@ def find_citations(name: str, old: Model | None, new: Model, root: Path) -> Iter
                 yield f"{place}:{number}: {min(words).decode() if words else name}"
 
 
-def list_lost(name: str, old: Model, new: Model, root: Path) -> frozenset[bytes]:
+def list_lost(name: str, old: Models, new: Models, root: Path) -> frozenset[bytes]:
     """Return the words of generated code that have the name in them and are gone after the rename."""
-    before, after = (words_of(model, root) for model in (old, new))
+    before, after = (words_of(models, root) for models in (old, new))
     return frozenset(word for word in before - after if name.lower().encode() in word.lower())
 
 
-def words_of(model: Model, root: Path) -> set[bytes]:
-    """Return all words of what a model is printed as."""
+def words_of(models: Models, root: Path) -> set[bytes]:
+    """Return all words of what models are printed as."""
     try:
-        return {word for one in generate(model, root) for word in WORD.findall(one.text.encode())}
-    except (LookupError, AttributeError, ValueError):  # a spec with errors cannot be printed
+        return {word for one in generate_all(models, root) for word in WORD.findall(one.text.encode())}
+    except (LookupError, AttributeError, ValueError, StopIteration):  # a spec with errors cannot be printed
         return set()
 
 

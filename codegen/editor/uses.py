@@ -10,11 +10,11 @@ from codegen.editor.definitions import list_definitions
 from codegen.editor.expressions import TYPES, ExpressionWalker, Local, Scope
 from codegen.editor.names import LANGUAGE, Index, Key
 from codegen.language import syntax
-from codegen.model.types import HANDLES
+from codegen.model.types import HANDLES, VMCS_TYPES
 from codegen.resolve.abi import KINDS, NOTHING, WAYS
 from codegen.resolve.domains import HELD, RIGHTS, RUNNERS, VALUES
-from codegen.resolve.entry_checks import substitute
-from codegen.resolve.facts import AREAS, WIDTHS
+from codegen.resolve.exits import substitute
+from codegen.resolve.facts import AREAS
 from codegen.resolve.tables import DIRECTIONS, REGISTERS
 from codegen.source import Name
 
@@ -64,7 +64,7 @@ class Walker(ExpressionWalker):
         self.use(node.area, words=AREAS)
         for one in node.fields:
             self.cite(one.doc)
-            self.use(one.type, words=WIDTHS)
+            self.use(one.type, words=tuple(VMCS_TYPES))
             if one.layout:
                 self.use(one.layout, ("layout",))
             self.walk(one.needs, CONDITION)
@@ -80,6 +80,7 @@ class Walker(ExpressionWalker):
 
     def walk_capabilities(self, node: syntax.Capabilities) -> None:
         self.use(node.msr, ("msr",))
+        self.walk(node.needs, CONDITION)
         self.walk_bits(node.bits)
 
     def walk_layout(self, node: syntax.Layout) -> None:
@@ -132,8 +133,9 @@ class Walker(ExpressionWalker):
             self.cite(one.doc)
             if one.type:
                 self.use(one.type, words=TYPES)
-            if one.field:
-                self.use(one.field, ("field",))
+            for name in (one.field, one.shadow):
+                if name:
+                    self.use(name, ("field",))
             if one.layout:
                 self.use(one.layout, ("layout",))
 
@@ -154,11 +156,14 @@ class Walker(ExpressionWalker):
         for msr in node.msrs:
             self.cite(msr.doc)
             self.use(msr.group, ("class",))
-            switched = msr.switched
-            for name in (switched.guest, switched.host) if switched else ():
+
+    def walk_switched(self, node: syntax.SwitchedMsrs) -> None:
+        for one in node.msrs:
+            self.use(one.msr, ("msr",))
+            for name in (one.guest, one.host):
                 if name:
                     self.use(name, ("field",))
-            for _, reference in switched.parts if switched else ():
+            for _, reference in one.parts:
                 self.walk_reference(reference.names)
 
     def walk_reference(self, names: tuple[Name, ...]) -> None:
@@ -171,6 +176,24 @@ class Walker(ExpressionWalker):
         for register in node.registers:
             self.use(register.name, words=REGISTERS)
             self.walk_bits(register.bits or ())
+
+    def walk_feature_needs(self, node: syntax.FeatureNeeds) -> None:
+        for one in node.features:
+            self.use(one.feature, ("feature",))
+            self.walk(one.needs, CONDITION)
+
+    def walk_processor(self, node: syntax.Processor) -> None:
+        if node.feature:
+            self.use(node.feature, ("feature",))
+        if node.lock:
+            msr, layout, bit, _ = node.lock
+            self.use(msr, ("msr",))
+            self.use(bit, self.members_of(self.use(layout, ("layout",))))
+        if node.true:
+            table, bit = node.true
+            self.use(bit, self.members_of(self.use(table, ("capabilities",))))
+        if node.encoding:
+            self.use(node.encoding, ("layout",))
 
     def walk_entries(self, node: Any) -> None:
         """Note what the comments of a table's entries cite."""
@@ -349,6 +372,7 @@ class Walker(ExpressionWalker):
 
 RULES: dict[type, Callable[[Walker, Any], None]] = {
     syntax.Manual: Walker.walk_nothing,
+    syntax.Processor: Walker.walk_processor,
     syntax.Vmcs: Walker.walk_vmcs,
     syntax.Controls: Walker.walk_controls,
     syntax.Capabilities: Walker.walk_capabilities,
@@ -360,7 +384,9 @@ RULES: dict[type, Callable[[Walker, Any], None]] = {
     syntax.Bitmap: Walker.walk_bitmap,
     syntax.ResetTable: Walker.walk_reset_table,
     syntax.Msrs: Walker.walk_msrs,
+    syntax.SwitchedMsrs: Walker.walk_switched,
     syntax.Cpuid: Walker.walk_cpuid,
+    syntax.FeatureNeeds: Walker.walk_feature_needs,
     syntax.Vectors: Walker.walk_vectors,
     syntax.Ports: Walker.walk_entries,
     syntax.Errnos: Walker.walk_nothing,

@@ -9,8 +9,8 @@
 #include "dom0/token.h"
 #include "luv.h"
 #include "luvalley_abi.h"
+#include "generated/x86/x86.h"
 
-#define HYPERVISOR_BIT (1u << 31)
 #define PORT_BYTES 4
 #define PATIENCE 5 /* seconds */
 #define FIRST_HANDLE 0x10000 /* all handles are above the numbers of places */
@@ -21,7 +21,7 @@ bool is_luvalley_present(void)
     char signature[13] = "";
 
     __cpuid(1, eax, ebx, ecx, edx);
-    if (!(ecx & HYPERVISOR_BIT))
+    if (!(ecx & CPUID_HYPERVISOR))
         return false;
     __cpuid(LUV_CPUID_LEAF, eax, ebx, ecx, edx);
     memcpy(signature, &ebx, 4);

@@ -18,10 +18,9 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "generated/x86/x86.h"
 #include "luvalley_abi.h"
 #include "tests/userspace/root.h"
-
-#define HYPERVISOR_BIT (1u << 31) /* CPUID(1).ECX: a hypervisor is present */
 
 /* End the program with one sentence on what is wrong. */
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
@@ -62,7 +61,7 @@ static bool detect(void)
     char signature[13] = "";
 
     __cpuid(1, eax, ebx, ecx, edx);
-    if (!(ecx & HYPERVISOR_BIT))
+    if (!(ecx & CPUID_HYPERVISOR))
         return false;
     __cpuid(LUV_CPUID_LEAF, eax, ebx, ecx, edx);
     memcpy(signature, &ebx, 4);

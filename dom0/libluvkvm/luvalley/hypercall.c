@@ -6,9 +6,8 @@
 
 #include "api/log.h"
 #include "dom0/token.h"
+#include "generated/x86/x86.h"
 #include "luvalley_abi.h"
-
-#define HYPERVISOR_BIT (1u << 31)
 
 static int64_t execute_vmcall(const struct hypercall *call, uint64_t *value)
 {
@@ -47,7 +46,7 @@ bool is_luvalley_present(void)
     uint32_t signature[3];
 
     __cpuid(1, eax, ebx, ecx, edx);
-    if (!(ecx & HYPERVISOR_BIT))
+    if (!(ecx & CPUID_HYPERVISOR))
         return false;
     __cpuid(LUV_CPUID_LEAF, eax, signature[0], signature[1], signature[2]);
     return !memcmp(signature, LUV_CPUID_SIGNATURE, sizeof signature);
@@ -62,8 +61,8 @@ int load_token(void)
     if (error == -ENOENT)
         log_line("Luvalley is closed to guests: root opens it with `luv open`, as the service luvalley does at boot.");
     else if (error == -EACCES)
-        log_line("only the group " LUV_TOKEN_GROUP " may run guests on Luvalley, and this user is not in it: usermod -aG "
-                 LUV_TOKEN_GROUP " USER.");
+        log_line("only the group " LUV_TOKEN_GROUP
+                 " may run guests on Luvalley, and this user is not in it: usermod -aG " LUV_TOKEN_GROUP " USER.");
     else if (error)
         log_line(LUV_TOKEN_FILE " cannot be read: error %d.", -error);
     return error;

@@ -1,6 +1,7 @@
 /* VMX and SMX instructions give #UD; hypercalls of ring 3 and their errors. */
 #include "kit.h"
 
+#include "generated/vmx/fields.h"
 #include "luvalley_abi.h"
 
 #define UD ((u64)VECTOR_UD << 32)
@@ -90,21 +91,20 @@ CASE(hypercall_info)
     check("info of the largest number", (u64)hypercall(LUV_HYPERCALL_info, ~0ull, 0).status, (u64)-EINVAL);
 }
 
-#define REASON_CPUID 10
 CASE(hypercall_exit_count)
 {
     if (!is_hypervised())
         return;
-    u64 before = hypercall(LUV_HYPERCALL_exit_count, 0, REASON_CPUID).value;
+    u64 before = hypercall(LUV_HYPERCALL_exit_count, 0, EXIT_REASON_CPUID).value;
     for (u32 i = 0; i < 7; i++)
         cpuid(0, 0);
-    check("exit_count counts CPUID", hypercall(LUV_HYPERCALL_exit_count, 0, REASON_CPUID).value - before, 7);
-    check("exit_count of an unknown CPU", (u64)hypercall(LUV_HYPERCALL_exit_count, 1, REASON_CPUID).status, (u64)-EINVAL);
-    check("exit_count of the largest CPU number", (u64)hypercall(LUV_HYPERCALL_exit_count, ~0ull, REASON_CPUID).status,
+    check("exit_count counts CPUID", hypercall(LUV_HYPERCALL_exit_count, 0, EXIT_REASON_CPUID).value - before, 7);
+    check("exit_count of an unknown CPU", (u64)hypercall(LUV_HYPERCALL_exit_count, 1, EXIT_REASON_CPUID).status, (u64)-EINVAL);
+    check("exit_count of the largest CPU number", (u64)hypercall(LUV_HYPERCALL_exit_count, ~0ull, EXIT_REASON_CPUID).status,
           (u64)-EINVAL);
     check("exit_count of an unknown reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, hypervisor_info(4)).status,
           (u64)-EINVAL);
-    check("exit_count of a huge reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, 1ull << 32 | REASON_CPUID).status,
+    check("exit_count of a huge reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, 1ull << 32 | EXIT_REASON_CPUID).status,
           (u64)-EINVAL);
     check("exit_count of the last reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, hypervisor_info(4) - 1).status, 0);
 }

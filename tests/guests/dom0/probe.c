@@ -19,15 +19,13 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "generated/x86/x86.h"
 #include "luvalley_abi.h"
 #include "tests/userspace/root.h"
 
 #define ROUNDS 20000
 #define ONES UINT64_MAX
-#define IA32_FEATURE_CONTROL 0x3A
-#define IA32_VMX_BASIC 0x480
 #define PAGE 4096
-#define A20_PORT 0x92
 
 static int failures;
 
@@ -170,7 +168,7 @@ int main(void)
         check_msrs(cpu);
         check_hidden();
         check_hypercalls();
-        check_string(A20_PORT);
+        check_string(PORT_SYSTEM_CONTROL_A);
         check_string(LUV_ROOT_PORT);
     }
     return failures != 0;

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lib.support import COMPILER
 from tests.query.editor.client import (
     Client,
     facts,
@@ -19,6 +20,7 @@ from tests.query.editor.client import (
 )
 
 Start = Callable[..., Client]
+LOG = next(line.strip() for line in (COMPILER / "golden" / "small.luv").read_text().splitlines() if "e.gpa;" in line)
 
 
 def test_characters_of_two_units(client: Client, tree: Path) -> None:
@@ -27,7 +29,7 @@ def test_characters_of_two_units(client: Client, tree: Path) -> None:
     uri = client.open(small(tree), read(small(tree)).replace('stop "no such register is owned"; }', after))
     found = [one for one in client.diagnostics(uri) if one["code"] == "after-outcome"]
     assert len(found) == 1 and client.cut(uri, found[0]["range"]).startswith("inject")
-    client.replace(uri, 'log "fault", e.gpa;', 'log "\U0001f600\U0001f600", e.gpa;')
+    client.replace(uri, LOG, 'log "\U0001f600\U0001f600 %", e.gpa;')
     assert "gpa" in hover(client, client.at(uri, '", e.gpa', 5))
     places = list_references(client, client.at(uri, '", e.gpa', 5), False)
     assert [client.cut(uri, one["range"]) for one in places] == ["gpa"]
@@ -36,7 +38,7 @@ def test_characters_of_two_units(client: Client, tree: Path) -> None:
 @pytest.mark.parametrize(("encoding", "units"), [("utf-32", 1), ("utf-8", 4), ("utf-16", 2)])
 def test_other_position_encodings(start: Start, tree: Path, encoding: str, units: int) -> None:
     client = start(capabilities={"general": {"positionEncodings": [encoding]}})
-    uri = client.open(small(tree), read(small(tree)).replace('log "fault", e.gpa', 'log "\U0001d11e", e.gpaa'))
+    uri = client.open(small(tree), read(small(tree)).replace(LOG, 'log "\U0001d11e %", e.gpaa;'))
     found = client.diagnostics(uri)
     line = next(one for one in client.texts[uri].split("\n") if "gpaa" in one)
     before = len(line[: line.index("gpaa")]) - 1 + units
