@@ -11,6 +11,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from codegen.emit.bitmaps import has_io_bitmap, make_io_bitmap, make_msr_bitmap
 from codegen.emit.headers import exit_count
+from codegen.image.faults import list_largest
 from codegen.image.tree import Tree
 from codegen.model.choices import Model
 
@@ -41,8 +42,8 @@ def verify_image(tree: Tree, model: Model) -> Report:
             *check_multiboot(path.read_bytes()),
         ]
         size = loaded_size(elf)
-    if size > tree.max_bytes:
-        faults.append(f"the image loads {size} bytes, more than {tree.max_bytes}")
+        if size > tree.max_bytes:
+            faults.append(f"the image loads {size} bytes, more than {tree.max_bytes}; {list_largest(elf)}")
     return Report(tuple(faults), size)
 
 
