@@ -14,7 +14,7 @@ from codegen.diagnostics import Done, SpecError
 from codegen.editor.highlight import find_changed_files, write_files
 from codegen.emit.abi import write_options
 from codegen.emit.files import find_stale, publish
-from codegen.image.faults import check_domains, explain_tools
+from codegen.faults import check_domains, explain_tools
 from codegen.image.toolchain import ToolError, build_image
 from codegen.image.tree import Tree, list_inputs, write_stamp
 from codegen.image.verify import verify_image

@@ -15,7 +15,7 @@ from codegen.cli import main
 from codegen.compiler import compile_tree
 from codegen.emit import files as output
 from codegen.emit.files import Output, publish
-from codegen.image.faults import explain_tools
+from codegen.faults import explain_tools
 from codegen.image.tree import Tree
 from codegen.image.verify import verify_image
 from tests.lib.recipes import copy_spec
