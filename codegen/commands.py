@@ -10,17 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from codegen.compiler import compile_tree
-from codegen.diagnostics import Done, place
+from codegen.diagnostics import Done, SpecError
 from codegen.editor.highlight import find_changed_files, write_files
 from codegen.emit.abi import write_options
 from codegen.emit.files import find_stale, publish
+from codegen.faults import check_domains, explain_tools
 from codegen.image.toolchain import ToolError, build_image
 from codegen.image.tree import Tree, list_inputs, write_stamp
 from codegen.image.verify import verify_image
 from codegen.language.format import format_text
 from codegen.model.choices import Model
 from codegen.parse_cache import parse_all
-from codegen.source import SourceFile, load_file
+from codegen.source import SourceFile, load_file, load_files
 
 
 def run_gen(tree: Tree) -> Done:
@@ -47,11 +48,14 @@ def run_build(tree: Tree) -> Done:
     models, outputs = compile_tree(tree.root / "spec", tree.syntax)
     model = choose_first(models)
     changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
+    sources = {one.path: one for one in load_files(tree.root / "spec", "spec")}
+    if unnamed := check_domains(model, (one.name for one in outputs), tree.root / "runtime"):
+        raise SpecError(unnamed, sources)
     try:
         made = build_image(tree)
     except ToolError as error:
-        if missing := find_missing(str(error), model):
-            return Done(1, "", "\n".join(missing))
+        if found := explain_tools(str(error), model):
+            raise SpecError(found, sources) from None
         raise
     report = verify_image(tree, model)
     if report.faults:
@@ -60,14 +64,6 @@ def run_build(tree: Tree) -> Done:
     image = tree.image.relative_to(tree.root)
     first = f"generated/: {say_changed(changed)}; {len(made)} files compiled"
     return Done(0, f"{first}\n{image}: {report.size} bytes to load, {time.monotonic() - start:.1f} s")
-
-
-def find_missing(words: str, model: Model) -> list[str]:
-    """Return messages about functions that the spec declares and `words` of the linker miss."""
-    names = dict.fromkeys(re.findall(r"undefined reference to `(\w+)'", words))
-    places = {name: place(model.externs[name].span) for name in names if name in model.externs}
-    text = "error[image]: no function of runtime/ is"
-    return [f"{where}{text} `{name}`, which is declared here" for name, where in places.items()]
 
 
 def run_check(tree: Tree) -> Done:

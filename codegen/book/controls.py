@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from codegen.book.markup import Page, badge, code, definitions, heading, hexadecimal, items, legend, table, tag, text
+from codegen.book.markup import (
+    Page,
+    badge,
+    breakable,
+    code,
+    definitions,
+    heading,
+    hexadecimal,
+    items,
+    legend,
+    table,
+    tag,
+    text,
+)
 from codegen.book.refs import place, ref, say_condition, say_doc, target
 from codegen.book.subject import Subject
 from codegen.book.svg import Part, draw_bits
@@ -80,7 +93,7 @@ def make_control_row(control: Control, subject: Subject) -> tuple[str, ...]:
     facts = subject.facts
     condition = facts.control_needs.get(control.path, ir.Always(True))
     needs = say_condition(condition)
-    name = heading(4, code(control.path), control.path) + (
+    name = heading(4, breakable(code(control.path)), control.path) + (
         tag("p", text(control.doc.summary)) if control.doc.summary else ""
     )
     exits = ", ".join(ref("exit", one.name) for one in facts.exits.values() if rests_on(one, control.path))
@@ -91,7 +104,7 @@ def make_control_row(control: Control, subject: Subject) -> tuple[str, ...]:
 def say_setting(domain: Domain, control: str) -> str:
     setting = domain.settings.get(control)
     value = setting_of(domain, control)
-    by = f" by {code(setting.origin)}" if setting and setting.origin else ""
+    by = f" by {breakable(code(setting.origin))}" if setting and setting.origin else ""
     return badge(value, value) + by + (" " + place(setting.span) if setting else "")
 
 

@@ -101,9 +101,9 @@ def stem_of(path: str) -> str:
 
 
 def name_of(path: str, book: set[str]) -> str:
-    """Return the page of a document; docs/domu.md must not replace the page of the domain domu."""
+    """Return the page of a document; it does not replace another of its name, as that of a domain."""
     stem = stem_of(path)
-    return f"guide-{stem}" if stem in book else stem
+    return f"guide-{stem}" if stem in {*book, "index"} else stem
 
 
 def make_document(path: str, subject: Subject, book: set[str]) -> Page:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any
 
 from elftools.dwarf.die import DIE
@@ -14,6 +16,8 @@ from codegen.emit.headers import exit_count
 from codegen.image.tree import Tree
 from codegen.model.choices import Model
 
+LARGEST = 8
+ALLOCATED = 2  # SHF_ALLOC: the section is part of the image in memory
 EXECUTE, WRITE = 1, 2
 PAGE = 4096
 REGISTERS = (
@@ -41,8 +45,8 @@ def verify_image(tree: Tree, model: Model) -> Report:
             *check_multiboot(path.read_bytes()),
         ]
         size = loaded_size(elf)
-    if size > tree.max_bytes:
-        faults.append(f"the image loads {size} bytes, more than {tree.max_bytes}")
+        if size > tree.max_bytes:
+            faults.append(f"the image loads {size} bytes, more than {tree.max_bytes}; {list_largest(elf)}")
     return Report(tuple(faults), size)
 
 
@@ -151,3 +155,19 @@ def check_multiboot(data: bytes) -> list[str]:
     """Report missing headers: loaders look in the first 8 KiB (Multiboot 1) and 32 KiB (Multiboot 2)."""
     limits = {"Multiboot": 8192, "Multiboot 2": 32768}
     return [f"no {name} header" for name, magic in MULTIBOOT.items() if magic not in data[: limits[name]]]
+
+
+def list_largest(elf: ELFFile) -> str:
+    """Return the sections, and the symbols that take most of what a loader puts into memory."""
+    loaded = {at: one for at, one in enumerate(elf.iter_sections()) if one["sh_flags"] & ALLOCATED}
+    kept = {at: one for at, one in loaded.items() if one["sh_type"] != "SHT_NOBITS"}
+    sections = [(one["sh_size"], one.name) for one in kept.values()]
+    table = elf.get_section_by_name(".symtab")
+    assert isinstance(table, SymbolTableSection)
+    symbols = [(one["st_size"], one.name) for one in table.iter_symbols() if one["st_shndx"] in kept]
+    return f"sections: {say_sizes(sections)}; the largest symbols: {say_sizes(symbols)}"
+
+
+def say_sizes(sizes: Iterable[tuple[int, str]]) -> str:
+    """Return the largest of some things with their bytes."""
+    return ", ".join(f"{name} {size}" for size, name in nlargest(LARGEST, sizes))

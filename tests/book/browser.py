@@ -27,6 +27,11 @@ return [...document.querySelectorAll('svg.picture, .md-content img, .md-header i
 PICTURES = "return document.querySelectorAll('svg.picture').length;"
 FETCHED = "return performance.getEntriesByType('resource').map(one => one.name);"
 OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth;"
+CUT = """
+return [...document.querySelectorAll('.md-content .wide, .md-content .md-typeset__scrollwrap')].filter(one =>
+    !one.closest('details:not([open])') && one.scrollWidth > one.clientWidth + 1
+).map(one => `${one.scrollWidth} of ${one.clientWidth}: ${one.textContent.trim().slice(0, 40)}`);
+"""
 TOP = "return document.querySelector(arguments[0]).getBoundingClientRect().top;"
 SEARCH = ".md-search__input"
 RESULTS = ".md-search-result__link"

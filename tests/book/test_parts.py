@@ -47,8 +47,10 @@ def test_documents_come_in_reading_order(subject: Subject) -> None:
 
 
 def test_a_document_does_not_replace_a_page_of_its_name(subject: Subject) -> None:
-    some = replace(subject, documents={"docs/exits.md": "# T", "docs/errors.md": "# E\n[a](exits.md#b)"})
-    errors, exits = make_documents(some, BOOK)
+    words = {"exits": "# T", "errors": "# E\n[a](exits.md#b)", "index": "# I"}
+    some = replace(subject, documents={f"docs/{name}.md": text for name, text in words.items()})
+    errors, exits, index = make_documents(some, BOOK)
+    assert index.name == "guide-index"
     assert exits.name == "guide-exits"
     assert "[a](guide-exits.md#b)" in errors.markdown
 

@@ -86,6 +86,17 @@ def test_search_finds(words: str, browser: Browser) -> None:
     assert any(f"#{words}" in one or f".{words}" in one for one in browser.search(words))
 
 
+def test_no_table_is_cut(browser: Browser, pages: dict[str, Page]) -> None:
+    """On a wide page each table fits; on a narrow one it scrolls by itself."""
+    from tests.book.browser import CUT
+
+    cut = {}
+    for name in pages:
+        browser.open(f"{name}.html")
+        cut[name] = browser.ask(CUT)
+    assert {name: tables for name, tables in cut.items() if tables} == {}
+
+
 def test_a_narrow_page_does_not_overflow(browser: Browser, pages: dict[str, Page]) -> None:
     from tests.book.browser import OVERFLOW
 

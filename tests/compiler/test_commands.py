@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from codegen.cli import main
-from codegen.commands import find_missing
 from codegen.compiler import compile_tree
 from codegen.emit import files as output
 from codegen.emit.files import Output, publish
+from codegen.faults import explain_tools
+from codegen.image.tree import Tree
+from codegen.image.verify import verify_image
+from tests.lib.recipes import copy_spec
 from tests.lib.support import ROOT
 
 DIGEST = """
@@ -123,8 +127,38 @@ def test_a_function_that_the_runtime_lacks() -> None:
     models, _ = compile_tree(ROOT / "spec")
     model = models["vmx"]
     words = "handlers.c:117: undefined reference to `domain_list'\nhandlers.c:9: undefined reference to `memcpy'\n"
-    (message,) = find_missing(words, model)
-    assert message.startswith("spec/hypercalls.luv:") and "no function of runtime/ is `domain_list`" in message
+    (error,) = explain_tools(words, model)
+    assert error.span.path == "spec/hypercalls.luv" and "no function of runtime/ is `domain_list`" in error.message
+
+
+def test_a_function_that_is_declared_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Other parameters than the function has are an error at the declaration, with its line and a hint."""
+    copy_spec(tmp_path)
+    edit(tmp_path / "spec" / "runtime.luv", "handle_nmi(cpu : cpu);", "handle_nmi(cpu : cpu, more : u32);")
+    edit(tmp_path / "spec" / "domu.luv", "handle_nmi();", "handle_nmi(1);")
+    assert run(tmp_path, "build") == 1
+    said = capsys.readouterr().err
+    assert "error[image]: `handle_nmi` is declared otherwise than the function of runtime/" in said
+    assert "| extern handle_nmi(cpu : cpu, more : u32);\n" in said and "^^^^^^^^^^ declared here" in said
+    assert "note:" not in said, "no words of the compiler of C"
+
+
+def test_another_name_for_dom0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The runtime is written for domains of certain names."""
+    copy_spec(tmp_path)
+    edit(tmp_path / "spec" / "dom0.luv", "domain dom0 {", "domain first {")
+    assert run(tmp_path, "build") == 1
+    said = capsys.readouterr().err
+    assert "error[image]: no domain is named `dom0`" in said
+    assert "domain first {" in said and "^^^^^ it has another name\n" in said
+
+
+def test_an_image_that_is_too_large_says_what_takes_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["build"]) == 0
+    monkeypatch.setattr(Tree, "max_bytes", 1000)
+    (fault,) = verify_image(Tree(ROOT), compile_tree(ROOT / "spec")[0]["vmx"]).faults
+    sizes = r"sections: \.\S+ \d{4,}, .*; the largest symbols: \w+ \d{3,}, "
+    assert re.search(rf"the image loads \d+ bytes, more than 1000; {sizes}", fault)
 
 
 def test_every_python_writes_the_same() -> None:

@@ -19,6 +19,7 @@ ROOMS = {
     "check": {"diagnostics", "errors", "model", "source"},
     "emit": {"check", "model"},
     "image": {"emit", "model"},
+    "faults": {"diagnostics", "model", "source"},
 }
 
 

@@ -46,10 +46,21 @@ def apply_diff(text: str, diff: str) -> str:
         return text.replace(old, new) if new else text.replace(f"{old}\n", "")
     if new in text:
         return text
+    if old in new:
+        there = find_alike(text, old)
+        return text.replace(there, new.replace(old, there))
     assert old.count("\n") == new.count("\n"), f"the text has, once:\n{old}"
     for before, after in zip(old.split("\n"), new.split("\n"), strict=True):
         text = change_words(text, before, after)
     return text
+
+
+def find_alike(text: str, line: str) -> str:
+    """Return the one line of a text that begins with the same two words as another."""
+    words = re.escape(" ".join(line.split()[:2]))
+    found = re.findall(rf"^ *{words}\b.*$", text, re.MULTILINE)
+    assert len(found) == 1, f"the text has, once:\n{line}"
+    return str(found[0])
 
 
 def change_words(text: str, before: str, after: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from functools import cache
+from inspect import getmembers, isfunction
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def compile_spec(changed: SourceFile | None = None) -> Model:
 
 def find_error_names() -> set[str]:
     """Return the names of errors: errors.py has a function for each."""
-    functions = [name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__]
+    functions = [name for name, value in getmembers(errors, isfunction) if value.__module__ == errors.__name__]
     return {name.replace("_", "-") for name in functions} - {"nearest"}
 
 
