@@ -10,9 +10,7 @@
 #include "vmx/msr_bitmap.h"
 #include "vmx/switch_msrs.h"
 
-#define TIMER_CYCLES 2000000u           /* about a millisecond */
-
-u32 vcpu_timer;
+u32 vcpu_timer, vcpu_timer_shift;
 
 static u8 *bitmap_without_speculation;
 
@@ -44,7 +42,8 @@ bool vcpu_controls_init(void)
         return false;
     }
     vpid_check();
-    vcpu_timer = TIMER_CYCLES >> (host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK);
+    vcpu_timer_shift = host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK;
+    vcpu_timer = RUN_CYCLES >> vcpu_timer_shift;
     switched_msrs_find();
     return bitmap_init();
 }
