@@ -223,7 +223,8 @@ def make_exit_path(model: Model) -> Output:
     processor = model.facts.processor
     domains = model.domains.values()
     names = ", ".join(f"spec/{one.name}.luv" for one in domains)
-    first = header_comment(f"{names}, spec/facts/{processor}/exits.luv", "The way out of each kind of domain and back in.")
+    sources = f"{names}, spec/facts/{processor}/exits.luv"
+    first = header_comment(sources, "The way out of each kind of domain and back in.")
     owners = [view_path(model, one) for one in domains if not one.under]
     guests = [view_path(model, one) for one in domains if one.under]
     view = {"first": first, "processor": processor, "owners": owners, "guests": guests}

@@ -58,7 +58,8 @@ def explain_known_exit(exit: Exit, context: Context) -> Page:
 
 def quote_exit(exit: Exit, domain: Domain, context: Context) -> list[str]:
     """Quote the exit's function, and its entry in the dispatch table."""
-    function = context.quote_function(f"{domain.name}_exit_{exit.name}", f"{context.processor}/{domain.name}_handlers.c")
+    handlers = f"{context.processor}/{domain.name}_handlers.c"
+    function = context.quote_function(f"{domain.name}_exit_{exit.name}", handlers)
     row = rf"_exit {domain.name}, EXIT_REASON_{exit.name.upper()},"
     return function + context.grep_code(row, [f"{context.processor}/exits.asm"])
 

@@ -87,7 +87,7 @@ def flip(setting: str) -> list[str]:
 
 def generate_domain(domain: Domain) -> list[str]:
     made = replace(model(), domains={domain.name: domain})
-    outputs = [*make_tables(made, domain), make_handlers(made, domain), make_exit_path(made, domain)]
+    outputs = [*make_tables(made, domain), make_handlers(made, domain), make_exit_path(made)]
     return [one.text for one in [*outputs, make_requirements(made, domain)]]
 
 

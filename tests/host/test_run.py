@@ -1,4 +1,4 @@
-"""How long a run of a vCPU lasts that no event of dom0's ends: the exits that the hypervisor handles do not lengthen it."""
+"""A run of a vCPU that no event of dom0's ends: the exits that the hypervisor handles do not lengthen it."""
 
 from __future__ import annotations
 
