@@ -11,6 +11,7 @@ from codegen.book.lexer import color_lines, show_spec
 from codegen.book.markup import Page, breakable, code, link, tag, text
 from codegen.book.subject import Subject
 from codegen.language.expressions import say_expression
+from codegen.language.words import SECTION
 from codegen.model import ir
 from codegen.model.facts import Doc
 from codegen.resolve.facts import TABLES
@@ -98,7 +99,7 @@ def link_name(found: re.Match[str]) -> str:
     msr, path = found.groups()
     if msr:
         return f"msr {ref('msr', msr)}"
-    return code(path) if path in TABLES else ref("control", path)
+    return code(path) if path in TABLES or path.endswith(".owned") else ref("control", path)
 
 
 # ---- the spec's files, line by line, and excerpts of them
@@ -148,7 +149,6 @@ def find_end(source: SourceFile, span: Span) -> int:
 
 
 CITATION = re.compile(r"SDM:\s*(.+)$")
-SECTION = re.compile(r"[0-9A-Z]+(?:\.\d+)*")
 
 
 def find_sections(doc: Doc, span: Span, subject: Subject) -> tuple[str, ...]:

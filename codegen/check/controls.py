@@ -66,7 +66,8 @@ def report_switch(one: Switched, how: str, control: str, model: Model, domain: D
     """Report the control that is missing, and which part of switching the MSR it does."""
     message = f"{one.msr.name} is switched but {explain(ir.ControlAtom(control, one.span), domain, model.facts)}"
     help = f"turn `{control}` on: it is how the processor does the {how} part; or write `list {one.msr.name};`"
-    errors.control_needs(reporter, one.span, message, one.msr.span, help)
+    fact = one.msr.switched.span if one.msr.switched else one.msr.span
+    errors.control_needs(reporter, one.span, message, fact, help)
 
 
 def check_features(model: Model, domain: Domain, reporter: Reporter) -> None:
@@ -81,8 +82,13 @@ def check_features(model: Model, domain: Domain, reporter: Reporter) -> None:
                 _, features = lacking.setdefault(explain(need, domain, model.facts), (need, []))
                 features.append(feature)
     for missing, (need, features) in lacking.items():
-        facts = {one.name: one.needs_span for one in features}
+        facts = {one.name: find_need(one, need) for one in features}
         errors.feature_needs(reporter, domain.cpuid.span, facts, missing, find_choice(need, domain))
+
+
+def find_need(feature: Feature, need: ir.Condition) -> Span:
+    """Return where a feature asks for something: in the machine's facts, or in the processor's."""
+    return feature.own_span if need in split(feature.own) else feature.needs_span
 
 
 def find_choice(need: ir.Condition, domain: Domain) -> Span | None:

@@ -59,8 +59,7 @@ def table_traps(table: str, domain: Domain) -> bool:
         "io.traps": bool(io.rules) or io.default_read.kind != "pass" or io.default_write.kind != "pass",
         "msr.read_traps": msr.default_read.kind != "pass" or any(rule.action.kind != "pass" for rule in msr.read),
         "msr.write_traps": msr.default_write.kind != "pass" or any(rule.action.kind != "pass" for rule in msr.write),
-        "cr0.owned": domain.owned["cr0"] != 0,
-        "cr4.owned": domain.owned["cr4"] != 0,
+        **{f"{register}.owned": mask != 0 for register, mask in domain.owned.items()},
     }
     return traps[table]
 

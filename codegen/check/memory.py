@@ -48,7 +48,8 @@ def check_place(rule: MemoryRule, reporter: Reporter) -> None:
     region, wanted = rule.region, RUNTIME_REGIONS.get(rule.region.name, rule.kind)
     if rule.kind != wanted:
         message = f"the runtime places `{region.name}` at times, for the rule `{wanted} {region.name}` alone"
-        errors.not_valid_here(reporter, rule.span, message, f"declare a region of another name there, and {rule.kind} it")
+        help = f"declare a region of another name there, and {rule.kind} it"
+        errors.not_valid_here(reporter, rule.span, message, help)
     elif region.kind == "all" and (rule.kind != "map" or set(rule.rights) != set(ALL_RIGHTS)):
         message = f"dom0 could not run its first instruction: the rule for `{region.name}` takes rights from all memory"
         help = f"map {region.name} rwx, and give fewer rights to a region: region NAME at ADDRESS size SIZE;"

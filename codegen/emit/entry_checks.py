@@ -10,6 +10,7 @@ from codegen.emit.files import Output, header_comment, render
 from codegen.model import ir
 from codegen.model.choices import Model
 from codegen.model.entry_checks import EntryGroup, EntryRule
+from codegen.model.events import needed_controls
 from codegen.model.facts import CapabilityTable, Control, Facts, VmcsField
 from codegen.model.types import BOOL, Scalar
 
@@ -59,17 +60,7 @@ def list_words(facts: Facts, views: list[tuple[EntryGroup, list[tuple[EntryRule,
 
 def say_activation(condition: ir.Condition) -> str:
     """Return the test of the controls that activate a word."""
-    return " && ".join(f"has({one.replace('.', ', ').upper()})" for one in list_controls(condition))
-
-
-def list_controls(condition: ir.Condition) -> list[str]:
-    """Return the controls of a conjunction."""
-    match condition:
-        case ir.ControlAtom(control):
-            return [control]
-        case ir.AndCondition(operands):
-            return [one for operand in operands for one in list_controls(operand)]
-    return []
+    return " && ".join(f"has({one.replace('.', ', ').upper()})" for one in needed_controls(condition))
 
 
 def print_rule(rule: EntryRule, printer: CheckPrinter) -> str:
@@ -156,7 +147,7 @@ class CheckPrinter(ExpressionPrinter):
         control = self.facts.controls[path]
         field = self.facts.vmcs[self.facts.words[control.word].field]
         made: ir.Expression = ir.Bits(ir.VmcsRead(field, field.type), control.bit, control.bit, BOOL)
-        for one in list_controls(self.facts.word_needs[control.word]):
+        for one in needed_controls(self.facts.word_needs[control.word]):
             made = ir.Operation("and", self.make_question(one), made, BOOL)
         return made
 

@@ -84,6 +84,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     view["io_value"] = any("value" in payload_used(body) for body in policy_bodies("io", domain))
     handles = [one for one in ("", "domain", "vcpu") if any(call.handle == one for call in calls)]
     view |= {"handles": handles, "has_handles": any(handles), "root_port": find_port(domain)}
+    view |= {"by_token": any("token" in one.callers for one in model.hypercalls.values())}
     view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
     view["port_before"] = port_lines(domain.io)
     return Output(f"{processor}/{domain.name}_handlers.c", render("handlers.c.j2", **view))

@@ -60,7 +60,7 @@ def list_declared(model: Model, domain: Domain) -> set[str | None]:
     """Return the fields that the reset state and the host's constants set."""
     constants = {one.state.field for one in model.host.values.values() if one.is_constant}
     reset = {field.field for field, _ in domain.reset}
-    return constants | reset | {f"{register}_read_shadow" for register in domain.owned}
+    return constants | reset | {model.facts.state[register].shadow for register in domain.owned}
 
 
 def find_need(model: Model, field: VmcsField) -> ir.Condition:

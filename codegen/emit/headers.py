@@ -159,7 +159,7 @@ def make_names(model: Model) -> list[Output]:
 
 
 def make_regions(model: Model, needed: Needed) -> list[Output]:
-    """Generate the numbers of regions, base and size of those with a fixed place where C names them, and their table."""
+    """Generate the numbers of regions, base and size of those with a fixed place that C names, and their table."""
     first = header_comment("spec/memory.luv", "Regions of physical memory.")
     places = [
         Constant(f"{one.name}_{name}".upper(), value)

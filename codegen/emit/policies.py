@@ -88,9 +88,11 @@ def io_lines(policy: IoPolicy) -> list[str]:
 
 
 def number_rules(policy: IoPolicy) -> dict[str, object]:
-    """Return a `case` for each port whose rule does something, with the rule's number; those that only inject are last."""
-    ruled = [(rule, action, test) for rule in policy.rules for action, test in ((rule.read, "input"), (rule.write, "!input"))
-             if action.kind not in NATIVE]
+    """Return a `case` for each port whose rule does something, with its number; those that only inject are last."""
+    ruled = [
+        (rule, action, test) for rule in policy.rules
+        for action, test in ((rule.read, "input"), (rule.write, "!input")) if action.kind not in NATIVE
+    ]
     ruled.sort(key=lambda one: one[1].kind == "inject")
     numbers: dict[tuple[int, bool], int] = {}
     cases: dict[str, dict[str, int]] = {}

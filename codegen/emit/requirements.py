@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from codegen.check.evaluate import setting_of
 from codegen.emit.files import Output, header_comment, render
 from codegen.model.choices import Domain, Model
+from codegen.model.events import needed_controls
 from codegen.model.facts import ControlWord, Feature
+from codegen.model.ir import Always, Condition
 
 NOTHING = "NO_REQUIREMENT"
 WORDS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3}
@@ -37,7 +39,7 @@ class RequirementList:
     """Rows in order; one that others depend on comes before them."""
 
     def __init__(self, model: Model, domain: Domain) -> None:
-        self.model, self.domain = model, domain
+        self.model, self.domain, self.extensions = model, domain, model.facts.extensions
         self.rows: list[Requirement] = []
         self.index: dict[str, int] = {}
         self.numbers: dict[str, int] = {}
@@ -66,8 +68,8 @@ class RequirementList:
             if not one.optional:
                 table = self.model.facts.capabilities[one.table]
                 name = f"{one.table}.{one.bit.name}"
-                row = self.msr_row("REQUIRE_MSR", table.msr, "0", one.bit.low, 1, "secondary.enable_ept", name)
-                self.add(name, row)
+                depends = self.find_needed(table.needs)
+                self.add(name, self.msr_row("REQUIRE_MSR", table.msr, "0", one.bit.low, 1, depends, name))
         return self.rows
 
     def add_feature(self, feature: Feature) -> None:
@@ -81,12 +83,11 @@ class RequirementList:
         self.add(feature.name, row)
 
     def add_lock(self) -> None:
-        """Add that VMXON is allowed, or the register unlocked so that we can allow it. SDM: 24.7"""
-        layout = self.model.facts.layouts.get("feature_control")
-        bit = layout.find("vmx_outside_smx") if layout else None
-        if bit is not None:
-            text = "VT-x not locked off by firmware"
-            self.add("lock", self.msr_row("REQUIRE_LOCK", "IA32_FEATURE_CONTROL", "0", bit.low, 1, "vmx", text))
+        """Add that the extensions are allowed, or the register unlocked so that we can allow them."""
+        lock = self.extensions.lock if self.extensions else None
+        if lock is not None:
+            depends = self.find_needed(Always(True))
+            self.add("lock", self.msr_row("REQUIRE_LOCK", lock.msr, "0", lock.bit.low, 1, depends, lock.text))
 
     def add_word(self, word: ControlWord) -> None:
         """Add that bits to be on may be 1 (bits 63:32 of the MSR), and bits to be off may be 0 (bits 31:0)."""
@@ -101,8 +102,13 @@ class RequirementList:
 
     def word_row(self, word: ControlWord, bit: int, expected: int, name: str) -> Requirement:
         """Return the row of a control."""
-        depends = "vmx" if word.true_msr else "primary.activate_secondary"
+        depends = self.find_needed(self.model.facts.word_needs[word.name])
         return self.msr_row("REQUIRE_MSR", word.msr, word.true_msr or "0", bit, expected, depends, name)
+
+    def find_needed(self, condition: Condition) -> str:
+        """Return the key of the row without which a capability MSR is not there: its last control, or the feature."""
+        controls = needed_controls(condition)
+        return controls[-1] if controls else self.extensions.feature if self.extensions else ""
 
     def msr_row(
         self, kind: str, msr: str, true_msr: str, bit: int, expected: int, depends: str, name: str

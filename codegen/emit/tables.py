@@ -94,7 +94,7 @@ def reset_lines(domain: Domain) -> list[str]:
             all_on = domain.held[field.name] == domain.owned[field.name]
             held = f"{text} | {name}_HELD" if all_on else f"({text} & ~{name}_OWNED) | {name}_HELD"
             lines.append(write_state(field, held))
-            lines.append(f"vmwrite(VMCS_{register}_READ_SHADOW, {text});")
+            lines.append(f"vmwrite(VMCS_{(field.shadow or '').upper()}, {text});")
         else:
             lines.append(write_state(field, text))
     return lines if any("cpu" in line for line in lines) else ["(void)cpu;", *lines]

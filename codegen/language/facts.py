@@ -33,6 +33,22 @@ class Manual:
 
 
 @dataclass(frozen=True)
+class Processor:
+    """A processor's extensions: `feature` of CPUID has them, `lock` (MSR, layout, bit, text) may forbid them.
+
+    `true`: the bit of a table of capabilities without which there are no TRUE capability MSRs. `encoding`: the layout
+    of its fields' numbers.
+    """
+
+    title: Text
+    feature: Name | None
+    lock: tuple[Name, Name, Name, Text] | None
+    true: tuple[Name, Name] | None
+    encoding: Name | None
+    span: Span
+
+
+@dataclass(frozen=True)
 class Enumerator:
     """A value of a range of bits, named."""
 
@@ -103,6 +119,7 @@ class Capabilities:
 
     name: Name
     msr: Name
+    needs: Expr | None
     bits: tuple[Bit, ...]
 
 
@@ -124,6 +141,19 @@ class FactBuilder(Builder):
         """Build title, edition and sections."""
         title, edition = children[:2]
         return Manual(title, edition, tuple(children[2:]), self.span_over(meta))
+
+    @v_args(meta=True)
+    def processor(self, meta: Meta, children: Children) -> Processor:
+        """Build a title, and what decides about the extensions."""
+        return Processor(
+            children[0], part(children, "feature"), part(children, "lock"), part(children, "true"),
+            part(children, "encoding"), self.span_over(meta),
+        )
+
+    processor_feature = keeps("feature")
+    processor_lock = keeps_all("lock")
+    processor_true = keeps_all("true")
+    processor_encoding = keeps("encoding")
 
     def vmcs(self, children: Children) -> Vmcs:
         """Build area, group and fields."""
@@ -168,7 +198,7 @@ class FactBuilder(Builder):
 
     def capabilities(self, children: Children) -> Capabilities:
         """Build the bits of a capability MSR."""
-        return Capabilities(children[0], children[1], part(children, "bits"))
+        return Capabilities(children[0], children[1], part(children, "needs"), part(children, "bits"))
 
     def layout(self, children: Children) -> Layout:
         """Build bits under a name."""
@@ -200,6 +230,17 @@ def say_manual(node: Manual) -> Lines:
     return braces(head, [f'{one.number.text} "{one.title.value}";' for one in node.sections])
 
 
+def say_processor(node: Processor) -> Lines:
+    """Print what decides about a processor's extensions."""
+    lines = [f"feature {node.feature.text};"] if node.feature else []
+    if node.lock:
+        msr, layout, bit, text = node.lock
+        lines += [f'lock {msr.text} {layout.text}.{bit.text} "{text.value}";']
+    lines += [f"true {'.'.join(name.text for name in node.true)};"] if node.true else []
+    lines += [f"encoding {node.encoding.text};"] if node.encoding else []
+    return braces(f'processor "{node.title.value}"', lines)
+
+
 def say_vmcs(node: Vmcs) -> Lines:
     """Print a group of fields."""
     fields = [line for field in node.fields for line in say_vmcs_field(field)]
@@ -225,7 +266,7 @@ def say_controls(node: Controls) -> Lines:
 
 def say_capabilities(node: Capabilities) -> Lines:
     """Print a capability MSR."""
-    return braces(f"capabilities {node.name.text} in {node.msr.text}", say_bits(node.bits))
+    return braces(f"capabilities {node.name.text} in {node.msr.text}{say_needs(node.needs)}", say_bits(node.bits))
 
 
 def say_layout(node: Layout) -> Lines:

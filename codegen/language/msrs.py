@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from lark import Token, v_args
 from lark.tree import Meta
 
-from codegen.language.expressions import say_range
-from codegen.language.facts import Bit, say_bits
+from codegen.language.expressions import Expr, say_range
+from codegen.language.facts import Bit, say_bits, say_needs
 from codegen.language.parts import (
     Children,
     Part,
@@ -36,11 +36,36 @@ class Reference:
 
 @dataclass(frozen=True)
 class Switched:
-    """How VMX switches an MSR: its fields, and a control for each part."""
+    """How a processor switches an MSR: its fields, and a control for each part."""
 
+    msr: Name
     guest: Name
     host: Name | None
     parts: tuple[tuple[str, Reference], ...]
+
+
+@dataclass(frozen=True)
+class SwitchedMsrs:
+    """The MSRs that a processor can switch."""
+
+    msrs: tuple[Switched, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class FeatureNeed:
+    """What must be on for a guest to see a feature of CPUID."""
+
+    feature: Name
+    needs: Expr
+
+
+@dataclass(frozen=True)
+class FeatureNeeds:
+    """What one processor asks for features, besides what the machine does."""
+
+    features: tuple[FeatureNeed, ...]
+    span: Span
 
 
 @dataclass(frozen=True)
@@ -61,7 +86,6 @@ class Msr:
     name: Name
     group: Name
     guarded: Text | None
-    switched: Switched | None
 
 
 @dataclass(frozen=True)
@@ -108,17 +132,24 @@ class MsrBuilder(Builder):
         first = pick(children, Number)
         names = pick_all(children, Name)
         return Msr(
-            pick(children, Doc), first, part(children, "upto") or first, names[0], names[1],
-            part(children, "guarded"), part(children, "switched"),
+            pick(children, Doc), first, part(children, "upto") or first, names[0], names[1], part(children, "guarded"),
         )
 
     guarded = keeps("guarded")
 
-    def switched(self, children: Children) -> Part:
-        """Build the VMCS fields that hold it, and the controls that do the work."""
+    switched_msrs = makes_list(SwitchedMsrs)
+
+    def switched(self, children: Children) -> Switched:
+        """Build an MSR, the fields that hold it, and the controls that do the work."""
         names = pick_all(children, Name)
-        host = names[1] if len(names) > 1 else None
-        return Part("switched", Switched(names[0], host, parts(children, "switch")))
+        host = names[2] if len(names) > 2 else None
+        return Switched(names[0], names[1], host, parts(children, "switch"))
+
+    feature_needs = makes_list(FeatureNeeds)
+
+    def feature_need(self, children: Children) -> FeatureNeed:
+        """Build a feature and its condition."""
+        return FeatureNeed(children[0], part(children, "needs"))
 
     def switch_part(self, children: Children) -> Part:
         """Build `save`, `load` or `host`, and its control."""
@@ -157,16 +188,24 @@ def say_msr(node: Msr) -> Lines:
     """Print an MSR and what is special about it."""
     text = f"{say_range(node.first, node.last)} {node.name.text} : {node.group.text}"
     text += f' guarded "{node.guarded.value}"' if node.guarded else ""
-    return [*say_doc(node.doc), f"{text}{say_switched(node.switched)};"]
+    return [*say_doc(node.doc), f"{text};"]
 
 
-def say_switched(node: Switched | None) -> str:
-    """Print ` switched GUEST HOST save CONTROL load CONTROL`, or nothing."""
-    if node is None:
-        return ""
-    names = [node.guest, *([node.host] if node.host else [])]
+def say_switched_msrs(node: SwitchedMsrs) -> Lines:
+    """Print how MSRs are switched."""
+    return braces("switched", [say_switched(one) for one in node.msrs])
+
+
+def say_switched(node: Switched) -> str:
+    """Print `MSR GUEST HOST save CONTROL load CONTROL;`."""
+    names = [node.msr, node.guest, *([node.host] if node.host else [])]
     parts = [f"{how} {'.'.join(name.text for name in reference.names)}" for how, reference in node.parts]
-    return " ".join([" switched", *(name.text for name in names), *parts])
+    return " ".join([*(name.text for name in names), *parts]) + ";"
+
+
+def say_feature_needs(node: FeatureNeeds) -> Lines:
+    """Print what features need."""
+    return braces("features", [f"{one.feature.text}{say_needs(one.needs)};" for one in node.features])
 
 
 def say_cpuid(node: Cpuid) -> Lines:

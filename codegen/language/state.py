@@ -19,7 +19,7 @@ from codegen.source import Name
 
 @dataclass(frozen=True)
 class StateField:
-    """Guest state under a neutral name: a register, a VMCS field, or kept by software."""
+    """State under a neutral name: a register, a field, or software; guests read owned bits from `shadow`."""
 
     doc: Doc | None
     name: Name
@@ -27,6 +27,7 @@ class StateField:
     register: Number | None
     field: Name | None
     index: Number | None
+    shadow: Name | None
     layout: Name | None
 
 
@@ -72,10 +73,10 @@ class StateBuilder(Builder):
 
     def state_field(self, children: Children) -> StateField:
         """Build a neutral name and where its value is kept."""
-        field, index = part(children, "field") or (None, None)
+        field, index, shadow = part(children, "field") or (None, None, None)
         return StateField(
             pick(children, Doc), pick(children, Name), part(children, "type"),
-            part(children, "register"), field, index, part(children, "layout"),
+            part(children, "register"), field, index, shadow, part(children, "layout"),
         )
 
     def bitmap(self, children: Children) -> Bitmap:
@@ -96,10 +97,11 @@ class StateBuilder(Builder):
     state_type = keeps("type")
     state_register = keeps("register")
     state_index = keeps("index")
+    shadow = keeps("shadow")
 
     def state_vmcs(self, children: Children) -> Part:
-        """Build `= field`, and the register number that it also has."""
-        return Part("field", (children[0], part(children, "index")))
+        """Build `= field`, the register number that it also has, and its shadow."""
+        return Part("field", (children[0], part(children, "index"), part(children, "shadow")))
 
 
 def say_state(node: State) -> Lines:
@@ -114,6 +116,7 @@ def say_state_field(node: StateField) -> Lines:
         text += f" register {node.register.text}"
     elif node.field:
         text += f" = {node.field.text}" + (f" index {node.index.text}" if node.index else "")
+        text += f" shadow {node.shadow.text}" if node.shadow else ""
     else:
         text += " software"
     return [*say_doc(node.doc), text + (f" layout {node.layout.text};" if node.layout else ";")]

@@ -41,10 +41,12 @@ from codegen.language.words import *
 from codegen.source import Name as Name
 
 Declaration = (
-    facts.Manual | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout | exits.Exits | exits.Information
-    | exits.Checks | state.State | state.ResetTable | msrs.Msrs | msrs.Cpuid | tables.Vectors
-    | tables.Ports | tables.Errnos | tables.Forwards | state.Bitmap | choices.Const | choices.Struct | choices.Extern
-    | choices.Region | choices.Hypercall | choices.Define | choices.Host | domains.Domain
+    facts.Manual | facts.Processor | facts.Vmcs | facts.Controls | facts.Capabilities | facts.Layout
+    | exits.Exits | exits.Information | exits.Checks | state.State | state.ResetTable
+    | msrs.Msrs | msrs.SwitchedMsrs | msrs.Cpuid | msrs.FeatureNeeds
+    | tables.Vectors | tables.Ports | tables.Errnos | tables.Forwards | state.Bitmap
+    | choices.Const | choices.Struct | choices.Extern | choices.Region | choices.Hypercall
+    | choices.Define | choices.Host | domains.Domain
     | abi.Record | abi.Numbers | abi.Flags | abi.Limits | abi.Callers | abi.Options
 )
 
@@ -83,6 +85,7 @@ class SyntaxBuilder(
 
 PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     facts.Manual: facts.say_manual,
+    facts.Processor: facts.say_processor,
     facts.Vmcs: facts.say_vmcs,
     facts.Controls: facts.say_controls,
     facts.Capabilities: facts.say_capabilities,
@@ -94,7 +97,9 @@ PRINTERS: dict[type, Callable[[Any], words.Lines]] = {
     state.Bitmap: state.say_bitmap,
     state.ResetTable: state.say_reset_table,
     msrs.Msrs: msrs.say_msrs,
+    msrs.SwitchedMsrs: msrs.say_switched_msrs,
     msrs.Cpuid: msrs.say_cpuid,
+    msrs.FeatureNeeds: msrs.say_feature_needs,
     tables.Vectors: tables.say_vectors,
     tables.Ports: tables.say_ports,
     tables.Errnos: tables.say_errnos,

@@ -14,8 +14,9 @@ from lark.tree import Meta
 from codegen.source import Name, Span
 
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-CITATION = re.compile(r"SDM:\s*((?:[0-9A-Z]+(?:\.[0-9]+)*)(?:\s*,\s*[0-9A-Z]+(?:\.[0-9]+)*)*)")
-SECTION = re.compile(r"[0-9A-Z]+(?:\.[0-9]+)*")
+CITED = r"[0-9A-Z]+(?:\.[0-9]+)*(?:\s*\(Volume \d\))?"  # without a volume it is the third
+CITATION = re.compile(rf"SDM:\s*({CITED}(?:\s*,\s*{CITED})*)")
+SECTION = re.compile(r"(?<!Volume )\b[0-9A-Z]+(?:\.[0-9]+)*\b")
 WIDTH = 120
 Lines = list[str]
 

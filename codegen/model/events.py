@@ -17,6 +17,16 @@ def find_control(event: Event, exits: Mapping[str, Exit]) -> str:
     return alone.pop()
 
 
+def needed_controls(condition: ir.Condition) -> list[str]:
+    """Return the controls of a conjunction, which may have other parts."""
+    match condition:
+        case ir.ControlAtom(control):
+            return [control]
+        case ir.AndCondition(operands):
+            return [one for operand in operands for one in needed_controls(operand)]
+    return []
+
+
 def list_controls(condition: ir.Condition) -> frozenset[str]:
     """Return the controls that must all be on, where a condition is made of nothing else; or none."""
     match condition:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from codegen.model.entry_checks import EntryGroup, EntryRule
-from codegen.model.ir import Condition, Constant, Expression
+from codegen.model.ir import ALWAYS, Condition, Constant, Expression
 from codegen.model.types import Scalar
-from codegen.source import Span
+from codegen.source import NOWHERE, Span
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,13 @@ class ControlWord:
 
 @dataclass(frozen=True)
 class CapabilityTable:
-    """A capability MSR and its bits."""
+    """A capability MSR and its bits; it exists where `needs` holds."""
 
     name: str
     msr: str
     bits: tuple[Bit, ...]
     doc: Doc
+    needs: Condition
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Event:
 
 @dataclass(frozen=True)
 class StateField:
-    """Guest state by a neutral name: a saved register, a VMCS field, or kept by software."""
+    """State by a neutral name: a saved register, a field, or software's; guests read owned bits from `shadow`."""
 
     name: str
     type: Scalar
@@ -171,6 +172,7 @@ class StateField:
     field: str | None
     layout: Layout | None
     span: Span
+    shadow: str | None = None
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ class SwitchFields:
     guest: str
     host: str | None
     controls: tuple[tuple[str, str], ...]
+    span: Span
 
 
 @dataclass(frozen=True)
@@ -243,7 +246,10 @@ class Msr:
 
 @dataclass(frozen=True)
 class Feature:
-    """A CPUID feature bit; `needs` must hold where a guest sees it; `mirrors`: follows a guest register's bit."""
+    """A CPUID feature bit; `needs` must hold where a guest sees it; `mirrors`: follows a guest register's bit.
+
+    `own`: the part of `needs` that one processor adds, at `own_span`.
+    """
 
     name: str
     leaf: CpuidLeaf
@@ -255,6 +261,8 @@ class Feature:
     span: Span
     needs_span: Span
     doc: Doc
+    own: Condition = ALWAYS
+    own_span: Span = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -299,10 +307,35 @@ class Errno:
 
 
 @dataclass(frozen=True)
+class Lock:
+    """A bit of an MSR by which firmware allows a processor's extensions, and what to say where it does not."""
+
+    msr: str
+    bit: Bit
+    text: str
+
+
+@dataclass(frozen=True)
+class Extensions:
+    """What decides whether a processor has its extensions, and how its fields are numbered.
+
+    `feature`: of CPUID; `true`: table and bit without which there are no TRUE capability MSRs; `encoding`: a layout.
+    """
+
+    title: str
+    feature: str
+    lock: Lock | None
+    true: tuple[str, Bit] | None
+    encoding: Layout | None
+    span: Span
+
+
+@dataclass(frozen=True)
 class Facts:
     """All facts by name: the machine's and those of one processor. `foreign_events` are those of any processor."""
 
     processor: str = ""
+    extensions: Extensions | None = None
     processors: tuple[str, ...] = ()
     foreign_events: frozenset[str] = frozenset()
     edition: str = ""

@@ -185,6 +185,9 @@ class Always:
     value: bool
 
 
+ALWAYS = Always(True)
+
+
 @dataclass(frozen=True)
 class ControlAtom:
     """A control is on."""

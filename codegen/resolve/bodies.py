@@ -20,7 +20,7 @@ from codegen.source import Span
 
 LOG_VALUES = 2
 HOLE = "%"
-WRITABLE_CONTROLS = {"cr0_read_shadow", "cr4_read_shadow", "tsc_offset"}
+WRITABLE_CONTROLS = {"tsc_offset"}  # besides the shadows of registers
 
 
 def resolve_body(block: syntax.Block, what: str, scope: Scope) -> Body:
@@ -205,6 +205,11 @@ def resolve_assign(node: syntax.Assign, scope: Scope) -> ir.Statement | None:
     return ir.VmcsWrite(whole.field, value, low, high, node.span)
 
 
+def list_writable(scope: Scope) -> set[str | None]:
+    """Return the control fields that a body may write."""
+    return {*WRITABLE_CONTROLS, *(one.shadow for one in scope.facts.state.values())}
+
+
 def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bool:
     """Return whether a body may write there, after reporting if not."""
     match target:
@@ -214,7 +219,7 @@ def check_writable(target: ir.Expression, node: syntax.Expr, scope: Scope) -> bo
             return False
         case ir.GuestRead(_):
             return True
-        case ir.VmcsRead(field) if field.area == "guest" or field.name in WRITABLE_CONTROLS:
+        case ir.VmcsRead(field) if field.area == "guest" or field.name in list_writable(scope):
             return True
         case ir.VmcsRead(field):
             host = field.area == "host"

@@ -21,7 +21,6 @@ from codegen.resolve.policies import NO_ACTION, IoPolicyResolver, MsrPolicyResol
 from codegen.resolve.scope import Scope
 
 VALUES = ("on", "off", "prefer", "switched")
-OWNABLE = ("cr0", "cr4")
 HELD = ("on", "off")
 RUNNERS = ("vmm",)
 ANSWERED = {"io": syntax.DomainIo, "msr_read": syntax.DomainMsr, "msr_write": syntax.DomainMsr}
@@ -47,8 +46,8 @@ class DomainResolver:
         self.settings: dict[str, choices.Setting] = {}
         self.required: list[choices.Required] = []
         self.features: list[Feature] = []
-        self.owned = dict.fromkeys(OWNABLE, 0)
-        self.held = dict.fromkeys(OWNABLE, 0)
+        self.owned = {name: 0 for name, one in self.facts.state.items() if one.shadow}
+        self.held = dict(self.owned)
 
     def resolve(self) -> choices.Domain:
         """Return the domain with all its tables."""
@@ -165,8 +164,8 @@ class DomainResolver:
     def add_owned(self, node: syntax.Own) -> None:
         """Add owned bits of one register."""
         layout = self.facts.layouts.get(node.register.text)
-        if node.register.text not in OWNABLE or layout is None:
-            errors.unknown_name(self.reporter, node.register, "register with owned bits", OWNABLE)
+        if node.register.text not in self.owned or layout is None:
+            errors.unknown_name(self.reporter, node.register, "register with owned bits", self.owned)
             return
         for one in node.bits:
             bit = layout.find(one.name.text)

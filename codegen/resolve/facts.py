@@ -16,12 +16,10 @@ from codegen.model.types import VMCS_TYPES
 from codegen.resolve.declarations import check_number, declare, make_doc
 from codegen.source import Span, find_processor
 
-WIDTHS = ("u16", "u64", "u32", "natural")
 AREAS = ("control", "readonly", "guest", "host")
 
-TABLES = (
-    "exceptions.traps", "io.traps", "msr.read_traps", "msr.write_traps", "cr0.owned", "cr4.owned",
-)
+TABLES = ("exceptions.traps", "io.traps", "msr.read_traps", "msr.write_traps")
+OWNED = "owned"  # of a register whose owned bits the guest reads from a shadow
 
 
 def make_bits(bits: Iterable[syntax.Bit], width: int, what: str, reporter: Reporter) -> tuple[model.Bit, ...]:
@@ -56,6 +54,13 @@ def make_enumerators(bit: syntax.Bit, reporter: Reporter) -> tuple[tuple[str, in
     return tuple((name, one.value.value) for name, one in names.items())
 
 
+def name_value(layout: model.Layout, name: str, number: int) -> str:
+    """Return the name that a part of a number has by a layout, or nothing."""
+    bit = layout.find(name)
+    names = {value: text for text, value in bit.values} if bit else {}
+    return names.get((number & bit.mask) >> bit.low, "") if bit else ""
+
+
 class FactResolver:
     """Collect declarations of facts into `facts`."""
 
@@ -64,6 +69,7 @@ class FactResolver:
         self.facts = model.Facts()
         self.numbers: dict[str, dict[int, Span]] = {}
         self.places: dict[tuple[str, str], Span] = {}
+        self.encoding: model.Layout | None = None
 
     def take_number(self, kind: str, number: int, span: Span, what: str) -> None:
         """Enter a number among those of its kind."""
@@ -124,13 +130,19 @@ class FactResolver:
         )
         declare(self.facts.vmcs, node.name, "VMCS field", made, self.reporter)
 
+    def add_encoding(self, node: syntax.Processor) -> None:
+        """Remember the layout of the numbers of fields."""
+        self.encoding = self.find(self.facts.layouts, node.encoding, "layout")
+
     def check_encoding(self, node: syntax.VmcsField, area: str) -> None:
-        """Report an encoding that contradicts type or area. SDM B: 14:13 are the width, 11:10 the area, 0 is high."""
+        """Report an encoding that contradicts type or area: the layout of encodings has both by name."""
         encoding = node.encoding.value
         self.take_number("encoding", encoding, node.encoding.span, f"encoding {encoding:#06x}")
-        width, encoded_area = WIDTHS[encoding >> 13 & 3], AREAS[encoding >> 10 & 3]
-        if encoding >> 15 or encoding & 0x1001:
-            message = f"{encoding:#06x} is no encoding of a field: bits 31:15, 12 and 0 are 0"
+        if self.encoding is None:
+            return
+        width, encoded_area = (name_value(self.encoding, name, encoding) for name in ("width", "area"))
+        if encoding & ~sum(bit.mask for bit in self.encoding.bits):
+            message = f"{encoding:#06x} is no encoding of a field: `{self.encoding.name}` has no names for all its bits"
             errors.out_of_range(self.reporter, node.encoding.span, message, "no encoding")
         elif width != node.type.text:
             errors.encoding_width(self.reporter, node.name, encoding, node.type.text, width)
@@ -180,7 +192,9 @@ class FactResolver:
         bits = make_bits(node.bits, 64, f"`{node.name.text}`", self.reporter)
         self.take_name("table of capabilities", node.name)
         self.find(self.facts.msrs, node.msr, "MSR")
-        self.facts.capabilities[node.name.text] = model.CapabilityTable(node.name.text, node.msr.text, bits, doc)
+        needs = resolve_condition(node.needs, self.facts, self.reporter)
+        table = model.CapabilityTable(node.name.text, node.msr.text, bits, doc, needs)
+        self.facts.capabilities[node.name.text] = table
 
 
 def resolve_condition(expr: syntax.Expr | str | None, facts: Facts, reporter: Reporter) -> ir.Condition:
@@ -221,12 +235,17 @@ def resolve_atom(root: syntax.Name, name: syntax.Name, facts: Facts, reporter: R
     path = f"{root.text}.{name.text}"
     if path in facts.controls:
         return ir.ControlAtom(path, root.span)
-    if path in TABLES:
+    if path in TABLES or (name.text == OWNED and is_ownable(root, facts)):
         return ir.TableAtom(path, root.span)
     if root.text in facts.words:
         known = [control.name for control in facts.words[root.text].controls]
         errors.unknown_name(reporter, name, f"control in `{root.text}`", known)
     else:
-        roots = [*facts.words, *(table.split(".")[0] for table in TABLES)]
+        roots = [*facts.words, *(table.split(".")[0] for table in TABLES), *facts.state]
         errors.unknown_name(reporter, root, "control word or table", roots)
     return ir.Always(True)
+
+
+def is_ownable(name: syntax.Name, facts: Facts) -> bool:
+    """Return whether a register can have bits that the hypervisor owns."""
+    return name.text in facts.state and facts.state[name.text].shadow is not None

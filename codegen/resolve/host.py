@@ -15,7 +15,7 @@ from codegen.resolve.declarations import of_kind
 from codegen.resolve.expressions import resolve_value
 from codegen.resolve.facts import FactResolver
 from codegen.resolve.scope import LITERAL, Scope
-from codegen.source import Span
+from codegen.source import Span, find_processor
 
 
 def resolve_host(items: list[syntax.Item], scope: Scope) -> Host:
@@ -78,11 +78,13 @@ def resolve_number(node: syntax.Expr, state: StateField, scope: Scope) -> int | 
 
 
 def add_reset_table(node: syntax.ResetTable, resolver: FactResolver) -> None:
-    """Add a table of values after reset."""
-    resolver.take_name("reset table", node.name)
+    """Add a table of values after reset; a processor continues one of the machine."""
+    processor = find_processor(node.name.span.path)
+    resolver.take_name(f"reset table of {processor}" if processor else "reset table", node.name)
     values = resolve_values(node.values, Scope(resolver.reporter, resolver.facts))
     made = tuple(ResetValue(field, value, span) for field, value, span in values if isinstance(value, Constant))
-    resolver.facts.resets[node.name.text] = made
+    known = resolver.facts.resets.get(node.name.text, ())
+    resolver.facts.resets[node.name.text] = (*known, *made) if processor else (*made, *known)
 
 
 def resolve_values(

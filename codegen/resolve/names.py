@@ -6,6 +6,7 @@ from codegen import errors
 from codegen.language import syntax
 from codegen.model import ir
 from codegen.model.entry_checks import PREDICATES
+from codegen.model.events import needed_controls
 from codegen.model.facts import Bit, CapabilityTable, ControlWord, Facts, Layout
 from codegen.model.types import BOOL, SCALARS, U64, StructType, scalar_for
 from codegen.resolve.scope import Scope
@@ -232,16 +233,6 @@ def control_value(path: str, facts: Facts) -> ir.Expression:
     return bit
 
 
-def needed_controls(condition: ir.Condition) -> list[str]:
-    """Return the controls of a conjunction."""
-    match condition:
-        case ir.ControlAtom(control):
-            return [control]
-        case ir.AndCondition(operands):
-            return [one for operand in operands for one in needed_controls(operand)]
-    return []
-
-
 def word_value(word: ControlWord, facts: Facts) -> ir.Expression:
     """Return a control word, as the VMCS has it; one whose field is unknown has been reported."""
     field = facts.vmcs.get(word.field)
@@ -270,11 +261,11 @@ def make_allowed(word: ControlWord, facts: Facts) -> ir.Expression:
     """Check a word against the TRUE capability MSR where the processor has it. SDM: A.2"""
     value = word_value(word, facts)
     plain = ask_allowed(value, word.msr, word.allowed1_only)
-    basic = facts.capabilities.get("basic")
-    bit = next((one for one in basic.bits if one.name == "true_controls"), None) if basic else None
-    if word.true_msr is None or basic is None or bit is None:
+    true = facts.extensions.true if facts.extensions else None
+    if word.true_msr is None or true is None:
         return plain
-    has_true = ir.Bits(ir.MsrRead(basic.msr), bit.low, bit.high, BOOL)
+    table, bit = true
+    has_true = ir.Bits(ir.MsrRead(facts.capabilities[table].msr), bit.low, bit.high, BOOL)
     lacks_true = ir.UnaryOperation("not", has_true, BOOL)
     exact = ir.Operation("and", has_true, ask_allowed(value, word.true_msr, False), BOOL)
     return ir.Operation("or", exact, ir.Operation("and", lacks_true, plain, BOOL), BOOL)

@@ -38,6 +38,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
     resolver = TableResolver(reporter)
     steps: list[tuple[type, Any]] = [
         (syntax.Layout, lambda node, doc: resolver.add_layout(node)),
+        (syntax.Processor, lambda node, doc: resolver.add_encoding(node)),
         (syntax.Vmcs, resolver.add_vmcs),
         (syntax.Controls, resolver.add_controls),
         (syntax.Msrs, lambda node, doc: resolver.add_msrs(node)),
@@ -45,6 +46,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Controls, lambda node, doc: resolver.link_controls(node)),
         (syntax.Vmcs, lambda node, doc: resolver.link_vmcs(node)),
         (syntax.Capabilities, resolver.add_capabilities),
+        (syntax.SwitchedMsrs, lambda node, doc: resolver.link_switched(node)),
         (syntax.Vectors, lambda node, doc: resolver.add_vectors(node)),
         (syntax.Ports, lambda node, doc: resolver.add_ports(node)),
         (syntax.Errnos, lambda node, doc: resolver.add_errnos(node)),
@@ -55,6 +57,8 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Information, lambda node, doc: add_information(node, resolver)),
         (syntax.Exits, lambda node, doc: add_exits(node, resolver)),
         (syntax.Cpuid, resolver.link_cpuid),
+        (syntax.FeatureNeeds, lambda node, doc: resolver.link_features(node)),
+        (syntax.Processor, lambda node, doc: resolver.add_extensions(node)),
         (syntax.Checks, lambda node, doc: add_checks(node, doc, resolver)),
     ]
     for kind, step in steps:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from codegen import errors
 from codegen.language import syntax
 from codegen.model import facts as model
+from codegen.model import ir
 from codegen.model.types import SCALARS
 from codegen.resolve.declarations import check_number, declare, make_doc
 from codegen.resolve.facts import FactResolver, make_bits, resolve_condition
@@ -39,15 +43,20 @@ class TableResolver(FactResolver):
             self.take_number("msr", number, node.name.span, f"MSR {number:#x}")
         made = model.Msr(
             node.name.text, node.first.value, node.last.value, node.group.text,
-            node.guarded.value if node.guarded else "", self.make_switch(node.switched), make_doc(node.doc),
-            node.name.span,
+            node.guarded.value if node.guarded else "", None, make_doc(node.doc), node.name.span,
         )
         declare(self.facts.msrs, node.name, "MSR", made, self.reporter)
 
-    def make_switch(self, node: syntax.Switched | None) -> model.SwitchFields | None:
-        """Return the VMCS fields and controls that switch an MSR."""
-        if node is None:
-            return None
+    def link_switched(self, node: syntax.SwitchedMsrs) -> None:
+        """Add how MSRs are switched."""
+        for one in node.msrs:
+            self.take_name("switched MSR", one.msr)
+            msr = self.find(self.facts.msrs, one.msr, "MSR")
+            if msr:
+                self.facts.msrs[msr.name] = replace(msr, switched=self.make_switch(one))
+
+    def make_switch(self, node: syntax.Switched) -> model.SwitchFields:
+        """Return the fields and controls that switch an MSR."""
         self.find(self.facts.vmcs, node.guest, "VMCS field")
         self.find(self.facts.vmcs, node.host, "VMCS field")
         controls = []
@@ -56,7 +65,8 @@ class TableResolver(FactResolver):
             if path not in self.facts.controls:
                 errors.unknown_name(self.reporter, reference.names[-1], "control", self.facts.controls)
             controls.append((how, path))
-        return model.SwitchFields(node.guest.text, node.host.text if node.host else None, tuple(controls))
+        host = node.host.text if node.host else None
+        return model.SwitchFields(node.guest.text, host, tuple(controls), node.msr.span)
 
     def add_vectors(self, node: syntax.Vectors) -> None:
         """Add exceptions."""
@@ -138,8 +148,9 @@ class TableResolver(FactResolver):
             self.check_range(number, number, 15, "general register")
         made = model.StateField(
             node.name.text, type, number.value if number else None, node.field.text if node.field else None,
-            layout, node.name.span,
+            layout, node.name.span, node.shadow.text if node.shadow else None,
         )
+        self.find(self.facts.vmcs, node.shadow, "VMCS field")
         declare(table, node.name, kind, made, self.reporter)
 
     def link_cpuid(self, node: syntax.Cpuid, doc: model.Doc) -> None:
@@ -171,6 +182,49 @@ class TableResolver(FactResolver):
                 bit.span, node.needs.span if node.needs else bit.span, make_doc(node.doc),
             )
             declare(self.facts.features, node.name, "CPUID feature", feature, self.reporter)
+
+    def link_features(self, node: syntax.FeatureNeeds) -> None:
+        """Add what this processor asks for features."""
+        for one in node.features:
+            self.take_name("feature", one.feature)
+            feature = self.find(self.facts.features, one.feature, "CPUID feature")
+            own = resolve_condition(one.needs, self.facts, self.reporter)
+            if feature:
+                needs = own if feature.needs == ir.Always(True) else ir.AndCondition((own, feature.needs))
+                made = replace(feature, needs=needs, own=own, own_span=one.needs.span)
+                self.facts.features[feature.name] = made
+
+    def add_extensions(self, node: syntax.Processor) -> None:
+        """Add what decides about the processor's extensions, which is declared once."""
+        if self.facts.extensions:
+            errors.duplicate_rule(self.reporter, node.span, "facts are of one processor", self.facts.extensions.span)
+        self.find(self.facts.features, node.feature, "CPUID feature")
+        feature = node.feature.text if node.feature else ""
+        encoding = self.find(self.facts.layouts, node.encoding, "layout")
+        lock, true = self.find_lock(node), self.find_true(node)
+        made = model.Extensions(node.title.value, feature, lock, true, encoding, node.span)
+        self.facts = replace(self.facts, extensions=made)
+
+    def find_lock(self, node: syntax.Processor) -> model.Lock | None:
+        """Return the bit by which firmware allows the extensions."""
+        if node.lock is None:
+            return None
+        msr, layout_name, bit_name, text = node.lock
+        layout = self.find(self.facts.layouts, layout_name, "layout")
+        bit = self.find_bit(layout.bits, bit_name, f"layout `{layout.name}`") if layout else None
+        return model.Lock(msr.text, bit, text.value) if self.find(self.facts.msrs, msr, "MSR") and bit else None
+
+    def find_true(self, node: syntax.Processor) -> tuple[str, model.Bit] | None:
+        """Return the bit without which there are no TRUE capability MSRs."""
+        table = self.find(self.facts.capabilities, node.true[0], "table of capabilities") if node.true else None
+        bit = self.find_bit(table.bits, node.true[1], f"`{table.name}`") if node.true and table else None
+        return (table.name, bit) if table and bit else None
+
+    def find_bit(self, bits: Iterable[model.Bit], name: syntax.Name, what: str) -> model.Bit | None:
+        """Return a bit by name, or None after reporting."""
+        known = {bit.name: bit for bit in bits}
+        found: model.Bit | None = self.find(known, name, f"bit of {what}")
+        return found
 
     def find_mirror(self, expr: syntax.Expr | None) -> tuple[str, model.Bit] | None:
         """Return the bit of guest state that a feature follows, as in `cr4.osxsave`."""

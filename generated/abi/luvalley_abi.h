@@ -19,12 +19,15 @@
 
 /* One number about the hypervisor, of `numbers info`. */
 #define LUV_HYPERCALL_info 0
-/* How many VM exits a CPU (by index) had for a basic exit reason. */
+/* How many VM exits a CPU (by index) had for a basic exit reason. Only for root: these counts show when keys are pressed. */
 #define LUV_HYPERCALL_exit_count 1
 /* Eight bytes of the hypervisor's log from a byte offset, zeros after the end and where they are no longer kept. */
 #define LUV_HYPERCALL_log_read 2
-/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which
- * it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
+/* Sets the token, which opens the pools to those who know it; 0, 0: closes them. EINVAL if only one half is 0. Root makes sure
+ * before that dom0's kernel does not use the pools as memory for itself. */
+#define LUV_HYPERCALL_token_set 3
+/* Makes a domain with a secret; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which it may
+ * write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
 #define LUV_HYPERCALL_domain_create 16
 /* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it, and while there is more to free. */
 #define LUV_HYPERCALL_domain_destroy 17
@@ -60,14 +63,14 @@
 
 /* Who may call. */
 enum luv_caller {
-    LUV_FROM_USER = 1, /* any process of dom0, in 64-bit ring 3 */
+    LUV_FROM_TOKEN = 1, /* any process that knows the token that root has set */
     LUV_FROM_OWNER = 2, /* the address space that made the domain, with its secret */
     LUV_FROM_SECRET = 4, /* any process that knows the domain's secret */
     LUV_FROM_ROOT = 8, /* a process that may access the I/O port reserved for hypercalls of root */
 };
 
 #ifndef EPERM
-#define EPERM 1 /* the memory is not the caller's to give */
+#define EPERM 1 /* the caller has not the right: a wrong token, or memory that is not its own */
 #endif
 #ifndef ENOENT
 #define ENOENT 2 /* it does not exist, or is not this caller's */

@@ -109,7 +109,7 @@ const struct requirement requirements[] = {
     {REQUIRE_MSR, MSR_LOW, 14, 1, IA32_VMX_EPT_VPID_CAP, 0, NEEDS_SECONDARY_ENABLE_EPT, "ept.memory_wb"},
     {REQUIRE_MSR, MSR_LOW, 20, 1, IA32_VMX_EPT_VPID_CAP, 0, NEEDS_SECONDARY_ENABLE_EPT, "ept.invept"},
     {REQUIRE_MSR, MSR_LOW, 25, 1, IA32_VMX_EPT_VPID_CAP, 0, NEEDS_SECONDARY_ENABLE_EPT, "ept.invept_single"},
-    {REQUIRE_MSR, MSR_LOW, 8, 1, IA32_VMX_MISC, 0, NEEDS_SECONDARY_ENABLE_EPT, "misc.activity_wait_for_sipi"},
+    {REQUIRE_MSR, MSR_LOW, 8, 1, IA32_VMX_MISC, 0, NEEDS_VMX, "misc.activity_wait_for_sipi"},
 };
 const u32 requirement_count = COUNT_OF(requirements);
 

@@ -121,7 +121,8 @@ def expect(processor: Processor, domain: Domain = DOM0) -> list[str]:
     missing += [f"{path} = off" for path in off if not can_be(processor, path, 0)]
     for one in domain.required:
         table = FACTS.capabilities[one.table]
-        there = can_be(processor, "secondary.enable_ept", 1) and processor.msrs[table.msr] >> one.bit.low & 1
+        exists = can_be(processor, "secondary.enable_ept", 1) if one.table == "ept" else processor.exists(table.msr)
+        there = exists and processor.msrs[table.msr] >> one.bit.low & 1
         missing += [] if one.optional or there else [f"{one.table}.{one.bit.name}"]
     return sorted(missing)
 

@@ -169,6 +169,7 @@ static void call_once(void)
 {
     const uint64_t wrong[2] = {draw(), draw_below(2) * draw()};
     const struct luv_call *attacked = &luv_calls[draw_below(CALLS)];
+    const uint64_t *right = attacked->callers & LUV_FROM_TOKEN ? get_token() : domain.secret;
     uint32_t number = draw_below(30) ? attacked->number : (uint32_t)draw_odd();
     uint64_t arguments[4];
     struct result result;
@@ -178,11 +179,11 @@ static void call_once(void)
     if (number == LUV_HYPERCALL_domain_destroy && draw_below(20))
         return; /* rarely, or no domain would be left to attack */
     spoil_block();
-    result = call(number, arguments[0], arguments[1], arguments[2], arguments[3], draw_below(10) ? domain.secret : wrong);
+    result = call(number, arguments[0], arguments[1], arguments[2], arguments[3], draw_below(10) ? right : wrong);
     if (!is_declared(find_call(number), result.status))
         say("a result that the call does not declare", number, arguments, result);
     if (number == LUV_HYPERCALL_domain_create && !result.status)
-        call(LUV_HYPERCALL_domain_destroy, 0, 0, 0, 0, wrong); /* or domains and vCPUs would soon run out */
+        call(LUV_HYPERCALL_domain_destroy, 0, 0, 0, 0, &arguments[2]); /* or domains and vCPUs would soon run out */
     made++;
 }
 

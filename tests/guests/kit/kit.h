@@ -135,7 +135,7 @@ struct hypercall_result {
     int64_t status;
     u64 value;
 };
-struct hypercall_result hypercall(u32 number, u64 a, u64 b, u64 c);  /* from ring 3 */
+struct hypercall_result hypercall(u32 number, u64 a, u64 b);  /* as root, from ring 3 */
 u64 hypervisor_info(u32 which);
 u64 hidden_base(void);
 u64 hidden_size(void);

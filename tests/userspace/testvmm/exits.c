@@ -25,7 +25,7 @@ void case_info(void)
     CHECK(ask(LUV_INFO_DOMAINS) >= 2 && ask(LUV_INFO_DOMAIN_VCPUS) >= 2, "too few domains or vCPUs");
     CHECK(ask(LUV_INFO_XCR0) & 1 && ask(LUV_INFO_XSAVE_SIZE) >= 576, "no XSAVE");
     ask(LUV_INFO_TSC_KHZ);
-    STATUS(call(LUV_HYPERCALL_info, 17 + 4 * 1000, 0, 0, 0, NULL), -EINVAL);
+    STATUS(call(LUV_HYPERCALL_info, 17 + 4 * 1000, 0, 0, 0, get_token()), -EINVAL);
 }
 
 /* As after RESET; nothing is mapped there. */

@@ -23,8 +23,6 @@ extern const struct switched_field guest_switched_fields[];
 /* Bits of control registers that are ours, and those of them that are 1 whatever the guest believes. */
 #define GUEST_CR0_OWNED 0x20ull
 #define GUEST_CR0_HELD 0x20ull
-#define GUEST_CR4_OWNED 0x0ull
-#define GUEST_CR4_HELD 0x0ull
 
 #define GUEST_MEMORY_RULES 3
 extern const struct memory_rule guest_memory[GUEST_MEMORY_RULES];

@@ -246,7 +246,7 @@ void guest_exit_wrmsr(struct cpu *cpu)
 void guest_exit_ept_violation(struct cpu *cpu)
 {
     u64 gpa = vmread(VMCS_EXIT_QUALIFICATION);
-    log_line("fault", (u64)gpa, 0);
+    log_limited("fault at %", (u64)gpa, 0);
     panic(cpu, "memory is not filled here");
 }
 

@@ -21,8 +21,6 @@ extern const struct switched_field domu_switched_fields[];
 /* Bits of control registers that are ours, and those of them that are 1 whatever the guest believes. */
 #define DOMU_CR0_OWNED 0x80000021ull
 #define DOMU_CR0_HELD 0x80000020ull
-#define DOMU_CR4_OWNED 0x0ull
-#define DOMU_CR4_HELD 0x0ull
 
 /* MSRs that are swapped at each way in and out, 0 behind the last. */
 #define DOMU_SWAP_MSRS 3

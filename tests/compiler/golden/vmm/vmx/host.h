@@ -23,8 +23,6 @@ extern const struct switched_field host_switched_fields[];
 /* Bits of control registers that are ours, and those of them that are 1 whatever the guest believes. */
 #define HOST_CR0_OWNED 0x20ull
 #define HOST_CR0_HELD 0x20ull
-#define HOST_CR4_OWNED 0x0ull
-#define HOST_CR4_HELD 0x0ull
 
 #define HOST_MEMORY_RULES 0
 extern const struct memory_rule host_memory[HOST_MEMORY_RULES];
