@@ -51,7 +51,7 @@ bool vcpu_controls_init(void)
 static void addresses_write(const struct vcpu *vcpu)
 {
     vmwrite(VMCS_VMCS_LINK_POINTER, ~0ull);
-    vmwrite(VMCS_MSR_BITMAP_ADDRESS, hv_phys(domu_msr_bitmap));
+    set_msr_bitmap(domu_msr_bitmap);
     vmwrite(VMCS_EPT_POINTER, vcpu->domain->nested_pointer);
     vmwrite(VMCS_VIRTUAL_APIC_PAGE_ADDRESS, vcpu->tpr_page);
     if (vcpu_has_vpid())
@@ -115,7 +115,7 @@ void vcpu_hide_features(u32 features)
 {
     u64 off = (features & LUV_HIDE_INVPCID ? SECONDARY_ENABLE_INVPCID : 0) |
         (features & LUV_HIDE_RDTSCP ? SECONDARY_ENABLE_RDTSCP : 0) | (features & LUV_HIDE_XSAVES ? SECONDARY_ENABLE_XSAVES : 0);
-    u8 *bitmap = features & LUV_HIDE_SPECULATION ? bitmap_without_speculation : domu_msr_bitmap;
+    const u8 *bitmap = features & LUV_HIDE_SPECULATION ? bitmap_without_speculation : domu_msr_bitmap;
     vmwrite(VMCS_SECONDARY_CONTROLS, domu_control_word[DOMU_WORD_SECONDARY] & ~off);
-    vmwrite(VMCS_MSR_BITMAP_ADDRESS, hv_phys(bitmap));
+    set_msr_bitmap(bitmap);
 }
