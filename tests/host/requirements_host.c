@@ -1,5 +1,5 @@
 /* requirements.32.c and its generated table on the host: the test provides CPUID and RDMSR, and collects the texts. */
-#include "vmx/requirements.h"
+#include "boot/multiboot/requirements.h"
 #include "boot/multiboot/text.h"
 #include "core/host.h"
 

@@ -3,7 +3,7 @@
 #include "boot/multiboot/line.h"
 #include "boot/multiboot/multiboot.h"
 #include "boot/multiboot/options.h"
-#include "vmx/requirements.h"
+#include "boot/multiboot/requirements.h"
 
 struct handoff handoff;
 

@@ -1,4 +1,4 @@
-#include "vmx/requirements.h"
+#include "boot/multiboot/requirements.h"
 
 #include "boot/multiboot/cpu32.h"
 #include "boot/multiboot/text.h"
