@@ -154,6 +154,7 @@
 
 /* Bits of cr0 */
 #define CR0_PE 0x1u
+#define CR0_EM 0x4u
 #define CR0_TS 0x8u
 #define CR0_ET 0x10u
 #define CR0_NE 0x20u
