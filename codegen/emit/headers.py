@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from codegen.emit.c import c_declare, c_type
+from codegen.emit.c import c_declare, c_type, read_field, write_field
 from codegen.emit.files import Output, header_comment, render
 from codegen.emit.needed import Names, Needed
 from codegen.model.choices import RUNTIME_REGIONS, Extern, Model
-from codegen.model.facts import Bit, Facts
+from codegen.model.events import index_exits
+from codegen.model.facts import Bit, Exit, Facts
 from codegen.model.types import HandleType
+
+PAGE = 4096
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ def make_constants(model: Model, needed: Needed) -> list[Output]:
         f"{processor}/fields.h": ("Fields and exit reasons.", own, fields),
         f"{processor}/controls.h": ("Controls and capabilities.", own, control_groups(facts)),
     }
-    outputs = [render_header(name, what, sources, keep_needed(groups, needed.c))
+    structures = {f"{processor}/fields.h": view_structure(facts)}
+    outputs = [render_header(name, what, sources, keep_needed(groups, needed.c), **structures.get(name, {}))
                for name, (what, sources, groups) in headers.items()]
     every = [group for _, _, some in headers.values() for group in some]
     groups = keep_needed([*every, *x86_groups(model)], needed.assembly)
@@ -69,17 +74,32 @@ def keep_needed(groups: list[Group], needed: Names) -> list[Group]:
     return [one for one in kept if one.constants]
 
 
-def render_header(name: str, what: str, sources: str, groups: list[Group]) -> Output:
+def render_header(name: str, what: str, sources: str, groups: list[Group], **structure: Any) -> Output:
     """Render one header."""
     first = header_comment(sources, what)
-    return Output(name, render("constants.h.j2", first=first, groups=groups))
+    return Output(name, render("constants.h.j2", first=first, groups=groups, **structure))
+
+
+def view_structure(facts: Facts) -> dict[str, Any]:
+    """Return the members of a VMCB in C, its gaps named, and where each is; nothing where fields have encodings."""
+    if find_kind(facts) != "vmcb":
+        return {}
+    lines: list[str] = []
+    at = 0
+    fields = sorted(facts.vmcs.values(), key=lambda one: one.encoding)
+    for field in fields:
+        lines += [f"u8 unused_{at:x}[{field.encoding - at:#x}];"] if field.encoding > at else []
+        lines += [f"{field.type.name} {field.name}; /* {field.encoding:#x} */"]
+        at = field.encoding + field.type.bits // 8
+    lines += [f"u8 unused_{at:x}[{PAGE - at:#x}];"] if at < PAGE else []
+    return {"structure": lines, "offsets": [(one.name, one.encoding) for one in fields]}
 
 
 def field_groups(facts: Facts) -> list[Group]:
     """Return encodings by area and group, and the bits of fields that declare them."""
     groups: dict[str, list[Constant]] = {}
     for field in facts.vmcs.values():
-        made = Constant(f"VMCS_{field.name.upper()}", field.encoding)
+        made = Constant(field.constant, field.encoding)
         groups.setdefault(f"{field.area}: {field.group.replace('_', ' ')}", []).append(made)
     own = [field.layout for field in facts.vmcs.values() if field.layout and field.layout.name == field.name]
     layouts = [bits_group(layout.name, layout.bits) for layout in own]
@@ -88,13 +108,19 @@ def field_groups(facts: Facts) -> list[Group]:
 
 def exit_group(facts: Facts) -> Group:
     """Return exit reasons and their count."""
-    exits = [Constant(f"EXIT_REASON_{one.name.upper()}", one.number) for one in facts.exits.values()]
+    exits = [Constant(f"EXIT_REASON_{one.name.upper()}", place) for one, place in place_exits(facts)]
     return Group("Basic exit reasons", (*exits, Constant("EXIT_COUNT", exit_count(facts))))
 
 
+def place_exits(facts: Facts) -> list[tuple[Exit, int]]:
+    """Return the exits, each with its place in tables: its number, or one after the numbers of a byte."""
+    places = index_exits(facts.exits.values())
+    return [(one, places[one.name]) for one in facts.exits.values()]
+
+
 def exit_count(facts: Facts) -> int:
-    """Return one more than the highest exit reason."""
-    return max((one.number for one in facts.exits.values()), default=-1) + 1
+    """Return how many places tables of exits have."""
+    return max((place + one.last - one.number for one, place in place_exits(facts)), default=-1) + 1
 
 
 def bits_group(name: str, bits: tuple[Bit, ...]) -> Group:
@@ -150,10 +176,23 @@ def make_names(model: Model) -> list[Output]:
     """Generate names for logs and dumps."""
     processor = model.facts.processor
     first = header_comment(f"spec/facts/{processor}/", "Names for messages and dumps.")
-    exits = [(f"EXIT_REASON_{one.name.upper()}", one.name) for one in model.facts.exits.values()]
-    fields = [(f"VMCS_{one.name.upper()}", one.name) for one in model.facts.vmcs.values()]
-    view = {"first": first, "processor": processor, "exits": exits, "fields": fields}
+    exits = [(say_places(one), one.name) for one in model.facts.exits.values()]
+    fields = [(one.constant, one.name) for one in model.facts.vmcs.values()]
+    lengths = [(say_places(one), one.length) for one in model.facts.exits.values() if isinstance(one.length, int)]
+    view = {"first": first, "processor": processor, "exits": exits, "fields": fields, "lengths": lengths,
+            "kind": find_kind(model.facts)}
     return [Output(f"{processor}/names.{kind}", render(f"names.{kind}.j2", **view)) for kind in ("c", "h")]
+
+
+def say_places(exit: Exit) -> str:
+    """Return the places of an exit in a table, as C has them."""
+    name = f"EXIT_REASON_{exit.name.upper()}"
+    return name if exit.last == exit.number else f"{name} ... {name} + {exit.last - exit.number}"
+
+
+def find_kind(facts: Facts) -> str:
+    """Return how the processor keeps its fields: vmcs, or vmcb."""
+    return next((one.kind for one in facts.vmcs.values()), "vmcs")
 
 
 def make_regions(model: Model, needed: Needed) -> list[Output]:
@@ -198,7 +237,8 @@ def make_state(model: Model, needed: Needed) -> Output:
     processor = model.facts.processor
     first = header_comment(f"spec/facts/{processor}/state.luv", "The current guest's state that the processor keeps.")
     fields = [
-        (one.name, f"VMCS_{one.field.upper()}", f"guest_{one.name}" in needed.c, f"set_guest_{one.name}" in needed.c)
-        for one in model.facts.state.values() if one.field is not None
+        (one.name, read_field(model.facts.vmcs[one.field]), write_field(model.facts.vmcs[one.field], "value"),
+         f"guest_{one.name}" in needed.c, f"set_guest_{one.name}" in needed.c)
+        for one in model.facts.state.values() if one.field in model.facts.vmcs
     ]
     return Output(f"{processor}/state.h", render("state.h.j2", first=first, processor=processor, fields=fields))

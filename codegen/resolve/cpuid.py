@@ -40,8 +40,8 @@ def find_features(rule: syntax.CpuidRule, scope: Scope) -> list[tuple[str, Featu
             found += features.items()
         elif name.text in features:
             found.append((name.text, features[name.text]))
-        else:
-            errors.unknown_name(scope.reporter, name, "CPUID feature", features)
+        elif name.text not in scope.facts.foreign_features:
+            errors.unknown_name(scope.reporter, name, "CPUID feature", sorted(scope.facts.foreign_features))
     return found
 
 
