@@ -44,6 +44,7 @@ BOOT = {
 BROWSE = {
     "chromium": "looks at the book's pages",
     "chromium-driver": "drives it",
+    "vim": "reads the syntax file that is made for it",
 }
 DOMU = {
     "qemu-system-x86": "the VMM of domUs, and a machine with KVM for their library",
@@ -59,6 +60,7 @@ CODEGEN = {
     "diff": "what each domain gains or loses between two specs",
     "docs": "write the book of this hypervisor",
     "format": "lay out spec files and handwritten C",
+    "lsp": "the language server, for editors",
 }
 MACHINE = {
     "run": "build, make a disk, boot it in Bochs with Debian as dom0",
@@ -278,6 +280,15 @@ def print_usage() -> None:
         print(f"  {name:12} {meaning}")
 
 
+def print_suite_usage(command: str) -> None:
+    """Print what `check` or `test` takes."""
+    print(f"usage: build.py {command} [ARGUMENTS...]\n\n{SUITES[command]}\n")
+    if command == "test":
+        print("ARGUMENTS are pytest's: a file or folder of tests/, -k WORDS, -m MARKERS, --update.")
+    else:
+        print("ARGUMENTS are added to those of pytest, which is its last step.")
+
+
 def main(arguments: list[str]) -> int:
     """Prepare the environment for the command and run it; return its exit status."""
     if sys.version_info < OLDEST_PYTHON:
@@ -290,6 +301,9 @@ def main(arguments: list[str]) -> int:
     if command not in COMMANDS:
         say(f"`{command}` is not a command; there are: {', '.join(COMMANDS)}")
         return 2
+    if command in SUITES and {"-h", "--help"} & set(rest):
+        print_suite_usage(command)
+        return 0
     try:
         prepare(*choose_environment(command, rest))
     except SetupError as error:

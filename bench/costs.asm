@@ -3,9 +3,8 @@
 ; for each case goes to COM1, then Bochs is ended. HIDDEN is an address of the hypervisor's hidden memory.
 bits 16
 org 0x7C00
+%include "constants.inc"
 TURNS equ 64
-VECTOR_UD equ 6
-VECTOR_GP equ 13
 
     xor ax, ax
     mov ds, ax

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from machine.command import run_command
-from machine.paths import BENCH, MachineFault
+from machine.paths import BENCH, GENERATED, MachineFault
 
 SOURCE = BENCH / "costs.asm"
 LINE = re.compile(r"^@luv cost ([^|\n]+)\|([^|\n]+)\|([^|\n]+)\|(\d+)$", re.MULTILINE)
@@ -25,7 +25,7 @@ class Cost:
 
 def assemble_guest(path: Path, hidden: int) -> Path:
     """Assemble the measuring guest; `hidden` is an address of hidden memory."""
-    run_command(["nasm", "-w+error", "-f", "bin", f"-DHIDDEN={hidden:#x}", SOURCE, "-o", path])
+    run_command(["nasm", "-w+error", "-f", "bin", f"-DHIDDEN={hidden:#x}", f"-I{GENERATED}/vmx/", SOURCE, "-o", path])
     return path
 
 

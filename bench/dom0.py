@@ -16,7 +16,7 @@ from elftools.elf.elffile import ELFFile
 from bench.domu import read_figures, run_guests
 from bench.figure import Figure
 from machine.bochs import has_debugger, run_machine
-from machine.initrd import compile_program
+from machine.compile import compile_program
 from machine.paths import BENCH, BUILD, IMAGE, MachineFault, make_folder
 from machine.prepare import prepare_machine
 from machine.progress import Reporter

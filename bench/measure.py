@@ -17,7 +17,7 @@ from bench.costs import Cost, assemble_guest, read_costs
 from bench.dom0 import compute_figures, measure_boot, read_image
 from bench.figure import Figure
 from codegen.source import digest_spec
-from machine.initrd import compile_program
+from machine.compile import compile_program
 from machine.paths import BENCH, BUILD, IMAGE, ROOT, MachineFault, make_folder
 from machine.request import STATUS_FAULT, Request
 from machine.run import boot, build_image, explain_end

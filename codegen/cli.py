@@ -82,6 +82,7 @@ def add_docs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     format = commands.add_parser("format", help="bring spec files and handwritten C into the one layout")
     format.add_argument("--check", action="store_true", help="only say which are not in it: exit status 1")
     format.add_argument("files", nargs="*", type=Path, metavar="FILE", help="all of them where none is named")
+    commands.add_parser("lsp", help="the language server, for editors: docs/editor.md")
 
 
 def is_done(command: str, tree: Tree) -> bool:
@@ -110,6 +111,10 @@ def find_command(options: argparse.Namespace, tree: Tree) -> Callable[[], Done]:
         from codegen.commands import run_format
 
         return lambda: run_format(tree.root, options.files, options.check)
+    if options.command == "lsp":
+        from codegen.editor.server import run_server
+
+        return run_server
     from codegen.query import commands as query
 
     questions: dict[str, Callable[[], Done]] = {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from codegen.compiler import compile_tree
 from codegen.diagnostics import Done, place
+from codegen.editor.highlight import find_changed_files, write_files
 from codegen.emit.abi import write_options
 from codegen.emit.files import find_stale, publish
 from codegen.image.toolchain import ToolError, build_image
@@ -26,7 +27,7 @@ def run_gen(tree: Tree) -> Done:
     """Compile spec/ into generated/, and fill the tables of documents."""
     models, outputs = compile_tree(tree.root / "spec", tree.syntax)
     model = choose_first(models)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
     return Done(0, f"generated/: {say_changed(changed)}")
 
 
@@ -45,7 +46,7 @@ def run_build(tree: Tree) -> Done:
     start, before = time.monotonic(), list_inputs(tree)
     models, outputs = compile_tree(tree.root / "spec", tree.syntax)
     model = choose_first(models)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root)]
+    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
     try:
         made = build_image(tree)
     except ToolError as error:
@@ -73,7 +74,7 @@ def run_check(tree: Tree) -> Done:
     """Say whether generated/ and the tables of documents are what spec/ says."""
     models, outputs = compile_tree(tree.root / "spec", tree.syntax)
     model = choose_first(models)
-    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root)]
+    stale = [*find_stale(outputs, tree.generated), *find_changed(model, tree.root), *find_changed_files(tree.root)]
     if stale:
         names = ", ".join(stale)
         return Done(1, "", f"error[stale]: generated/ is not what spec/ says: {names}; run `build.py gen`")

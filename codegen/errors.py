@@ -5,11 +5,11 @@ Each function files its message with the reporter, so that an error which was bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Protocol
 
 from codegen.diagnostics import Diagnostic, Note, Reporter
-from codegen.model.cost import Path, cost_of_path
 from codegen.source import NOWHERE, Name, Span
 
 MAX_LISTED, MAX_PARTS = 8, 40
@@ -245,9 +245,22 @@ def advance_known(reporter: Reporter, span: Span, event: str, fact: Span) -> Non
     reporter.add(Diagnostic("advance-known", span, message, "no need to say it", (note,), "write advance;"))
 
 
-def over_budget(reporter: Reporter, span: Span, what: str, budget: int, path: Path) -> None:
+class Part(Protocol):
+    """A part of a body's path: how many instructions it costs, and the branch it takes, if any."""
+
+    @property
+    def cost(self) -> int: ...
+
+    @property
+    def span(self) -> Span: ...
+
+    @property
+    def branch(self) -> str: ...
+
+
+def over_budget(reporter: Reporter, span: Span, what: str, budget: int, path: Sequence[Part]) -> None:
     """Report a body that may execute more instructions than its budget, with its most expensive path."""
-    cost, largest = cost_of_path(path), max(path, key=lambda one: one.cost)
+    cost, largest = sum(one.cost for one in path), max(path, key=lambda one: one.cost)
     message = f"{what} may cost {cost} instructions, its budget is {budget}"
     taken = " and ".join(f"`{one.branch}` of line {one.span.line}" for one in path if one.branch)
     text = f"the most expensive path{f', by {taken},' if taken else ''} ends here"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import shutil
 import sys
@@ -26,6 +27,13 @@ def make_range(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def read_suite(text: str) -> str:
+    """Return the name of a suite of Debian, which becomes a part of a file's name."""
+    if not re.fullmatch(r"([a-z][a-z0-9-]*)?", text):
+        raise argparse.ArgumentTypeError(f"`{text}` is not the name of a suite")
+    return text
+
+
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that describe the machine."""
     parser.add_argument("--cpus", type=make_range(*CPUS), metavar="N", help="processors (2; 1 with --domu)")
@@ -44,6 +52,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
                         help="QEMU and a pool in dom0; runs a Linux guest's self-check, or --shell, or --exec")
     parser.add_argument("--shell", action="store_true", help="with --domu: a shell of the guest")
     parser.add_argument("--trixie", action="store_true", help="with --domu: the QEMU of Debian 13")
+    parser.add_argument("--kernel", type=read_suite, default="", metavar="SUITE",
+                        help="the kernel of another Debian, e.g. bookworm, trixie, testing")
     parser.add_argument("--module", action="store_true", help="kernel and initrd as Multiboot modules, not by the MBR")
     parser.add_argument("--multiboot", type=int, choices=(1, 2), default=1, help="version of the loader's protocol (1)")
     parser.add_argument("--image", type=Path, metavar="FILE",
@@ -76,7 +86,8 @@ def make_parser() -> argparse.ArgumentParser:
 def find_conflict(options: argparse.Namespace) -> str | None:
     """Return the error for two options that exclude each other, or None."""
     dom0_only = {"--module": options.module, "--with": options.additions, "--exec": options.command is not None,
-                 "--kernel-options": options.kernel_options, "--record": options.record, "--domu": options.domu}
+                 "--kernel-options": options.kernel_options, "--kernel": options.kernel, "--record": options.record,
+                 "--domu": options.domu}
     luvalley_only = {"--module": options.module, "--options": options.options, "--multiboot": options.multiboot != 1,
                      "--record": options.record, "--instrument": options.instrument,
                      "--poison": options.poison}
@@ -135,6 +146,7 @@ def make_request(options: argparse.Namespace) -> Request:
         bare=options.bare, module=options.module, image=options.image, command=options.command,
         additions=tuple(options.additions), options=options.options, kernel_options=options.kernel_options,
         multiboot=options.multiboot, shell=choose_shell(options), domu=options.domu, trixie=options.trixie,
+        kernel=options.kernel,
         size=(size.lines, size.columns), record=options.record, instrument=options.instrument, poison=options.poison,
         record_as=options.record_as or shlex.join(["build.py", *sys.argv[1:]]))
 

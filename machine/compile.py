@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from machine.command import run_command
-from machine.initrd import FLAGS
 from machine.paths import BUILD, DOM0, GENERATED, ROOT, USERSPACE, make_folder
 
+FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror")
 INCLUDES = (f"-I{GENERATED / 'abi'}", f"-I{ROOT}")
 LIBRARY = DOM0 / "libluvkvm"
 TEST_VMM = USERSPACE / "testvmm"
@@ -21,9 +21,19 @@ PROGRAMS = BUILD / "dom0"
 KIT = ("pool", "machine", "modes", "report", "guests")
 
 
+def compile_program(source: Path, build: Path = BUILD, generated: Path = GENERATED) -> bytes:
+    """Return a static dom0 program made from one C file; it is compiled again only after a change."""
+    program = make_folder(build / "dom0") / source.stem
+    inputs = [source, generated / "abi" / "luvalley_abi.h", GENERATED / "x86" / "x86.h"]
+    newest = max(path.stat().st_mtime_ns for path in inputs)
+    if not program.exists() or program.stat().st_mtime_ns < newest:
+        run_command(["gcc", *FLAGS, f"-I{generated / 'abi'}", f"-I{ROOT}", "-o", program, source])
+    return program.read_bytes()
+
+
 def list_inputs() -> list[Path]:
     """Return every file that a program of dom0 may be made from."""
-    folders = (LIBRARY, DOM0 / "luv", TEST_VMM, GENERATED)
+    folders = (DOM0, TEST_VMM, GENERATED)
     return [path for folder in folders for path in folder.rglob("*.[chS]")]
 
 
@@ -60,6 +70,11 @@ def build_luv() -> Path:
 def build_test_vmm() -> Path:
     """Compile the test VMM."""
     return link_program(PROGRAMS / "testvmm", FLAGS, list_sources(TEST_VMM), ("-lpthread",))
+
+
+def build_outsider() -> Path:
+    """Compile the process without rights."""
+    return link_program(PROGRAMS / "outsider", FLAGS, [USERSPACE / "outsider.c"])
 
 
 def build_fuzzer() -> Path:

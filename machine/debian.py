@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from machine.command import run_command
 from machine.paths import CACHE, MachineFault, make_folder
+from machine.suite import prepare_lists
 
 META_PACKAGE = "linux-image-cloud-amd64"
 
@@ -25,40 +27,49 @@ class Kernel:
     modules: Path
 
 
-def find_package() -> str:
+def find_depends(package: str, pattern: str, options: Sequence[str]) -> list[str]:
+    """Return those packages that a package depends on whose names match a pattern."""
+    lines = run_command(["apt-cache", *options, "depends", package]).splitlines()
+    return [found[1] for line in lines if (found := re.fullmatch(rf"\s*Depends: ({pattern})", line))]
+
+
+def find_package(options: Sequence[str]) -> str:
     """Return the name of the kernel package that Debian's meta package depends on."""
-    for line in run_command(["apt-cache", "depends", META_PACKAGE]).splitlines():
-        if found := re.fullmatch(r"\s*Depends: (linux-image-\S+)", line):
-            return found[1]
+    for package in find_depends(META_PACKAGE, r"linux-image-\S+", options):
+        return package
     raise MachineFault(f"no-kernel: apt knows no package that {META_PACKAGE} depends on; its lists may be missing")
 
 
-def fetch_package(package: str, folder: Path) -> None:
-    """Download `package` by apt and unpack it into `folder`, which appears only when it is complete."""
+def fetch_package(package: str, folder: Path, options: Sequence[str]) -> None:
+    """Download a kernel by apt and unpack it into `folder`, which appears only when it is complete.
+
+    In Debian 14 it is an empty package, which depends on those with the image and the modules.
+    """
     work = folder.with_name(f"{folder.name}-{os.getpid()}.part")
     shutil.rmtree(work, ignore_errors=True)
     make_folder(work)
-    run_command(["apt-get", "-q", "download", package], cwd=work)
-    archive = next(work.glob("*.deb"))
-    run_command(["dpkg-deb", "-x", archive, work])
-    archive.unlink()
+    parts = find_depends(package, r"linux-(?:binary|modules|base-\d)\S+", options)
+    run_command(["apt-get", "-q", *options, "download", package, *parts], cwd=work)
+    for archive in work.glob("*.deb"):
+        run_command(["dpkg-deb", "-x", archive, work])
+        archive.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     work.rename(folder)
 
 
 def describe_kernel(folder: Path) -> Kernel:
     """Return what an unpacked kernel package holds."""
-    vmlinuz = next((folder / "boot").glob("vmlinuz-*"))
-    release = vmlinuz.name.removeprefix("vmlinuz-")
-    return Kernel(release, vmlinuz, folder / "lib/modules" / release)
+    modules = next(path for name in ("usr/lib/modules", "lib/modules") for path in (folder / name).glob("*"))
+    vmlinuz = folder / "boot" / f"vmlinuz-{modules.name}"
+    return Kernel(modules.name, vmlinuz if vmlinuz.exists() else modules / "vmlinuz", modules)
 
 
-def fetch_newest() -> Path:
-    """Fetch the kernel that apt knows as the newest; return its folder in the cache."""
-    package = find_package()
+def fetch_newest(cache: Path, options: Sequence[str] = ()) -> Path:
+    """Fetch the kernel that apt, with `options`, knows as the newest; return its folder in `cache`."""
+    package = find_package(options)
     print(f"fetching Debian's kernel {package}: dom0's, unpacked into .cache and not installed", file=sys.stderr)
-    folder = make_folder(CACHE / "kernel") / package
-    fetch_package(package, folder)
+    folder = make_folder(cache) / package
+    fetch_package(package, folder, options)
     return folder
 
 
@@ -68,16 +79,40 @@ def update_lists() -> None:
     run_command([*([] if os.geteuid() == 0 else ["sudo"]), "apt-get", "-q", "update"])
 
 
-def get_kernel() -> Kernel:
-    """Return Debian's kernel from the cache; fetch it first if the cache has none."""
-    cached = sorted(path for path in (CACHE / "kernel").glob("linux-image-*") if path.suffix != ".part")
-    if cached:
-        return describe_kernel(cached[-1])
+def fetch_own(cache: Path) -> Path:
+    """Fetch the kernel of the Debian that runs this."""
     try:
-        return describe_kernel(fetch_newest())
+        return fetch_newest(cache)
     except MachineFault:
         update_lists()  # none yet, or older than the archive
-        return describe_kernel(fetch_newest())
+        return fetch_newest(cache)
+
+
+def fetch_other(cache: Path, suite: str) -> Path:
+    """Fetch the kernel of another suite, whose lists are fetched for it."""
+    work = make_folder(cache) / f"apt-{os.getpid()}.part"
+    try:
+        return fetch_newest(cache, prepare_lists(suite, work))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def get_kernel(suite: str = "") -> Kernel:
+    """Return Debian's kernel from the cache, this machine's or a suite's; fetch it first if the cache has none."""
+    cache = CACHE / (f"kernel-{suite}" if suite else "kernel")
+    cached = sorted(path for path in cache.glob("linux-image-*") if path.suffix != ".part")
+    if cached:
+        return describe_kernel(cached[-1])
+    return describe_kernel(fetch_other(cache, suite) if suite else fetch_own(cache))
+
+
+# --- Modules ----------------------------------------------------------------------------------------------------
+
+
+def is_built_in(kernel: Kernel, name: str) -> bool:
+    """Return true if the kernel has this driver in its image, so that there is no module to load."""
+    names = (kernel.modules / "modules.builtin").read_text().split()
+    return any(Path(one).stem.replace("-", "_") == name.replace("-", "_") for one in names)
 
 
 def find_module(kernel: Kernel, name: str) -> Path:
@@ -88,6 +123,13 @@ def find_module(kernel: Kernel, name: str) -> Path:
     return found
 
 
-def find_modules(kernel: Kernel, names: Sequence[str]) -> dict[str, Path]:
-    """Return the files of several kernel modules by name."""
-    return {name: find_module(kernel, name) for name in names}
+def read_module(kernel: Kernel, name: str) -> bytes:
+    """Return the kernel module `name` as `insmod` wants it; Debian 13 compresses modules."""
+    path = find_module(kernel, name)
+    content = path.read_bytes()
+    return lzma.decompress(content) if path.suffix == ".xz" else content
+
+
+def read_modules(kernel: Kernel, names: Sequence[str]) -> dict[str, bytes]:
+    """Return several kernel modules by name, without those that are built in."""
+    return {name: read_module(kernel, name) for name in names if not is_built_in(kernel, name)}

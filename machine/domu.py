@@ -7,7 +7,7 @@ from pathlib import Path
 from machine.command import run_command
 from machine.compile import build_library, build_luv
 from machine.cpio import Entry, make_directory, make_file, write_archive
-from machine.debian import Kernel, find_module
+from machine.debian import Kernel, read_modules
 from machine.initrd import BUSYBOX, CHARACTER_DEVICE
 
 GUEST = Path(__file__).resolve().parent / "guest"
@@ -68,8 +68,8 @@ def make_guest(kernel: Kernel) -> bytes:
     entries = [make_directory(folder) for folder in ("bin", "dev", "proc", "sys", "modules")]
     entries += [Entry("dev/console", CHARACTER_DEVICE, device=(5, 1))]
     entries += [make_file("bin/busybox", BUSYBOX.read_bytes(), True), make_file("init", init, True)]
-    for name in GUEST_MODULES:
-        entries.append(make_file(f"modules/{name}.ko", find_module(kernel, name).read_bytes()))
+    for name, content in read_modules(kernel, GUEST_MODULES).items():
+        entries.append(make_file(f"modules/{name}.ko", content))
     return write_archive(entries)
 
 

@@ -6,25 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine.command import run_command
+from machine.compile import build_luv, compile_program
 from machine.cpio import Entry, make_directory, make_file, make_link, write_archive
-from machine.debian import Kernel, find_modules
-from machine.paths import BUILD, GENERATED, INSTRUMENTED, USERSPACE, MachineFault, make_folder
+from machine.debian import Kernel, read_modules
+from machine.paths import BUILD, GENERATED, INSTRUMENTED, USERSPACE, MachineFault
 
 SCRIPTS = Path(__file__).resolve().parent / "dom0"
 BUSYBOX = Path("/bin/busybox")
 MODULES = ("msr", "cpuid")
-POOL_MODULES = ("device_dax", "dax_hmem")
+# In the order in which they are loaded. kmem makes system memory of a device that it gets: so it is there first.
+POOL_MODULES = ("kmem", "device_dax", "libnvdimm", "nd_btt", "nd_pmem", "dax_pmem", "nd_e820")
 ACCOUNTS = {
     "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\n",
-    "etc/group": b"root:x:0:\nuser:x:1000:\nluv:x:100:user\n",
+    "etc/group": b"root:x:0:\nuser:x:1000:\nkvm:x:100:user\n",
 }
 FOLDERS = (
-    "bin", "dev", "etc", "luv", "luv/modules", "luv/pool", "proc", "root", "sbin", "sys", "tmp", "usr",
-    "usr/bin", "usr/sbin",
+    "bin", "dev", "etc", "luv", "luv/boot", "luv/modules", "luv/pool", "proc", "root", "run", "sbin", "sys", "tmp",
+    "usr", "usr/bin", "usr/sbin",
 )
 CHARACTER_DEVICE = 0o020600
-FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror")
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,6 @@ class Contents:
     counts: bool = False  # dom0 prints the exit counts at its end
     instrumented: bool = False
     store: tuple[str, ...] = ()  # kernel modules that reach the second disk, in their order
-
-
-def compile_program(source: Path, build: Path = BUILD, generated: Path = GENERATED) -> bytes:
-    """Return a static dom0 program made from one C file; it is compiled again only after a change."""
-    program = make_folder(build / "dom0") / source.stem
-    inputs = [source, generated / "abi" / "luvalley_abi.h"]
-    newest = max(path.stat().st_mtime_ns for path in inputs)
-    if not program.exists() or program.stat().st_mtime_ns < newest:
-        run_command(["gcc", *FLAGS, f"-I{generated / 'abi'}", "-o", program, source])
-    return program.read_bytes()
 
 
 def list_addition(path: Path) -> Iterator[Entry]:
@@ -72,17 +62,18 @@ def list_fixed(kernel: Kernel) -> Iterator[Entry]:
     yield make_file("bin/busybox", BUSYBOX.read_bytes(), executable=True)
     yield make_file("init", (SCRIPTS / "init.sh").read_bytes(), executable=True)
     yield make_file("luv/selfcheck", compile_program(USERSPACE / "selfcheck.c"), executable=True)
-    for name, path in find_modules(kernel, MODULES).items():
-        yield make_file(f"luv/modules/{name}.ko", path.read_bytes())
+    for name, content in read_modules(kernel, MODULES).items():
+        yield make_file(f"luv/modules/{name}.ko", content)
     yield from list_pool(kernel)
 
 
 def list_pool(kernel: Kernel) -> Iterator[Entry]:
-    """Yield the modules and script for a pool's device; without a pool they do nothing."""
+    """Yield the modules, script and program that open the pools; without a pool they do nothing."""
+    yield make_file("luv/boot/luv", build_luv().read_bytes(), executable=True)
     yield make_file("luv/pool.sh", (SCRIPTS / "pool.sh").read_bytes(), executable=True)
     yield from (make_file(path, content) for path, content in ACCOUNTS.items())
-    for name, path in find_modules(kernel, POOL_MODULES).items():
-        yield make_file(f"luv/pool/{name}.ko", path.read_bytes())
+    for number, (name, content) in enumerate(read_modules(kernel, POOL_MODULES).items()):
+        yield make_file(f"luv/pool/{number}-{name}.ko", content)
 
 
 def list_store(kernel: Kernel, modules: Sequence[str]) -> Iterator[Entry]:
@@ -90,8 +81,8 @@ def list_store(kernel: Kernel, modules: Sequence[str]) -> Iterator[Entry]:
     if modules:
         yield make_directory("luv/store")
         yield make_file("luv/store.sh", (SCRIPTS / "store.sh").read_bytes(), executable=True)
-    for number, (_, path) in enumerate(find_modules(kernel, modules).items()):
-        yield make_file(f"luv/store/{number}-{path.name}", path.read_bytes())
+    for number, (name, content) in enumerate(read_modules(kernel, modules).items()):
+        yield make_file(f"luv/store/{number}-{name}.ko", content)
 
 
 def compile_counts(instrumented: bool) -> bytes:

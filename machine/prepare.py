@@ -70,9 +70,9 @@ def prepare_machine(request: Request, folder: Path, luvalley: Path = IMAGE) -> M
     if request.image:
         copy_image(disk, request.image)
     else:
-        make_dom0_disk(disk, request, get_kernel())
+        make_dom0_disk(disk, request, get_kernel(request.kernel))
     if request.domu:
-        make_store(store, get_kernel(), request.additions, get_qemu_root() if request.trixie else None)
+        make_store(store, get_kernel(request.kernel), request.additions, get_qemu_root() if request.trixie else None)
     if not request.bare:
         make_loader(loader, request, luvalley)
     return Machine(folder, cpus=request.cpus, memory=request.memory, model=request.model, bochs=request.bochs,

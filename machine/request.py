@@ -39,6 +39,7 @@ class Request:
     poison: bool = False  # run the build that fills a new VMCS with ones
     domu: bool = False  # give dom0 QEMU, guests and a pool; without a command a guest checks itself
     trixie: bool = False  # QEMU is Debian 13's
+    kernel: str = ""  # the suite of Debian whose kernel dom0 and guests run; empty: of the Debian that runs this
 
     @property
     def duty(self) -> str:

@@ -11,6 +11,7 @@ from codegen.book.lexer import color_lines, show_spec
 from codegen.book.markup import Page, breakable, code, link, tag, text
 from codegen.book.subject import Subject
 from codegen.language.expressions import say_expression
+from codegen.language.words import SECTION
 from codegen.model import ir
 from codegen.model.facts import Doc
 from codegen.resolve.facts import TABLES
@@ -148,7 +149,6 @@ def find_end(source: SourceFile, span: Span) -> int:
 
 
 CITATION = re.compile(r"SDM:\s*(.+)$")
-SECTION = re.compile(r"[0-9A-Z]+(?:\.\d+)*")
 
 
 def find_sections(doc: Doc, span: Span, subject: Subject) -> tuple[str, ...]:

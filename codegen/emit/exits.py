@@ -91,6 +91,7 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     rax = model.facts.state.get("rax")
     view |= {"rax": read_state(rax) if rax else "cpu->guest.rax"}
     view |= {"answer_rax": write_state(rax, ERROR) if rax else f"cpu->guest.rax = {ERROR};"}
+    view |= {"by_token": any("token" in one.callers for one in model.hypercalls.values())}
     view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
     view["port_before"] = port_lines(domain.io)
     return Output(f"{processor}/{domain.name}_handlers.c", render("handlers.c.j2", **view))

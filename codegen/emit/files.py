@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -27,9 +27,12 @@ class Output:
 
 @cache
 def make_environment() -> Environment:
-    """Return Jinja's settings: a missing name is an error."""
+    """Return Jinja's settings: a missing name is an error; compiled templates are kept, as Python keeps its modules."""
+    kept = TEMPLATES / "__pycache__"
+    kept.mkdir(exist_ok=True)
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=FileSystemLoader(TEMPLATES), bytecode_cache=FileSystemBytecodeCache(str(kept)),
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
     )
     made.filters["comment"] = lambda text: text.replace("*/", "* /")  # a text of the spec does not end it

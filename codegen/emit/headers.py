@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from codegen.emit.c import c_declare, c_type, read_field, write_field
 from codegen.emit.files import Output, header_comment, render
@@ -14,6 +15,7 @@ from codegen.model.facts import Bit, Exit, Facts
 from codegen.model.types import HandleType
 
 PAGE = 4096
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,16 @@ def make_constants(model: Model, needed: Needed) -> list[Output]:
     outputs = [render_header(name, what, sources, keep_needed(groups, needed.c), **structures.get(name, {}))
                for name, (what, sources, groups) in headers.items()]
     every = [group for _, _, some in headers.values() for group in some]
-    groups = keep_needed([*every, *x86_groups(model)], needed.assembly)
+    groups = keep_needed([*every, *x86_groups([model])], needed.assembly)
     first = header_comment("spec/", "Constants of the C headers that assembly names.")
     return [*outputs, Output(f"{processor}/constants.inc", render("constants.inc.j2", first=first, groups=groups))]
 
 
-def make_machine_constants(model: Model, needed: Needed) -> Output:
+def make_machine_constants(models: Iterable[Model], needed: Needed) -> Output:
     """Generate the header with the constants of the machine, and of the choices, that C names."""
     sources = "spec/facts/x86/, spec/runtime.luv"
     return render_header(
-        "x86/x86.h", "Registers, MSRs, vectors and ports.", sources, keep_needed(x86_groups(model), needed.c))
+        "x86/x86.h", "Registers, MSRs, vectors and ports.", sources, keep_needed(x86_groups(models), needed.c))
 
 
 def keep_needed(groups: list[Group], needed: Names) -> list[Group]:
@@ -146,16 +148,26 @@ def control_groups(facts: Facts) -> list[Group]:
     return [*groups, *(bits_group(table.name, table.bits) for table in facts.capabilities.values())]
 
 
-def x86_groups(model: Model) -> list[Group]:
-    """Return registers, MSRs, vectors, ports and the spec's constants."""
+def x86_groups(models: Iterable[Model]) -> list[Group]:
+    """Return registers, MSRs, vectors, ports and the spec's constants: those that some processor has."""
+    model, *others = models
     facts = model.facts
-    msrs = Group("MSRs", tuple(Constant(one.name, one.first) for one in facts.msrs.values()))
+    every = [facts, *(one.facts for one in others)]
+    msrs = Group("MSRs", tuple(Constant(name, one.first) for name, one in merge(one.msrs for one in every)))
     numbers = {f"VECTOR_{one.name.upper()}": one.number for one in facts.vectors.values()}
     vectors = Group("Vectors", tuple(Constant(name, number) for name, number in numbers.items()))
     traits = Group("Vectors by trait, as masks", tuple(trait_masks(facts)))
+    bits = [one for _, one in merge(one.features for one in every) if one.low == one.high]
+    shown = tuple(Constant(f"CPUID_{one.name}".upper(), 1 << one.low) for one in bits)
+    features = Group("Feature bits of CPUID", shown)
     ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
     constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
-    return [msrs, vectors, traits, ports, *layout_groups(facts, ""), Group("Choices", constants)]
+    return [msrs, vectors, traits, features, ports, *layout_groups(facts, ""), Group("Choices", constants)]
+
+
+def merge(tables: Iterable[Mapping[str, Thing]]) -> list[tuple[str, Thing]]:
+    """Return the entries of several tables by name, each name once."""
+    return list({name: thing for table in tables for name, thing in table.items()}.items())
 
 
 def layout_groups(facts: Facts, processor: str) -> list[Group]:

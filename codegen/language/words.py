@@ -15,8 +15,9 @@ from codegen.source import Name, Span
 
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 MANUALS = ("SDM", "APM")
-CITATION = re.compile(rf"({'|'.join(MANUALS)}):\s*((?:[0-9A-Z]+(?:\.[0-9]+)*)(?:\s*,\s*[0-9A-Z]+(?:\.[0-9]+)*)*)")
-SECTION = re.compile(r"[0-9A-Z]+(?:\.[0-9]+)*")
+CITED = r"[0-9A-Z]+(?:\.[0-9]+)*(?:\s*\(Volume \d\))?"  # without a volume it is the SDM's third
+CITATION = re.compile(rf"({'|'.join(MANUALS)}):\s*({CITED}(?:\s*,\s*{CITED})*)")
+SECTION = re.compile(r"(?<!Volume )\b[0-9A-Z]+(?:\.[0-9]+)*\b")
 WIDTH = 120
 Lines = list[str]
 

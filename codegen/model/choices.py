@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from codegen.model.abi import Abi
@@ -160,6 +161,7 @@ class CpuidPolicy:
     leaves: tuple[CpuidLeaf, ...]
     own: tuple[tuple[int, tuple[int, int, int, int]], ...]
     span: Span
+    places: Mapping[str, Span] = field(default_factory=dict)  # of the rule that decided about a feature
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,8 @@ def explain_features(features: list[Feature], word: str, context: Context) -> Pa
     needs = say_expression(lift_condition(feature.needs))
     page.fact += [f"needs {needs}"] if needs != "always" else []
     for domain in context.domains:
-        shown = f"{domain.name}: {say_shown(feature, domain)} ({say_place(domain.cpuid.span)})"
+        place = say_place(domain.cpuid.places.get(feature.name, domain.cpuid.span))
+        shown = f"{domain.name}: {say_shown(feature, domain)} ({place})"
         page.choice += [say_vmm(domain) if domain.under else shown]
     page.code = find_leaf(feature, context)
     for domain in context.domains:

@@ -10,6 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from codegen.emit import generate_all
+from codegen.image.tree import Tree, is_current
+from codegen.language.words import SECTION
 from codegen.model.choices import Domain, Model
 from codegen.model.facts import Facts
 from codegen.query.branches import Branch, list_branches
@@ -90,7 +93,6 @@ def unknown(word: str, kind: str, names: Iterable[str]) -> BadArgument:
 
 
 SECTIONS = re.compile(r"SDM:\s*(.*)$")
-NUMBER = re.compile(r"\b(?:[0-9]+|[A-Z])(?:\.[0-9]+)*\b")
 SUFFIXES = (".py", ".c", ".h", ".asm", ".luv", ".sh")
 OTHERS = {"query", "golden"}  # tests of these commands, and files that list everything
 FEW = 6
@@ -142,7 +144,7 @@ class Context:
         """Return the comments above the line and above its table, and the sections of the manual with their titles."""
         docs = [line for line in (self.doc_above(span), self.doc_of_table(span)) if line]
         words = [SECTIONS.sub("", doc).strip() for doc in docs]
-        numbers = [number for doc in docs for found in SECTIONS.findall(doc) for number in NUMBER.findall(found)]
+        numbers = [number for doc in docs for found in SECTIONS.findall(doc) for number in SECTION.findall(found)]
         titles = self.facts.sections
         sections = [f"SDM {one}: {titles[one]}" for one in dict.fromkeys(numbers) if one in titles]
         return [*dict.fromkeys(word for word in words if word), *sections]
@@ -169,6 +171,12 @@ class Context:
 
     @cached_property
     def generated(self) -> dict[str, list[str]]:
+        """Return the files of generated/ where they are of this spec, else what would be generated."""
+        if self.reading.error:
+            return {}
+        if not is_current(Tree(self.root)):
+            made = generate_all(self.reading.models, self.root)
+            return {one.name: one.text.split("\n") for one in made}
         folder = self.root / "generated"
         paths = sorted(path for path in folder.rglob("*") if path.suffix in (".c", ".h", ".asm", ".inc"))
         return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8").split("\n") for path in paths}
@@ -198,10 +206,12 @@ class Context:
     def find_tests(self, *patterns: str) -> list[str]:
         """Return lines of the tests and of dom0's programs that name a thing, those of boots first."""
         wanted = re.compile("|".join(patterns), re.IGNORECASE)
+        texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in self.test_files()}
         found = [
             f"{path.relative_to(self.root).as_posix()}:{number}: {line.strip()}"
-            for path in self.test_files()
-            for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1)
+            for path, text in texts.items()
+            if wanted.search(text)
+            for number, line in enumerate(text.split("\n"), 1)
             if wanted.search(line)
         ]
         return shorten(found, FEW)

@@ -18,8 +18,10 @@ def resolve_cpuid(node: syntax.DomainCpuid, scope: Scope) -> choices.CpuidPolicy
     """Return the CPUID policy; a later rule overrides an earlier one."""
     shown: dict[str, Feature] = {}
     forced: dict[str, Feature] = {}
+    places: dict[str, Span] = {}
     for rule in node.rules:
-        for name, feature in find_features(rule, scope):
+        for name, feature, place in find_features(rule, scope):
+            places[name] = place
             if rule.how == "hide":
                 shown.pop(name, None)
                 forced.pop(name, None)
@@ -28,18 +30,19 @@ def resolve_cpuid(node: syntax.DomainCpuid, scope: Scope) -> choices.CpuidPolicy
             if rule.how == "show":
                 forced[name] = feature
     own = make_own_leaves(node, scope)
-    return choices.CpuidPolicy(tuple(shown.values()), tuple(forced.values()), tuple(scope.facts.leaves), own, node.span)
+    leaves = tuple(scope.facts.leaves)
+    return choices.CpuidPolicy(tuple(shown.values()), tuple(forced.values()), leaves, own, node.span, places)
 
 
-def find_features(rule: syntax.CpuidRule, scope: Scope) -> list[tuple[str, Feature]]:
-    """Return what a rule names; `pass known` is every feature that has a fact."""
+def find_features(rule: syntax.CpuidRule, scope: Scope) -> list[tuple[str, Feature, Span]]:
+    """Return what a rule names, and where; `pass known` is every feature that has a fact."""
     features = scope.facts.features
-    found: list[tuple[str, Feature]] = []
+    found: list[tuple[str, Feature, Span]] = []
     for name in rule.names:
         if name.text == "known" and rule.how == "pass":
-            found += features.items()
+            found += [(one, feature, name.span) for one, feature in features.items()]
         elif name.text in features:
-            found.append((name.text, features[name.text]))
+            found.append((name.text, features[name.text], name.span))
         elif name.text not in scope.facts.foreign_features:
             errors.unknown_name(scope.reporter, name, "CPUID feature", sorted(scope.facts.foreign_features))
     return found

@@ -6,10 +6,11 @@
 #include <sys/io.h>
 #include <time.h>
 
+#include "dom0/token.h"
 #include "luv.h"
 #include "luvalley_abi.h"
+#include "generated/x86/x86.h"
 
-#define HYPERVISOR_BIT (1u << 31)
 #define PORT_BYTES 4
 #define PATIENCE 5 /* seconds */
 #define FIRST_HANDLE 0x10000 /* all handles are above the numbers of places */
@@ -20,7 +21,7 @@ bool is_luvalley_present(void)
     char signature[13] = "";
 
     __cpuid(1, eax, ebx, ecx, edx);
-    if (!(ecx & HYPERVISOR_BIT))
+    if (!(ecx & CPUID_HYPERVISOR))
         return false;
     __cpuid(LUV_CPUID_LEAF, eax, ebx, ecx, edx);
     memcpy(signature, &ebx, 4);
@@ -48,13 +49,6 @@ static int64_t call_with(const uint64_t secret[2], uint32_t number, uint64_t fir
     return (int64_t)status;
 }
 
-int64_t call_luvalley(uint32_t number, uint64_t first, uint64_t second, uint64_t *value)
-{
-    static const uint64_t none[2];
-
-    return call_with(none, number, first, second, value);
-}
-
 /* The kernel lets only root write ports: that it comes through is the proof. */
 bool become_root(void)
 {
@@ -71,6 +65,17 @@ int64_t call_as_root(uint32_t number, uint64_t first, uint64_t second, uint64_t 
                      : "1"((uint64_t)LUV_ROOT_PORT), "D"(first), "S"(second), "r"(r10)
                      : "memory", "cc");
     return (int64_t)status;
+}
+
+int64_t ask_luvalley(uint32_t which, uint64_t *value)
+{
+    uint64_t token[2] = {0};
+    int error;
+
+    if (become_root())
+        return call_as_root(LUV_HYPERCALL_info, which, 0, value);
+    error = read_luv_token(token);
+    return error ? error : call_with(token, LUV_HYPERCALL_info, which, 0, value);
 }
 
 int64_t destroy_domain(const uint64_t secret[2], uint64_t handle)
@@ -107,7 +112,7 @@ bool is_ready(const char *command, int count, int max, bool root)
     else if (!is_luvalley_present())
         complain("Luvalley does not run this machine, which is bare or another hypervisor's.");
     else if (root && !become_root())
-        complain("%s is for root: it shows and ends other users' guests.", command);
+        complain("%s is for root: it is about other users' guests.", command);
     else
         return true;
     return false;

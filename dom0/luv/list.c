@@ -9,13 +9,7 @@
 
 #define FRAME_MIB 2
 
-static const char *const kinds[] = {
-    "interrupted", "io",  "memory",   "cpuid",      "msr-read",  "msr-write", "halt",        "xsetbv",   "window",
-    "nmi-window",  "tpr", "shutdown", "fail-entry", "exception", "hypercall", "task-switch", "internal",
-};
-
-#define KINDS (sizeof kinds / sizeof *kinds)
-_Static_assert(KINDS == LUV_EXIT_INTERNAL + 1, "a name for each kind");
+#define KINDS (sizeof luv_run_ends / sizeof *luv_run_ends)
 
 static uint64_t get_stat(uint64_t domain, uint32_t which)
 {
@@ -62,7 +56,7 @@ static void print_head(void)
 {
     printf("%-6s", "domain");
     for (unsigned kind = 0; kind < KINDS; kind++)
-        printf(" %*s", (int)(strlen(kinds[kind]) < 9 ? 9 : strlen(kinds[kind])), kinds[kind]);
+        printf(" %*s", (int)(strlen(luv_run_ends[kind]) < 9 ? 9 : strlen(luv_run_ends[kind])), luv_run_ends[kind]);
     putchar('\n');
 }
 
@@ -70,7 +64,7 @@ static void print_exits(uint32_t number, uint64_t domain)
 {
     printf("%-6" PRIu32, number);
     for (unsigned kind = 0; kind < KINDS; kind++)
-        printf(" %*" PRIu64, (int)(strlen(kinds[kind]) < 9 ? 9 : strlen(kinds[kind])), get_stat(domain, kind));
+        printf(" %*" PRIu64, (int)(strlen(luv_run_ends[kind]) < 9 ? 9 : strlen(luv_run_ends[kind])), get_stat(domain, kind));
     putchar('\n');
 }
 

@@ -1,4 +1,5 @@
 /* luv log: the hypervisor's own log, as far as it is kept. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,18 +8,18 @@
 
 #define WORD sizeof(uint64_t)
 
-/* The next bytes of the log, and how many; 0 at its end. The ring may overwrite them meanwhile: then `offset` moves. */
-static size_t read_word(uint64_t *offset, char bytes[WORD])
+/* The next bytes of the log in `bytes`, zeros at its end. The ring may overwrite them meanwhile: then `offset` moves. 0 or -errno. */
+static int64_t read_word(uint64_t *offset, char bytes[WORD])
 {
-    uint64_t begin, word = 0;
+    uint64_t begin = 0, word = 0;
+    int64_t status = call_as_root(LUV_HYPERCALL_log_read, *offset, 0, &word);
 
-    call_luvalley(LUV_HYPERCALL_log_read, *offset, 0, &word);
-    if (!word && !call_luvalley(LUV_HYPERCALL_info, LUV_INFO_LOG_BEGIN, 0, &begin) && begin > *offset) {
+    if (!status && !word && !call_as_root(LUV_HYPERCALL_info, LUV_INFO_LOG_BEGIN, 0, &begin) && begin > *offset) {
         *offset = begin;
-        call_luvalley(LUV_HYPERCALL_log_read, *offset, 0, &word);
+        status = call_as_root(LUV_HYPERCALL_log_read, *offset, 0, &word);
     }
     memcpy(bytes, &word, sizeof word);
-    return strnlen(bytes, WORD);
+    return status;
 }
 
 int print_log(int count, char **arguments)
@@ -27,13 +28,17 @@ int print_log(int count, char **arguments)
     bool whole = true; /* not in a line whose beginning is overwritten */
 
     (void)arguments;
-    if (!is_ready("log", count, 0, false))
+    if (!is_ready("log", count, 0, true))
         return LUV_FAILED;
     for (;;) {
         char bytes[WORD];
         uint64_t expected = offset;
-        size_t length = read_word(&offset, bytes), start = 0;
+        int64_t status = read_word(&offset, bytes);
+        size_t length, start = 0;
 
+        if (status)
+            return complain("the log cannot be read: error %" PRId64 ".", -status);
+        length = strnlen(bytes, WORD);
         whole &= offset == expected;
         for (; !whole && start < length; start++)
             whole = bytes[start] == '\n';

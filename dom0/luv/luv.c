@@ -2,6 +2,8 @@
  * luv: Luvalley as dom0's users see it.
  *
  *   luv run -- COMMAND ...   run a QEMU (or any user of /dev/kvm) on Luvalley; its exit status is the command's
+ *   luv open                 let the group kvm run guests, whose memory is the pools
+ *   luv close                end that; guests that run stay
  *   luv info                 the hypervisor and its pools
  *   luv list                 the domains: whose memory, how many processors
  *   luv stat [DOMAIN]        how often guests came back to their VMM, by reason
@@ -20,10 +22,12 @@ static const struct command {
     const char *usage;
 } commands[] = {
     {"run", run_command, "run -- COMMAND ...   run a user of /dev/kvm on Luvalley"},
+    {"open", open_command, "open                 let the group kvm run guests (root)"},
+    {"close", close_command, "close                end that (root)"},
     {"info", print_info, "info                 describe the hypervisor and its pools"},
     {"list", print_list, "list                 show the domains (root)"},
     {"stat", print_stat, "stat [DOMAIN]        count the exits of guests by kind (root)"},
-    {"log", print_log, "log                  print Luvalley's log"},
+    {"log", print_log, "log                  print Luvalley's log (root)"},
     {"destroy", destroy_command, "destroy DOMAIN       end a domain (root)"},
 };
 

@@ -9,8 +9,8 @@ enum { LUV_FAILED = 1, LUV_USAGE = 2, LUV_NOT_FOUND = 127, LUV_SIGNALLED = 128 }
 /* Does Luvalley run this CPU? */
 bool is_luvalley_present(void);
 
-/* One VMCALL; returns 0 or -errno. Without Luvalley it is an invalid instruction. */
-int64_t call_luvalley(uint32_t number, uint64_t first, uint64_t second, uint64_t *value);
+/* info(which): as root, else with the token, as those in the group kvm know it; returns 0 or -errno. Needs Luvalley. */
+int64_t ask_luvalley(uint32_t which, uint64_t *value);
 
 /* One call as root, by the port that only root may write; become_root once before. Needs Luvalley. */
 int64_t call_as_root(uint32_t number, uint64_t first, uint64_t second, uint64_t *value);
@@ -30,6 +30,8 @@ __attribute__((format(printf, 1, 2))) int complain(const char *format, ...);
 
 /* The commands; arguments begin behind the command's name. */
 int run_command(int count, char **arguments);
+int open_command(int count, char **arguments);
+int close_command(int count, char **arguments);
 int print_info(int count, char **arguments);
 int print_list(int count, char **arguments);
 int print_stat(int count, char **arguments);

@@ -19,12 +19,15 @@
 
 /* One number about the hypervisor, of `numbers info`. */
 #define LUV_HYPERCALL_info 0
-/* How many VM exits a CPU (by index) had for a basic exit reason. */
+/* How many VM exits a CPU (by index) had for a basic exit reason. Only for root: these counts show when keys are pressed. */
 #define LUV_HYPERCALL_exit_count 1
 /* Eight bytes of the hypervisor's log from a byte offset, zeros after the end and where they are no longer kept. */
 #define LUV_HYPERCALL_log_read 2
-/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which
- * it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
+/* Sets the token, which opens the pools to those who know it; 0, 0: closes them. EINVAL if only one half is 0. Root makes sure
+ * before that dom0's kernel does not use the pools as memory for itself. */
+#define LUV_HYPERCALL_token_set 3
+/* Makes a domain with a secret; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which it may
+ * write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
 #define LUV_HYPERCALL_domain_create 16
 /* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it, and while there is more to free. */
 #define LUV_HYPERCALL_domain_destroy 17
@@ -60,14 +63,14 @@
 
 /* Who may call. */
 enum luv_caller {
-    LUV_FROM_USER = 1, /* any process of dom0, in 64-bit ring 3 */
+    LUV_FROM_TOKEN = 1, /* any process that knows the token that root has set */
     LUV_FROM_OWNER = 2, /* the address space that made the domain, with its secret */
     LUV_FROM_SECRET = 4, /* any process that knows the domain's secret */
     LUV_FROM_ROOT = 8, /* a process that may access the I/O port reserved for hypercalls of root */
 };
 
 #ifndef EPERM
-#define EPERM 1 /* the memory is not the caller's to give */
+#define EPERM 1 /* the caller has not the right: a wrong token, or memory that is not its own */
 #endif
 #ifndef ENOENT
 #define ENOENT 2 /* it does not exist, or is not this caller's */
@@ -105,21 +108,42 @@ enum luv_caller {
 enum luv_exit {
     LUV_EXIT_INTERRUPTED = 0, /* dom0 has work, the preemption timer expired, or immediate_exit was set: run again or return */
     LUV_EXIT_IO = 1, /* io */
-    LUV_EXIT_MEMORY = 2, /* memory; mode is filled */
+    LUV_EXIT_NESTED_PAGE_FAULT = 2, /* memory; mode is filled */
     LUV_EXIT_CPUID = 3, /* leaf and subleaf are in rax, rcx */
     LUV_EXIT_MSR_READ = 4, /* number in rcx */
     LUV_EXIT_MSR_WRITE = 5, /* number in rcx, value in edx:eax */
     LUV_EXIT_HALT = 6, /* RIP still on the HLT: finish = advance */
     LUV_EXIT_XSETBV = 7, /* number in rcx, value in edx:eax; CPL was 0 */
-    LUV_EXIT_WINDOW = 8, /* the guest can take an external interrupt now */
+    LUV_EXIT_INTERRUPT_WINDOW = 8, /* the guest can take an external interrupt now */
     LUV_EXIT_NMI_WINDOW = 9, /* the guest can take an NMI now */
-    LUV_EXIT_TPR = 10, /* the guest's TPR fell below tpr_threshold */
-    LUV_EXIT_SHUTDOWN = 11, /* triple fault */
-    LUV_EXIT_FAIL_ENTRY = 12, /* fail: the processor, or the rules before it, refused the state */
+    LUV_EXIT_TPR_BELOW_THRESHOLD = 10, /* the guest's TPR fell below tpr_threshold */
+    LUV_EXIT_TRIPLE_FAULT = 11, /* the guest has shut down */
+    LUV_EXIT_ENTRY_FAILURE = 12, /* fail: the processor, or the rules before it, refused the state */
     LUV_EXIT_EXCEPTION = 13, /* exception: one that vcpu_set(CONTROLS) asked for */
-    LUV_EXIT_HYPERCALL = 14, /* VMCALL by the guest: KVM's numbers in rax, rbx ...; CPL in mode */
+    LUV_EXIT_VMCALL = 14, /* VMCALL by the guest: KVM's numbers in rax, rbx ...; CPL in mode */
     LUV_EXIT_TASK_SWITCH = 15, /* qualification */
-    LUV_EXIT_INTERNAL = 16, /* fail: an unexpected exit */
+    LUV_EXIT_UNEXPECTED = 16, /* fail: an exit that the controls exclude, or that has no handler */
+};
+
+/* Their names, by number. */
+static const char *const luv_run_ends[] __attribute__((unused)) = {
+    [LUV_EXIT_INTERRUPTED] = "interrupted",
+    [LUV_EXIT_IO] = "io",
+    [LUV_EXIT_NESTED_PAGE_FAULT] = "nested_page_fault",
+    [LUV_EXIT_CPUID] = "cpuid",
+    [LUV_EXIT_MSR_READ] = "msr_read",
+    [LUV_EXIT_MSR_WRITE] = "msr_write",
+    [LUV_EXIT_HALT] = "halt",
+    [LUV_EXIT_XSETBV] = "xsetbv",
+    [LUV_EXIT_INTERRUPT_WINDOW] = "interrupt_window",
+    [LUV_EXIT_NMI_WINDOW] = "nmi_window",
+    [LUV_EXIT_TPR_BELOW_THRESHOLD] = "tpr_below_threshold",
+    [LUV_EXIT_TRIPLE_FAULT] = "triple_fault",
+    [LUV_EXIT_ENTRY_FAILURE] = "entry_failure",
+    [LUV_EXIT_EXCEPTION] = "exception",
+    [LUV_EXIT_VMCALL] = "vmcall",
+    [LUV_EXIT_TASK_SWITCH] = "task_switch",
+    [LUV_EXIT_UNEXPECTED] = "unexpected",
 };
 
 /* What `info` answers: one number about the hypervisor. */
@@ -176,6 +200,16 @@ enum luv_life {
     LUV_LIFE_DYING = 2, /* it is being freed */
 };
 
+/* Kinds of events. */
+enum luv_event_type {
+    LUV_EVENT_TYPE_EXTERNAL = 0, /* an external interrupt */
+    LUV_EVENT_TYPE_NMI = 2, /* an NMI */
+    LUV_EVENT_TYPE_HARDWARE = 3, /* an exception that no INT instruction raises */
+    LUV_EVENT_TYPE_SOFTWARE_INTERRUPT = 4, /* INT n */
+    LUV_EVENT_TYPE_PRIVILEGED = 5, /* INT1 */
+    LUV_EVENT_TYPE_SOFTWARE_EXCEPTION = 6, /* INT3 or INTO */
+};
+
 /* How the last exit's instruction ends before the next entry. */
 enum luv_finish {
     LUV_FINISH_RESUME = 0, /* run from rip as it stands */
@@ -183,10 +217,21 @@ enum luv_finish {
     LUV_FINISH_MOVED = 2, /* the VMM moved rip itself past an instruction: the rest of advance */
 };
 
-/* Exits that the VMM asks for. */
-enum luv_want {
-    LUV_WANT_WINDOW = 0x1, /* when the guest can take an external interrupt */
-    LUV_WANT_NMI_WINDOW = 0x2, /* when the guest can take an NMI */
+/* An event, in the form of the VM-entry interruption field. */
+enum luv_event {
+    LUV_EVENT_VECTOR = 0xff, /* the vector */
+    LUV_EVENT_TYPE = 0x700, /* a number of `event_type` */
+    LUV_EVENT_ERROR_CODE = 0x800, /* the event pushes an error code */
+    LUV_EVENT_VALID = 0x80000000, /* there is an event */
+};
+
+/* What the VMM asks of the next entry, which the run page has as four bytes and in one piece. */
+enum luv_requests {
+    LUV_REQUESTS_INTERRUPT_WINDOW = 0x1, /* an exit when the guest can take an external interrupt */
+    LUV_REQUESTS_NMI_WINDOW = 0x2, /* an exit when the guest can take an NMI */
+    LUV_REQUESTS_FINISH = 0x300, /* a number of `finish` */
+    LUV_REQUESTS_TPR_THRESHOLD = 0xf0000, /* an exit when the guest's TPR is below it; 0: none */
+    LUV_REQUESTS_TPR = 0xf000000, /* CR8 */
 };
 
 /* What a guest's CPUID does not have: instructions that are #UD for it, MSRs that exit. */
@@ -294,8 +339,7 @@ _Static_assert(sizeof(struct luv_failure) == 0x10, "");
 struct luv_run {
     /* Both ways, in the order of struct kvm_regs. */
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags;
-    /* Both ways, in the form of the VM-entry interruption field: 31 valid, 10:8 type, 11 error code, 7:0 vector. After an exit:
-     * the event whose delivery the exit broke off, to be injected again, else 0. */
+    /* Both ways, flags of `event`. After an exit: the event whose delivery the exit broke off, to be injected again, else 0. */
     uint32_t event;
     uint32_t event_error;
     /* Of the instruction, for software events. */
@@ -304,8 +348,8 @@ struct luv_run {
     uint32_t blocking;
     union {
         struct {
-            /* In. Flags of `want`. */
-            uint8_t want;
+            /* In. The lowest flags of `requests`. */
+            uint8_t windows;
             /* In. A number of `finish`; each exit sets it to resume. */
             uint8_t finish;
             /* In. 0 to 15; 0: no exit for it. */
@@ -313,7 +357,7 @@ struct luv_run {
             /* Both ways. CR8, 0 to 15. */
             uint8_t tpr;
         };
-        /* The same four, in one piece. */
+        /* The same four, in one piece: flags of `requests`. */
         uint32_t requests;
     };
     uint8_t unused0[0xc];

@@ -78,12 +78,13 @@ struct hypercall {
 };
 
 static const struct hypercall hypercalls[] = {
-    [LUV_HYPERCALL_info] = {.callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull},
-    [LUV_HYPERCALL_exit_count] = {.callers = LUV_FROM_USER,
+    [LUV_HYPERCALL_info] = {.callers = LUV_FROM_TOKEN | LUV_FROM_ROOT, .excess[0] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_exit_count] = {.callers = LUV_FROM_ROOT,
                                   .excess[0] = 0xffffffff00000000ull,
                                   .excess[1] = 0xffffffff00000000ull},
-    [LUV_HYPERCALL_log_read] = {.callers = LUV_FROM_USER},
-    [LUV_HYPERCALL_domain_create] = {.callers = LUV_FROM_USER, .excess[0] = 0xffffffff00000000ull},
+    [LUV_HYPERCALL_log_read] = {.callers = LUV_FROM_ROOT},
+    [LUV_HYPERCALL_token_set] = {.callers = LUV_FROM_ROOT},
+    [LUV_HYPERCALL_domain_create] = {.callers = LUV_FROM_TOKEN, .excess[0] = 0xffffffff00000000ull},
     [LUV_HYPERCALL_domain_destroy] = {.callers = LUV_FROM_SECRET | LUV_FROM_ROOT, .handle = HANDLE_DOMAIN},
     [LUV_HYPERCALL_vcpu_create] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN, .excess[1] = 0xffffffff00000000ull},
     [LUV_HYPERCALL_superpage_claim] = {.callers = LUV_FROM_OWNER, .handle = HANDLE_DOMAIN},
@@ -114,7 +115,8 @@ static struct answer call_plain(struct cpu *cpu, u32 number)
     case LUV_HYPERCALL_info: return info(cpu, (u32)r->rdi);
     case LUV_HYPERCALL_exit_count: return exit_count(cpu, (u32)r->rdi, (u32)r->rsi);
     case LUV_HYPERCALL_log_read: return log_read(cpu, r->rdi);
-    case LUV_HYPERCALL_domain_create: return domain_create(cpu, (u32)r->rdi, r->rsi);
+    case LUV_HYPERCALL_token_set: return token_set(cpu, r->rdi, r->rsi);
+    case LUV_HYPERCALL_domain_create: return domain_create(cpu, (u32)r->rdi, r->rsi, r->rdx, r->r10);
     case LUV_HYPERCALL_domain_list: return domain_list(cpu, (u32)r->rdi);
     default: return (struct answer){.error = ENOSYS};
     }
@@ -191,6 +193,8 @@ static noinline struct answer hypercall_by_row(struct cpu *cpu, u32 way)
         return dispatch_vcpu(cpu, number);
     if (row->handle == HANDLE_DOMAIN)
         return dispatch_domain(cpu, number, callers);
+    if (callers == LUV_FROM_TOKEN && !knows_token(cpu))
+        return (struct answer){.error = EPERM};
     return call_plain(cpu, number);
 }
 
@@ -216,7 +220,7 @@ static inline bool policy_hypercall(struct cpu *cpu)
         hypercall_answer(cpu, answer);
         return true;
     }
-    hypercall_answer(cpu, hypercall_by_row(cpu, LUV_FROM_USER | LUV_FROM_OWNER | LUV_FROM_SECRET));
+    hypercall_answer(cpu, hypercall_by_row(cpu, LUV_FROM_TOKEN | LUV_FROM_OWNER | LUV_FROM_SECRET));
     return true;
 }
 

@@ -109,7 +109,7 @@ void domu_exit_external_interrupt(struct cpu *cpu)
 
 void domu_exit_triple_fault(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_SHUTDOWN);
+    exit_to_vmm(cpu, LUV_EXIT_TRIPLE_FAULT);
 }
 
 void domu_exit_init_signal(struct cpu *cpu)
@@ -122,12 +122,12 @@ void domu_exit_init_signal(struct cpu *cpu)
  * accepts one, and none does while it runs a domU. */
 void domu_exit_start_up_ipi(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
 }
 
 void domu_exit_interrupt_window(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_WINDOW);
+    exit_to_vmm(cpu, LUV_EXIT_INTERRUPT_WINDOW);
 }
 
 void domu_exit_nmi_window(struct cpu *cpu)
@@ -169,7 +169,7 @@ void domu_exit_rdpmc(struct cpu *cpu)
 /* Exits at any CPL; the handler must check it. */
 void domu_exit_vmcall(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_HYPERCALL);
+    exit_to_vmm(cpu, LUV_EXIT_VMCALL);
 }
 
 void domu_exit_vmclear(struct cpu *cpu)
@@ -226,7 +226,7 @@ void domu_exit_cr_access(struct cpu *cpu)
     u8 access = extract(CR_ACCESS_QUALIFICATION_ACCESS, qualification);
     u8 gpr = extract(CR_ACCESS_QUALIFICATION_GPR, qualification);
     if (access != CR_ACCESS_QUALIFICATION_ACCESS_MOV_TO || (number != 0 && number != 4)) {
-        exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
+        exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
         return;
     }
     if (number == 4) {
@@ -308,13 +308,13 @@ void domu_exit_wrmsr(struct cpu *cpu)
 
 void domu_exit_entry_failure_guest(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
+    exit_to_vmm(cpu, LUV_EXIT_ENTRY_FAILURE);
 }
 
 /* The cause is the number of the entry in the VM-entry MSR-load area, from 1. */
 void domu_exit_entry_failure_msr(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
+    exit_to_vmm(cpu, LUV_EXIT_ENTRY_FAILURE);
 }
 
 void domu_exit_mwait(struct cpu *cpu)
@@ -336,17 +336,17 @@ void domu_exit_machine_check_on_entry(struct cpu *cpu)
 
 void domu_exit_tpr_below_threshold(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_TPR);
+    exit_to_vmm(cpu, LUV_EXIT_TPR_BELOW_THRESHOLD);
 }
 
 void domu_exit_ept_violation(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_MEMORY);
+    exit_to_vmm(cpu, LUV_EXIT_NESTED_PAGE_FAULT);
 }
 
 void domu_exit_ept_misconfiguration(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
 }
 
 void domu_exit_invept(struct cpu *cpu)
@@ -385,13 +385,13 @@ void domu_exit_xsetbv(struct cpu *cpu)
  * bitmap. */
 void domu_exit_xsaves(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
 }
 
 /* Exits only if a state component is in the XSS-exiting bitmap, in EDX:EAX and in IA32_XSS. */
 void domu_exit_xrstors(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
 }
 
 /* No control excludes it on processors with TDX; on others the instruction gives #UD. */

@@ -82,15 +82,19 @@ void tsc_adjust_write(struct cpu *cpu, u64 value);
 /* One number about the hypervisor, of `numbers info`. */
 struct answer info(struct cpu *cpu, u32 which);
 
-/* How many VM exits a CPU (by index) had for a basic exit reason. */
+/* How many VM exits a CPU (by index) had for a basic exit reason. Only for root: these counts show when keys are pressed. */
 struct answer exit_count(struct cpu *cpu, u32 index, u32 reason);
 
 /* Eight bytes of the hypervisor's log from a byte offset, zeros after the end and where they are no longer kept. */
 struct answer log_read(struct cpu *cpu, u64 offset);
 
-/* Makes a domain with the secret in R8:R9; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which
- * it may write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
-struct answer domain_create(struct cpu *cpu, u32 flags, u64 address);
+/* Sets the token, which opens the pools to those who know it; 0, 0: closes them. EINVAL if only one half is 0. Root makes sure
+ * before that dom0's kernel does not use the pools as memory for itself. */
+struct answer token_set(struct cpu *cpu, u64 low, u64 high);
+
+/* Makes a domain with a secret; back: its handle. `flags` is 0; at `address` the caller has a page of a pool, which it may
+ * write. EAGAIN while a dead owner's domain is being freed, ENOSYS without a pool. */
+struct answer domain_create(struct cpu *cpu, u32 flags, u64 address, u64 secret_low, u64 secret_high);
 
 /* Ends a domain; handle 0 is the one with this secret. EAGAIN while a CPU runs it, and while there is more to free. */
 struct answer domain_destroy(struct cpu *cpu, struct domain *domain);

@@ -9,5 +9,6 @@ enum memory_region {
     REGION_COUNT
 };
 
+#define LOCAL_APIC_BASE 0xfee00000u
 #define A20_WINDOW_BASE 0x100000u
 #define A20_WINDOW_SIZE 0x100000u

@@ -5,12 +5,15 @@
 #define IA32_APIC_BASE 0x1bu
 #define IA32_X2APIC_APICID 0x802u
 #define IA32_X2APIC_ICR 0x830u
+#define IA32_X2APIC_SELF_IPI 0x83fu
 #define IA32_TIME_STAMP_COUNTER 0x10u
+#define IA32_PLATFORM_ID 0x17u
 #define IA32_TSC_ADJUST 0x3bu
 #define IA32_SYSENTER_CS 0x174u
 #define IA32_SYSENTER_ESP 0x175u
 #define IA32_SYSENTER_EIP 0x176u
 #define IA32_PAT 0x277u
+#define IA32_TSC_DEADLINE 0x6e0u
 #define IA32_XSS 0xda0u
 #define IA32_EFER 0xc0000080u
 #define IA32_STAR 0xc0000081u
@@ -24,6 +27,7 @@
 #define MSR_MEMORY_CTRL 0x33u
 #define IA32_FEATURE_CONTROL 0x3au
 #define IA32_BIOS_UPDT_TRIG 0x79u
+#define IA32_BIOS_SIGN_ID 0x8bu
 #define IA32_SMM_MONITOR_CTL 0x9bu
 #define IA32_SMBASE 0x9eu
 #define IA32_MISC_ENABLE 0x1a0u
@@ -47,27 +51,41 @@
 #define IA32_VMX_TRUE_ENTRY_CTLS 0x490u
 #define IA32_SPEC_CTRL 0x48u
 #define IA32_PRED_CMD 0x49u
+#define IA32_ARCH_CAPABILITIES 0x10au
 #define IA32_MTRRCAP 0xfeu
 #define IA32_MTRR_PHYS 0x200u
 #define IA32_MTRR_FIX64K_00000 0x250u
 #define IA32_MTRR_FIX16K_80000 0x258u
 #define IA32_MTRR_FIX16K_A0000 0x259u
 #define IA32_MTRR_FIX4K_C0000 0x268u
+#define IA32_MTRR_FIX4K_F8000 0x26fu
 #define IA32_MTRR_DEF_TYPE 0x2ffu
+#define IA32_PMC 0xc1u
+#define IA32_PERFEVTSEL 0x186u
 #define IA32_PERF_GLOBAL_CTRL 0x38fu
 #define IA32_PEBS_ENABLE 0x3f1u
 #define IA32_DEBUGCTL 0x1d9u
+#define IA32_LER_TO_IP 0x1deu
 #define IA32_DS_AREA 0x600u
 #define IA32_RTIT_CTL 0x570u
+#define IA32_P5_MC_ADDR 0x0u
+#define IA32_P5_MC_TYPE 0x1u
+#define IA32_MCG_CAP 0x179u
+#define IA32_MCG_STATUS 0x17au
+#define IA32_MCG_CTL 0x17bu
+#define IA32_MC_CTL2 0x280u
+#define IA32_MC 0x400u
+#define IA32_PERF_STATUS 0x198u
+#define IA32_THERM_STATUS 0x19cu
 #define IA32_HW_FEEDBACK_PTR 0x17d0u
 
 /* Vectors */
+#define VECTOR_DE 0x0u
 #define VECTOR_DB 0x1u
 #define VECTOR_NMI 0x2u
 #define VECTOR_BP 0x3u
 #define VECTOR_OF 0x4u
 #define VECTOR_UD 0x6u
-#define VECTOR_NM 0x7u
 #define VECTOR_DF 0x8u
 #define VECTOR_TS 0xau
 #define VECTOR_NP 0xbu
@@ -81,20 +99,55 @@
 #define VECTORS_FAULT 0x3b7ce1u
 #define VECTORS_PAGE_FAULT 0x104000u
 
+/* Feature bits of CPUID */
+#define CPUID_MONITOR 0x8u
+#define CPUID_VMX 0x20u
+#define CPUID_SMX 0x40u
+#define CPUID_X2APIC 0x200000u
+#define CPUID_TSC_DEADLINE_TIMER 0x1000000u
+#define CPUID_XSAVE 0x4000000u
+#define CPUID_OSXSAVE 0x8000000u
+#define CPUID_HYPERVISOR 0x80000000u
+#define CPUID_APIC 0x200u
+#define CPUID_SPEC_CTRL 0x4000000u
+
 /* Ports */
 #define PORT_KEYBOARD_DATA 0x60u
 #define PORT_KEYBOARD_COMMAND 0x64u
 #define PORT_SYSTEM_CONTROL_A 0x92u
+#define PORT_COM1 0x3f8u
 #define PORT_RESET_CONTROL 0xcf9u
+#define PORT_ACPI_BOCHS_PM_CONTROL 0xb004u
+
+/* Bits of apic_svr */
+#define APIC_SVR_ENABLE 0x100u
+
+/* Bits of apic_lvt */
+#define APIC_LVT_DELIVERY_MASK 0x700u
+#define APIC_LVT_DELIVERY_SHIFT 0x8u
+#define APIC_LVT_DELIVERY_EXTINT 0x7u
+#define APIC_LVT_MASKED 0x10000u
+#define APIC_LVT_MODE_MASK 0x60000u
+#define APIC_LVT_MODE_SHIFT 0x11u
+#define APIC_LVT_MODE_ONE_SHOT 0x0u
+#define APIC_LVT_MODE_PERIODIC 0x1u
+#define APIC_LVT_MODE_TSC_DEADLINE 0x2u
 
 /* Bits of rflags */
+#define RFLAGS_CF 0x1u
 #define RFLAGS_FIXED_ONE 0x2u
+#define RFLAGS_PF 0x4u
+#define RFLAGS_AF 0x10u
+#define RFLAGS_ZF 0x40u
+#define RFLAGS_SF 0x80u
 #define RFLAGS_TF 0x100u
 #define RFLAGS_IF 0x200u
 #define RFLAGS_DF 0x400u
+#define RFLAGS_OF 0x800u
 #define RFLAGS_NT 0x4000u
 #define RFLAGS_RF 0x10000u
 #define RFLAGS_VM 0x20000u
+#define RFLAGS_ID 0x200000u
 
 /* Bits of cr0 */
 #define CR0_PE 0x1u
@@ -192,7 +245,13 @@
 #define PENDING_DEBUG_RTM 0x10000u
 
 /* Bits of selector */
+#define SELECTOR_RPL_MASK 0x3u
 #define SELECTOR_TI 0x4u
+
+/* Bits of page_fault_error */
+#define PAGE_FAULT_ERROR_PRESENT 0x1u
+#define PAGE_FAULT_ERROR_WRITE 0x2u
+#define PAGE_FAULT_ERROR_USER 0x4u
 
 /* Bits of page_entry */
 #define PAGE_ENTRY_PRESENT 0x1u
@@ -204,6 +263,7 @@
 #define PAGE_ENTRY_FRAME_MASK 0xffffffffff000ull
 #define PAGE_ENTRY_PROTECTION_KEY_MASK 0x7800000000000000ull
 #define PAGE_ENTRY_PROTECTION_KEY_SHIFT 0x3bu
+#define PAGE_ENTRY_NO_EXECUTE 0x8000000000000000ull
 
 /* Bits of feature_control */
 #define FEATURE_CONTROL_LOCK 0x1u
@@ -219,6 +279,7 @@
 #define APIC_ICR_DELIVERY_MASK 0x700u
 #define APIC_ICR_DELIVERY_SHIFT 0x8u
 #define APIC_ICR_DELIVERY_FIXED 0x0u
+#define APIC_ICR_DELIVERY_LOWEST_PRIORITY 0x1u
 #define APIC_ICR_DELIVERY_NMI 0x4u
 #define APIC_ICR_DELIVERY_INIT 0x5u
 #define APIC_ICR_DELIVERY_STARTUP 0x6u
@@ -230,6 +291,8 @@
 #define APIC_ICR_SHORTHAND_SHIFT 0x12u
 #define APIC_ICR_SHORTHAND_NONE 0x0u
 #define APIC_ICR_SHORTHAND_SELF 0x1u
+#define APIC_ICR_SHORTHAND_ALL 0x2u
+#define APIC_ICR_SHORTHAND_OTHERS 0x3u
 
 /* Bits of mtrr_cap */
 #define MTRR_CAP_VARIABLE_COUNT_MASK 0xffu
@@ -237,6 +300,11 @@
 
 /* Bits of mtrr_def_type */
 #define MTRR_DEF_TYPE_TYPE_MASK 0xffu
+#define MTRR_DEF_TYPE_TYPE_UC 0x0u
+#define MTRR_DEF_TYPE_TYPE_WC 0x1u
+#define MTRR_DEF_TYPE_TYPE_WT 0x4u
+#define MTRR_DEF_TYPE_TYPE_WP 0x5u
+#define MTRR_DEF_TYPE_TYPE_WB 0x6u
 #define MTRR_DEF_TYPE_FIXED_ENABLE 0x400u
 #define MTRR_DEF_TYPE_ENABLE 0x800u
 
@@ -253,6 +321,37 @@
 #define DEBUGCTL_BTINT 0x100u
 
 /* Choices */
+#define APIC_ID 0x20u /* Local APIC ID. */
+#define APIC_VERSION 0x30u /* Version. */
+#define APIC_TPR 0x80u /* Task priority. */
+#define APIC_PPR 0xa0u /* Processor priority. */
+#define APIC_EOI 0xb0u /* End of interrupt. */
+#define APIC_LDR 0xd0u /* Logical destination. */
+#define APIC_DFR 0xe0u /* Destination format, of xAPIC mode. */
+#define APIC_SVR 0xf0u /* Spurious-interrupt vector. */
+#define APIC_ISR 0x100u /* In service, the first of eight. */
+#define APIC_TMR 0x180u /* Trigger mode, the first of eight. */
+#define APIC_IRR 0x200u /* Interrupt request, the first of eight. */
+#define APIC_ESR 0x280u /* Error status. */
+#define APIC_LVT_CMCI 0x2f0u /* Local vector of corrected machine checks. */
+#define APIC_ICR_LOW 0x300u /* Interrupt command, lower half: writing it sends. */
+#define APIC_ICR_HIGH 0x310u /* Interrupt command, upper half: the destination. */
+#define APIC_LVT_TIMER 0x320u /* Local vector of the timer. */
+#define APIC_LVT_THERMAL 0x330u /* Local vector of the thermal sensor. */
+#define APIC_LVT_COUNTERS 0x340u /* Local vector of the performance counters. */
+#define APIC_LVT_LINT0 0x350u /* Local vector of the pin LINT0. */
+#define APIC_LVT_LINT1 0x360u /* Local vector of the pin LINT1. */
+#define APIC_LVT_ERROR 0x370u /* Local vector of errors. */
+#define APIC_TIMER_COUNT 0x380u /* Initial count of the timer: writing it starts it. */
+#define APIC_TIMER_NOW 0x390u /* Current count of the timer. */
+#define APIC_TIMER_DIVIDE 0x3e0u /* Divide configuration of the timer. */
+#define APIC_SELF_IPI 0x3f0u /* An interrupt to itself, of x2APIC mode. */
+#define X2APIC_MSR_FIRST 0x800u /* The first MSR of x2APIC mode, that of offset 0. */
+#define X2APIC_MSR_LAST 0x8ffu /* The last MSR that is kept for x2APIC mode. */
+#define CPUID_LEAF_XSAVE 0xdu /* Leaf of the state components that XSAVE manages. */
+#define CPUID_LEAF_TSC 0x15u /* Leaf of the TSC's frequency. */
+#define CPUID_LEAF_FEATURES 0x7u /* Leaf of structured extended features. */
+#define CPUID_LEAF_SIZES 0x80000008u /* Leaf of the sizes of addresses. */
 #define HOST_CODE 0x8u /* Selector of the hypervisor's code segment; an eighth of it is the descriptor's place in the GDT. */
 #define HOST_DATA 0x10u /* Selector of the hypervisor's stack and data segments. */
 #define HOST_TSS 0x18u /* Selector of the hypervisor's TSS, whose descriptor takes two places. */

@@ -11,7 +11,7 @@ export PATH=/luv:/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=vt100
 /bin/busybox chmod 1777 /tmp
 /bin/busybox --install -s /bin
 for module in $(ls /luv/modules); do insmod /luv/modules/$module; done
-grep -q "Soft Reserved" /proc/iomem && sh /luv/pool.sh
+grep -q "Persistent Memory (legacy)" /proc/iomem && sh /luv/pool.sh
 [ -e /luv/store ] && sh /luv/store.sh
 [ -e /guest ] && mkdir -p /dev/shm && mount -t tmpfs shm /dev/shm && ip link set lo up # what QEMU needs
 cd /root

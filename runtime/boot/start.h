@@ -13,7 +13,7 @@
 
 #define RANGE_USABLE 1
 #define RANGE_RESERVED 2
-#define RANGE_SOFT_RESERVED 0xEFFFFFFFu /* for one special use: Linux makes device files of it */
+#define RANGE_PERSISTENT 12 /* NVDIMMs of before ACPI 6: Linux never uses it as RAM by itself, and makes devices of it */
 
 /* A range as INT 15h E820 returns it. ACPI: 15.1 */
 struct range {
@@ -28,23 +28,23 @@ struct module {
 
 /* In what state dom0's first CPU begins. */
 enum first_state {
-    FIRST_REAL_MODE,                    /* at the low page's boot stub, as if the BIOS had started it */
+    FIRST_REAL_MODE, /* at the low page's boot stub, as if the BIOS had started it */
 };
 
 /* What dom0 begins with. */
 enum first_program {
-    FIRST_BOOT_RECORD,                  /* of options.disk */
-    FIRST_LINUX,                        /* modules: a kernel, perhaps its initrd */
+    FIRST_BOOT_RECORD, /* of options.disk */
+    FIRST_LINUX, /* modules: a kernel, perhaps its initrd */
 };
 
 struct start {
     struct options options;
     enum first_state state;
     enum first_program program;
-    u64 rsdp;                           /* ACPI's root pointer, physical; 0: there is none */
-    u64 low_page;                       /* where the low page goes: below 1 MiB, so that a start-up IPI can name it */
-    u32 cpu_count, cpus_left_out;       /* the latter are those beyond CPUS_MAX */
-    u32 apic_ids[CPUS_MAX];             /* the boot CPU's first */
+    u64 rsdp; /* ACPI's root pointer, physical; 0: there is none */
+    u64 low_page; /* where the low page goes: below 1 MiB, so that a start-up IPI can name it */
+    u32 cpu_count, cpus_left_out; /* the latter are those beyond CPUS_MAX */
+    u32 apic_ids[CPUS_MAX]; /* the boot CPU's first */
     u32 range_count, module_count;
     struct range ranges[RANGES_MAX];
     struct module modules[MODULES_MAX];

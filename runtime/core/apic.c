@@ -9,7 +9,6 @@
 #define SEND_TRIES 100000
 
 #define VERSION_LAST_LVT_SHIFT 16       /* SDM: 11.4.8 */
-#define LVT_MASKED (1u << 16)
 #define SVR_AFTER_INIT 0xFF             /* software-disabled. SDM: 11.9 */
 #define VECTORS 256
 #define VECTOR_WORDS 8
@@ -82,7 +81,7 @@ static void lvts_mask(void)
                                APIC_LVT_COUNTERS, APIC_LVT_THERMAL, APIC_LVT_CMCI};
     u32 last = apic_read(APIC_VERSION) >> VERSION_LAST_LVT_SHIFT & 0xFF;
     for (u32 i = 0; i < COUNT_OF(lvts) && i <= last; i++)
-        apic_write(lvts[i], LVT_MASKED);
+        apic_write(lvts[i], APIC_LVT_MASKED);
 }
 
 static bool in_service(void)

@@ -9,7 +9,6 @@
 #define COLUMNS 80
 #define ROWS 25
 #define BLANK 0x0720
-#define COM1 0x3F8
 #define COM1_EMPTY 0x20
 #define COM1_WAIT 100000
 
@@ -24,17 +23,17 @@ static volatile u8 lock;
 /* 115200 baud, 8 bits, no parity: nobody may have set it before us, or a guest to something else. */
 static void serial_setup(void)
 {
-    host_out8(COM1 + 3, 0x83);          /* the divisor's registers */
-    host_out8(COM1, 1);
-    host_out8(COM1 + 1, 0);
-    host_out8(COM1 + 3, 3);
+    host_out8(PORT_COM1 + 3, 0x83);          /* the divisor's registers */
+    host_out8(PORT_COM1, 1);
+    host_out8(PORT_COM1 + 1, 0);
+    host_out8(PORT_COM1 + 3, 3);
 }
 
 static void serial_put(char c)
 {
-    for (u32 tries = COM1_WAIT; tries && !(host_in8(COM1 + 5) & COM1_EMPTY); tries--)
+    for (u32 tries = COM1_WAIT; tries && !(host_in8(PORT_COM1 + 5) & COM1_EMPTY); tries--)
         ;
-    host_out8(COM1, c);
+    host_out8(PORT_COM1, c);
 }
 
 static void screen_scroll(volatile u16 *screen)

@@ -2,12 +2,19 @@
 #pragma once
 
 #include "core/types.h"
+#include "generated/x86/x86.h"
 
 #define MTRR_VARIABLE_MAX 32
 #define MTRR_FIXED 11
 
 /* SDM: table 12-2 */
-enum memory_type { TYPE_UC = 0, TYPE_WC = 1, TYPE_WT = 4, TYPE_WP = 5, TYPE_WB = 6 };
+enum memory_type {
+    TYPE_UC = MTRR_DEF_TYPE_TYPE_UC,
+    TYPE_WC = MTRR_DEF_TYPE_TYPE_WC,
+    TYPE_WT = MTRR_DEF_TYPE_TYPE_WT,
+    TYPE_WP = MTRR_DEF_TYPE_TYPE_WP,
+    TYPE_WB = MTRR_DEF_TYPE_TYPE_WB
+};
 
 /* One CPU's registers when they were last read. */
 struct mtrrs {

@@ -3,8 +3,6 @@
 #include "core/host.h"
 #include "core/mtrr.h"
 
-#define LEAF_ADDRESS_SIZES 0x80000008u  /* EAX 7:0: physical-address bits. SDM: 3.3, CPUID */
-
 static void fixed_read(struct mtrrs *m)
 {
     m->fixed[0] = host_rdmsr(IA32_MTRR_FIX64K_00000);
@@ -17,7 +15,7 @@ static void fixed_read(struct mtrrs *m)
 void mtrr_read(struct mtrrs *m)
 {
     u64 capability = host_rdmsr(IA32_MTRRCAP);
-    m->address_end = 1ull << (host_cpuid(LEAF_ADDRESS_SIZES, 0).eax & 0xFF);
+    m->address_end = 1ull << (host_cpuid(CPUID_LEAF_SIZES, 0).eax & 0xFF);
     m->default_type = host_rdmsr(IA32_MTRR_DEF_TYPE);
     m->variable_count = min(capability & MTRR_CAP_VARIABLE_COUNT_MASK, MTRR_VARIABLE_MAX);
     for (u32 i = 0; i < m->variable_count; i++) {

@@ -4,12 +4,9 @@
 #include "generated/x86/x86.h"
 #include "core/layout.h"
 
-#define PRESENT (1ull << 0)
-#define WRITE (1ull << 1)
 #define LARGE (1ull << 7)
-#define NO_EXECUTE (1ull << 63)
-#define TABLE (PRESENT | WRITE)
-#define DATA (PRESENT | WRITE | NO_EXECUTE)
+#define TABLE (PAGE_ENTRY_PRESENT | PAGE_ENTRY_WRITE)
+#define DATA (PAGE_ENTRY_PRESENT | PAGE_ENTRY_WRITE | PAGE_ENTRY_NO_EXECUTE)
 #define ENTRIES 512
 #define ADDRESS 0x000FFFFFFFFFF000ull
 
@@ -64,8 +61,8 @@ static u64 *entry_at(u64 root, u64 address, u32 level)
 static u64 rights_of(u64 address)
 {
     if (address < (u64)text_end)
-        return PRESENT;
-    return address < (u64)rodata_end ? PRESENT | NO_EXECUTE : DATA;
+        return PAGE_ENTRY_PRESENT;
+    return address < (u64)rodata_end ? PAGE_ENTRY_PRESENT | PAGE_ENTRY_NO_EXECUTE : DATA;
 }
 
 static void own_map(u64 root)
@@ -136,7 +133,7 @@ void paging_identity(u64 page)
         *own_entry(page, level) = next_table | TABLE;
         next_table += PAGE_SIZE;
     }
-    *own_entry(page, 1) = page | PRESENT;
+    *own_entry(page, 1) = page | PAGE_ENTRY_PRESENT;
 }
 
 void paging_identity_end(void)

@@ -38,6 +38,12 @@ static inline u64 bits(u64 value, u32 low, u32 high)
     return value << (63 - high) >> (63 - high + low);
 }
 
+/* What `value` has in the bits of a mask, which are next to each other. */
+static inline u64 bits_of(u64 value, u64 mask)
+{
+    return (value & mask) >> __builtin_ctzll(mask);
+}
+
 /* `old` with `value` in the bits of a mask, which are next to each other. */
 static inline u64 replace_bits(u64 old, u64 mask, u64 value)
 {

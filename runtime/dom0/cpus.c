@@ -12,7 +12,6 @@
 #include "core/panic.h"
 #include "dom0/apic_watch.h"
 
-#define CPUID_MONITOR (1u << 3)         /* leaf 1, ECX. SDM: 3.3, CPUID */
 #define DR6_AFTER_INIT 0xFFFF0FF0u
 
 static bool is_boot_cpu(const struct cpu *cpu)

@@ -197,13 +197,13 @@ static void domain_clear(struct domain *domain)
 }
 
 /* The generation is ahead of what any CPU has flushed: what is cached of tables with the same root is flushed. */
-static u32 domain_fill(struct cpu *cpu, struct domain *domain, u32 pool, u64 address, u64 frame)
+static u32 domain_fill(struct cpu *cpu, struct domain *domain, u32 pool, u64 address, u64 frame, const u64 *secret)
 {
     domain_clear(domain);
     domain->pool = pool;
     domain->owner = guest_cr3() & CR3_SPACE;
-    domain->secret[0] = cpu->guest.r8;
-    domain->secret[1] = cpu->guest.r9;
+    domain->secret[0] = secret[0];
+    domain->secret[1] = secret[1];
     domain->proof_address = address;
     domain->proof_frame = frame;
     domain->generation = 1;
@@ -216,21 +216,21 @@ static u32 domain_fill(struct cpu *cpu, struct domain *domain, u32 pool, u64 add
     return 0;
 }
 
-static struct answer slot_fill(struct cpu *cpu, u32 pool, u64 address, u64 frame)
+static struct answer slot_fill(struct cpu *cpu, u32 pool, u64 address, u64 frame, const u64 *secret)
 {
-    if (!secret_is_usable(cpu->guest.r8, cpu->guest.r9))
+    if (!secret_is_usable(secret[0], secret[1]))
         return (struct answer){.error = EEXIST};
     struct domain *domain = free_find(pool);
     if (!domain)
         return (struct answer){.error = reap(cpu, pool, 0)};
     lock_acquire(&domain->lock);
-    u32 error = domain_fill(cpu, domain, pool, address, frame);
+    u32 error = domain_fill(cpu, domain, pool, address, frame, secret);
     lock_release(&domain->lock);
     return (struct answer){.value = error ? 0 : domain->handle, .error = error};
 }
 
-/* A page of the device that the caller can write is the proof that it may claim superpages of it. */
-struct answer domain_create(struct cpu *cpu, u32 flags, u64 address)
+/* The token was right. A page of the device that the caller can write says which pool, and proves that it may claim superpages of it. */
+struct answer domain_create(struct cpu *cpu, u32 flags, u64 address, u64 secret_low, u64 secret_high)
 {
     u64 page = round_down(address, PAGE_SIZE), frame;
     if (!domains)
@@ -244,7 +244,7 @@ struct answer domain_create(struct cpu *cpu, u32 flags, u64 address)
     if (pool == POOLS_MAX)
         return (struct answer){.error = EPERM};
     lock_acquire(&lock);
-    struct answer answer = slot_fill(cpu, pool, page, frame);
+    struct answer answer = slot_fill(cpu, pool, page, frame, (u64[]){secret_low, secret_high});
     lock_release(&lock);
     return answer;
 }

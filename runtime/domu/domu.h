@@ -108,6 +108,11 @@ void domains_init(void);
 u32 domain_acquire(struct cpu *cpu, u64 handle, u32 who, struct domain **domain);
 void domain_release(struct domain *domain);
 
+/* ---- Who may make domains: token.c */
+
+/* Compares R8:R9 with the token that root has set, without a branch on a part of it; false while there is none. */
+bool knows_token(const struct cpu *cpu);
+
 static inline bool knows_secret(const struct cpu *cpu, const struct domain *domain)
 {
     return !((cpu->guest.r8 ^ domain->secret[0]) | (cpu->guest.r9 ^ domain->secret[1]));

@@ -6,6 +6,7 @@
 #include "core/pages.h"
 #include "boot/region.h"
 #include "core/panic.h"
+#include "domu/pool_label.h"
 
 #define LOWEST MIB(16)                  /* loaders work below */
 #define GAP SUPERPAGE_SIZE              /* of memory that stays dom0's, on both sides of a pool */
@@ -23,14 +24,18 @@ void pools_size(const u32 *superpages, u32 count)
     pool_count = count;
 }
 
-/* Never adjacent: dom0 makes one device of two adjacent ranges, and one device is one trust domain. */
+/*
+ * The type of NVDIMMs: dom0's Linux makes a device file of it, and takes it for itself only if root asks for that. Never adjacent: it
+ * makes one device of two adjacent ranges, and one device is one trust domain.
+ */
 static void pool_place(struct pool *pool)
 {
-    u64 size = pool->superpages * SUPERPAGE_SIZE, found = region_find(size + 2 * GAP, LOWEST, region_ram_end());
+    u64 size = LABEL_SIZE + pool->superpages * SUPERPAGE_SIZE;
+    u64 found = region_find(size + 2 * GAP, LOWEST, region_ram_end());
     if (!found)
         boot_stop("pool", "there is no free memory of this size in one piece, by 2 MiB and with as much around it, for a pool");
-    pool->base = found + GAP;
-    region_reserve(pool->base, pool->base + size, RANGE_SOFT_RESERVED);
+    pool->base = found + GAP + LABEL_SIZE;
+    region_reserve(found + GAP, found + GAP + size, RANGE_PERSISTENT);
 }
 
 /* By address, as dom0 numbers its devices. */
@@ -84,6 +89,8 @@ bool pools_init(void)
     for (u32 i = 0; i < pool_count; i++)
         if (!pool_init(&pools[i]))
             return false;
+    for (u32 i = 0; i < pool_count; i++)
+        label_write(pools[i].base, pools[i].superpages * SUPERPAGE_SIZE);
     return true;
 }
 

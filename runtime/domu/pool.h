@@ -1,5 +1,5 @@
 /*
- * Pools: memory that dom0 sees as soft reserved and offers to its VMMs as device files. A domain's memory consists of their
+ * Pools: memory that dom0 sees as persistent memory and offers to its VMMs as device files. A domain's memory consists of their
  * superpages of 2 MiB; each has one owner at a time.
  */
 #pragma once

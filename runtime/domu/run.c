@@ -9,11 +9,8 @@
 
 #define EXITS_MAX 1000u                 /* handled here before dom0 gets the CPU back */
 #define BLOCKING_BITS (BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)
-/* Of luv_run.requests; `finish`, which lies between, is of one run only. */
-#define REQUESTS_KNOWN 0x0F0F00FFu
-#define REQUESTS_FINISH_SHIFT 8
-#define REQUESTS_THRESHOLD_SHIFT 16
-#define REQUESTS_TPR_SHIFT 24
+/* Of luv_run.requests; LUV_REQUESTS_FINISH, which lies between, is of one run only. */
+#define REQUESTS_KEPT (LUV_REQUESTS_INTERRUPT_WINDOW | LUV_REQUESTS_NMI_WINDOW | LUV_REQUESTS_TPR_THRESHOLD | LUV_REQUESTS_TPR)
 
 /* The VMM may write meanwhile: one read each. */
 #define ONCE(place) (*(const volatile typeof(place) *)&(place))
@@ -67,20 +64,20 @@ static void load_event(const struct luv_run *run)
 /* Applies the VMM's requests where they differ from the last run's. A threshold above the TPR has nothing to wait for. */
 static void load_requests(struct vcpu *vcpu, u32 requests)
 {
-    requests &= REQUESTS_KNOWN;
+    requests &= REQUESTS_KEPT;
     if (likely(requests == vcpu->requests))
         return;
-    u8 tpr = (u8)(requests >> REQUESTS_TPR_SHIFT), threshold = (u8)(requests >> REQUESTS_THRESHOLD_SHIFT);
+    u8 tpr = (u8)bits_of(requests, LUV_REQUESTS_TPR), threshold = (u8)bits_of(requests, LUV_REQUESTS_TPR_THRESHOLD);
     vcpu->requests = requests;
     *vcpu->tpr = (u8)(tpr << 4);
     vcpu_set_tpr_threshold(min(tpr, threshold));
-    vcpu_set_windows(requests & LUV_WANT_WINDOW, requests & LUV_WANT_NMI_WINDOW);
+    vcpu_set_windows(requests & LUV_REQUESTS_INTERRUPT_WINDOW, requests & LUV_REQUESTS_NMI_WINDOW);
 }
 
 static void load_run(struct cpu *cpu, struct vcpu *vcpu)
 {
     u32 requests = ONCE(vcpu->run->requests);
-    load_position(vcpu->run, (u8)(requests >> REQUESTS_FINISH_SHIFT));
+    load_position(vcpu->run, (u8)bits_of(requests, LUV_REQUESTS_FINISH));
     load_event(vcpu->run);
     load_requests(vcpu, requests);
     if (unlikely(vcpu->breakpoints))
@@ -92,7 +89,7 @@ static void store_tpr(struct vcpu *vcpu)
 {
     u8 tpr = *vcpu->tpr >> 4;
     vcpu->run->tpr = tpr;
-    if (tpr != (u8)(vcpu->requests >> REQUESTS_TPR_SHIFT))
+    if (tpr != bits_of(vcpu->requests, LUV_REQUESTS_TPR))
         vcpu->requests = REQUESTS_NONE;
 }
 
@@ -153,7 +150,7 @@ bool domu_may_resume(struct cpu *cpu)
 
 void domu_entry_refused(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_FAIL_ENTRY);
+    exit_to_vmm(cpu, LUV_EXIT_ENTRY_FAILURE);
 }
 
 /* Handlers find the guest's registers in struct cpu, where dom0's are not needed meanwhile. */

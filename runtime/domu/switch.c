@@ -7,11 +7,6 @@
 #define XCR0_KNOWN (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM | XCR0_PKRU)
 #define XSAVE_ALIGNMENT 64              /* SDM: 14.4 */
 #define DR7_ENABLED 0xFFu               /* any breakpoint, local or global. SDM: 18.2.4 */
-#define CPUID_XSAVE (1u << 26)          /* leaf 1, ECX. SDM: 3.3, CPUID */
-#define LEAF_XSAVE 0xDu                 /* SDM: 3.3, CPUID */
-#define LEAF_FEATURES 7u
-#define LEAF_TSC 0x15u
-#define FEATURE_BARRIER (1u << 26)      /* EDX: IA32_PRED_CMD */
 #define BARRIER_INDIRECT 1ull           /* SDM: 2.1, IA32_PRED_CMD */
 #define MXCSR_MASK_OFFSET 28            /* in an XSAVE area. SDM: 11.6.6 */
 #define MXCSR_MASK_DEFAULT 0xFFBFu
@@ -29,9 +24,9 @@ u32 domu_xsave_size(void)
 /* 0 where CPUID does not say. SDM: 3.3, CPUID; 19.7.3 */
 u32 domu_tsc_khz(void)
 {
-    if (host_cpuid(0, 0).eax < LEAF_TSC)
+    if (host_cpuid(0, 0).eax < CPUID_LEAF_TSC)
         return 0;
-    struct regs4 r = host_cpuid(LEAF_TSC, 0);
+    struct regs4 r = host_cpuid(CPUID_LEAF_TSC, 0);
     return r.eax && r.ecx ? (u32)((u64)r.ecx * r.ebx / r.eax / 1000) : 0;
 }
 
@@ -47,7 +42,7 @@ static u32 size_of(u64 components)
     for (u32 i = 2; i < 63; i++) {
         if (!(components >> i & 1))
             continue;
-        struct regs4 r = host_cpuid(LEAF_XSAVE, i);
+        struct regs4 r = host_cpuid(CPUID_LEAF_XSAVE, i);
         size = r.eax + r.ebx > size ? r.eax + r.ebx : size;
     }
     return size;
@@ -82,9 +77,9 @@ bool switch_init(void)
     }
     if (!vcpu_controls_init())
         return false;
-    domu_features = host_cpuid(LEAF_XSAVE, 0).eax & XCR0_KNOWN;
+    domu_features = host_cpuid(CPUID_LEAF_XSAVE, 0).eax & XCR0_KNOWN;
     area_size = size_of(domu_features);
-    has_barrier = host_cpuid(LEAF_FEATURES, 0).edx & FEATURE_BARRIER;
+    has_barrier = host_cpuid(CPUID_LEAF_FEATURES, 0).edx & CPUID_SPEC_CTRL;        /* and IA32_PRED_CMD */
     if (!areas_alloc())
         return false;
     mxcsr_mask_find();

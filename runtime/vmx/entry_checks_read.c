@@ -2,8 +2,7 @@
 #include "vmx/entry_checks.h"
 #include "core/host.h"
 #include "vmx/vmx.h"
-
-#define LEAF_ADDRESS_SIZES 0x80000008u  /* EAX 7:0: physical-address bits, 15:8: linear. SDM: 3.3, CPUID */
+#include "generated/x86/x86.h"
 
 u64 field_read(u16 field)
 {
@@ -28,6 +27,6 @@ bool feature_read(u32 leaf, u32 subleaf, u32 reg, u32 bit)
 
 struct widths address_widths(void)
 {
-    u32 sizes = host_cpuid(LEAF_ADDRESS_SIZES, 0).eax;
+    u32 sizes = host_cpuid(CPUID_LEAF_SIZES, 0).eax;
     return (struct widths){.physical = (u8)sizes, .linear = (u8)(sizes >> 8)};
 }

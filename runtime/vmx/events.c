@@ -79,7 +79,7 @@ static void triple_fault(struct cpu *cpu)
 {
     if (!cpu->vcpu)
         machine_reset("dom0 triple fault");
-    exit_to_vmm(cpu, LUV_EXIT_SHUTDOWN);
+    exit_to_vmm(cpu, LUV_EXIT_TRIPLE_FAULT);
 }
 
 static void inject(struct cpu *cpu, u32 vector, bool has_error, u32 error_code)

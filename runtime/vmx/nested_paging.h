@@ -33,11 +33,11 @@ struct memory_rule {
 #define NESTED_LEVELS 4
 
 /* How a VMCS points to tables with this root, which are WB; the processor may be asked to set dirty bits. SDM: 25.6.11 */
-#define NESTED_POINTER_DIRTY (1ull << 6)
 
 static inline u64 nested_pointer(u64 root, bool dirty)
 {
-    return root | EPT_ENTRY_MEMORY_TYPE_WB | (NESTED_LEVELS - 1) << 3 | (dirty ? NESTED_POINTER_DIRTY : 0);
+    return root | EPT_ENTRY_MEMORY_TYPE_WB | (NESTED_LEVELS - 1) << EPT_POINTER_WALK_LENGTH_MINUS_ONE_SHIFT |
+        (dirty ? EPT_POINTER_ACCESSED_DIRTY : 0);
 }
 
 /* Where a region is now; empty (lo == hi) while its rule is off. */

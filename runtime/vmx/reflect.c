@@ -11,6 +11,17 @@
 #define STRING_ADDRESS_SIZE(info) (2u << ((info) >> 7 & 7))
 #define STRING_SEGMENT(info) ((info) >> 15 & 7)
 
+_Static_assert(EVENT_VALID == LUV_EVENT_VALID && EVENT_ERROR_CODE == LUV_EVENT_ERROR_CODE &&
+                   EVENT_TYPE_MASK == LUV_EVENT_TYPE && EVENT_VECTOR_MASK == LUV_EVENT_VECTOR,
+               "enum luv_event");
+_Static_assert(VM_ENTRY_INTERRUPTION_INFO_TYPE_EXTERNAL_INTERRUPT == LUV_EVENT_TYPE_EXTERNAL &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_NMI == LUV_EVENT_TYPE_NMI &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_HARDWARE_EXCEPTION == LUV_EVENT_TYPE_HARDWARE &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_SOFTWARE_INTERRUPT == LUV_EVENT_TYPE_SOFTWARE_INTERRUPT &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_PRIVILEGED_SOFTWARE_EXCEPTION == LUV_EVENT_TYPE_PRIVILEGED &&
+                   VM_ENTRY_INTERRUPTION_INFO_TYPE_SOFTWARE_EXCEPTION == LUV_EVENT_TYPE_SOFTWARE_EXCEPTION,
+               "enum luv_event_type");
+
 static void store_segments(struct luv_mode *mode)
 {
     mode->es_base = guest_es_base(), mode->cs_base = guest_cs_base();
@@ -63,7 +74,7 @@ static u32 access_of(u64 q)
         (q & mapped ? LUV_MEMORY_MAPPED : 0);
 }
 
-static void store_memory(struct luv_run *run)
+static void store_nested_page_fault(struct luv_run *run)
 {
     run->memory.physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
     run->memory.linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
@@ -89,7 +100,7 @@ static void log_failed_rule(const struct vcpu *vcpu, const char *name)
     log_line("luvalley: that rule refused the state of a vCPU: domain %, vCPU %", vcpu->domain->index, vcpu->index);
 }
 
-static void store_failure(struct cpu *cpu, struct luv_run *run)
+static void store_entry_failure(struct cpu *cpu, struct luv_run *run)
 {
     u64 reason = vmread(VMCS_EXIT_REASON), error = vmread(VMCS_VM_INSTRUCTION_ERROR);
     run->fail.reason = (u32)(reason & EXIT_REASON_ENTRY_FAILURE ? reason & EXIT_REASON_BASIC_MASK : error);
@@ -100,7 +111,7 @@ static void store_failure(struct cpu *cpu, struct luv_run *run)
     clear_entry_event();    /* an entry that failed has not cleared it. SDM: 27.8 */
 }
 
-static void store_internal(struct luv_run *run)
+static void store_unexpected(struct luv_run *run)
 {
     run->fail.reason = (u32)vmread(VMCS_EXIT_REASON);
     run->fail.rule = CHECK_RULES;
@@ -110,12 +121,12 @@ static void store_internal(struct luv_run *run)
 static void store_kind(struct cpu *cpu, struct luv_run *run, u32 kind)
 {
     switch (kind) {
-    case LUV_EXIT_MEMORY: store_memory(run); break;
+    case LUV_EXIT_NESTED_PAGE_FAULT: store_nested_page_fault(run); break;
     case LUV_EXIT_CPUID: run->mode.cr4 = guest_cr4_seen(); break;         /* two bits of the answer mirror it */
     case LUV_EXIT_EXCEPTION: store_exception(run); break;
-    case LUV_EXIT_FAIL_ENTRY: store_failure(cpu, run); break;
-    case LUV_EXIT_INTERNAL: store_internal(run); break;
-    case LUV_EXIT_HYPERCALL: store_mode(run); break;
+    case LUV_EXIT_ENTRY_FAILURE: store_entry_failure(cpu, run); break;
+    case LUV_EXIT_UNEXPECTED: store_unexpected(run); break;
+    case LUV_EXIT_VMCALL: store_mode(run); break;
     case LUV_EXIT_TASK_SWITCH:
         run->task_switch.qualification = vmread(VMCS_EXIT_QUALIFICATION);
         store_mode(run);
@@ -160,9 +171,9 @@ static void store_others(struct cpu *cpu, struct luv_run *run, u32 kind)
 {
     if (kind == LUV_EXIT_INTERRUPTED && unlikely(is_entry_failed()))
         cancel_injection(run);           /* a machine check hit the entry */
-    else if (kind != LUV_EXIT_FAIL_ENTRY && kind != LUV_EXIT_SHUTDOWN)
+    else if (kind != LUV_EXIT_ENTRY_FAILURE && kind != LUV_EXIT_TRIPLE_FAULT)
         run->event = store_event(run);
-    if (kind == LUV_EXIT_MEMORY || kind == LUV_EXIT_EXCEPTION)
+    if (kind == LUV_EXIT_NESTED_PAGE_FAULT || kind == LUV_EXIT_EXCEPTION)
         guest_restore_nmi_blocking();        /* an IRET may have caused these exits */
     store_kind(cpu, run, kind);
 }
@@ -185,5 +196,5 @@ void exit_to_vmm(struct cpu *cpu, u32 kind)
 
 void domu_exit_unexpected(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_INTERNAL);
+    exit_to_vmm(cpu, LUV_EXIT_UNEXPECTED);
 }

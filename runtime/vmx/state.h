@@ -113,12 +113,11 @@ static inline bool guest_in_shadow(void)
 }
 
 /* From the next VM entry on the CPU waits for a start-up IPI. */
-#define ACTIVITY_WAIT_FOR_SIPI 3        /* SDM: 25.4.2 */
 
 static inline void guest_wait_for_sipi(void)
 {
     set_guest_blocking(0);
-    set_guest_activity(ACTIVITY_WAIT_FOR_SIPI);
+    set_guest_activity(GUEST_ACTIVITY_STATE_STATE_WAIT_FOR_SIPI);
 }
 
 /* The CPL is the DPL of SS. SDM: 25.4.1 */

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from machine.bochs import DEFAULT_MODEL, IPS, Machine, Result, Run, find_wall_clock_limit, run_machine
 from machine.command import run_command
-from machine.paths import GENERATED
+from machine.paths import GENERATED, ROOT
 from machine.prepare import prepare_machine
 from machine.record import Recorder
 from machine.request import Request
@@ -25,7 +25,7 @@ CFLAGS = (
     "-std=gnu11", "-O1", "-m64", "-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-pic",
     "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing",
     "-fno-toplevel-reorder",  # the cases run in the order of the source
-    "-Wall", "-Wextra", "-Werror", f"-I{KIT}",
+    "-Wall", "-Wextra", "-Werror", f"-I{KIT}", f"-I{ROOT}",
 )
 
 
@@ -45,7 +45,7 @@ def compile_source(source: Path, folder: Path, generated: Path) -> Path:
     if source.suffix == ".c":
         run_command(["gcc", *CFLAGS, f"-I{generated / 'abi'}", "-c", source, "-o", output])
     else:
-        run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", f"-I{generated}/abi/", source, "-o", output])
+        run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", f"-I{generated}/abi/", f"-I{generated}/vmx/", source, "-o", output])
     return output
 
 

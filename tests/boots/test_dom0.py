@@ -12,7 +12,7 @@ from machine.bochs import DEFAULT_MODEL, Machine, Result, Run, find_wall_clock_l
 from machine.command import run_command
 from machine.disk import CYLINDER, Boot, make_disk, write_chain_config
 from machine.grub import make_loader_cd
-from machine.paths import GENERATED
+from machine.paths import GENERATED, ROOT
 from machine.prepare import prepare_machine
 from machine.request import Outcome, Request
 from machine.run import describe_outcome
@@ -27,7 +27,7 @@ TIMEOUT = 240
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the static probe program."""
     program = tmp_path_factory.mktemp("probe") / "probe"
-    flags = ["-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror", f"-I{GENERATED / 'abi'}"]
+    flags = ["-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror", f"-I{GENERATED / 'abi'}", f"-I{ROOT}"]
     run_command(["gcc", *flags, "-o", program, FOLDER / "probe.c"])
     return program
 

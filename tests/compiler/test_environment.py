@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,13 @@ def test_another_failure_of_apt_is_not_waited_for(
     assert not build.run_apt(["install", "nothing"])
     assert (tmp_path / "calls").read_text().count("\n") == 1
     assert capfd.readouterr().err == "E: Unable to locate package nothing\n"
+
+
+@pytest.mark.parametrize("command", build.COMMANDS)
+def test_help_is_only_printed(command: str) -> None:
+    """No command does anything then; each says how it is used."""
+    arguments = [sys.executable, str(build.ROOT / "build.py"), command, "--help"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: build.py {command} ")
+    assert done.stderr == ""

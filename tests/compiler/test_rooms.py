@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.lib.support import ROOT
 
-TOP = {"cli", "commands", "compiler", "parse_cache", "book", "query", "house"}
+TOP = {"cli", "commands", "compiler", "parse_cache", "book", "query", "house", "editor"}
 ROOMS = {
     "source": set[str](),
     "diagnostics": {"source"},

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from machine.cpio import Entry, list_folders, make_directory, make_file, write_archive
-from machine.debian import Kernel, find_module, get_kernel
+from machine.debian import Kernel, get_kernel, read_modules
 from machine.domu import QEMU, collect_domu
 from machine.initrd import BUSYBOX, CHARACTER_DEVICE
 from machine.paths import BUILD, make_folder
@@ -39,7 +39,7 @@ class Result:
 def list_machine(kernel: Kernel, script: str, additions: Mapping[str, bytes]) -> Iterator[Entry]:
     """Yield the outer machine's initramfs."""
     files = collect_domu(kernel)
-    files |= {f"modules/{name}.ko": find_module(kernel, name).read_bytes() for name in MODULES}
+    files |= {f"modules/{name}.ko": content for name, content in read_modules(kernel, MODULES).items()}
     files |= {"bin/busybox": BUSYBOX.read_bytes(), "init": (HERE / "guests" / "host.sh").read_bytes()}
     files |= {"script": script.encode(), **additions}
     yield from (make_directory(folder) for folder in [*list_folders(files), "dev", "proc", "sys", "tmp"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from machine.compile import TEST_VMM, build_fuzzer, build_luv, build_test_vmm
+from machine.compile import TEST_VMM, build_fuzzer, build_luv, build_outsider, build_test_vmm
 from machine.paths import BUILD, make_folder
 from machine.run import build_image
 from tests.lib.dom0 import run_dom0
@@ -14,6 +15,7 @@ from tests.lib.poison import leave_out_field
 
 pytestmark = pytest.mark.boot
 
+INSIDE = Path(__file__).resolve().parent / "inside"
 CASES = re.findall(r"X\((\w+)\)", (TEST_VMM / "test.h").read_text().partition("#define CASES")[2])
 CASE = re.compile(r"^case (\w+):.* (\S+)$", re.MULTILINE)
 COMMAND = "./testvmm; ./fuzzcalls 8; selfcheck"  # the last one checks that dom0 still works
@@ -60,10 +62,21 @@ def test_pool_above_4_gib() -> None:
     assert "cases: 5, failed: 0" in output
 
 
+def test_a_process_without_rights() -> None:
+    """It gets no domain, also when dom0's kernel uses the pool for itself; this was found by an attack that did."""
+    assert build_image() == 0
+    programs = [build_outsider(), build_luv(), INSIDE / "outsider.sh"]
+    command = "PATH=$PATH:/root sh outsider.sh; echo status $?"
+    output = run_dom0(make_folder(BUILD / "outsider"), command, programs=programs)
+    assert output.count("outsider: nothing was granted\n") == 3
+    assert output.endswith("status 0\n")
+
+
 def test_without_a_pool() -> None:
     assert build_image() == 0
     programs = [build_test_vmm(), build_luv()]
     folder = make_folder(BUILD / "no-pool")
-    output = run_dom0(folder, "./luv info; ./testvmm out", pool="", programs=programs, memory=512)
+    output = run_dom0(folder, "./luv info; ./luv open; ./testvmm out", pool="", programs=programs, memory=512)
     assert "pool: none; pool=512M on Luvalley's command line keeps memory for guests" in output
     assert "Luvalley needs pool=... on its command line" in output
+    assert "luv: Luvalley has no pool for guests' memory" in output

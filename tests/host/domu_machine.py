@@ -32,7 +32,7 @@ from tests.host.domu_model import (
 from tests.lib.abi import CALLER
 from tests.lib.support import ROOT, TESTS
 
-MODULES = ("pool", "tables", "memory", "vcpus", "domain")
+MODULES = ("pool", "pool_label", "token", "tables", "memory", "vcpus", "domain")
 OWNER, SECRET, ROOT_CALLER = CALLER["owner"], CALLER["secret"], CALLER["root"]
 DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP, DIRTY = range(8)
 PROCESSES, USER_CHUNKS = 4, 32

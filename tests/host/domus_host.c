@@ -155,9 +155,19 @@ u64 host_pool(u32 pool)
 /* A hypercall as the dispatcher makes it; returns the error, and the value in *value. */
 u32 host_create(u32 flags, u64 address, u64 *value)
 {
-    struct answer answer = domain_create(&cpu, flags, address);
+    struct answer answer = domain_create(&cpu, flags, address, cpu.guest.r8, cpu.guest.r9);
     *value = answer.value;
     return answer.error;
+}
+
+u32 host_set_token(u64 low, u64 high)
+{
+    return token_set(&cpu, low, high).error;
+}
+
+bool host_knows_token(void)
+{
+    return knows_token(&cpu);
 }
 
 enum { DESTROY, STAT, VCPU, CLAIM, RELEASE, MAP, UNMAP, DIRTY };

@@ -75,8 +75,8 @@ int host_parse(const void *line, u32 size, struct values *values)
         options_parse(at, size, &options);
     sigaction(SIGSEGV, &before[0], 0);
     sigaction(SIGILL, &before[1], 0);
-    *values = (struct values){options.disk.drive, options.disk.partition, options.apic_watch, options.log_serial,
-                              options.pools.count, {0}};
+    *values = (struct values){options.disk.drive, options.disk.partition, options.apic_watch,
+                              options.log_serial, options.pools.count,    {0}};
     for (u32 i = 0; i < options.pools.count && i < COUNT_OF(values->superpages); i++)
         values->superpages[i] = options.pools.superpages[i];
     return end;

@@ -15,8 +15,9 @@ from tests.lib.support import ROOT, TESTS
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 PAGE, BLOCK = 4 * KIB, 2 * MIB
-GAP = BLOCK  # of usable memory on both sides of a pool
-USABLE, RESERVED, SOFT_RESERVED = 1, 2, 0xEFFFFFFF
+GAP = BLOCK  # of usable memory on both sides of a pool and its label
+LABEL = BLOCK  # before a pool
+USABLE, RESERVED, PERSISTENT = 1, 2, 12
 IMAGE = (2 * MIB, 128 * KIB)  # where it is loaded: link.ld
 LOWEST = 16 * MIB
 RANGES_MAX, MAPS = 96, 400
@@ -50,7 +51,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 def build(folder: Path, *changed: Path) -> ctypes.CDLL:
     """Compile the library, with some of its modules replaced."""
-    modules = [ROOT / "runtime" / name for name in ("boot/region.c", "domu/pool.c", "core/string.c")]
+    parts = ("boot/region.c", "domu/pool.c", "domu/pool_label.c", "core/string.c")
+    modules = [ROOT / "runtime" / name for name in parts]
     names = {one.name: one for one in changed}
     sources = [TESTS / "host" / "region_host.c", *(names.get(one.name, one) for one in modules)]
     flags = ["-shared", "-fPIC", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover", "-Wall", "-Wextra",
@@ -122,9 +124,9 @@ def check(machine: Machine, placed: Placed) -> str:
         return ""
     taken.append((hidden, hidden + size))
     for frames in reversed(machine.pools):
-        at = find_place(machine, taken, frames * BLOCK + 2 * GAP, LOWEST, end) + GAP
-        taken.append((at, at + frames * BLOCK))
-    if placed.pools != (wanted := sorted(at for at, _ in taken[1:])):
+        at = find_place(machine, taken, LABEL + frames * BLOCK + 2 * GAP, LOWEST, end) + GAP
+        taken.append((at, at + LABEL + frames * BLOCK))
+    if placed.pools != (wanted := sorted(at + LABEL for at, _ in taken[1:])):
         return f"pools at {placed.pools}, not {wanted}"
     return check_map(machine, placed, taken)
 
@@ -135,7 +137,7 @@ def check_map(machine: Machine, placed: Placed, taken: Sequence[tuple[int, int]]
     for address in sorted(edges | {edge - 1 for edge in edges if edge}):
         before, after = kind_at(machine.ranges, address), kind_at(placed.ranges, address)
         owner = next((index for index, one in enumerate(taken) if one[0] <= address < one[1]), None)
-        wanted = before if owner is None else {SOFT_RESERVED if owner else RESERVED}
+        wanted = before if owner is None else {PERSISTENT if owner else RESERVED}
         if after != wanted:
             return f"{address:#x} is {after}, not {wanted}"
     return ""
@@ -185,7 +187,7 @@ def check_refusal(machine: Machine, placed: Placed) -> str:
         return "nothing is hidden"
     taken = [(hidden, hidden + BLOCK * 8)]
     end = max(base + length for base, length, kind in machine.ranges if kind == USABLE)
-    size = sum(machine.pools) * BLOCK + 2 * GAP * len(machine.pools)
+    size = sum(machine.pools) * BLOCK + (LABEL + 2 * GAP) * len(machine.pools)
     return "there is room for all of it" if find_place(machine, taken, size, LOWEST, end) else ""
 
 
@@ -205,8 +207,8 @@ def test_pools_leave_the_older_sizes(library: ctypes.CDLL) -> None:
     ranges = [(0, 640 * KIB, USABLE), (MIB, 1023 * MIB, USABLE)]
     placed = place(library, Machine(ranges, [], MIB, [256, 64]))
     assert placed.pools[1] == placed.hidden[0] - GAP - 128 * MIB
-    assert placed.pools[0] == placed.pools[1] - GAP - 512 * MIB
-    assert library.host_contiguous_end() == placed.pools[0]
+    assert placed.pools[0] == placed.pools[1] - LABEL - GAP - 512 * MIB
+    assert library.host_contiguous_end() == placed.pools[0] - LABEL
 
 
 def test_without_pools_nothing_more_is_hidden(library: ctypes.CDLL) -> None:
@@ -233,7 +235,9 @@ FAULTS = {
     ),
     "a pool has the wrong type": ("region.c", "cut_end - cut, type}", "cut_end - cut, RANGE_RESERVED}"),
     "memory above a pool is lost": ("region.c", "range_insert(i + 1, cut_end, end, RANGE_USABLE);", ""),
-    "a pool is not reserved": ("pool.c", "region_reserve(pool->base, pool->base + size, RANGE_SOFT_RESERVED);", ""),
+    "a pool is not reserved": ("pool.c", "region_reserve(found + GAP, found + GAP + size, RANGE_PERSISTENT);", ""),
+    "a pool may become memory of dom0": ("pool.c", "size, RANGE_PERSISTENT);", "size, RANGE_USABLE);"),
+    "the label is dom0's memory": ("pool.c", "region_reserve(found + GAP,", "region_reserve(pool->base,"),
     "pools are not in order": ("pool.c", "pools[j - 1].base > pools[j].base", "false"),
     "pools are adjacent": ("pool.c", "#define GAP SUPERPAGE_SIZE", "#define GAP 0ull"),
     "a pool is placed too low": ("pool.c", "#define LOWEST MIB(16)", "#define LOWEST MIB(2)"),

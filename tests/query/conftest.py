@@ -1,4 +1,4 @@
-"""Fixtures: the spec of spec/, and copies of it with edits."""
+"""Fixtures: the small spec of these tests, and copies of it with edits."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from functools import cache
 
 import pytest
 
-from codegen.query.reading import Reading, read_folder, read_sources
+from codegen.query.reading import Reading, read_sources
 from codegen.source import SourceFile
-from tests.lib.support import ROOT
-from tests.query.trees import CACHE
+from tests.query.trees import CACHE, load_sources
 
 
 @cache
-def read_real() -> Reading:
-    return read_folder(ROOT / "spec", CACHE)
+def read_small() -> Reading:
+    return read_sources("spec", load_sources(), CACHE)
 
 
 def edit_spec(*edits: tuple[str, str, str]) -> Reading:
     """Return the spec with texts replaced, each once: (file, old, new)."""
-    texts = {one.path: one.text for one in read_real().sources}
+    texts = {one.path: one.text for one in read_small().sources}
     for path, old, new in edits:
         assert texts[path].count(old) == 1, (path, old)
         texts[path] = texts[path].replace(old, new)
@@ -28,8 +27,8 @@ def edit_spec(*edits: tuple[str, str, str]) -> Reading:
 
 
 @pytest.fixture
-def real() -> Reading:
-    return read_real()
+def small() -> Reading:
+    return read_small()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from codegen.cli import main
 from codegen.query.diff import compare, write_changes
 from codegen.query.reading import Reading
 from tests.lib.support import ROOT
-from tests.query.trees import share_syntax
+from tests.query.trees import share_syntax, write_spec
 
 DOM0 = "spec/dom0.luv"
 Edit = Callable[..., Reading]
@@ -28,29 +27,29 @@ HALT = (
 )
 
 
-def differ(real: Reading, edited: Edit, *edits: tuple[str, str]) -> set[tuple[str, str]]:
+def differ(small: Reading, edited: Edit, *edits: tuple[str, str]) -> set[tuple[str, str]]:
     """Return the changes by an edit of dom0; reverting it must give the opposite changes."""
     other = edited(*((DOM0, old, new) for old, new in edits))
     assert other.error is None
-    there, back = compare(real.model, other.model), compare(other.model, real.model)
+    there, back = compare(small.model, other.model), compare(other.model, small.model)
     opposite = {"gain": "loss", "loss": "gain", "change": "change"}
     assert sorted(one.kind for one in there) == sorted(opposite[one.kind] for one in back)
     return {(one.kind, one.text) for one in there}
 
 
-def test_nothing(real: Reading) -> None:
-    assert compare(real.model, real.model) == []
+def test_nothing(small: Reading) -> None:
+    assert compare(small.model, small.model) == []
     assert write_changes([]) == "No domain gains or loses anything."
 
 
-def test_layout_and_comments_are_no_difference(real: Reading, edited: Edit) -> None:
+def test_layout_and_comments_are_no_difference(small: Reading, edited: Edit) -> None:
     edit = "on cpuid(e) budget 60 {\n        let out", "// a comment\n    on cpuid(e) budget 61 {\n\n        let  out"
-    assert differ(real, edited, edit) == set()
+    assert differ(small, edited, edit) == set()
 
 
-def test_msrs(real: Reading, edited: Edit) -> None:
+def test_msrs(small: Reading, edited: Edit) -> None:
     found = differ(
-        real, edited, (UPDATE, "        IA32_BIOS_UPDT_TRIG read inject gp, write do { advance; };\n" + UPDATE),
+        small, edited, (UPDATE, "        IA32_BIOS_UPDT_TRIG read inject gp, write do { advance; };\n" + UPDATE),
         ("default read try", "default read inject gp"),
     )
     assert ("gain", "may now write MSR 0x79 (IA32_BIOS_UPDT_TRIG): inject gp -> do { advance }") in found
@@ -58,50 +57,50 @@ def test_msrs(real: Reading, edited: Edit) -> None:
     assert any(kind == "loss" and text.startswith("may no longer read MSR 0x") and ".." in text for kind, text in found)
 
 
-def test_ports(real: Reading, edited: Edit) -> None:
+def test_ports(small: Reading, edited: Edit) -> None:
     rule = "        reset_control read do { advance; }, write do { advance; };\n"
-    found = differ(real, edited, (GATE, rule + GATE))
+    found = differ(small, edited, (GATE, rule + GATE))
     assert ("loss", "may read port 0xcf9 (reset_control) less freely: pass -> do { advance }") in found
     assert len(found) == 2
 
 
-def test_cpuid(real: Reading, edited: Edit) -> None:
-    assert differ(real, edited, ("hide vmx, smx;", "hide vmx, smx, invpcid;")) == {
+def test_cpuid(small: Reading, edited: Edit) -> None:
+    assert differ(small, edited, ("hide vmx, smx;", "hide vmx, smx, invpcid;")) == {
         ("loss", "no longer sees CPUID feature invpcid (0x7.0.ebx.10)")
     }
 
 
-def test_exits_and_controls(real: Reading, edited: Edit) -> None:
-    found = differ(real, edited, *HALT)
+def test_exits_and_controls(small: Reading, edited: Edit) -> None:
+    found = differ(small, edited, *HALT)
     assert ("loss", "control primary.hlt_exiting: off -> on") in found
     wanted = "exit hlt: native -> trapped, handled by on halt at spec/dom0.luv:"
     assert any(text.startswith(wanted) for _, text in found)
 
 
-def test_handlers(real: Reading, edited: Edit) -> None:
-    found = differ(real, edited, ("on getsec { inject ud; }", "on getsec { advance; }"))
+def test_handlers(small: Reading, edited: Edit) -> None:
+    found = differ(small, edited, ("on getsec { inject ud; }", "on getsec { advance; }"))
     assert found == {("gain", "exit getsec: outcomes inject ud -> advance")}
-    found = differ(real, edited, ("        guest.rcx = out.ecx;\n", ""))
+    found = differ(small, edited, ("        guest.rcx = out.ecx;\n", ""))
     assert found == {("change", "on cpuid: different body, same outcomes: advance")}
 
 
-def test_owned_bits_and_memory(real: Reading, edited: Edit) -> None:
-    found = differ(real, edited, ("own cr4 { vmxe; }", "own cr4 { vmxe; smxe; }"))
+def test_owned_bits_and_memory(small: Reading, edited: Edit) -> None:
+    found = differ(small, edited, ("own cr4 { vmxe; }", "own cr4 { vmxe; smxe; }"))
     assert found == {("loss", "no longer owns CR4.smxe")}
-    found = differ(real, edited, ("        watch local_apic;\n", ""))
+    found = differ(small, edited, ("        watch local_apic;\n", ""))
     assert found == {("gain", "memory local_apic: watch rx -> no rule")}
 
 
-def test_hypercalls(real: Reading, edited: Edit) -> None:
-    other = edited(("spec/hypercalls.luv", "hypercall 2 log_read", "hypercall 9 log_read"))
-    assert [(one.kind, one.text) for one in compare(real.model, other.model)] == [
+def test_hypercalls(small: Reading, edited: Edit) -> None:
+    other = edited(("spec/interface.luv", "hypercall 2 log_read", "hypercall 9 log_read"))
+    assert [(one.kind, one.text) for one in compare(small.model, other.model)] == [
         ("loss", "hypercall 2 log_read(offset : u64) -> u64 is gone"),
         ("gain", "hypercall 9 log_read(offset : u64) -> u64 is new"),
     ]
 
 
-def write_spec(folder: Path, *edits: tuple[str, str]) -> Path:
-    shutil.copytree(ROOT / "spec", folder)
+def write_edited(folder: Path, *edits: tuple[str, str]) -> Path:
+    write_spec(folder)
     path = folder / "dom0.luv"
     text = path.read_text()
     for old, new in edits:
@@ -111,8 +110,8 @@ def write_spec(folder: Path, *edits: tuple[str, str]) -> Path:
 
 
 def test_the_command(tmp_path: Path, capsys: Capture) -> None:
-    less = write_spec(tmp_path / "less", ("hide vmx, smx;", "hide vmx, smx, invpcid;"))
-    spec = str(ROOT / "spec")
+    less = write_edited(tmp_path / "less", ("hide vmx, smx;", "hide vmx, smx, invpcid;"))
+    spec = str(write_spec(tmp_path / "spec"))
     assert main(["diff", spec, str(less), "--fail-on-gain"]) == 0
     assert "Losses (1):\n  dom0 no longer sees CPUID feature invpcid" in capsys.readouterr().out
     assert main(["diff", str(less), spec]) == 0
@@ -151,6 +150,6 @@ def test_no_such_spec(old: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_spec_with_errors(tmp_path: Path, capsys: Capture) -> None:
-    broken = write_spec(tmp_path / "broken", ("inject ud;", "inject uud;"))
-    assert main(["diff", str(ROOT / "spec"), str(broken)]) == 1
+    broken = write_edited(tmp_path / "broken", ("inject ud;", "inject uud;"))
+    assert main(["diff", str(write_spec(tmp_path / "spec")), str(broken)]) == 1
     assert f"{broken}: the spec there has errors:" in capsys.readouterr().err

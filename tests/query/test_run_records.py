@@ -24,9 +24,9 @@ SERIAL = """noise\r
 """
 
 
-def make_data(real: Reading) -> dict[str, Any]:
+def make_data(small: Reading) -> dict[str, Any]:
     return {
-        "kind": "luvalley-run", "schema": 2, "by": "a test", "spec": real.digest,
+        "kind": "luvalley-run", "schema": 2, "by": "a test", "spec": small.digest,
         "exits": {"dom0": {"10": [7, 5], "18": [0, 2]}},
         "branches": {"dom0 on cpuid": 12, "dom0 exit cpuid: event cpuid": 12},
     }  # fmt: skip
@@ -57,25 +57,25 @@ def test_incomplete_counts_are_no_record(tmp_path: Path) -> None:
     assert not (tmp_path / "record").exists()
 
 
-def test_the_audit_shows_counts_and_runs(real: Reading, tmp_path: Path) -> None:
-    data = make_data(real)
+def test_the_audit_shows_counts_and_runs(small: Reading, tmp_path: Path) -> None:
+    data = make_data(small)
     other = data | {"by": "another", "branches": None}
     paths = [write(tmp_path / "one.json", data), write(tmp_path / "two.json", other)]
-    text = write_audit(make_audit(real, paths))
+    text = write_audit(make_audit(small, paths))
     assert "  [1] a test (" in text
     assert "  [2] another (" in text
     assert " 10 cpuid                    handled           24 cpuid: spec/dom0.luv" in text
     assert "         24  dom0 cpuid: [1] 7 + 5, [2] 7 + 5" in text
     taken, _, never = text.partition("Branches never taken:")
-    assert f"Branches: {len(list_branches(real.model))}, 2 taken" in taken
+    assert f"Branches: {len(list_branches(small.model))}, 2 taken" in taken
     assert "         12  dom0 on cpuid (spec/dom0.luv" in taken
     assert "  dom0 on triple_fault (spec/dom0.luv" in never
     assert "dom0 on cpuid (" not in never
 
 
-def test_data_has_the_counts(real: Reading, tmp_path: Path) -> None:
-    page = make_audit(real, [write(tmp_path / "one.json", make_data(real))])
-    data = describe_audit(page, real.digest)
+def test_data_has_the_counts(small: Reading, tmp_path: Path) -> None:
+    page = make_audit(small, [write(tmp_path / "one.json", make_data(small))])
+    data = describe_audit(page, small.digest)
     assert data["runs"][0]["by"] == "a test"
     assert data["domains"][0]["exits"][10]["taken"] == [[7, 5]]
     assert {one["key"]: one["taken"] for one in data["branches"]}["dom0 on cpuid"] == [12]
@@ -90,26 +90,26 @@ def test_data_has_the_counts(real: Reading, tmp_path: Path) -> None:
     ({"exits": {"dom0": {"ten": [1]}}}, "record-foreign"),
     ({"by": None}, "record-foreign"),
 ])  # fmt: skip
-def test_rejected_by_name(real: Reading, tmp_path: Path, change: dict[str, Any], name: str) -> None:
-    path = write(tmp_path / "record.json", make_data(real) | change)
+def test_rejected_by_name(small: Reading, tmp_path: Path, change: dict[str, Any], name: str) -> None:
+    path = write(tmp_path / "record.json", make_data(small) | change)
     with pytest.raises(BadArgument, match=rf"error\[{name}\]: .*record\.json"):
-        make_audit(real, [path])
+        make_audit(small, [path])
 
 
-def test_the_error_of_a_stale_record_names_its_spec(real: Reading, tmp_path: Path) -> None:
-    path = write(tmp_path / "record.json", make_data(real) | {"spec": "0123456789abcdef" * 4})
-    wanted = f"made from the spec 0123456789ab, by a test; this is the spec {real.digest[:12]}"
+def test_the_error_of_a_stale_record_names_its_spec(small: Reading, tmp_path: Path) -> None:
+    path = write(tmp_path / "record.json", make_data(small) | {"spec": "0123456789abcdef" * 4})
+    wanted = f"made from the spec 0123456789ab, by a test; this is the spec {small.digest[:12]}"
     with pytest.raises(BadArgument, match=wanted):
-        make_audit(real, [path])
+        make_audit(small, [path])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "no json", '"luvalley-run"'])
-def test_files_that_are_no_record(real: Reading, tmp_path: Path, text: str) -> None:
+def test_files_that_are_no_record(small: Reading, tmp_path: Path, text: str) -> None:
     (tmp_path / "file").write_text(text)
     with pytest.raises(BadArgument, match="record-foreign"):
-        make_audit(real, [tmp_path / "file"])
+        make_audit(small, [tmp_path / "file"])
 
 
-def test_a_missing_file(real: Reading, tmp_path: Path) -> None:
+def test_a_missing_file(small: Reading, tmp_path: Path) -> None:
     with pytest.raises(BadArgument, match="record-unreadable.*No such file"):
-        make_audit(real, [tmp_path / "none"])
+        make_audit(small, [tmp_path / "none"])

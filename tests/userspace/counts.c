@@ -10,23 +10,13 @@
 #include <stdio.h>
 
 #include "luvalley_abi.h"
-
-/* Call Luvalley; return its status (0 or -errno) and store its value. */
-static int64_t call(uint32_t number, uint64_t first, uint64_t second, uint64_t *value)
-{
-    uint64_t status = ((uint64_t)LUV_HYPERCALL_MAGIC << 32) | number;
-    uint64_t result = 0;
-
-    __asm__ volatile("vmcall" : "+a"(status), "+d"(result) : "D"(first), "S"(second) : "memory");
-    *value = result;
-    return (int64_t)status;
-}
+#include "tests/userspace/root.h"
 
 static void print_exits(uint64_t cpu)
 {
     uint64_t count;
 
-    for (uint64_t reason = 0; !call(LUV_HYPERCALL_exit_count, cpu, reason, &count); reason++)
+    for (uint64_t reason = 0; !call_as_root(LUV_HYPERCALL_exit_count, cpu, reason, &count); reason++)
         if (count)
             printf("@luv exits %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", cpu, reason, count);
 }
@@ -36,7 +26,7 @@ static void print_branches(void)
 #ifdef LUV_HYPERCALL_branch_count
     uint64_t count;
 
-    for (uint64_t branch = 0; !call(LUV_HYPERCALL_branch_count, branch, 0, &count); branch++)
+    for (uint64_t branch = 0; !call_as_root(LUV_HYPERCALL_branch_count, branch, 0, &count); branch++)
         if (count)
             printf("@luv branch %" PRIu64 " %" PRIu64 "\n", branch, count);
 #endif
@@ -46,7 +36,7 @@ int main(void)
 {
     uint64_t cpus;
 
-    if (call(LUV_HYPERCALL_info, LUV_INFO_CPUS, 0, &cpus))
+    if (call_as_root(LUV_HYPERCALL_info, LUV_INFO_CPUS, 0, &cpus))
         return 1;
     for (uint64_t cpu = 0; cpu < cpus; cpu++)
         print_exits(cpu);

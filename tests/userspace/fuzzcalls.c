@@ -20,7 +20,18 @@
 #define IS(argument, text) (!strcmp((argument)->name, text))
 #define USER_ID 1000
 
-static const uint32_t numbers[] = {312, 128, 16, 576, 8, 24, 832, 1024, 0x4000}; /* sizes of states, at least */
+/* Sizes of states, and the limits of those that have many; XSAVE's without AVX and with it. */
+static const uint32_t numbers[] = {
+    LUV_STATE_SREGS_SIZE,
+    LUV_STATE_DEBUGREGS_SIZE,
+    LUV_STATE_XCR0_SIZE,
+    LUV_STATE_CONTROLS_SIZE,
+    LUV_MSRS_MAX,
+    sizeof(((struct luv_shared_area *)0)->state),
+    sizeof(struct kvm_msr_entry),
+    576,
+    832,
+};
 
 static struct domain domain;
 static uint64_t seed, made;
@@ -110,7 +121,7 @@ static uint64_t draw_argument(const struct luv_argument *argument)
         return spoil(draw_address());
     if (IS(argument, "size") && argument->kind == LUV_KIND_U64)
         return spoil(draw_below(1024) * PAGE | draw_below(8));
-    if (IS(argument, "frame") || IS(argument, "hint"))
+    if (IS(argument, "superpage") || IS(argument, "hint"))
         return draw_superpage();
     return draw_below(3) ? draw_below(64) : numbers[draw_below(sizeof numbers / sizeof *numbers)];
 }
@@ -158,6 +169,7 @@ static void call_once(void)
 {
     const uint64_t wrong[2] = {draw(), draw_below(2) * draw()};
     const struct luv_call *attacked = &luv_calls[draw_below(CALLS)];
+    const uint64_t *right = attacked->callers & LUV_FROM_TOKEN ? get_token() : domain.secret;
     uint32_t number = draw_below(30) ? attacked->number : (uint32_t)draw_odd();
     uint64_t arguments[4];
     struct result result;
@@ -167,11 +179,11 @@ static void call_once(void)
     if (number == LUV_HYPERCALL_domain_destroy && draw_below(20))
         return; /* rarely, or no domain would be left to attack */
     spoil_block();
-    result = call(number, arguments[0], arguments[1], arguments[2], arguments[3], draw_below(10) ? domain.secret : wrong);
+    result = call(number, arguments[0], arguments[1], arguments[2], arguments[3], draw_below(10) ? right : wrong);
     if (!is_declared(find_call(number), result.status))
         say("a result that the call does not declare", number, arguments, result);
     if (number == LUV_HYPERCALL_domain_create && !result.status)
-        call(LUV_HYPERCALL_domain_destroy, 0, 0, 0, 0, wrong); /* or domains and vCPUs would soon run out */
+        call(LUV_HYPERCALL_domain_destroy, 0, 0, 0, 0, &arguments[2]); /* or domains and vCPUs would soon run out */
     made++;
 }
 

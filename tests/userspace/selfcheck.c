@@ -18,9 +18,9 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "generated/x86/x86.h"
 #include "luvalley_abi.h"
-
-#define HYPERVISOR_BIT (1u << 31) /* CPUID(1).ECX: a hypervisor is present */
+#include "tests/userspace/root.h"
 
 /* End the program with one sentence on what is wrong. */
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
@@ -44,22 +44,10 @@ static bool move_to(int cpu)
     return sched_setaffinity(0, sizeof set, &set) == 0;
 }
 
-/* Call Luvalley; return its status (0 or -errno) and store its value. */
-static int64_t call(uint32_t number, uint64_t first, uint64_t second, uint64_t *value)
-{
-    uint64_t status = ((uint64_t)LUV_HYPERCALL_MAGIC << 32) | number;
-    uint64_t result = 0;
-    register uint64_t fourth __asm__("r10") = 0;
-
-    __asm__ volatile("vmcall" : "+a"(status), "=d"(result) : "D"(first), "S"(second), "1"(0ull), "r"(fourth) : "memory");
-    *value = result;
-    return (int64_t)status;
-}
-
 static uint64_t ask(enum luv_info which)
 {
     uint64_t value;
-    int64_t status = call(LUV_HYPERCALL_info, which, 0, &value);
+    int64_t status = call_as_root(LUV_HYPERCALL_info, which, 0, &value);
 
     if (status)
         fail("the hypercall info(%d) failed with %" PRId64 ".", which, status);
@@ -73,7 +61,7 @@ static bool detect(void)
     char signature[13] = "";
 
     __cpuid(1, eax, ebx, ecx, edx);
-    if (!(ecx & HYPERVISOR_BIT))
+    if (!(ecx & CPUID_HYPERVISOR))
         return false;
     __cpuid(LUV_CPUID_LEAF, eax, ebx, ecx, edx);
     memcpy(signature, &ebx, 4);
@@ -159,7 +147,7 @@ static void print_exits(void)
         uint64_t sum = 0, count;
 
         for (uint64_t cpu = 0; cpu < cpus; cpu++) {
-            if (call(LUV_HYPERCALL_exit_count, cpu, reason, &count))
+            if (call_as_root(LUV_HYPERCALL_exit_count, cpu, reason, &count))
                 fail("the exits of CPU %" PRIu64 " for reason %" PRIu64 " cannot be read.", cpu, reason);
             sum += count;
         }

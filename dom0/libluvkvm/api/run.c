@@ -177,17 +177,6 @@ static bool report_pending_eoi(struct vcpu *vcpu)
     return true;
 }
 
-/* One round. The backend honors a requested exit: it first completes what was answered. */
-static enum exit_kind go_round(struct vcpu *vcpu)
-{
-    if (atomic_load(&vcpu->work))
-        do_work(vcpu);
-    if (vcpu->state == KVM_MP_STATE_RUNNABLE || is_exit_requested(vcpu))
-        return backend(vcpu)->run(vcpu);
-    wait_for_kick(vcpu);
-    return EXIT_INTERRUPTED;
-}
-
 static void begin(struct vcpu *vcpu)
 {
     adopt_thread(vcpu);
@@ -199,15 +188,21 @@ static void begin(struct vcpu *vcpu)
     vcpu->window = vcpu->run->request_interrupt_window;
 }
 
+/* The backend honors a requested exit: it first completes what was answered. */
 noinline long run_vcpu(struct vcpu *vcpu)
 {
     begin(vcpu);
     for (;;) {
-        enum exit_kind kind;
+        enum exit_kind kind = EXIT_INTERRUPTED;
 
         if (report_pending_eoi(vcpu))
             return return_to_vmm(vcpu, 0);
-        kind = go_round(vcpu);
+        if (atomic_load(&vcpu->work))
+            do_work(vcpu);
+        if (vcpu->state == KVM_MP_STATE_RUNNABLE || is_exit_requested(vcpu))
+            kind = backend(vcpu)->run(vcpu);
+        else
+            wait_for_kick(vcpu);
         if (kind == EXIT_ERROR)
             return return_to_vmm(vcpu, vcpu->error);
         if (answer_exit(vcpu, kind) == TO_USER)

@@ -109,7 +109,7 @@ static long set_sregs(struct vcpu *vcpu, const struct kvm_sregs *given)
     if (sregs.apic_base != vcpu->apic.base)
         vcpu->apic.base = sregs.apic_base;
     apic_set_cr8(vcpu, (uint8_t)sregs.cr8);
-    sregs.apic_base &= ~(uint64_t)APIC_BASE_X2;
+    sregs.apic_base &= ~(uint64_t)APIC_BASE_X2APIC;
     error = backend(vcpu)->set_state(vcpu, STATE_SREGS, &sregs);
     atomic_store(&vcpu->work, true);
     return error;

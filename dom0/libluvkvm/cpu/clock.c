@@ -78,7 +78,7 @@ static void write_system_time(struct vcpu *vcpu, uint64_t address)
     if (khz <= 0)
         return;
     set_factor(&page, (uint64_t)khz * 1000);
-    backend(vcpu)->get_msr(vcpu, MSR_TSC, &page.tsc);
+    backend(vcpu)->get_msr(vcpu, IA32_TIME_STAMP_COUNTER, &page.tsc);
     page.nanoseconds = read_vm_clock(vcpu->vm);
     write_memory(vcpu->vm, address, &page, sizeof page);
 }

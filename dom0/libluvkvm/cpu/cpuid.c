@@ -11,17 +11,10 @@ enum { EAX, EBX, ECX, EDX };
 
 #define BIT(n) (1u << (n))
 #define PARAVIRTUAL 0x40000000u
-#define MONITOR BIT(3)
-#define VMX BIT(5)
-#define X2APIC BIT(21)
-#define DEADLINE BIT(24)
-#define OSXSAVE BIT(27)
-#define HYPERVISOR BIT(31)
-#define APIC BIT(9)
 #define SVM BIT(2)
 #define ARCHITECTED (BIT(10) | BIT(14)) /* AMD: IBS, and LWP's place: need MSRs that are not kept */
 
-/* --- What is offered: what the backend can run, with this library's APIC, without what nobody here emulates --- */
+/* --- What is offered: what the backend can run, with this library's CPUID_APIC, without what nobody here emulates --- */
 
 /* Leaves of the backend's own interface are not offered, but this library's. */
 static bool is_offered(const struct kvm_cpuid_entry2 *entry)
@@ -38,9 +31,9 @@ static const struct kvm_cpuid_entry2 paravirtual[] = {
 static void adapt(struct kvm_cpuid_entry2 *entry)
 {
     if (entry->function == 1) {
-        entry->ecx &= ~(MONITOR | VMX);
-        entry->ecx |= X2APIC | DEADLINE | HYPERVISOR;
-        entry->edx |= APIC;
+        entry->ecx &= ~(CPUID_MONITOR | CPUID_VMX);
+        entry->ecx |= CPUID_X2APIC | CPUID_TSC_DEADLINE_TIMER | CPUID_HYPERVISOR;
+        entry->edx |= CPUID_APIC;
     } else if (entry->function == 0x80000001u) {
         entry->ecx &= ~(SVM | ARCHITECTED);
     } else if (entry->function == 0x8000000Au) {
@@ -136,5 +129,5 @@ void answer_leaf(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t re
     registers[ECX] = entry->ecx;
     registers[EDX] = entry->edx;
     if (leaf == 1 && !apic_is_on(&vcpu->apic))
-        registers[EDX] &= ~APIC;
+        registers[EDX] &= ~CPUID_APIC;
 }

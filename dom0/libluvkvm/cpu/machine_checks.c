@@ -2,10 +2,8 @@
 
 #include "api/vcpu.h"
 
-#define CAPABILITIES 0x179u
-#define CONTROL 0x17Bu
-#define FIRST_NOTICE 0x280u /* CTL2, of corrected errors */
-#define FIRST_BANK 0x400u   /* four registers each: CTL, STATUS, ADDR, MISC */
+#define FIRST_NOTICE IA32_MC_CTL2 /* of corrected errors */
+#define FIRST_BANK IA32_MC /* four registers each: CTL, STATUS, ADDR, MISC */
 #define MAX_BANKS 32u
 #define HAS_CONTROL (1ull << 8)
 #define HAS_NOTICES (1ull << 10)
@@ -30,7 +28,7 @@ static uint32_t count_banks(const struct vcpu *vcpu)
 
 bool has_machine_check(const struct vcpu *vcpu, uint32_t index)
 {
-    if (index == CONTROL)
+    if (index == IA32_MCG_CTL)
         return vcpu->mcg_cap & HAS_CONTROL;
     if (is_notice(index))
         return vcpu->mcg_cap & HAS_NOTICES && index - FIRST_NOTICE < count_banks(vcpu);
@@ -40,9 +38,9 @@ bool has_machine_check(const struct vcpu *vcpu, uint32_t index)
 /* Controls are all on or all off; a status can only be cleared. SDM: 17.3.1.2, 17.3.2.1, 17.3.2.2 */
 bool may_write_machine_check(const struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
-    if (!has_machine_check(vcpu, index) || index == CAPABILITIES)
+    if (!has_machine_check(vcpu, index) || index == IA32_MCG_CAP)
         return false;
-    if (index == CONTROL)
+    if (index == IA32_MCG_CTL)
         return !value || value == ~0ull;
     if (is_bank(index) && index % 4 == CTL)
         return !value || (value | LINUX_CLEARS) == ~0ull;

@@ -8,8 +8,6 @@
 #include "cpu/machine_checks.h"
 #include "api/vcpu.h"
 
-#define CPUID_1_ECX_X2APIC (1u << 21)
-
 struct range {
     uint32_t first, last;
 };
@@ -28,14 +26,14 @@ static bool is_in(const struct range *ranges, unsigned count, uint32_t index)
 bool is_machine_msr(uint32_t index)
 {
     static const struct range machine[] = {
-        {0x10, 0x10},
-        {0x3B, 0x3B},
-        {0x48, 0x48},
-        {0x174, 0x176},
-        {0x277, 0x277},
-        {0xDA0, 0xDA0},
-        {0xC0000080, 0xC0000084},
-        {0xC0000100, 0xC0000103},
+        {IA32_TIME_STAMP_COUNTER, IA32_TIME_STAMP_COUNTER},
+        {IA32_TSC_ADJUST, IA32_TSC_ADJUST},
+        {IA32_SPEC_CTRL, IA32_SPEC_CTRL},
+        {IA32_SYSENTER_CS, IA32_SYSENTER_EIP},
+        {IA32_PAT, IA32_PAT},
+        {IA32_XSS, IA32_XSS},
+        {IA32_EFER, IA32_FMASK},
+        {IA32_FS_BASE, IA32_TSC_AUX},
     };
 
     return IS_IN(machine, index);
@@ -45,30 +43,30 @@ bool is_machine_msr(uint32_t index)
  * FEATURE_CONTROL; microcode; SMI count; MTRRs; machine check; MISC_ENABLE; DEBUGCTL and last branches; machine check banks;
  * AMD's configuration registers. */
 static const struct range stored[] = {
-    {0x00, 0x01},
-    {0x17, 0x17},
+    {IA32_P5_MC_ADDR, IA32_P5_MC_TYPE},
+    {IA32_PLATFORM_ID, IA32_PLATFORM_ID},
     {0x2A, 0x2A},
     {0x34, 0x34},
-    {0x3A, 0x3A},
-    {0x79, 0x79},
-    {0x8B, 0x8B},
+    {IA32_FEATURE_CONTROL, IA32_FEATURE_CONTROL},
+    {IA32_BIOS_UPDT_TRIG, IA32_BIOS_UPDT_TRIG},
+    {IA32_BIOS_SIGN_ID, IA32_BIOS_SIGN_ID},
     {0xCE, 0xCE},
-    {0xFE, 0xFE},
-    {0x10A, 0x10A},
+    {IA32_MTRRCAP, IA32_MTRRCAP},
+    {IA32_ARCH_CAPABILITIES, IA32_ARCH_CAPABILITIES},
     {0x11E, 0x11E},
     {0x140, 0x140},
-    {0x179, 0x17B},
-    {0x198, 0x19C},
-    {0x1A0, 0x1A0},
-    {0x1D9, 0x1D9},
-    {0x1DB, 0x1DE},
-    {0x200, 0x21F},
-    {0x250, 0x250},
-    {0x258, 0x259},
-    {0x268, 0x26F},
-    {0x280, 0x29F},
-    {0x2FF, 0x2FF},
-    {0x400, 0x47F},
+    {IA32_MCG_CAP, IA32_MCG_CTL},
+    {IA32_PERF_STATUS, IA32_THERM_STATUS},
+    {IA32_MISC_ENABLE, IA32_MISC_ENABLE},
+    {IA32_DEBUGCTL, IA32_DEBUGCTL},
+    {0x1DB, IA32_LER_TO_IP},
+    {IA32_MTRR_PHYS, 0x21F},
+    {IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX64K_00000},
+    {IA32_MTRR_FIX16K_80000, IA32_MTRR_FIX16K_A0000},
+    {IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000},
+    {IA32_MC_CTL2, 0x29F},
+    {IA32_MTRR_DEF_TYPE, IA32_MTRR_DEF_TYPE},
+    {IA32_MC, 0x47F},
     {0xC0010010, 0xC0010010},
     {0xC0010015, 0xC001001F},
     {0xC0010055, 0xC0010055},
@@ -79,20 +77,40 @@ static const struct range stored[] = {
 };
 
 /* Performance counters that every processor of their kind has: there are none here, so they read 0 and swallow writes. */
-static const struct range ignored[] = {{0xC1, 0xC2}, {0x186, 0x187}, {0xC0010000, 0xC0010007}};
+static const struct range ignored[] = {{IA32_PMC, 0xC2}, {IA32_PERFEVTSEL, 0x187}, {0xC0010000, 0xC0010007}};
 
 /* What they hold before anyone writes them. */
 static const struct kvm_msr_entry initial[] = {
-    {.index = 0x8B, .data = 0x100000000}, /* microcode revision 1 */
-    {.index = 0xFE, .data = 0x508}, /* MTRRCAP: 8 ranges, fixed ones, write combining */
-    {.index = 0x1A0, .data = 1}, /* MISC_ENABLE: fast strings */
-    {.index = 0x3A, .data = 1}, /* FEATURE_CONTROL: locked, nothing on */
+    {.index = IA32_BIOS_SIGN_ID, .data = 0x100000000}, /* microcode revision 1 */
+    {.index = IA32_MTRRCAP, .data = 0x508}, /* MTRRCAP: 8 ranges, fixed ones, write combining */
+    {.index = IA32_MISC_ENABLE, .data = 1}, /* MISC_ENABLE: fast strings */
+    {.index = IA32_FEATURE_CONTROL, .data = 1}, /* FEATURE_CONTROL: locked, nothing on */
 };
 
 /* What the VMM asks for by name; it saves and restores these. */
 static const uint32_t listed[] = {
-    0x10,  0x1B,  0x3B,       0x3A,       0x174,      0x175,      0x176,      0x179,      0x17A,      0x1A0,      0x277,
-    0x2FF, 0x6E0, 0xC0000080, 0xC0000081, 0xC0000082, 0xC0000083, 0xC0000084, 0xC0000100, 0xC0000101, 0xC0000102, 0xC0000103,
+    IA32_TIME_STAMP_COUNTER,
+    IA32_APIC_BASE,
+    IA32_TSC_ADJUST,
+    IA32_FEATURE_CONTROL,
+    IA32_SYSENTER_CS,
+    IA32_SYSENTER_ESP,
+    IA32_SYSENTER_EIP,
+    IA32_MCG_CAP,
+    IA32_MCG_STATUS,
+    IA32_MISC_ENABLE,
+    IA32_PAT,
+    IA32_MTRR_DEF_TYPE,
+    IA32_TSC_DEADLINE,
+    IA32_EFER,
+    IA32_STAR,
+    IA32_LSTAR,
+    IA32_CSTAR,
+    IA32_FMASK,
+    IA32_FS_BASE,
+    IA32_GS_BASE,
+    IA32_KERNEL_GS_BASE,
+    IA32_TSC_AUX,
 };
 
 #define LISTED (sizeof listed / sizeof *listed)
@@ -127,7 +145,7 @@ static uint64_t load(struct vcpu *vcpu, uint32_t index)
     for (unsigned i = 0; i < sizeof initial / sizeof *initial; i++)
         if (initial[i].index == index)
             return initial[i].data;
-    return index == 0x179 ? vcpu->mcg_cap : 0;
+    return index == IA32_MCG_CAP ? vcpu->mcg_cap : 0;
 }
 
 static void store(struct vcpu *vcpu, uint32_t index, uint64_t value)
@@ -150,9 +168,9 @@ static uint64_t get_one(struct vcpu *vcpu, uint32_t index)
 
     if (is_machine_msr(index) && !backend(vcpu)->get_msr(vcpu, index, &value))
         return value;
-    if (index == MSR_APIC_BASE)
+    if (index == IA32_APIC_BASE)
         return vcpu->apic.base;
-    if (index == MSR_TSC_DEADLINE)
+    if (index == IA32_TSC_DEADLINE)
         return vcpu->apic.tsc_due;
     return load(vcpu, index);
 }
@@ -161,9 +179,9 @@ static void set_one(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
     if (is_machine_msr(index) && !backend(vcpu)->set_msr(vcpu, index, value))
         return;
-    if (index == MSR_APIC_BASE)
+    if (index == IA32_APIC_BASE)
         apic_set_base(vcpu, value);
-    else if (index == MSR_TSC_DEADLINE)
+    else if (index == IA32_TSC_DEADLINE)
         apic_timer_deadline(vcpu, value);
     else
         store(vcpu, index, value);
@@ -187,7 +205,7 @@ long set_msrs(struct vcpu *vcpu, const struct kvm_msrs *msrs)
 
 static bool is_x2apic(uint32_t index)
 {
-    return index >= MSR_X2APIC_FIRST && index <= MSR_X2APIC_LAST;
+    return index >= X2APIC_MSR_FIRST && index <= X2APIC_MSR_LAST;
 }
 
 static bool is_kept(const struct vcpu *vcpu, uint32_t index)
@@ -203,7 +221,7 @@ bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
         *value = 0;
         return true;
     }
-    if (index != MSR_APIC_BASE && index != MSR_TSC_DEADLINE && !is_kept(vcpu, index)) {
+    if (index != IA32_APIC_BASE && index != IA32_TSC_DEADLINE && !is_kept(vcpu, index)) {
         log_once(0x100000000 | index, "the guest reads MSR 0x%x, which is not kept: #GP", index);
         return false;
     }
@@ -217,7 +235,7 @@ static bool write_base(struct vcpu *vcpu, uint64_t value)
     uint32_t registers[4];
 
     answer_leaf(vcpu, 1, 0, registers);
-    if (value & APIC_BASE_X2 && !(registers[2] & CPUID_1_ECX_X2APIC))
+    if (value & APIC_BASE_X2APIC && !(registers[2] & CPUID_X2APIC))
         return false;
     return apic_set_base(vcpu, value);
 }
@@ -226,11 +244,11 @@ bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
     if (is_x2apic(index))
         return apic_write_msr(vcpu, index, value);
-    if (index == MSR_APIC_BASE)
+    if (index == IA32_APIC_BASE)
         return write_base(vcpu, value);
     if (IS_IN(ignored, index))
         return true;
-    if (index != MSR_TSC_DEADLINE && !is_kept(vcpu, index)) {
+    if (index != IA32_TSC_DEADLINE && !is_kept(vcpu, index)) {
         log_once(0x200000000 | index, "the guest writes MSR 0x%x, which is not kept: #GP", index);
         return false;
     }

@@ -4,15 +4,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "generated/x86/x86.h"
+
 struct vcpu;
 
 #define MAX_MSRS 512
-
-#define MSR_TSC 0x10u
-#define MSR_APIC_BASE 0x1Bu
-#define MSR_TSC_DEADLINE 0x6E0u
-#define MSR_X2APIC_FIRST 0x800u
-#define MSR_X2APIC_LAST 0x8FFu
 
 struct msr_store {
     uint32_t count;

@@ -30,7 +30,7 @@ static void reset_sregs(struct vcpu *vcpu)
             .ldt = make_segment(TABLE, false),
             .gdt.limit = 0xFFFF,
             .idt.limit = 0xFFFF,
-            .apic_base = vcpu->apic.base & ~(uint64_t)APIC_BASE_X2,
+            .apic_base = vcpu->apic.base & ~(uint64_t)APIC_BASE_X2APIC,
         };
 
     backend(vcpu)->get_state(vcpu, STATE_SREGS, &old);

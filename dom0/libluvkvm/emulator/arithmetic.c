@@ -1,12 +1,7 @@
 #include "emulator/attempt.h"
+#include "generated/x86/x86.h"
 
-#define CF 0x1ull
-#define PF 0x4ull
-#define AF 0x10ull
-#define ZF 0x40ull
-#define SF 0x80ull
-#define OF 0x800ull
-#define STATUS (CF | PF | AF | ZF | SF | OF)
+#define STATUS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
 /* --- Flags --- */
 
@@ -20,20 +15,20 @@ static bool get_top(uint64_t value, unsigned size)
     return value >> (size * 8 - 1) & 1;
 }
 
-/* ZF, SF and PF follow from the result alone. */
+/* RFLAGS_ZF, RFLAGS_SF and RFLAGS_PF follow from the result alone. */
 static uint64_t get_result_flags(uint64_t result, unsigned size)
 {
     bool even = !(__builtin_popcount((uint8_t)result) & 1);
 
-    return (cut(result, size) ? 0 : ZF) | (get_top(result, size) ? SF : 0) | (even ? PF : 0);
+    return (cut(result, size) ? 0 : RFLAGS_ZF) | (get_top(result, size) ? RFLAGS_SF : 0) | (even ? RFLAGS_PF : 0);
 }
 
 static uint64_t add(struct attempt *attempt, uint64_t one, uint64_t other, bool carry, unsigned size, uint64_t mask)
 {
     uint64_t result = cut(one + other + carry, size), carries = (one & other) | ((one | other) & ~result);
-    uint64_t flags = get_result_flags(result, size) | ((one ^ other ^ result) & AF);
+    uint64_t flags = get_result_flags(result, size) | ((one ^ other ^ result) & RFLAGS_AF);
 
-    flags |= (get_top(carries, size) ? CF : 0) | (get_top((one ^ result) & (other ^ result), size) ? OF : 0);
+    flags |= (get_top(carries, size) ? RFLAGS_CF : 0) | (get_top((one ^ result) & (other ^ result), size) ? RFLAGS_OF : 0);
     set_flags(attempt, mask, flags);
     return result;
 }
@@ -41,9 +36,9 @@ static uint64_t add(struct attempt *attempt, uint64_t one, uint64_t other, bool 
 static uint64_t subtract(struct attempt *attempt, uint64_t one, uint64_t other, bool borrow, unsigned size, uint64_t mask)
 {
     uint64_t result = cut(one - other - borrow, size), borrows = (~one & other) | (~(one ^ other) & result);
-    uint64_t flags = get_result_flags(result, size) | ((one ^ other ^ result) & AF);
+    uint64_t flags = get_result_flags(result, size) | ((one ^ other ^ result) & RFLAGS_AF);
 
-    flags |= (get_top(borrows, size) ? CF : 0) | (get_top((one ^ other) & (one ^ result), size) ? OF : 0);
+    flags |= (get_top(borrows, size) ? RFLAGS_CF : 0) | (get_top((one ^ other) & (one ^ result), size) ? RFLAGS_OF : 0);
     set_flags(attempt, mask, flags);
     return result;
 }
@@ -60,7 +55,7 @@ static void do_two(struct attempt *attempt)
 {
     unsigned size = get_size(attempt, 0);
     uint64_t one = read_operand(attempt, 0), other = cut(read_operand(attempt, 1), size);
-    bool carry = attempt->registers.rflags & CF;
+    bool carry = attempt->registers.rflags & RFLAGS_CF;
 
     switch (attempt->mnemonic) {
     case ZYDIS_MNEMONIC_ADD: write_operand(attempt, 0, add(attempt, one, other, false, size, STATUS)); break;
@@ -83,8 +78,8 @@ static void do_one(struct attempt *attempt)
     uint64_t value = read_operand(attempt, 0);
 
     switch (attempt->mnemonic) {
-    case ZYDIS_MNEMONIC_INC: write_operand(attempt, 0, add(attempt, value, 1, false, size, STATUS & ~CF)); break;
-    case ZYDIS_MNEMONIC_DEC: write_operand(attempt, 0, subtract(attempt, value, 1, false, size, STATUS & ~CF)); break;
+    case ZYDIS_MNEMONIC_INC: write_operand(attempt, 0, add(attempt, value, 1, false, size, STATUS & ~RFLAGS_CF)); break;
+    case ZYDIS_MNEMONIC_DEC: write_operand(attempt, 0, subtract(attempt, value, 1, false, size, STATUS & ~RFLAGS_CF)); break;
     case ZYDIS_MNEMONIC_NEG: write_operand(attempt, 0, subtract(attempt, 0, value, false, size, STATUS)); break;
     default: write_operand(attempt, 0, ~value); break; /* NOT */
     }
@@ -148,7 +143,7 @@ static void do_bit(struct attempt *attempt)
     if (far)
         attempt->shift = (index >> __builtin_ctz(bits)) * (int64_t)size;
     value = read_operand(attempt, 0);
-    set_flags(attempt, CF, value & bit ? CF : 0);
+    set_flags(attempt, RFLAGS_CF, value & bit ? RFLAGS_CF : 0);
     if (attempt->mnemonic != ZYDIS_MNEMONIC_BT)
         write_operand(attempt, 0, change_bit(attempt->mnemonic, value, bit));
 }

@@ -2,13 +2,6 @@
 #include "emulator/attempt.h"
 #include "generated/x86/x86.h"
 
-#define CF 0x1ull
-#define PF 0x4ull
-#define ZF 0x40ull
-#define SF 0x80ull
-#define OF 0x800ull
-#define GENERAL_PROTECTION 13
-
 enum { RSP = 4, RBP = 5 };
 
 /* --- Conditions: the opcode's lowest four bits, of which the last one negates. SDM: appendix B of volume 1 --- */
@@ -16,17 +9,17 @@ enum { RSP = 4, RBP = 5 };
 static bool is_met(struct attempt *attempt)
 {
     uint64_t flags = attempt->registers.rflags;
-    bool less = !(flags & SF) != !(flags & OF), met;
+    bool less = !(flags & RFLAGS_SF) != !(flags & RFLAGS_OF), met;
 
     switch (attempt->instruction->opcode >> 1 & 7) {
-    case 0: met = flags & OF; break;
-    case 1: met = flags & CF; break;
-    case 2: met = flags & ZF; break;
-    case 3: met = flags & (CF | ZF); break;
-    case 4: met = flags & SF; break;
-    case 5: met = flags & PF; break;
+    case 0: met = flags & RFLAGS_OF; break;
+    case 1: met = flags & RFLAGS_CF; break;
+    case 2: met = flags & RFLAGS_ZF; break;
+    case 3: met = flags & (RFLAGS_CF | RFLAGS_ZF); break;
+    case 4: met = flags & RFLAGS_SF; break;
+    case 5: met = flags & RFLAGS_PF; break;
     case 6: met = less; break;
-    default: met = less || flags & ZF; break;
+    default: met = less || flags & RFLAGS_ZF; break;
     }
     return met != (attempt->instruction->opcode & 1);
 }
@@ -120,7 +113,7 @@ static bool is_canonical(struct attempt *attempt, uint64_t address)
 void jump_to(struct attempt *attempt, uint64_t target, bool wide, uint32_t limit)
 {
     if (wide ? !is_canonical(attempt, target) : target > limit)
-        stop_exception(attempt, GENERAL_PROTECTION, true, 0);
+        stop_exception(attempt, VECTOR_GP, true, 0);
     attempt->jumped = true;
     attempt->target = target;
 }

@@ -1,10 +1,6 @@
 /* Products, quotients, the first and last bit that is set. SDM: MUL, IMUL, DIV, IDIV, BSF, BSR */
 #include "emulator/attempt.h"
-
-#define CF 0x1ull
-#define ZF 0x40ull
-#define OF 0x800ull
-#define DIVIDE_ERROR 0
+#include "generated/x86/x86.h"
 
 enum { RAX = 0, RDX = 2 };
 
@@ -50,10 +46,10 @@ static wide_signed extend_wide(wide value, unsigned bits)
     return (wide_signed)(value << unused) >> unused;
 }
 
-/* CF and OF say that the upper half is needed; the other flags are undefined. */
+/* RFLAGS_CF and RFLAGS_OF say that the upper half is needed; the other flags are undefined. */
 static void set_overflow(struct attempt *attempt, bool overflow)
 {
-    set_flags(attempt, CF | OF, overflow ? CF | OF : 0);
+    set_flags(attempt, RFLAGS_CF | RFLAGS_OF, overflow ? RFLAGS_CF | RFLAGS_OF : 0);
 }
 
 static void multiply(struct attempt *attempt, bool with_sign)
@@ -90,7 +86,7 @@ static void divide(struct attempt *attempt)
     if (attempt->stopped)
         return;
     if (!by || value / by > cut(~0ull, size)) {
-        stop_exception(attempt, DIVIDE_ERROR, false, 0);
+        stop_exception(attempt, VECTOR_DE, false, 0);
         return;
     }
     set_both(attempt, size, (uint64_t)(value / by), (uint64_t)(value % by));
@@ -105,12 +101,12 @@ static void divide_signed(struct attempt *attempt)
     if (attempt->stopped)
         return;
     if (!by || (by == -1 && (wide)value == (wide)1 << 127)) {
-        stop_exception(attempt, DIVIDE_ERROR, false, 0);
+        stop_exception(attempt, VECTOR_DE, false, 0);
         return;
     }
     quotient = value / by;
     if (extend_wide((wide)quotient, bits) != quotient)
-        stop_exception(attempt, DIVIDE_ERROR, false, 0);
+        stop_exception(attempt, VECTOR_DE, false, 0);
     else
         set_both(attempt, size, (uint64_t)quotient, cut((uint64_t)(value % by), size));
 }
@@ -121,7 +117,7 @@ static void scan(struct attempt *attempt)
 {
     uint64_t value = read_operand(attempt, 1);
 
-    set_flags(attempt, ZF, value ? 0 : ZF);
+    set_flags(attempt, RFLAGS_ZF, value ? 0 : RFLAGS_ZF);
     if (value)
         write_operand(
             attempt, 0,

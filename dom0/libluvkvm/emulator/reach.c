@@ -4,10 +4,10 @@
 #include "memory/slots.h"
 #include "memory/walk.h"
 #include "memory/written.h"
+#include "generated/x86/x86.h"
 
 #define PAGE_BYTES 4096u
 #define MAX_FETCHED 15u
-#define PAGE_FAULT 14
 
 /* An access that was answered before, at the same point of the attempt; else the one that stops the attempt. */
 static uint64_t access_device(struct attempt *attempt, const struct device_access *access)
@@ -71,7 +71,7 @@ static uint64_t access_page(struct attempt *attempt, uint64_t linear, unsigned s
     walked = walk_page(emulation->vm, emulation->mode, linear, write, &error);
     if (!walked) {
         emulation->fault.linear = linear;
-        stop_exception(attempt, PAGE_FAULT, true, error);
+        stop_exception(attempt, VECTOR_PF, true, error);
         return 0;
     }
     if (!walked->memory)

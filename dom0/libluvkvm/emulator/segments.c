@@ -20,12 +20,12 @@ static bool is_real(struct attempt *attempt)
 
 static unsigned get_level(struct attempt *attempt)
 {
-    return attempt->emulation->mode->ss_rights >> 5 & LEVEL;
+    return attempt->emulation->mode->ss_rights >> 5 & SELECTOR_RPL_MASK;
 }
 
 void refuse_selector(struct attempt *attempt, uint8_t vector, uint16_t selector)
 {
-    stop_exception(attempt, vector, true, selector & ~LEVEL);
+    stop_exception(attempt, vector, true, selector & ~SELECTOR_RPL_MASK);
 }
 
 static struct kvm_segment make_segment(uint64_t low, uint16_t selector)
@@ -50,11 +50,11 @@ static struct kvm_segment make_segment(uint64_t low, uint16_t selector)
 
 void find_named(struct attempt *attempt, struct named *named, uint16_t selector, bool system)
 {
-    uint64_t base = selector & TABLE_LOCAL ? named->sregs.ldt.base : named->sregs.gdt.base, upper = 0;
-    uint32_t limit = selector & TABLE_LOCAL ? named->sregs.ldt.limit : named->sregs.gdt.limit;
+    uint64_t base = selector & SELECTOR_TI ? named->sregs.ldt.base : named->sregs.gdt.base, upper = 0;
+    uint32_t limit = selector & SELECTOR_TI ? named->sregs.ldt.limit : named->sregs.gdt.limit;
     uint32_t offset = selector & 0xFFF8u, last = offset + (system && is_wide(attempt) ? 15 : 7);
 
-    if (last > limit || (selector & TABLE_LOCAL && named->sregs.ldt.unusable)) {
+    if (last > limit || (selector & SELECTOR_TI && named->sregs.ldt.unusable)) {
         refuse_selector(attempt, named->refusal, selector);
         return;
     }
@@ -93,13 +93,13 @@ bool is_stack_right(const struct kvm_segment *segment, unsigned level)
 {
     bool writable = segment->s && !(segment->type & TYPE_CODE) && segment->type & TYPE_WRITABLE;
 
-    return writable && segment->dpl == level && (segment->selector & LEVEL) == level;
+    return writable && segment->dpl == level && (segment->selector & SELECTOR_RPL_MASK) == level;
 }
 
 bool is_data_right(const struct kvm_segment *segment, unsigned level)
 {
     bool code = segment->type & TYPE_CODE, conforming = code && segment->type & TYPE_CONFORMING;
-    bool reached = segment->dpl >= level && segment->dpl >= (segment->selector & LEVEL);
+    bool reached = segment->dpl >= level && segment->dpl >= (segment->selector & SELECTOR_RPL_MASK);
 
     return segment->s && (!code || segment->type & TYPE_WRITABLE) && (conforming || reached);
 }
@@ -107,17 +107,17 @@ bool is_data_right(const struct kvm_segment *segment, unsigned level)
 static void check_stack(struct attempt *attempt, const struct kvm_segment *segment)
 {
     if (!is_stack_right(segment, get_level(attempt)))
-        refuse_selector(attempt, GENERAL_PROTECTION, segment->selector);
+        refuse_selector(attempt, VECTOR_GP, segment->selector);
     else if (!segment->present)
-        refuse_selector(attempt, STACK_FAULT, segment->selector);
+        refuse_selector(attempt, VECTOR_SS, segment->selector);
 }
 
 static void check_data(struct attempt *attempt, const struct kvm_segment *segment)
 {
     if (!is_data_right(segment, get_level(attempt)))
-        refuse_selector(attempt, GENERAL_PROTECTION, segment->selector);
+        refuse_selector(attempt, VECTOR_GP, segment->selector);
     else if (!segment->present)
-        refuse_selector(attempt, NOT_PRESENT, segment->selector);
+        refuse_selector(attempt, VECTOR_NP, segment->selector);
 }
 
 /* No segment: as a stack only the kernel of a 64-bit system may have it. */
@@ -125,8 +125,8 @@ static void load_null(struct attempt *attempt, struct kvm_segment *segment, bool
 {
     bool wide = attempt->instruction->machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
 
-    if (stack && (!wide || get_level(attempt) == LEVEL || (selector & LEVEL) != get_level(attempt)))
-        refuse_selector(attempt, GENERAL_PROTECTION, 0);
+    if (stack && (!wide || get_level(attempt) == SELECTOR_RPL_MASK || (selector & SELECTOR_RPL_MASK) != get_level(attempt)))
+        refuse_selector(attempt, VECTOR_GP, 0);
     *segment = (struct kvm_segment){
         .base = segment->base, .selector = selector, .unusable = 1, .dpl = (uint8_t)get_level(attempt)};
 }
@@ -144,7 +144,7 @@ static void load_segment(struct attempt *attempt, struct named *named, ZydisRegi
 
     if (is_real(attempt)) {
         load_real(segment, selector);
-    } else if (!(selector & ~LEVEL)) {
+    } else if (!(selector & ~SELECTOR_RPL_MASK)) {
         load_null(attempt, segment, stack, selector);
     } else {
         find_named(attempt, named, selector, false);
@@ -158,13 +158,13 @@ static void load_segment(struct attempt *attempt, struct named *named, ZydisRegi
 
 static void load_task(struct attempt *attempt, struct named *named, uint16_t selector)
 {
-    if (!(selector & ~LEVEL) || selector & TABLE_LOCAL)
-        refuse_selector(attempt, GENERAL_PROTECTION, selector);
+    if (!(selector & ~SELECTOR_RPL_MASK) || selector & SELECTOR_TI)
+        refuse_selector(attempt, VECTOR_GP, selector);
     find_named(attempt, named, selector, true);
     if (named->segment.s || (named->segment.type | (is_wide(attempt) ? 0 : TYPE_WIDE)) != TSS_AVAILABLE)
-        refuse_selector(attempt, GENERAL_PROTECTION, selector);
+        refuse_selector(attempt, VECTOR_GP, selector);
     else if (!named->segment.present)
-        refuse_selector(attempt, NOT_PRESENT, selector);
+        refuse_selector(attempt, VECTOR_NP, selector);
     mark_named(attempt, named, TYPE_BUSY);
     named->sregs.tr = named->segment;
 }
@@ -174,15 +174,16 @@ static void load_task(struct attempt *attempt, struct named *named, uint16_t sel
 static void check_code(struct attempt *attempt, const struct kvm_segment *segment)
 {
     bool conforming = segment->type & TYPE_CONFORMING;
-    bool reached = conforming ? segment->dpl <= get_level(attempt)
-                              : segment->dpl == get_level(attempt) && (segment->selector & LEVEL) <= get_level(attempt);
+    bool reached = conforming
+        ? segment->dpl <= get_level(attempt)
+        : segment->dpl == get_level(attempt) && (segment->selector & SELECTOR_RPL_MASK) <= get_level(attempt);
 
     if (!segment->s)
         stop_attempt(attempt, EMULATED_UNKNOWN);
     else if (!(segment->type & TYPE_CODE) || !reached || (is_wide(attempt) && segment->l && segment->db))
-        refuse_selector(attempt, GENERAL_PROTECTION, segment->selector);
+        refuse_selector(attempt, VECTOR_GP, segment->selector);
     else if (!segment->present)
-        refuse_selector(attempt, NOT_PRESENT, segment->selector);
+        refuse_selector(attempt, VECTOR_NP, segment->selector);
 }
 
 static void jump_far(struct attempt *attempt, struct named *named)
@@ -193,13 +194,13 @@ static void jump_far(struct attempt *attempt, struct named *named)
 
     if (is_real(attempt)) {
         load_real(&named->sregs.cs, selector);
-    } else if (!(selector & ~LEVEL)) {
-        refuse_selector(attempt, GENERAL_PROTECTION, 0);
+    } else if (!(selector & ~SELECTOR_RPL_MASK)) {
+        refuse_selector(attempt, VECTOR_GP, 0);
     } else {
         find_named(attempt, named, selector, false);
         check_code(attempt, &named->segment);
         mark_named(attempt, named, TYPE_ACCESSED);
-        named->segment.selector = (uint16_t)((selector & ~LEVEL) | get_level(attempt));
+        named->segment.selector = (uint16_t)((selector & ~SELECTOR_RPL_MASK) | get_level(attempt));
         named->sregs.cs = named->segment;
     }
     jump_to(attempt, target, named->sregs.cs.l && is_wide(attempt), named->sregs.cs.limit);
@@ -240,7 +241,7 @@ bool do_segment(struct attempt *attempt)
 {
     const struct owner_state *owner_state = attempt->emulation->owner_state;
     bool stores = attempt->mnemonic == ZYDIS_MNEMONIC_MOV && is_segment(&attempt->operands[1]);
-    struct named named = {.refusal = GENERAL_PROTECTION};
+    struct named named = {.refusal = VECTOR_GP};
 
     if (!(loads(attempt) || stores) || !owner_state || !owner_state->get_sregs(attempt->emulation->owner, &named.sregs))
         return false;

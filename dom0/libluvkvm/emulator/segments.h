@@ -2,8 +2,6 @@
 #pragma once
 #include "emulator/attempt.h"
 
-#define TABLE_LOCAL 4u   /* of a selector */
-#define LEVEL 3u
 #define TYPE_ACCESSED 1u
 #define TYPE_WRITABLE 2u /* of data; code: readable */
 #define TYPE_CONFORMING 4u
@@ -11,8 +9,6 @@
 #define TYPE_WIDE 8u     /* of a TSS: of 32 bits */
 #define TYPE_BUSY 2u
 #define TYPE_PLACE 5     /* of its byte in a descriptor */
-
-enum { INVALID_TSS = 10, NOT_PRESENT = 11, STACK_FAULT = 12, GENERAL_PROTECTION = 13 };
 
 /* What a selector names, and where that lies. */
 struct named {

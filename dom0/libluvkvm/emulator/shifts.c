@@ -1,8 +1,6 @@
 /* Shifts and rotations, a bit at a time. SDM: SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD, SHRD */
 #include "emulator/attempt.h"
-
-#define CF 0x1ull
-#define OF 0x800ull
+#include "generated/x86/x86.h"
 
 static bool get_bit(uint64_t value, unsigned bit)
 {
@@ -35,12 +33,12 @@ static uint64_t shift_once(ZydisMnemonic mnemonic, uint64_t value, unsigned top,
     return is_left(mnemonic) ? cut(value << 1, (top + 1) / 8) | incoming : value >> 1 | incoming << top;
 }
 
-/* By one bit OF says whether the sign changed; by more it is undefined. */
+/* By one bit RFLAGS_OF says whether the sign changed; by more it is undefined. */
 static uint64_t get_flags(ZydisMnemonic mnemonic, uint64_t result, unsigned top, bool carry)
 {
     bool other = is_left(mnemonic) ? carry : get_bit(result, top - 1);
 
-    return (carry ? CF : 0) | (get_bit(result, top) != other ? OF : 0);
+    return (carry ? RFLAGS_CF : 0) | (get_bit(result, top) != other ? RFLAGS_OF : 0);
 }
 
 static bool is_rotation(ZydisMnemonic mnemonic)
@@ -57,7 +55,7 @@ static void shift(struct attempt *attempt)
 {
     unsigned size = get_size(attempt, 0), top = size * 8 - 1, count = get_count(attempt, 1);
     uint64_t value = read_operand(attempt, 0);
-    bool carry = attempt->registers.rflags & CF;
+    bool carry = attempt->registers.rflags & RFLAGS_CF;
 
     for (unsigned i = 0; i < count; i++)
         value = shift_once(attempt->mnemonic, value, top, &carry);
@@ -66,7 +64,7 @@ static void shift(struct attempt *attempt)
         return;
     if (!is_rotation(attempt->mnemonic))
         set_logic(attempt, value, size);
-    set_flags(attempt, CF | OF, get_flags(attempt->mnemonic, value, top, carry));
+    set_flags(attempt, RFLAGS_CF | RFLAGS_OF, get_flags(attempt->mnemonic, value, top, carry));
 }
 
 /* Bits of the second operand come in. */
@@ -84,7 +82,8 @@ static void shift_double(struct attempt *attempt)
         result = cut(moved | (left ? other >> rest : other << rest), size);
         carry = get_bit(value, left ? rest : count - 1);
         set_logic(attempt, result, size);
-        set_flags(attempt, CF | OF, (carry ? CF : 0) | (get_bit(value ^ result, bits - 1) ? OF : 0));
+        set_flags(attempt, RFLAGS_CF | RFLAGS_OF,
+                  (carry ? RFLAGS_CF : 0) | (get_bit(value ^ result, bits - 1) ? RFLAGS_OF : 0));
     }
     write_operand(attempt, 0, result);
 }

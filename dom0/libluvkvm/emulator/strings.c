@@ -1,8 +1,7 @@
 /* String instructions, one round at a time: a repeated one is emulated again by its caller until RCX is 0. */
 #include "emulator/attempt.h"
+#include "generated/x86/x86.h"
 
-#define DF (1ull << 10)
-#define ZF 0x40ull
 #define REPEATS (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)
 
 enum { RAX = 0, RCX = 1, RDX = 2, RSI = 6, RDI = 7 };
@@ -93,7 +92,7 @@ static enum kind get_kind(ZydisMnemonic mnemonic)
 
 static void do_round(struct attempt *attempt, enum kind kind, unsigned size)
 {
-    int64_t step = attempt->registers.rflags & DF ? -(int64_t)size : (int64_t)size;
+    int64_t step = attempt->registers.rflags & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
 
     switch (kind) {
     case MOVE:
@@ -113,7 +112,7 @@ static void do_round(struct attempt *attempt, enum kind kind, unsigned size)
 /* Is another round due? SDM: REP */
 static bool goes_on(struct attempt *attempt, enum kind kind)
 {
-    bool zero = attempt->registers.rflags & ZF;
+    bool zero = attempt->registers.rflags & RFLAGS_ZF;
 
     if (!(*get_register(attempt, RCX) & get_mask(attempt)))
         return false;

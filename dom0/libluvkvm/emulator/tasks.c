@@ -131,11 +131,11 @@ static void load_local(struct switching *s)
     uint16_t selector = s->image.local;
 
     sregs->ldt = (struct kvm_segment){.selector = selector, .unusable = 1};
-    if (!(selector & ~LEVEL))
+    if (!(selector & ~SELECTOR_RPL_MASK))
         return;
     find_named(&s->attempt, &s->named, selector, true);
-    if (selector & TABLE_LOCAL || s->named.segment.s || s->named.segment.type != TYPE_LOCAL_TABLE || !s->named.segment.present)
-        refuse_selector(&s->attempt, INVALID_TSS, selector);
+    if (selector & SELECTOR_TI || s->named.segment.s || s->named.segment.type != TYPE_LOCAL_TABLE || !s->named.segment.present)
+        refuse_selector(&s->attempt, VECTOR_TS, selector);
     else if (!s->attempt.stopped)
         sregs->ldt = s->named.segment;
 }
@@ -160,15 +160,15 @@ static void load_segment(struct switching *s, unsigned number)
     uint16_t selector = segment->selector;
     bool needed = number == CODE_SEGMENT || number == STACK_SEGMENT;
 
-    if (!(selector & ~LEVEL) && !needed) {
+    if (!(selector & ~SELECTOR_RPL_MASK) && !needed) {
         *segment = (struct kvm_segment){.selector = selector, .unusable = 1};
         return;
     }
     find_named(&s->attempt, &s->named, selector, false);
-    if (!(selector & ~LEVEL) || !is_right(&s->named.segment, number, s->level))
-        refuse_selector(&s->attempt, INVALID_TSS, selector);
+    if (!(selector & ~SELECTOR_RPL_MASK) || !is_right(&s->named.segment, number, s->level))
+        refuse_selector(&s->attempt, VECTOR_TS, selector);
     else if (!s->named.segment.present)
-        refuse_selector(&s->attempt, number == STACK_SEGMENT ? STACK_FAULT : NOT_PRESENT, selector);
+        refuse_selector(&s->attempt, number == STACK_SEGMENT ? VECTOR_SS : VECTOR_NP, selector);
     mark_named(&s->attempt, &s->named, TYPE_ACCESSED);
     if (!s->attempt.stopped)
         *segment = s->named.segment;
@@ -189,7 +189,7 @@ static void load_segments(struct switching *s)
 {
     static const unsigned order[SEGMENTS] = {CODE_SEGMENT, STACK_SEGMENT, 0, 3, 4, 5};
 
-    s->level = s->image.segments[CODE_SEGMENT] & LEVEL;
+    s->level = s->image.segments[CODE_SEGMENT] & SELECTOR_RPL_MASK;
     load_local(s);
     for (unsigned i = 0; i < SEGMENTS; i++)
         (s->image.flags & RFLAGS_VM ? load_old_segment : load_segment)(s, order[i]);
@@ -229,7 +229,7 @@ static enum emulated keep(struct switching *s, const struct task_switch *how)
     *emulation->registers = s->attempt.registers;
     if (!emulation->owner_state->set_sregs(emulation->owner, &s->named.sregs))
         return EMULATED_UNKNOWN;
-    if (s->attempt.stopped && how->external && emulation->fault.vector <= GENERAL_PROTECTION)
+    if (s->attempt.stopped && how->external && emulation->fault.vector <= VECTOR_GP)
         emulation->fault.code |= EXTERNAL;
     return s->attempt.stopped ? s->attempt.outcome : EMULATED_DONE;
 }
@@ -238,7 +238,7 @@ enum emulated switch_task(struct emulation *emulation, const struct task_switch 
 {
     const struct luv_mode *mode = emulation->mode;
     struct switching s = {
-        .attempt = {.emulation = emulation, .registers = *emulation->registers}, .named.refusal = INVALID_TSS, .mode = *mode};
+        .attempt = {.emulation = emulation, .registers = *emulation->registers}, .named.refusal = VECTOR_TS, .mode = *mode};
     enum emulated outcome;
 
     if (!emulation->owner_state->get_sregs(emulation->owner, &s.named.sregs))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "emulator/attempt.h"
+#include "generated/x86/x86.h"
 
 #define STATUS_WORD 2u /* places in an XSAVE area. SDM: 10.5.1, 14.4 */
 #define TAGS 4u
@@ -10,7 +11,6 @@
 #define XMM 160u
 #define XSTATE_BV 512u
 #define YMM_UPPER 576u
-#define LEAF_XSAVE 0xDu
 #define TOP_SHIFT 3 /* in the upper byte of the status word */
 #define TOP_MASK (7u << TOP_SHIFT)
 
@@ -68,7 +68,7 @@ static void clear_upper(struct vectors *vectors)
 
     if (has_part(vectors, PART_AVX))
         memset(get_upper(vectors), 0, 16);
-    __cpuid_count(LEAF_XSAVE, PART_ZMM_UPPER, size, offset, none, none);
+    __cpuid_count(CPUID_LEAF_XSAVE, PART_ZMM_UPPER, size, offset, none, none);
     if (has_part(vectors, PART_ZMM_UPPER))
         memset(vectors->area + offset + vectors->number * 32, 0, 32);
 }

@@ -27,10 +27,10 @@ static void set_mask(struct vcpu *vcpu, const sigset_t *open)
 /* KVM has no APIC here, but its CPUID follows APIC_BASE. */
 static void set_base(struct vcpu *vcpu)
 {
-    uint64_t base = vcpu->apic.base & ~(uint64_t)APIC_BASE_X2;
+    uint64_t base = vcpu->apic.base & ~(uint64_t)APIC_BASE_X2APIC;
 
     if (base != own(vcpu)->base)
-        kvm_set_msr(vcpu, MSR_APIC_BASE, base);
+        kvm_set_msr(vcpu, IA32_APIC_BASE, base);
     own(vcpu)->base = base;
 }
 

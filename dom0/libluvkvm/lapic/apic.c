@@ -55,7 +55,7 @@ static void update_priority(struct apic *apic)
 
 static bool is_enabled(struct apic *apic)
 {
-    return apic_is_on(apic) && (*apic_register(apic, APIC_SPIV) & SPIV_ON);
+    return apic_is_on(apic) && (*apic_register(apic, APIC_SVR) & APIC_SVR_ENABLE);
 }
 
 int apic_find(struct vcpu *vcpu)
@@ -148,25 +148,26 @@ void apic_set_cr8(struct vcpu *vcpu, uint8_t value)
 /* Does the PIC's line reach the processor: straight, or through LINT0 as ExtINT? SDM: 11.5.1 */
 bool apic_accepts_pic(struct vcpu *vcpu)
 {
-    uint32_t entry = *apic_register(&vcpu->apic, APIC_LVT0);
+    uint32_t entry = *apic_register(&vcpu->apic, APIC_LVT_LINT0);
 
-    return !apic_is_on(&vcpu->apic) || (!(entry & LVT_MASKED) && (entry >> 8 & 7) == DELIVER_EXTERNAL);
+    return !apic_is_on(&vcpu->apic) ||
+        (!(entry & APIC_LVT_MASKED) && (entry & APIC_LVT_DELIVERY_MASK) >> APIC_LVT_DELIVERY_SHIFT == APIC_LVT_DELIVERY_EXTINT);
 }
 
 /* --- Its life --- */
 
 static void reset_registers(struct apic *apic)
 {
-    static const uint16_t vectors[] = {APIC_LVT_TIMER, APIC_LVT_THERMAL, APIC_LVT_COUNTER,
-                                       APIC_LVT0,      APIC_LVT1,        APIC_LVT_ERROR};
+    static const uint16_t vectors[] = {APIC_LVT_TIMER, APIC_LVT_THERMAL, APIC_LVT_COUNTERS,
+                                       APIC_LVT_LINT0, APIC_LVT_LINT1,   APIC_LVT_ERROR};
 
     memset(apic->registers, 0, sizeof apic->registers);
     *apic_register(apic, APIC_ID) = apic->id << 24;
     *apic_register(apic, APIC_VERSION) = VERSION;
     *apic_register(apic, APIC_DFR) = ~0u;
-    *apic_register(apic, APIC_SPIV) = 0xFF;
+    *apic_register(apic, APIC_SVR) = 0xFF;
     for (unsigned i = 0; i < sizeof vectors / sizeof *vectors; i++)
-        *apic_register(apic, vectors[i]) = LVT_MASKED;
+        *apic_register(apic, vectors[i]) = APIC_LVT_MASKED;
     apic->started = apic->period = apic->due = 0;
     apic->tsc_due = 0;
 }
@@ -188,29 +189,29 @@ void apic_create(struct vcpu *vcpu)
 
     pthread_mutex_init(&apic->lock, NULL);
     apic->id = vcpu->id;
-    apic->base = APIC_DEFAULT_ADDRESS | APIC_BASE_ON | (vcpu->id ? 0 : APIC_BASE_BSP);
+    apic->base = LOCAL_APIC_BASE | APIC_BASE_ENABLE | (vcpu->id ? 0 : APIC_BASE_BSP);
     atomic_store(&apic->sipi, -1);
     reset_registers(apic);
     if (!vcpu->id)
-        *apic_register(apic, APIC_LVT0) = DELIVER_EXTERNAL << 8;
+        *apic_register(apic, APIC_LVT_LINT0) = APIC_LVT_DELIVERY_EXTINT << APIC_LVT_DELIVERY_SHIFT;
 }
 
 /* The four modes and the ways between them. SDM: 11.12.1, 11.12.5 */
 bool apic_set_base(struct vcpu *vcpu, uint64_t base)
 {
     struct apic *apic = &vcpu->apic;
-    uint64_t old = apic->base, modes = APIC_BASE_ON | APIC_BASE_X2;
+    uint64_t old = apic->base, modes = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
 
-    if ((base & modes) == APIC_BASE_X2 || base & ~(APIC_BASE_ADDRESS | modes | APIC_BASE_BSP))
+    if ((base & modes) == APIC_BASE_X2APIC || base & ~(APIC_BASE_ADDRESS | modes | APIC_BASE_BSP))
         return false;
-    if ((old & modes) == modes && (base & modes) == APIC_BASE_ON)
+    if ((old & modes) == modes && (base & modes) == APIC_BASE_ENABLE)
         return false;
-    if (!(old & APIC_BASE_ON) && (base & modes) == modes)
+    if (!(old & APIC_BASE_ENABLE) && (base & modes) == modes)
         return false;
     apic->base = base;
-    if ((old ^ base) & base & APIC_BASE_X2)
+    if ((old ^ base) & base & APIC_BASE_X2APIC)
         *apic_register(apic, APIC_LDR) = apic->id >> 4 << 16 | 1u << (apic->id & 15);
-    if ((old ^ base) & old & APIC_BASE_ON)
+    if ((old ^ base) & old & APIC_BASE_ENABLE)
         apic_reset(vcpu);
     atomic_store(&vcpu->work, true);
     return true;

@@ -6,46 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "generated/x86/regions.h"
+#include "generated/x86/x86.h"
+
 struct vcpu;
 
-/* Offsets in the page. */
-enum {
-    APIC_ID = 0x20,
-    APIC_VERSION = 0x30,
-    APIC_TPR = 0x80,
-    APIC_PPR = 0xA0,
-    APIC_EOI = 0xB0,
-    APIC_LDR = 0xD0,
-    APIC_DFR = 0xE0,
-    APIC_SPIV = 0xF0,
-    APIC_ISR = 0x100,
-    APIC_TMR = 0x180,
-    APIC_IRR = 0x200,
-    APIC_ESR = 0x280,
-    APIC_ICR = 0x300,
-    APIC_ICR_HIGH = 0x310,
-    APIC_LVT_TIMER = 0x320,
-    APIC_LVT_THERMAL = 0x330,
-    APIC_LVT_COUNTER = 0x340,
-    APIC_LVT0 = 0x350,
-    APIC_LVT1 = 0x360,
-    APIC_LVT_ERROR = 0x370,
-    APIC_TIMER_FIRST = 0x380,
-    APIC_TIMER_NOW = 0x390,
-    APIC_TIMER_DIVIDE = 0x3E0,
-    APIC_SELF = 0x3F0
-};
-
-#define APIC_BASE_BSP 0x100u
-#define APIC_BASE_X2 0x400u
-#define APIC_BASE_ON 0x800u
+#define APIC_REGISTERS 0x400u /* bytes */
 #define APIC_BASE_ADDRESS 0xFFFFFF000ull
-#define APIC_DEFAULT_ADDRESS 0xFEE00000u
-#define APIC_REGISTERS 0x400u
-#define LVT_MASKED 0x10000u
-#define SPIV_ON 0x100u
-
-enum delivery { DELIVER_FIXED, DELIVER_LOWEST, DELIVER_SMI, DELIVER_NMI = 4, DELIVER_INIT, DELIVER_SIPI, DELIVER_EXTERNAL };
 
 struct apic {
     pthread_mutex_t lock; /* of the registers, against other processors and devices */
@@ -70,12 +37,12 @@ static inline uint32_t *apic_register(struct apic *apic, uint32_t offset)
 
 static inline bool apic_is_on(const struct apic *apic)
 {
-    return apic->base & APIC_BASE_ON;
+    return apic->base & APIC_BASE_ENABLE;
 }
 
 static inline bool apic_is_x2(const struct apic *apic)
 {
-    return (apic->base & (APIC_BASE_ON | APIC_BASE_X2)) == (APIC_BASE_ON | APIC_BASE_X2);
+    return (apic->base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 }
 
 /* apic.c: state and priorities. Those that take a vcpu take the lock themselves. */

@@ -9,9 +9,6 @@
 
 #define NANOSECONDS 1000000000ll
 #define SHORTEST 100000ll /* of a period: a guest may not drown its thread in signals */
-#define MSR_TSC 0x10u
-
-enum mode { ONE_SHOT, PERIODIC, DEADLINE };
 
 static int64_t get_time(void)
 {
@@ -21,9 +18,9 @@ static int64_t get_time(void)
     return now.tv_sec * NANOSECONDS + now.tv_nsec;
 }
 
-static enum mode get_mode(struct apic *apic)
+static uint32_t get_mode(struct apic *apic)
 {
-    return *apic_register(apic, APIC_LVT_TIMER) >> 17 & 3;
+    return (*apic_register(apic, APIC_LVT_TIMER) & APIC_LVT_MODE_MASK) >> APIC_LVT_MODE_SHIFT;
 }
 
 /* The bus clock is 1 GHz: a nanosecond a tick, divided by 1 to 128. SDM: figure 11-10 */
@@ -51,7 +48,7 @@ static void start(struct vcpu *vcpu, uint64_t count)
 
     apic->started = get_time();
     apic->period = 0;
-    if (get_mode(apic) == PERIODIC)
+    if (get_mode(apic) == APIC_LVT_MODE_PERIODIC)
         apic->period = length < SHORTEST ? SHORTEST : length;
     apic->due = count ? apic->started + length : 0;
     arm(vcpu);
@@ -59,8 +56,8 @@ static void start(struct vcpu *vcpu, uint64_t count)
 
 void apic_timer_start(struct vcpu *vcpu)
 {
-    if (get_mode(&vcpu->apic) != DEADLINE)
-        start(vcpu, *apic_register(&vcpu->apic, APIC_TIMER_FIRST));
+    if (get_mode(&vcpu->apic) != APIC_LVT_MODE_TSC_DEADLINE)
+        start(vcpu, *apic_register(&vcpu->apic, APIC_TIMER_COUNT));
 }
 
 /* How long until the guest's TSC has that value. */
@@ -69,7 +66,7 @@ static int64_t count_nanoseconds(struct vcpu *vcpu, uint64_t tsc)
     uint64_t now = 0;
     int khz = backend(vcpu)->get_tsc_khz(vcpu);
 
-    backend(vcpu)->get_msr(vcpu, MSR_TSC, &now);
+    backend(vcpu)->get_msr(vcpu, IA32_TIME_STAMP_COUNTER, &now);
     if (tsc <= now || khz <= 0)
         return 0;
     return (int64_t)((unsigned __int128)(tsc - now) * 1000000 / (unsigned)khz);
@@ -79,7 +76,7 @@ void apic_timer_deadline(struct vcpu *vcpu, uint64_t tsc)
 {
     struct apic *apic = &vcpu->apic;
 
-    if (get_mode(apic) != DEADLINE)
+    if (get_mode(apic) != APIC_LVT_MODE_TSC_DEADLINE)
         return;
     apic->tsc_due = tsc;
     apic->period = 0;
@@ -92,19 +89,19 @@ void apic_timer_deadline(struct vcpu *vcpu, uint64_t tsc)
 void apic_timer_mode(struct vcpu *vcpu, uint32_t old)
 {
     struct apic *apic = &vcpu->apic;
-    enum mode now = get_mode(apic), before = old >> 17 & 3;
+    uint32_t now = get_mode(apic), before = (old & APIC_LVT_MODE_MASK) >> APIC_LVT_MODE_SHIFT;
 
     if (now == before)
         return;
-    if (now == DEADLINE || before == DEADLINE) {
+    if (now == APIC_LVT_MODE_TSC_DEADLINE || before == APIC_LVT_MODE_TSC_DEADLINE) {
         apic->due = apic->period = 0;
         apic->tsc_due = 0;
-        *apic_register(apic, APIC_TIMER_FIRST) = 0;
+        *apic_register(apic, APIC_TIMER_COUNT) = 0;
         arm(vcpu);
-    } else if (now == ONE_SHOT) {
+    } else if (now == APIC_LVT_MODE_ONE_SHOT) {
         apic->period = 0;
     } else {
-        apic->period = (int64_t)*apic_register(apic, APIC_TIMER_FIRST) * get_divisor(apic);
+        apic->period = (int64_t)*apic_register(apic, APIC_TIMER_COUNT) * get_divisor(apic);
         apic->period = apic->period < SHORTEST ? SHORTEST : apic->period;
     }
 }
@@ -114,7 +111,7 @@ uint32_t apic_timer_now(struct vcpu *vcpu)
     struct apic *apic = &vcpu->apic;
     int64_t left;
 
-    if (!apic->due || get_mode(apic) == DEADLINE)
+    if (!apic->due || get_mode(apic) == APIC_LVT_MODE_TSC_DEADLINE)
         return 0;
     left = apic->due - get_time();
     if (left <= 0 && apic->period)
@@ -149,7 +146,7 @@ void apic_timer_check(struct vcpu *vcpu)
     advance_due(apic, now);
     if (apic->due)
         arm(vcpu);
-    if (!(entry & LVT_MASKED))
+    if (!(entry & APIC_LVT_MASKED))
         apic_accept(vcpu, (uint8_t)entry, false);
 }
 
@@ -159,9 +156,9 @@ void apic_timer_restore(struct vcpu *vcpu)
     struct apic *apic = &vcpu->apic;
     uint32_t left = *apic_register(apic, APIC_TIMER_NOW);
 
-    if (get_mode(apic) == DEADLINE)
+    if (get_mode(apic) == APIC_LVT_MODE_TSC_DEADLINE)
         return;
-    start(vcpu, *apic_register(apic, APIC_TIMER_FIRST));
+    start(vcpu, *apic_register(apic, APIC_TIMER_COUNT));
     if (left && apic->due) {
         apic->due = apic->started + (int64_t)left * get_divisor(apic);
         arm(vcpu);

@@ -37,21 +37,27 @@ static bool is_addressed(struct vcpu *vcpu, const struct message *message)
     return destination == get_id(&vcpu->apic);
 }
 
+/* How an interrupt command or a message is delivered: both have the field in the same place. */
+static uint8_t get_delivery(uint32_t command)
+{
+    return (command & APIC_ICR_DELIVERY_MASK) >> APIC_ICR_DELIVERY_SHIFT;
+}
+
 /* --- What it does --- */
 
 static bool deliver_message(struct vcpu *vcpu, const struct message *message)
 {
     switch (message->mode) {
-    case DELIVER_FIXED:
-    case DELIVER_LOWEST: apic_accept(vcpu, message->vector, message->level); return true;
-    case DELIVER_NMI: atomic_fetch_add(&vcpu->nmis, 1); break;
-    case DELIVER_INIT:
+    case APIC_ICR_DELIVERY_FIXED:
+    case APIC_ICR_DELIVERY_LOWEST_PRIORITY: apic_accept(vcpu, message->vector, message->level); return true;
+    case APIC_ICR_DELIVERY_NMI: atomic_fetch_add(&vcpu->nmis, 1); break;
+    case APIC_ICR_DELIVERY_INIT:
         if (message->level && !message->assert_line)
             return true;
         atomic_store(&vcpu->apic.sipi, -1);
         atomic_store(&vcpu->apic.init, true);
         break;
-    case DELIVER_SIPI: atomic_store(&vcpu->apic.sipi, message->vector); break;
+    case APIC_ICR_DELIVERY_STARTUP: atomic_store(&vcpu->apic.sipi, message->vector); break;
     default: return false;
     }
     kick_vcpu(vcpu);
@@ -65,7 +71,7 @@ static uint32_t get_priority(struct vcpu *vcpu)
 
 static bool is_better(struct vcpu *candidate, struct vcpu *best)
 {
-    if (!(*apic_register(&candidate->apic, APIC_SPIV) & SPIV_ON))
+    if (!(*apic_register(&candidate->apic, APIC_SVR) & APIC_SVR_ENABLE))
         return false;
     return !best || get_priority(candidate) < get_priority(best);
 }
@@ -95,33 +101,32 @@ int send_message(struct vm *vm, const struct message *message)
 
 /* --- Where they come from --- */
 
-enum shorthand { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
-
-static void send_shorthand(struct vcpu *sender, enum shorthand shorthand, const struct message *message)
+static void send_shorthand(struct vcpu *sender, uint32_t shorthand, const struct message *message)
 {
     for (uint32_t i = 0; i < sender->vm->vcpu_count; i++) {
         struct vcpu *vcpu = sender->vm->vcpus[i];
 
-        if (shorthand == TO_ALL || (vcpu == sender) == (shorthand == TO_SELF))
+        if (shorthand == APIC_ICR_SHORTHAND_ALL || (vcpu == sender) == (shorthand == APIC_ICR_SHORTHAND_SELF))
             deliver_message(vcpu, message);
     }
 }
 
 void send_ipi(struct vcpu *sender, uint32_t command, uint32_t destination)
 {
+    uint32_t shorthand = (command & APIC_ICR_SHORTHAND_MASK) >> APIC_ICR_SHORTHAND_SHIFT;
     struct message message = {
         .vector = (uint8_t)command,
-        .mode = command >> 8 & 7,
-        .logical = command >> 11 & 1,
-        .assert_line = command >> 14 & 1,
-        .level = command >> 15 & 1,
-        .one = (command >> 8 & 7) == DELIVER_LOWEST,
+        .mode = get_delivery(command),
+        .logical = command & APIC_ICR_LOGICAL,
+        .assert_line = command & APIC_ICR_ASSERT,
+        .level = command & APIC_ICR_LEVEL,
+        .one = get_delivery(command) == APIC_ICR_DELIVERY_LOWEST_PRIORITY,
         .x2 = apic_is_x2(&sender->apic),
         .destination = destination,
     };
 
-    if (command >> 18 & 3)
-        send_shorthand(sender, command >> 18 & 3, &message);
+    if (shorthand != APIC_ICR_SHORTHAND_NONE)
+        send_shorthand(sender, shorthand, &message);
     else
         send_message(sender->vm, &message);
 }
@@ -130,11 +135,11 @@ int send_msi(struct vm *vm, uint64_t address, uint32_t data)
 {
     struct message message = {
         .vector = (uint8_t)data,
-        .mode = data >> 8 & 7,
+        .mode = get_delivery(data),
         .logical = address >> 2 & 1,
         .assert_line = true,
-        .level = data >> 15 & 1,
-        .one = (data >> 8 & 7) == DELIVER_LOWEST || (address >> 3 & 1),
+        .level = data & APIC_ICR_LEVEL,
+        .one = get_delivery(data) == APIC_ICR_DELIVERY_LOWEST_PRIORITY || (address >> 3 & 1),
         .destination = (uint32_t)(address >> 12 & 0xFF),
     };
 

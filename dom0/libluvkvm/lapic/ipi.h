@@ -10,7 +10,7 @@ struct vcpu;
 
 struct message {
     uint8_t vector;
-    enum delivery mode;
+    uint8_t mode; /* APIC_ICR_DELIVERY_... */
     bool level;       /* level triggered */
     bool assert_line; /* false only for the old INIT de-assert */
     bool logical;

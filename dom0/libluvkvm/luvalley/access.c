@@ -72,7 +72,7 @@ static enum exit_kind begin(struct vcpu *vcpu)
     struct vmcall_vcpu *own = get_own(vcpu);
 
     begin_instruction(vcpu);
-    if (own->run->exit == LUV_EXIT_MEMORY)
+    if (own->run->exit == LUV_EXIT_NESTED_PAGE_FAULT)
         use_known_translation(&own->emulation, own->run);
     return run_emulator(vcpu);
 }
@@ -218,10 +218,10 @@ static bool is_memory_now(struct vcpu *vcpu)
 }
 
 /* What cannot be emulated: code in a device, and event delivery through one. */
-enum exit_kind handle_mmio(struct vcpu *vcpu)
+enum exit_kind handle_nested_page_fault(struct vcpu *vcpu)
 {
     const struct luv_run *run = get_own(vcpu)->run;
-    bool delivery = run->event & EVENT_VALID;
+    bool delivery = run->event & LUV_EVENT_VALID;
 
     if (!delivery && !(run->memory.flags & LUV_MEMORY_FETCH))
         return begin(vcpu);

@@ -3,7 +3,7 @@
 #include "luvalley/luvalley.h"
 
 enum exit_kind handle_io(struct vcpu *vcpu);
-enum exit_kind handle_mmio(struct vcpu *vcpu);
+enum exit_kind handle_nested_page_fault(struct vcpu *vcpu);
 void begin_instruction(struct vcpu *vcpu);
 void inject_emulated_fault(struct vcpu *vcpu);
 /* After an answer. True: `kind` is the next exit; false: the guest can run. */

@@ -45,10 +45,15 @@ static int64_t read_clock(void)
 
 static int vmcall_open(void)
 {
+    int error;
+
     if (!is_luvalley_present()) {
         log_line("Luvalley does not run this machine, which is bare or another hypervisor's: nothing here can run a guest.");
         return -ENODEV;
     }
+    error = load_token();
+    if (error)
+        return error;
     syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
     start.tsc = __builtin_ia32_rdtsc();
     start.clock = read_clock();
@@ -99,8 +104,10 @@ static int64_t ask_domain(struct vmcall_vm *vm, bool named)
     struct hypercall call;
 
     choose_secret(vm->secret, named);
-    call = make_hypercall(LUV_HYPERCALL_domain_create, vm->secret);
+    call = make_hypercall(LUV_HYPERCALL_domain_create, luv_token);
     call.rsi = (uint64_t)vm->pool.proof;
+    call.rdx = vm->secret[0];
+    call.r10 = vm->secret[1];
     return hypercall_until_done(&call, &vm->handle);
 }
 

@@ -9,7 +9,6 @@
 
 #define BIT(n) (1u << (n))
 #define ALL ~0u
-#define LEAF_XSAVE 0xDu
 #define XSAVE_HEADER_END 576u
 
 /* --- Supported CPUID: what is not listed here is hidden --- */
@@ -66,8 +65,8 @@ static void add_offer(struct collection *all, const struct offer *offer)
     entry.ebx &= offer->ebx;
     entry.ecx &= offer->ecx;
     entry.edx &= offer->edx;
-    if (offer->leaf == 0 && entry.eax > LEAF_XSAVE)
-        entry.eax = LEAF_XSAVE;
+    if (offer->leaf == 0 && entry.eax > CPUID_LEAF_XSAVE)
+        entry.eax = CPUID_LEAF_XSAVE;
     if (offer->leaf == 0x80000000 && entry.eax > 0x80000008)
         entry.eax = 0x80000008;
     add_entry(all, entry);
@@ -90,7 +89,7 @@ static void add_caches(struct collection *all)
 static void add_xsave(struct collection *all)
 {
     uint64_t offered = get_info(LUV_INFO_XCR0);
-    struct kvm_cpuid_entry2 entry = read_leaf(LEAF_XSAVE, 0);
+    struct kvm_cpuid_entry2 entry = read_leaf(CPUID_LEAF_XSAVE, 0);
 
     entry.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
     entry.eax = (uint32_t)offered;
@@ -98,7 +97,7 @@ static void add_xsave(struct collection *all)
     entry.ebx = XSAVE_HEADER_END;
     entry.ecx = (uint32_t)get_info(LUV_INFO_XSAVE_SIZE);
     add_entry(all, entry);
-    entry = read_leaf(LEAF_XSAVE, 1);
+    entry = read_leaf(CPUID_LEAF_XSAVE, 1);
     entry.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
     entry.eax &= 7;
     entry.ebx = entry.ecx = entry.edx = 0;
@@ -106,7 +105,7 @@ static void add_xsave(struct collection *all)
     for (uint32_t i = 2; i < 63; i++) {
         if (!(offered >> i & 1))
             continue;
-        entry = read_leaf(LEAF_XSAVE, i);
+        entry = read_leaf(CPUID_LEAF_XSAVE, i);
         entry.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
         entry.ecx &= ~1u;
         add_entry(all, entry);
@@ -123,7 +122,7 @@ int vmcall_get_cpuid(struct kvm_cpuid_entry2 *entries, int max)
             add_offer(&all, &offers[i]);
     if (last >= 4)
         add_caches(&all);
-    if (last >= LEAF_XSAVE)
+    if (last >= CPUID_LEAF_XSAVE)
         add_xsave(&all);
     return all.count;
 }
@@ -163,8 +162,9 @@ static const struct {
     unsigned which, bit;
     uint32_t hide;
 } features[] = {
-    {7, 0, 1, 10, LUV_HIDE_INVPCID},        {0x80000001, 0, 3, 27, LUV_HIDE_RDTSCP}, {7, 0, 2, 22, LUV_HIDE_RDTSCP},
-    {LEAF_XSAVE, 1, 0, 3, LUV_HIDE_XSAVES}, {7, 0, 3, 26, LUV_HIDE_SPECULATION},     {7, 0, 3, 27, LUV_HIDE_SPECULATION},
+    {7, 0, 1, 10, LUV_HIDE_INVPCID},     {0x80000001, 0, 3, 27, LUV_HIDE_RDTSCP},
+    {7, 0, 2, 22, LUV_HIDE_RDTSCP},      {CPUID_LEAF_XSAVE, 1, 0, 3, LUV_HIDE_XSAVES},
+    {7, 0, 3, 26, LUV_HIDE_SPECULATION}, {7, 0, 3, 27, LUV_HIDE_SPECULATION},
     {7, 0, 3, 31, LUV_HIDE_SPECULATION},
 };
 
@@ -211,7 +211,7 @@ bool set_xcr0(struct vcpu *vcpu, uint32_t which, uint64_t value)
     struct vmcall_vcpu *own = get_own(vcpu);
     uint32_t registers[4];
 
-    answer_leaf(vcpu, LEAF_XSAVE, 0, registers);
+    answer_leaf(vcpu, CPUID_LEAF_XSAVE, 0, registers);
     if (which || (vcpu->cpuid.count && value & ~((uint64_t)registers[3] << 32 | registers[0] | 1)))
         return false;
     memcpy(own->area, &value, sizeof value);
@@ -244,7 +244,7 @@ static void follow_xcr0(struct vcpu *vcpu, uint32_t registers[4])
     for (uint32_t i = 2; i < 63; i++) {
         if (!(get_own(vcpu)->xcr0 >> i & 1))
             continue;
-        answer_leaf(vcpu, LEAF_XSAVE, i, part);
+        answer_leaf(vcpu, CPUID_LEAF_XSAVE, i, part);
         size = part[1] + part[0] > size ? part[1] + part[0] : size;
     }
     registers[1] = size;
@@ -258,7 +258,7 @@ void vmcall_answer_cpuid(struct vcpu *vcpu, const uint32_t answered[4])
     memcpy(registers, answered, sizeof registers);
     if (vcpu->leaf == 1 || (vcpu->leaf == 7 && !vcpu->subleaf))
         follow_cr4(vcpu, registers);
-    else if (vcpu->leaf == LEAF_XSAVE && !vcpu->subleaf && registers[0])
+    else if (vcpu->leaf == CPUID_LEAF_XSAVE && !vcpu->subleaf && registers[0])
         follow_xcr0(vcpu, registers);
     run->rax = registers[0];
     run->rbx = registers[1];

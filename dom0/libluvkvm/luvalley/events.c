@@ -11,9 +11,9 @@
 void inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_code, uint32_t code)
 {
     struct luv_run *run = get_own(vcpu)->run;
-    uint32_t type = vector == VECTOR_BP ? TYPE_SOFT_EXCEPTION : TYPE_HARDWARE;
+    uint32_t type = vector == VECTOR_BP ? LUV_EVENT_TYPE_SOFTWARE_EXCEPTION : LUV_EVENT_TYPE_HARDWARE;
 
-    run->event = EVENT_VALID | type << 8 | (has_code ? EVENT_CODE : 0) | vector;
+    run->event = make_event(type, vector) | (has_code ? LUV_EVENT_ERROR_CODE : 0);
     run->event_error = code;
     run->event_length = vector == VECTOR_BP;
     if (vector != VECTOR_BP && vector != VECTOR_DB)
@@ -38,19 +38,19 @@ void inject_page_fault(struct vcpu *vcpu, uint64_t linear, uint32_t code)
 
 static void get_event(const struct luv_run *run, struct kvm_vcpu_events *events)
 {
-    uint32_t type = EVENT_TYPE(run->event);
+    uint32_t type = get_event_type(run->event);
     uint8_t vector = (uint8_t)run->event;
 
-    if (type == TYPE_EXTERNAL || type == TYPE_SOFT_INTERRUPT) {
+    if (type == LUV_EVENT_TYPE_EXTERNAL || type == LUV_EVENT_TYPE_SOFTWARE_INTERRUPT) {
         events->interrupt.injected = 1;
         events->interrupt.nr = vector;
-        events->interrupt.soft = type == TYPE_SOFT_INTERRUPT;
-    } else if (type == TYPE_NMI) {
+        events->interrupt.soft = type == LUV_EVENT_TYPE_SOFTWARE_INTERRUPT;
+    } else if (type == LUV_EVENT_TYPE_NMI) {
         events->nmi.injected = 1;
     } else {
         events->exception.injected = 1;
         events->exception.nr = vector;
-        events->exception.has_error_code = !!(run->event & EVENT_CODE);
+        events->exception.has_error_code = !!(run->event & LUV_EVENT_ERROR_CODE);
         events->exception.error_code = run->event_error;
     }
 }
@@ -60,7 +60,7 @@ void get_events_of(struct vcpu *vcpu, struct kvm_vcpu_events *events)
     const struct luv_run *run = get_own(vcpu)->run;
 
     memset(events, 0, sizeof *events);
-    if (run->event & EVENT_VALID)
+    if (run->event & LUV_EVENT_VALID)
         get_event(run, events);
     events->interrupt.shadow = (run->blocking & INTERRUPTIBILITY_STI ? KVM_X86_SHADOW_INT_STI : 0) |
         (run->blocking & INTERRUPTIBILITY_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
@@ -69,18 +69,19 @@ void get_events_of(struct vcpu *vcpu, struct kvm_vcpu_events *events)
     events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
 }
 
-static uint32_t make_event(const struct kvm_vcpu_events *events)
+static uint32_t choose_event(const struct kvm_vcpu_events *events)
 {
     if (events->exception.injected) {
         bool soft = events->exception.nr == VECTOR_BP || events->exception.nr == 4;
-        uint32_t type = soft ? TYPE_SOFT_EXCEPTION : TYPE_HARDWARE;
+        uint32_t type = soft ? LUV_EVENT_TYPE_SOFTWARE_EXCEPTION : LUV_EVENT_TYPE_HARDWARE;
 
-        return EVENT_VALID | type << 8 | (events->exception.has_error_code ? EVENT_CODE : 0) | (events->exception.nr & 31);
+        return make_event(type, events->exception.nr & 31) | (events->exception.has_error_code ? LUV_EVENT_ERROR_CODE : 0);
     }
     if (events->nmi.injected)
-        return EVENT_VALID | TYPE_NMI << 8 | VECTOR_NMI;
+        return make_event(LUV_EVENT_TYPE_NMI, VECTOR_NMI);
     if (events->interrupt.injected)
-        return EVENT_VALID | (events->interrupt.soft ? TYPE_SOFT_INTERRUPT : TYPE_EXTERNAL) << 8 | events->interrupt.nr;
+        return make_event(events->interrupt.soft ? LUV_EVENT_TYPE_SOFTWARE_INTERRUPT : LUV_EVENT_TYPE_EXTERNAL,
+                          events->interrupt.nr);
     return 0;
 }
 
@@ -88,9 +89,9 @@ void set_events_of(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
     struct luv_run *run = get_own(vcpu)->run;
 
-    run->event = make_event(events);
+    run->event = choose_event(events);
     run->event_error = events->exception.error_code;
-    run->event_length = EVENT_TYPE(run->event) == TYPE_SOFT_INTERRUPT ? 2 : 1;
+    run->event_length = get_event_type(run->event) == LUV_EVENT_TYPE_SOFTWARE_INTERRUPT ? 2 : 1;
     if (events->flags & KVM_VCPUEVENT_VALID_SHADOW)
         run->blocking = (run->blocking & INTERRUPTIBILITY_NMI) |
             (events->interrupt.shadow & KVM_X86_SHADOW_INT_STI ? INTERRUPTIBILITY_STI : 0) |

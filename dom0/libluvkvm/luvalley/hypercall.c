@@ -4,9 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/log.h"
+#include "dom0/token.h"
+#include "generated/x86/x86.h"
 #include "luvalley_abi.h"
-
-#define HYPERVISOR_BIT (1u << 31)
 
 static int64_t execute_vmcall(const struct hypercall *call, uint64_t *value)
 {
@@ -45,16 +46,31 @@ bool is_luvalley_present(void)
     uint32_t signature[3];
 
     __cpuid(1, eax, ebx, ecx, edx);
-    if (!(ecx & HYPERVISOR_BIT))
+    if (!(ecx & CPUID_HYPERVISOR))
         return false;
     __cpuid(LUV_CPUID_LEAF, eax, signature[0], signature[1], signature[2]);
     return !memcmp(signature, LUV_CPUID_SIGNATURE, sizeof signature);
 }
 
+uint64_t luv_token[2];
+
+int load_token(void)
+{
+    int error = read_luv_token(luv_token);
+
+    if (error == -ENOENT)
+        log_line("Luvalley is closed to guests: root opens it with `luv open`, as the service luvalley does at boot.");
+    else if (error == -EACCES)
+        log_line("only the group " LUV_TOKEN_GROUP
+                 " may run guests on Luvalley, and this user is not in it: usermod -aG " LUV_TOKEN_GROUP " USER.");
+    else if (error)
+        log_line(LUV_TOKEN_FILE " cannot be read: error %d.", -error);
+    return error;
+}
+
 uint64_t get_info(uint32_t which)
 {
-    static const uint64_t none[2];
-    struct hypercall call = make_hypercall(LUV_HYPERCALL_info, none);
+    struct hypercall call = make_hypercall(LUV_HYPERCALL_info, luv_token);
     uint64_t value;
 
     call.rdi = which;

@@ -18,5 +18,9 @@ struct hypercall make_hypercall(uint32_t number, const uint64_t secret[2]);
 /* Does Luvalley run this machine? Only then may luv_hypercall be used: elsewhere VMCALL is #UD. */
 bool is_luvalley_present(void);
 
+/* Read the token, which some calls want instead of a domain's secret; 0, or -errno with a line in the log that says what to do. */
+int load_token(void);
+extern uint64_t luv_token[2];
+
 /* info(which), of enum luv_info; 0 if it is not known there. */
 uint64_t get_info(uint32_t which);

@@ -19,7 +19,7 @@ static bool is_busy(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    return own->run->event & EVENT_VALID || has_pending_trap(own->run) || own->access_state == ACCESS_ANSWERED ||
+    return own->run->event & LUV_EVENT_VALID || has_pending_trap(own->run) || own->access_state == ACCESS_ANSWERED ||
         own->has_deferred;
 }
 
@@ -42,7 +42,7 @@ bool vmcall_can_interrupt(struct vcpu *vcpu)
 
 void vmcall_interrupt(struct vcpu *vcpu, uint8_t vector)
 {
-    get_own(vcpu)->run->event = EVENT_VALID | TYPE_EXTERNAL << 8 | vector;
+    get_own(vcpu)->run->event = make_event(LUV_EVENT_TYPE_EXTERNAL, vector);
 }
 
 /* The guest lowers its TPR without an exit: one is requested where that would unmask a vector. Without an APIC here the VMM sees
@@ -61,13 +61,14 @@ void vmcall_request_window(struct vcpu *vcpu, bool wanted)
 {
     struct luv_run *run = get_own(vcpu)->run;
 
-    run->want = wanted ? LUV_WANT_WINDOW : 0;
+    run->windows = wanted ? LUV_REQUESTS_INTERRUPT_WINDOW : 0;
     run->tpr_threshold = find_threshold(vcpu);
 }
 
 static bool is_in_nmi(const struct luv_run *run)
 {
-    return run->blocking & INTERRUPTIBILITY_NMI || (run->event & EVENT_VALID && EVENT_TYPE(run->event) == TYPE_NMI);
+    return run->blocking & INTERRUPTIBILITY_NMI ||
+        (run->event & LUV_EVENT_VALID && get_event_type(run->event) == LUV_EVENT_TYPE_NMI);
 }
 
 void vmcall_nmi(struct vcpu *vcpu)
@@ -88,10 +89,10 @@ void inject_nmi(struct vcpu *vcpu)
     if (!own->nmis)
         return;
     if (is_busy(vcpu) || get_blocking(run) & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI)) {
-        run->want |= LUV_WANT_NMI_WINDOW;
+        run->windows |= LUV_REQUESTS_NMI_WINDOW;
         return;
     }
     own->nmis--;
-    run->want &= (uint8_t)~LUV_WANT_NMI_WINDOW;
-    run->event = EVENT_VALID | TYPE_NMI << 8 | VECTOR_NMI;
+    run->windows &= (uint8_t)~LUV_REQUESTS_NMI_WINDOW;
+    run->event = make_event(LUV_EVENT_TYPE_NMI, VECTOR_NMI);
 }

@@ -84,15 +84,17 @@ static inline uint32_t get_io_size(const struct luv_run *run)
     return (run->io.access & LUV_IO_SIZE_MINUS_ONE) + 1u;
 }
 
-#define EVENT_VALID 0x80000000u
-#define EVENT_CODE 0x800u
-#define EVENT_TYPE(event) ((event) >> 8 & 7)
-enum {
-    TYPE_EXTERNAL = 0,
-    TYPE_NMI = 2,
-    TYPE_HARDWARE = 3,
-    TYPE_SOFT_INTERRUPT = 4,
-    TYPE_PRIVILEGED = 5,
-    TYPE_SOFT_EXCEPTION = 6
-};
+/* A number of enum luv_event_type, in its place in an event and out of it. */
+#define EVENT_TYPE_UNIT (LUV_EVENT_TYPE & -LUV_EVENT_TYPE)
+
+static inline uint32_t get_event_type(uint32_t event)
+{
+    return (event & LUV_EVENT_TYPE) / EVENT_TYPE_UNIT;
+}
+
+static inline uint32_t make_event(enum luv_event_type type, uint32_t vector)
+{
+    return LUV_EVENT_VALID | (uint32_t)type * EVENT_TYPE_UNIT | vector;
+}
+
 #define CR4_UNKNOWN ~0ull /* in mode.cr4 before an entry: has this exit reported it? */

@@ -12,7 +12,6 @@
 #include "luvalley/reclaim.h"
 #include "luvalley/superpages.h"
 
-#define DIRTY_PAGES 64
 #define PATIENCE 100000 /* calls that bring nothing forward */
 
 /* --- Hypercalls on ranges: each does a part and says how far it came --- */
@@ -135,7 +134,7 @@ static uint64_t count_asked(uint64_t guest, uint64_t left)
 {
     uint64_t max = (WINDOW_BYTES - guest % WINDOW_BYTES) / PAGE;
 
-    max = max < DIRTY_PAGES ? max : DIRTY_PAGES;
+    max = max < LUV_DIRTY_PAGES_MAX ? max : LUV_DIRTY_PAGES_MAX;
     return left < max ? left : max;
 }
 

@@ -86,7 +86,7 @@ static noinline enum exit_kind handle_xsetbv(struct vcpu *vcpu)
 }
 
 /* Only a guest's kernel may call. */
-static noinline enum exit_kind handle_kvm_hypercall(struct vcpu *vcpu)
+static noinline enum exit_kind handle_vmcall(struct vcpu *vcpu)
 {
     struct luv_run *run = get_own(vcpu)->run;
     const uint64_t arguments[4] = {run->rbx, run->rcx, run->rdx, run->rsi};
@@ -136,7 +136,7 @@ static noinline enum exit_kind handle_unexpected(struct vcpu *vcpu)
 /* An NMI window concerns no other layer. */
 static enum exit_kind handle_nmi_window(struct vcpu *vcpu)
 {
-    get_own(vcpu)->run->want &= (uint8_t)~LUV_WANT_NMI_WINDOW;
+    get_own(vcpu)->run->windows &= (uint8_t)~LUV_REQUESTS_NMI_WINDOW;
     return EXIT_INTERRUPTED;
 }
 
@@ -149,19 +149,19 @@ static enum exit_kind handle_exit(struct vcpu *vcpu)
         return handle_io(vcpu);
     switch (exit) {
     case LUV_EXIT_INTERRUPTED: return EXIT_INTERRUPTED;
-    case LUV_EXIT_MEMORY: return handle_mmio(vcpu);
+    case LUV_EXIT_NESTED_PAGE_FAULT: return handle_nested_page_fault(vcpu);
     case LUV_EXIT_CPUID: return handle_cpuid(vcpu);
     case LUV_EXIT_MSR_READ: return handle_msr(vcpu, EXIT_MSR_READ);
     case LUV_EXIT_MSR_WRITE: return handle_msr(vcpu, EXIT_MSR_WRITE);
     case LUV_EXIT_HALT: return handle_halt(vcpu);
     case LUV_EXIT_XSETBV: return handle_xsetbv(vcpu);
-    case LUV_EXIT_WINDOW:
-    case LUV_EXIT_TPR: return EXIT_WINDOW;
+    case LUV_EXIT_INTERRUPT_WINDOW:
+    case LUV_EXIT_TPR_BELOW_THRESHOLD: return EXIT_WINDOW;
     case LUV_EXIT_NMI_WINDOW: return handle_nmi_window(vcpu);
-    case LUV_EXIT_SHUTDOWN: return EXIT_SHUTDOWN;
-    case LUV_EXIT_FAIL_ENTRY: return handle_entry_failure(vcpu);
+    case LUV_EXIT_TRIPLE_FAULT: return EXIT_SHUTDOWN;
+    case LUV_EXIT_ENTRY_FAILURE: return handle_entry_failure(vcpu);
     case LUV_EXIT_EXCEPTION: return handle_exception(vcpu);
-    case LUV_EXIT_HYPERCALL: return handle_kvm_hypercall(vcpu);
+    case LUV_EXIT_VMCALL: return handle_vmcall(vcpu);
     case LUV_EXIT_TASK_SWITCH: return handle_task_switch(vcpu);
     default: return handle_unexpected(vcpu);
     }
@@ -176,16 +176,18 @@ static noinline enum exit_kind report_refusal(struct vcpu *vcpu, int64_t status)
     return EXIT_ERROR;
 }
 
-static enum exit_kind enter(struct vcpu *vcpu)
+static void prepare_entry(struct vcpu *vcpu)
 {
-    struct vmcall_vcpu *own = get_own(vcpu);
-    struct luv_run *run = own->run;
-    uint64_t value;
-    int64_t status;
+    struct luv_run *run = get_own(vcpu)->run;
 
     run->tpr = apic_get_cr8(vcpu);
     run->mode.cr4 = CR4_UNKNOWN;
-    status = luv_hypercall(&own->enter, &value);
+}
+
+static enum exit_kind end_entry(struct vcpu *vcpu, int64_t status)
+{
+    const struct luv_run *run = get_own(vcpu)->run;
+
     atomic_store_explicit(&vcpu->reachable, false, memory_order_relaxed);
     if (status)
         return report_refusal(vcpu, status);
@@ -194,24 +196,12 @@ static enum exit_kind enter(struct vcpu *vcpu)
     return handle_exit(vcpu);
 }
 
-/* A debugger's single step: the flag is not the guest's. */
-static enum exit_kind enter_stepping(struct vcpu *vcpu)
-{
-    struct luv_run *run = get_own(vcpu)->run;
-    enum exit_kind kind;
-
-    run->rflags |= RFLAGS_TF;
-    kind = enter(vcpu);
-    run->rflags &= ~(uint64_t)RFLAGS_TF;
-    return kind;
-}
-
 /* The next round of a repeated instruction; the guest does it itself if an event comes first. */
 static noinline bool repeat(struct vcpu *vcpu, enum exit_kind *kind)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
 
-    if (own->rip != own->run->rip || own->run->event & EVENT_VALID) {
+    if (own->rip != own->run->rip || own->run->event & LUV_EVENT_VALID) {
         own->access_state = ACCESS_NONE;
         return false;
     }
@@ -248,28 +238,42 @@ static bool be_reachable(struct vcpu *vcpu)
 enum exit_kind vmcall_run(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
+    bool stepping = own->debug.control & KVM_GUESTDBG_SINGLESTEP; /* by a debugger: the flag is not the guest's */
     enum exit_kind kind;
+    uint64_t value;
 
     if ((own->access_state != ACCESS_NONE || own->has_deferred) && do_first(vcpu, &kind))
         return kind;
     if (own->nmis)
         inject_nmi(vcpu);
-    if (be_reachable(vcpu) || is_exit_requested(vcpu))
-        return own->debug.control & KVM_GUESTDBG_SINGLESTEP ? enter_stepping(vcpu) : enter(vcpu);
-    atomic_store(&vcpu->reachable, false);
-    return EXIT_INTERRUPTED;
+    if (!be_reachable(vcpu) && !is_exit_requested(vcpu)) {
+        atomic_store(&vcpu->reachable, false);
+        return EXIT_INTERRUPTED;
+    }
+    if (stepping)
+        own->run->rflags |= RFLAGS_TF;
+    prepare_entry(vcpu);
+    kind = end_entry(vcpu, luv_hypercall(&own->enter, &value));
+    if (stepping)
+        own->run->rflags &= ~(uint64_t)RFLAGS_TF;
+    return kind;
 }
 
 /* The hypervisor steps over instructions at the next entry: make one that ends before the guest runs. */
 void vmcall_settle(struct vcpu *vcpu)
 {
     struct vmcall_vcpu *own = get_own(vcpu);
+    uint64_t value;
+    int64_t status;
 
     if (own->access_state == ACCESS_ANSWERED && !own->has_deferred)
         own->has_deferred = continue_emulation(vcpu, &own->deferred);
     if (own->run->finish == LUV_FINISH_RESUME || own->has_deferred)
         return;
     __atomic_fetch_or(&vcpu->run->immediate_exit, KICKED, __ATOMIC_RELAXED);
-    own->deferred = enter(vcpu);
-    own->has_deferred = own->deferred != EXIT_INTERRUPTED;
+    prepare_entry(vcpu);
+    status = luv_hypercall(&own->enter, &value);
+    own->has_deferred = status != 0;
+    if (status)
+        own->deferred = report_refusal(vcpu, status);
 }

@@ -122,7 +122,7 @@ static int get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
     int error = get_area(vcpu, LUV_STATE_SREGS, sregs, sizeof *sregs);
 
     memset(sregs->interrupt_bitmap, 0, sizeof sregs->interrupt_bitmap);
-    if (event & EVENT_VALID && EVENT_TYPE(event) == TYPE_EXTERNAL)
+    if (event & LUV_EVENT_VALID && get_event_type(event) == LUV_EVENT_TYPE_EXTERNAL)
         sregs->interrupt_bitmap[(event & 0xFF) / 64] = 1ull << (event % 64);
     return error;
 }

@@ -20,7 +20,7 @@ static void clear_breakpoints(struct vcpu *vcpu)
 
 static bool is_software(uint32_t event)
 {
-    return EVENT_TYPE(event) >= TYPE_SOFT_INTERRUPT;
+    return get_event_type(event) >= LUV_EVENT_TYPE_SOFTWARE_INTERRUPT;
 }
 
 /* An event through a task gate is delivered by the switch; an instruction of the guest's is complete with it. */
@@ -33,7 +33,7 @@ static struct task_switch read_exit(const struct luv_run *run)
         return how;
     how.external = !is_software(run->event);
     how.length = how.external ? 0 : run->event_length;
-    how.has_code = run->event & EVENT_CODE;
+    how.has_code = run->event & LUV_EVENT_ERROR_CODE;
     how.code = run->event_error;
     return how;
 }
@@ -41,7 +41,7 @@ static struct task_switch read_exit(const struct luv_run *run)
 /* An NMI's task holds further ones back until it returns. */
 static void set_blocking(struct luv_run *run, const struct task_switch *how)
 {
-    bool nmi = how->source == TASK_GATE && EVENT_TYPE(run->event) == TYPE_NMI;
+    bool nmi = how->source == TASK_GATE && get_event_type(run->event) == LUV_EVENT_TYPE_NMI;
 
     run->blocking = (how->source == TASK_IRET ? 0 : run->blocking & INTERRUPTIBILITY_NMI) | (nmi ? INTERRUPTIBILITY_NMI : 0);
 }

@@ -5,13 +5,6 @@
 #include "generated/x86/x86.h"
 
 #define PAGE_MASK 0xFFFull
-#define PRESENT 1ull
-#define WRITABLE 2ull
-#define USER 4ull
-#define ACCESSED 0x20ull
-#define DIRTY 0x40ull
-#define LARGE 0x80ull
-#define FRAME 0x000FFFFFFFFFF000ull
 
 /* One of the kinds of paging. */
 struct shape {
@@ -41,7 +34,7 @@ static bool is_plain_top(const struct shape *shape, unsigned level)
 
 static bool is_large(const struct luv_mode *mode, const struct shape *shape, unsigned level, uint64_t entry)
 {
-    if (level == 1 || !(entry & LARGE))
+    if (level == 1 || !(entry & PAGE_ENTRY_PAGE_SIZE))
         return false;
     if (shape->entry == 4)
         return mode->cr4 & CR4_PSE;
@@ -51,7 +44,7 @@ static bool is_large(const struct luv_mode *mode, const struct shape *shape, uns
 /* A large page of 32-bit paging has bits 39:32 of its frame in the entry's bits 20:13. */
 static uint64_t get_frame(const struct shape *shape, uint64_t entry, unsigned shift)
 {
-    uint64_t frame = entry & FRAME & ~((1ull << shift) - 1);
+    uint64_t frame = entry & PAGE_ENTRY_FRAME_MASK & ~((1ull << shift) - 1);
 
     if (shape->entry == 4 && shift == 22)
         frame = (entry & 0xFFC00000) | (entry >> 13 & 0xFF) << 32;
@@ -79,9 +72,9 @@ static bool is_allowed(const struct luv_mode *mode, uint64_t rights, bool write)
 {
     bool user = get_privilege(mode) == 3;
 
-    if (user && !(rights & USER))
+    if (user && !(rights & PAGE_ENTRY_USER))
         return false;
-    return !write || rights & WRITABLE || (!user && !(mode->cr0 & CR0_WP));
+    return !write || rights & PAGE_ENTRY_WRITE || (!user && !(mode->cr0 & CR0_WP));
 }
 
 /* An entry, in this process; NULL where the tables are no memory. */
@@ -102,9 +95,10 @@ static bool walk_path(struct vm *vm, const struct luv_mode *mode, uint64_t linea
                       struct walked *path)
 {
     struct shape shape = get_shape(mode);
-    uint64_t table = mode->cr3 & (shape.levels == 3 ? 0xFFFFFFE0ull : FRAME), rights = WRITABLE | USER;
+    uint64_t table = mode->cr3 & (shape.levels == 3 ? 0xFFFFFFE0ull : PAGE_ENTRY_FRAME_MASK),
+             rights = PAGE_ENTRY_WRITE | PAGE_ENTRY_USER;
 
-    *error = (write ? FAULT_WRITE : 0) | (get_privilege(mode) == 3 ? FAULT_USER : 0);
+    *error = (write ? PAGE_FAULT_ERROR_WRITE : 0) | (get_privilege(mode) == 3 ? PAGE_FAULT_ERROR_USER : 0);
     *guest = linear;
     path->levels = 0;
     path->wide = shape.entry == 8;
@@ -117,24 +111,24 @@ static bool walk_path(struct vm *vm, const struct luv_mode *mode, uint64_t linea
         bool last;
 
         entry = place ? read_entry(&shape, place) : 0;
-        if (!(entry & PRESENT))
+        if (!(entry & PAGE_ENTRY_PRESENT))
             return false;
         last = level == 1 || is_large(mode, &shape, level, entry);
         if (!is_plain_top(&shape, level))
             rights &= entry;
         if (last && !is_allowed(mode, rights, write)) {
-            *error |= FAULT_PRESENT;
+            *error |= PAGE_FAULT_ERROR_PRESENT;
             return false;
         }
         if (!is_plain_top(&shape, level))
-            mark(vm, &shape, where, entry, ACCESSED | (last && write ? DIRTY : 0));
+            mark(vm, &shape, where, entry, PAGE_ENTRY_ACCESSED | (last && write ? PAGE_ENTRY_DIRTY : 0));
         path->entries[path->levels].place = place;
         path->entries[path->levels++].value = read_entry(&shape, place);
         if (last) {
             *guest = get_frame(&shape, entry, shift) | (linear & ((1ull << shift) - 1));
             return true;
         }
-        table = entry & FRAME;
+        table = entry & PAGE_ENTRY_FRAME_MASK;
     }
     return false;
 }

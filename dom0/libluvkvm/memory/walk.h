@@ -8,7 +8,6 @@
 struct vm;
 
 /* What a page fault would say. SDM: 4.7 */
-enum { FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_USER = 4, FAULT_RESERVED = 8 };
 
 /* Find the guest address behind a linear one; on a fault false, and its error code. Sets accessed and dirty bits. */
 bool walk(struct vm *vm, const struct luv_mode *mode, uint64_t linear, bool write, uint64_t *guest, uint32_t *error);

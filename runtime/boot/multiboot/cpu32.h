@@ -1,9 +1,8 @@
 /* Instructions and absolute addresses for 32-bit code without paging. */
 #pragma once
 
+#include "generated/x86/x86.h"
 #include "core/host.h"
-
-#define EFLAGS_ID (1u << 21)
 
 /* A physical address, which is a linear one here. The compiler shall not reason about what lies there. */
 static inline void *memory_at(u32 address)
@@ -19,7 +18,7 @@ static inline bool has_cpuid(void)
     u32 before, after;
     asm volatile("pushfl\n\tpushfl\n\txorl %2, (%%esp)\n\tpopfl\n\tpushfl\n\tpopl %0\n\tmovl (%%esp), %1\n\tpopfl"
                  : "=r"(after), "=r"(before)
-                 : "i"(EFLAGS_ID)
+                 : "i"(RFLAGS_ID)
                  : "cc", "memory");
-    return (before ^ after) & EFLAGS_ID;
+    return (before ^ after) & RFLAGS_ID;
 }

@@ -6,7 +6,6 @@
 
 #define BASIC_TRUE (1ull << 55)         /* IA32_VMX_BASIC: there are TRUE capability MSRs. SDM: A.1 */
 #define EXTENDED_LEAVES 0x80000000u
-#define LOCKED 1u
 
 static bool missing[REQUIREMENTS_MAX];
 
@@ -38,7 +37,7 @@ static bool is_met(const struct requirement *one)
     if (one->kind == REQUIRE_CPUID)
         return bit_is(one, read_cpuid(one));
     u64 value = read_msr(one);
-    if (one->kind == REQUIRE_LOCK && !(value & LOCKED))
+    if (one->kind == REQUIRE_LOCK && !(value & FEATURE_CONTROL_LOCK))
         return true;
     return bit_is(one, (u32)(one->word == MSR_HIGH ? value >> 32 : value));
 }

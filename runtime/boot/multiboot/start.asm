@@ -9,9 +9,6 @@ MB1_MEMORY      equ 1 << 1              ; the loader shall pass a memory map
 MB2_MAGIC       equ 0xE85250D6
 HV_PDPT_INDEX   equ 510                 ; bits 38:30 of HV_VA
 
-PTE_PRESENT     equ 1 << 0
-PTE_WRITE       equ 1 << 1
-PTE_LARGE       equ 1 << 7
 
 bits 32
 section .boot.headers progbits alloc noexec nowrite align=8
@@ -39,26 +36,26 @@ multiboot_entry:
 
 ; The first 4 GiB are mapped to themselves, HV_VA to where the image was loaded. SDM: 4.5
 make_page_tables:
-        mov eax, pdpt_low + PTE_PRESENT + PTE_WRITE
+        mov eax, pdpt_low + PAGE_ENTRY_PRESENT + PAGE_ENTRY_WRITE
         mov [pml4], eax
-        mov eax, pdpt_high + PTE_PRESENT + PTE_WRITE
+        mov eax, pdpt_high + PAGE_ENTRY_PRESENT + PAGE_ENTRY_WRITE
         mov [pml4 + 511 * 8], eax
-        mov eax, pd_high + PTE_PRESENT + PTE_WRITE
+        mov eax, pd_high + PAGE_ENTRY_PRESENT + PAGE_ENTRY_WRITE
         mov [pdpt_high + HV_PDPT_INDEX * 8], eax
-        mov eax, pt_high + PTE_PRESENT + PTE_WRITE
+        mov eax, pt_high + PAGE_ENTRY_PRESENT + PAGE_ENTRY_WRITE
         mov [pd_high], eax
         mov edi, pdpt_low
-        mov eax, pd_low + PTE_PRESENT + PTE_WRITE
+        mov eax, pd_low + PAGE_ENTRY_PRESENT + PAGE_ENTRY_WRITE
         mov ecx, 4
         mov edx, 4096
         call fill_table
         mov edi, pd_low
-        mov eax, PTE_PRESENT + PTE_WRITE + PTE_LARGE
+        mov eax, PAGE_ENTRY_PRESENT + PAGE_ENTRY_WRITE + PAGE_ENTRY_PAGE_SIZE
         mov ecx, 4 * 512
         mov edx, 2 << 20
         call fill_table
         mov edi, pt_high
-        mov eax, image_start + PTE_PRESENT + PTE_WRITE
+        mov eax, image_start + PAGE_ENTRY_PRESENT + PAGE_ENTRY_WRITE
         mov ecx, image_pages
         mov edx, 4096
 ; Writes ECX entries at EDI: EAX, EAX + EDX, ...

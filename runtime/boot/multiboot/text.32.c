@@ -2,9 +2,8 @@
 
 #include "boot/multiboot/cpu32.h"
 
-#define COM1 0x3F8
-#define COM1_LINE_CONTROL (COM1 + 3)
-#define COM1_LINE_STATUS (COM1 + 5)
+#define COM1_LINE_CONTROL (PORT_COM1 + 3)
+#define COM1_LINE_STATUS (PORT_COM1 + 5)
 #define COM1_EMPTY (1u << 5)            /* transmitter holding register */
 #define COM1_WAIT 0xFFFFu               /* reads of the status, then the character is written anyway */
 
@@ -18,8 +17,8 @@
 static void serial_setup(void)
 {
     host_out8(COM1_LINE_CONTROL, 0x83); /* the divisor's registers */
-    host_out8(COM1, 1);
-    host_out8(COM1 + 1, 0);
+    host_out8(PORT_COM1, 1);
+    host_out8(PORT_COM1 + 1, 0);
     host_out8(COM1_LINE_CONTROL, 3);
 }
 
@@ -28,7 +27,7 @@ static void serial_char(char c)
     u32 tries = COM1_WAIT;
     while (!(host_in8(COM1_LINE_STATUS) & COM1_EMPTY) && --tries)
         ;
-    host_out8(COM1, (u8)c);
+    host_out8(PORT_COM1, (u8)c);
 }
 
 static void screen_scroll(volatile u16 *screen)

@@ -172,7 +172,7 @@ static uint32_t exit_memory(struct luv_run *page, const char *code, uint32_t fla
     page->memory.flags = flags | LUV_MEMORY_LINEAR;
     page->length = 0;
     page->mode = (struct luv_mode){.cr0 = 1, .cs_rights = 0x409B, .ss_rights = 0x4093};
-    return LUV_EXIT_MEMORY;
+    return LUV_EXIT_NESTED_PAGE_FAULT;
 }
 
 static uint32_t store(struct luv_run *page)
@@ -220,7 +220,7 @@ static uint32_t call(struct luv_run *page)
 {
     page->length = 3;
     page->mode.ss_rights = 0x93;
-    return LUV_EXIT_HYPERCALL;
+    return LUV_EXIT_VMCALL;
 }
 
 /* KVM_HC_SEND_IPI: vector 0x41 to the APICs 0 and 1 of the mask's low word, and 64 of its high word. */
@@ -246,13 +246,13 @@ static uint32_t call_from_user(struct luv_run *page)
 static uint32_t fail(struct luv_run *page)
 {
     page->fail.reason = 33;
-    return LUV_EXIT_FAIL_ENTRY;
+    return LUV_EXIT_ENTRY_FAILURE;
 }
 
 static uint32_t shut_down(struct luv_run *page)
 {
     (void)page;
-    return LUV_EXIT_SHUTDOWN;
+    return LUV_EXIT_TRIPLE_FAULT;
 }
 
 static void test_others(void)
@@ -274,7 +274,7 @@ static void test_others(void)
 static uint32_t open_flag(struct luv_run *page)
 {
     page->rflags |= 0x200;
-    return LUV_EXIT_WINDOW;
+    return LUV_EXIT_INTERRUPT_WINDOW;
 }
 
 /* --- Machine check registers: as many banks as the VMM says; controls are all or nothing, a status is only cleared --- */
@@ -327,7 +327,7 @@ static void test_step(void)
     start(out_word, 0, 0x302);
     CHECK(!ioctl(vcpu, KVM_INTERRUPT, &interrupt));
     go_on();
-    CHECK(!seen.event && seen.want & LUV_WANT_WINDOW);
+    CHECK(!seen.event && seen.windows & LUV_REQUESTS_INTERRUPT_WINDOW);
     start(out_word, 0, 0x202);
     CHECK(seen.event == 0x80000021);
     start(halt, 0, 0x302); /* KVM_RUN does not wait */
@@ -404,7 +404,7 @@ static void test_interrupt(void)
 
     CHECK(!ioctl(vcpu, KVM_INTERRUPT, &interrupt));
     start(open_flag, 0, 2);
-    CHECK(seen.event == 0x80000021 && !(seen.want & LUV_WANT_WINDOW));
+    CHECK(seen.event == 0x80000021 && !(seen.windows & LUV_REQUESTS_INTERRUPT_WINDOW));
 }
 
 static void switch_on_apic(void)

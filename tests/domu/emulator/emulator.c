@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "emulator/emulate.h"
+#include "generated/x86/x86.h"
 #include "memory/slots.h"
 #include "tests.h"
 #include "memory/written.h"
@@ -20,10 +21,6 @@
 #define PAGES 3
 #define SIZE (PAGES * 4096)
 #define STATUS 0x8D5ull
-#define DF 0x400ull
-#define AF 0x10ull
-#define CF 0x1ull
-#define OF 0x800ull
 #define EXTENDED_PARTS 7u /* x87, SSE, AVX */
 #define EXTENDED_BYTES 832u
 
@@ -215,20 +212,20 @@ static void draw_case(struct kvm_regs *registers, uint8_t *pages)
     if (random() % 2)
         registers->rdx = 0; /* for quotients */
     registers->r13 = (uint64_t)(random() % 2 ? random() % 4096 : -(random() % 4096));
-    registers->rflags = 2 | (draw() & STATUS) | (random() % 4 ? 0 : DF);
+    registers->rflags = 2 | (draw() & STATUS) | (random() % 4 ? 0 : RFLAGS_DF);
     if (random() % 3 == 0)
         memcpy((void *)registers->rdi, &registers->rax, 8);
 }
 
 static uint64_t get_defined(uint32_t flags)
 {
-    uint64_t defined = flags & ONLY_CF ? CF
-        : flags & ONLY_CF_OF           ? CF | OF
+    uint64_t defined = flags & ONLY_CF ? RFLAGS_CF
+        : flags & ONLY_CF_OF           ? RFLAGS_CF | RFLAGS_OF
         : flags & ONLY_ZF              ? 0x40
         : flags & NO_FLAGS             ? 0
                                        : STATUS;
 
-    return defined & ~(flags & NO_AF ? AF : 0) & ~(flags & NO_OF ? OF : 0);
+    return defined & ~(flags & NO_AF ? RFLAGS_AF : 0) & ~(flags & NO_OF ? RFLAGS_OF : 0);
 }
 
 /* Compares control, status and tag words and the 10 bytes of each x87 register, not the address of the last x87 instruction. */

@@ -3,8 +3,6 @@
 
 #define PLACE 0x6500u
 #define MEGABYTE 0x100000u
-#define KEYBOARD_DATA 0x60
-#define KEYBOARD_COMMAND 0x64
 
 static bool is_open(void)
 {
@@ -21,32 +19,32 @@ static void check_alive(const char *name)
     struct regs4 r = cpuid(0, 0);
 
     check(name, r.ebx ^ r.edx ^ r.ecx, 0x756E6547 ^ 0x49656E69 ^ 0x6C65746E);
-    rdmsr(MSR_APIC_BASE);
-    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE));
+    rdmsr(IA32_APIC_BASE);
+    wrmsr(IA32_APIC_BASE, rdmsr(IA32_APIC_BASE));
 }
 
 static void wait_keyboard(void)
 {
-    while (in8(KEYBOARD_COMMAND) & 2)
+    while (in8(PORT_KEYBOARD_COMMAND) & 2)
         pause();
 }
 
 static void write_output_port(u8 value)
 {
     wait_keyboard();
-    out8(KEYBOARD_COMMAND, 0xD1);
+    out8(PORT_KEYBOARD_COMMAND, 0xD1);
     wait_keyboard();
-    out8(KEYBOARD_DATA, value);
+    out8(PORT_KEYBOARD_DATA, value);
     wait_keyboard();
 }
 
 static u8 read_output_port(void)
 {
     wait_keyboard();
-    out8(KEYBOARD_COMMAND, 0xD0);
-    for (u32 i = 0; i < 100000 && !(in8(KEYBOARD_COMMAND) & 1); i++)
+    out8(PORT_KEYBOARD_COMMAND, 0xD0);
+    for (u32 i = 0; i < 100000 && !(in8(PORT_KEYBOARD_COMMAND) & 1); i++)
         pause();
-    return in8(KEYBOARD_DATA);
+    return in8(PORT_KEYBOARD_DATA);
 }
 
 CASE(a20_fast)

@@ -1,11 +1,6 @@
 /* Writes of CR0, CR3, CR4 and CR8 in each mode: CR0.NE and CR4.VMXE are shadowed, reserved bits give #GP. */
 #include "kit.h"
 
-#define NE 0x20ull
-#define TS 8ull
-#define CR4_VMXE 0x2000ull
-#define CR4_SMXE 0x4000ull
-
 static void set_cr0(void *value)
 {
     write_cr0((u64)value);
@@ -35,20 +30,20 @@ CASE(cr0_ne_long)
 {
     u64 cr0 = read_cr0();
 
-    write_cr0(cr0 & ~NE);
-    check("CR0.NE cleared", read_cr0(), cr0 & ~NE);
-    write_cr0(cr0 | NE | TS);
-    check("CR0.NE and TS set in one MOV", read_cr0(), cr0 | NE | TS);
+    write_cr0(cr0 & ~CR0_NE);
+    check("CR0.NE cleared", read_cr0(), cr0 & ~CR0_NE);
+    write_cr0(cr0 | CR0_NE | CR0_TS);
+    check("CR0.NE and TS set in one MOV", read_cr0(), cr0 | CR0_NE | CR0_TS);
     __asm__ volatile("clts");
-    check("CR0 after CLTS", read_cr0(), (cr0 | NE) & ~TS);
-    write_cr0((cr0 & ~NE) | TS);
-    __asm__ volatile("lmsw %w0" : : "r"((u16)((cr0 & 0xF) & ~TS)));
-    check("LMSW clears TS, leaves NE", read_cr0(), cr0 & ~NE & ~TS);
+    check("CR0 after CLTS", read_cr0(), (cr0 | CR0_NE) & ~CR0_TS);
+    write_cr0((cr0 & ~CR0_NE) | CR0_TS);
+    __asm__ volatile("lmsw %w0" : : "r"((u16)((cr0 & 0xF) & ~CR0_TS)));
+    check("LMSW clears TS, leaves NE", read_cr0(), cr0 & ~CR0_NE & ~CR0_TS);
     u64 word = 0;
     __asm__ volatile("smsw %0" : "=r"(word));
-    check("SMSW reads the guest's NE", word & NE, 0);
+    check("SMSW reads the guest's NE", word & CR0_NE, 0);
     cpuid(0, 0);
-    check("CR0 after a VM exit", read_cr0(), cr0 & ~NE & ~TS);
+    check("CR0 after a VM exit", read_cr0(), cr0 & ~CR0_NE & ~CR0_TS);
     write_cr0(cr0);
 }
 
@@ -73,7 +68,7 @@ CASE(cr0_ne_other_modes)
     probe_flat32(flat32_toggle_ne_long);
     RECORD("CR0.NE and PG in one MOV, for long mode without PAE", PROBE->vector, PROBE->error, PROBE->pushed, PROBE->ip);
     check("CR0.NE and PG in one MOV, for long mode without PAE", PROBE->vector, VECTOR_GP);
-    check("CR0.NE after the #GP", (read_cr0() ^ cr0) & NE, 0);
+    check("CR0.NE after the #GP", (read_cr0() ^ cr0) & CR0_NE, 0);
 }
 
 CASE(cr_bad_values)
@@ -81,12 +76,12 @@ CASE(cr_bad_values)
     u64 cr0 = read_cr0(), cr4 = read_cr4();
 
     RECORD("bad CR0", try_cr0(cr0 & ~1ull), try_cr0((cr0 | 0x20000000) & ~0x40000000ull), try_cr0(cr0 | 1ull << 40),
-           try_cr0(cr0 & ~0x80000000ull), try_cr0((cr0 & ~1ull) ^ NE), try_cr0((cr0 & ~0x80000000ull) ^ NE),
-           try_cr0((cr0 | 1ull << 40) ^ NE));
+           try_cr0(cr0 & ~0x80000000ull), try_cr0((cr0 & ~1ull) ^ CR0_NE), try_cr0((cr0 & ~0x80000000ull) ^ CR0_NE),
+           try_cr0((cr0 | 1ull << 40) ^ CR0_NE));
     RECORD("bad CR4", try_cr4(cr4 & ~0x20ull), try_cr4(cr4 | 1ull << 31), try_cr4(cr4 | 1ull << 40));
     RECORD("bad CR3 and CR8", outcome(attempt(set_cr3, (void *)(1ull << 60))), outcome(attempt(set_cr8, (void *)16)));
     RECORD("CR0 and CR4 after bad values", read_cr0() == cr0, read_cr4() == cr4);
-    RECORD("CR0 in ring 3", outcome(attempt_user(set_cr0, (void *)(cr0 ^ NE))),
+    RECORD("CR0 in ring 3", outcome(attempt_user(set_cr0, (void *)(cr0 ^ CR0_NE))),
            outcome(attempt_user(set_cr4, (void *)(cr4 | CR4_VMXE))));
 }
 
@@ -124,5 +119,5 @@ CASE(mode_changes)
         check("cpuid after a change of mode", cpuid(0, 0).ebx, here.ebx);
     }
     check("cpuid in real and protected mode", PROBE->ebx, here.ebx);
-    check("EFER after changes of mode", rdmsr(MSR_EFER) & 0x500, 0x500);
+    check("EFER after changes of mode", rdmsr(IA32_EFER) & 0x500, 0x500);
 }

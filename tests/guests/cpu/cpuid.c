@@ -1,11 +1,6 @@
 /* CPUID: leaves that pass through, features that are masked, registers that are preserved, and the cost of the exit. */
 #include "kit.h"
 
-#define VMX (1u << 5)
-#define SMX (1u << 6)
-#define OSXSAVE (1u << 27)
-#define HYPERVISOR (1u << 31)
-#define CR4_OSXSAVE (1u << 18)
 #define LOOPS 2000u
 
 static void record_leaf(const char *name, u32 leaf, u32 subleaf)
@@ -37,7 +32,7 @@ CASE(cpuid_passed)
 
 CASE(cpuid_features)
 {
-    subset("cpuid 1.ecx", cpuid(1, 0).ecx & ~HYPERVISOR);
+    subset("cpuid 1.ecx", cpuid(1, 0).ecx & ~CPUID_HYPERVISOR);
     subset("cpuid 1.edx", cpuid(1, 0).edx);
     subset("cpuid 6.eax", cpuid(6, 0).eax);
     subset("cpuid 7.0.ebx", cpuid(7, 0).ebx);
@@ -48,8 +43,8 @@ CASE(cpuid_features)
     subset("cpuid 80000001.edx", cpuid(0x80000001, 0).edx);
     if (!is_hypervised())
         return;
-    check("cpuid hides vmx and smx", cpuid(1, 0).ecx & (VMX | SMX), 0);
-    check("cpuid shows a hypervisor", cpuid(1, 0).ecx & HYPERVISOR, HYPERVISOR);
+    check("cpuid hides vmx and smx", cpuid(1, 0).ecx & (CPUID_VMX | CPUID_SMX), 0);
+    check("cpuid shows a hypervisor", cpuid(1, 0).ecx & CPUID_HYPERVISOR, CPUID_HYPERVISOR);
     check_true("cpuid 40000000 returns the highest hypervisor leaf",
                cpuid(0x40000000, 0).eax >= 0x40000001 && cpuid(0x40000000, 0).eax < 0x40000100);
     check("cpuid 40000001 is the version of the hypercalls", cpuid(0x40000001, 0).eax, hypervisor_info(0));
@@ -60,9 +55,9 @@ CASE(cpuid_osxsave)
     u64 cr4 = read_cr4();
 
     write_cr4(cr4 | CR4_OSXSAVE);
-    check("cpuid: OSXSAVE set with CR4", cpuid(1, 0).ecx & OSXSAVE, OSXSAVE);
+    check("cpuid: OSXSAVE set with CR4", cpuid(1, 0).ecx & CPUID_OSXSAVE, CPUID_OSXSAVE);
     write_cr4(cr4 & ~(u64)CR4_OSXSAVE);
-    check("cpuid: OSXSAVE clear with CR4", cpuid(1, 0).ecx & OSXSAVE, 0);
+    check("cpuid: OSXSAVE clear with CR4", cpuid(1, 0).ecx & CPUID_OSXSAVE, 0);
     write_cr4(cr4);
 }
 

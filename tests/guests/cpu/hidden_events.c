@@ -68,7 +68,7 @@ CASE(hidden_writes_that_fault)
 {
     if (!begin())
         return;
-    map_page(0x40000000, base, PTE_P | PTE_U);
+    map_page(0x40000000, base, PAGE_ENTRY_PRESENT | PAGE_ENTRY_USER);
     write_cr0(read_cr0() | 0x10000);
     check("a write to hidden memory that the page tables forbid", outcome(attempt(write_there, (void *)0x40000000ull)),
           (u64)VECTOR_PF << 32 | 3);

@@ -1,9 +1,6 @@
 /* Instructions that an OS uses and a hypervisor may intercept: each has the same outcome as on the bare machine. */
 #include "kit.h"
 
-#define OSXSAVE 0x40000ull
-#define XSAVE_BIT (1u << 26)
-
 struct xcr {
     u32 index;
     u64 value;
@@ -33,12 +30,12 @@ CASE(xsetbv)
 {
     u64 cr4 = read_cr4();
 
-    if (!(cpuid(1, 0).ecx & XSAVE_BIT))
+    if (!(cpuid(1, 0).ecx & CPUID_XSAVE))
         return;
-    write_cr4(cr4 & ~OSXSAVE);
+    write_cr4(cr4 & ~CR4_OSXSAVE);
     RECORD("XSETBV without OSXSAVE", try_xsetbv(0, 1), last.rip != 0);
     RECORD("XSETBV without OSXSAVE in ring 3", outcome(attempt_user(do_xsetbv, &(struct xcr){0, 1})));
-    write_cr4(cr4 | OSXSAVE);
+    write_cr4(cr4 | CR4_OSXSAVE);
     u64 before = xgetbv(), all = (u64)cpuid(0xD, 0).edx << 32 | cpuid(0xD, 0).eax;
     RECORD("XCR0 and what CPUID offers", before, all);
     check("XSETBV of all that CPUID offers", try_xsetbv(0, all), outcome(-1));
@@ -114,8 +111,8 @@ CASE(instructions)
 {
     u64 cr4 = read_cr4();
 
-    if (cpuid(1, 0).ecx & XSAVE_BIT) {
-        write_cr4(cr4 | OSXSAVE);
+    if (cpuid(1, 0).ecx & CPUID_XSAVE) {
+        write_cr4(cr4 | CR4_OSXSAVE);
         try_xsetbv(0, 3);
     }
     for (u32 i = 0; i < sizeof instructions / sizeof *instructions; i++) {
@@ -171,7 +168,7 @@ CASE(hlt_with_interrupt)
     trap_hook = count_timer;
     timer_count = 0;
     apic_write(APIC_TIMER_DIVIDE, 0xB);
-    apic_write(APIC_TIMER, VECTOR_TIMER);
+    apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
     for (u32 i = 1; i <= 3; i++) {
         apic_write(APIC_TIMER_COUNT, 20000);
         __asm__ volatile("sti; hlt; cli");

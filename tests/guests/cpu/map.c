@@ -3,7 +3,6 @@
 
 #define USABLE 1
 #define RESERVED 2
-#define CARRY 1
 #define BDA_MEMORY (*(volatile u16 *)0x413)
 
 CASE(entry)
@@ -85,14 +84,14 @@ CASE(older_sizes)
     u64 above = find_usable_end(0x100000) - 0x100000, low = above > 0xF00000 ? 0xF00000 : above;
 
     ask_memory(0xE801, 0, 0, 0);
-    check("E801 carry", PROBE->flags & CARRY, 0);
+    check("E801 carry", PROBE->flags & RFLAGS_CF, 0);
     check("E801 KiB up to 16 MiB", PROBE->eax & 0xFFFF, low / 1024);
     check_true("E801 64 KiB blocks above", (PROBE->ebx & 0xFFFF) <= (above - low) / 65536 + !is_hypervised());
     check_true("E801 reports most of it", (PROBE->ebx & 0xFFFF) + 32 >= (above - low) / 65536);
     check("E801 CX as AX", PROBE->ecx & 0xFFFF, PROBE->eax & 0xFFFF);
     check("E801 DX as BX", PROBE->edx & 0xFFFF, PROBE->ebx & 0xFFFF);
     ask_memory(0x8800, 0, 0, 0);
-    check("AH=88h carry", PROBE->flags & CARRY, 0);
+    check("AH=88h carry", PROBE->flags & RFLAGS_CF, 0);
     check_true("AH=88h reports no more than there is", (u64)(PROBE->eax & 0xFFFF) * 1024 <= above);
     check_true("AH=88h reports what there is", (PROBE->eax & 0xFFFF) >= 0x3C00);
 }
@@ -100,9 +99,9 @@ CASE(older_sizes)
 CASE(e820_bad_calls)
 {
     ask_memory(0xE820, 0, 20, 0x12345678);
-    check("E820 without the signature fails", PROBE->flags & CARRY, CARRY);
+    check("E820 without the signature fails", PROBE->flags & RFLAGS_CF, RFLAGS_CF);
     ask_memory(0xE820, 0, 24, 0x534D4150);
-    check("E820 with 24 bytes succeeds", PROBE->flags & CARRY, 0);
+    check("E820 with 24 bytes succeeds", PROBE->flags & RFLAGS_CF, 0);
     check_true("E820 with 24 bytes returns 20 or 24", PROBE->ecx == 20 || PROBE->ecx == 24);
 }
 
@@ -130,7 +129,7 @@ CASE(disk_read)
 {
     *PROBE = (struct probe){.eax = 0x0201, .ebx = 0x5C00, .ecx = 1, .edx = 0x80};
     bios(0x13);
-    check("INT 13h carry", PROBE->flags & CARRY, 0);
+    check("INT 13h carry", PROBE->flags & RFLAGS_CF, 0);
     check("INT 13h signature", *(volatile u16 *)(0x5C00 + 510), 0xAA55);
     u64 differing = 0;
     for (u32 i = 0; i < 64; i++)

@@ -69,7 +69,8 @@ CASE(msr_unknown_protected)
 
 CASE(msr_passed)
 {
-    RECORD("msr values", rdmsr(MSR_APIC_BASE), rdmsr(MSR_EFER), rdmsr(MSR_PAT), rdmsr(MSR_MTRR_CAP), rdmsr(MSR_MTRR_DEF_TYPE));
+    RECORD("msr values", rdmsr(IA32_APIC_BASE), rdmsr(IA32_EFER), rdmsr(IA32_PAT), rdmsr(IA32_MTRRCAP),
+           rdmsr(IA32_MTRR_DEF_TYPE));
     RECORD("msr reads", try_read(0x8B), try_read(0x17), try_read(0xCE), try_read(0x1A0), try_read(0xE7), try_read(0xE8),
            try_read(0x174), try_read(0x186), try_read(0xC1), try_read(0x38F), try_read(0x400), try_read(0x802), try_read(0x6E0),
            try_read(0xDA0), try_read(0xC0000103), try_read(0x9E), try_read(0x48));
@@ -78,29 +79,30 @@ CASE(msr_passed)
 /* A bad value gives #GP and changes nothing. */
 CASE(msr_bad_values)
 {
-    u64 pat = rdmsr(MSR_PAT), efer = rdmsr(MSR_EFER), base = rdmsr(MSR_APIC_BASE);
+    u64 pat = rdmsr(IA32_PAT), efer = rdmsr(IA32_EFER), base = rdmsr(IA32_APIC_BASE);
     u64 odd = 0x8000000000000000;
 
-    RECORD("bad msr values", try_write(MSR_PAT, 2), try_write(MSR_PAT, 0x0807040600070406), try_write(MSR_EFER, efer | 0x10000),
-           try_write(MSR_EFER, efer & ~0x100ull), try_write(0x175, odd), try_write(0xC0000100, odd), try_write(0xC0000082, odd),
-           try_write(MSR_DEBUGCTL, odd), try_write(0x17D, 0), try_write(0x200, 0xFF02), try_write(0x201, 1),
-           try_write(0x250, 2), try_write(MSR_MTRR_DEF_TYPE, 2), try_write(MSR_MTRR_CAP, 0), try_write(0xE0, 0));
-    RECORD("msr values after bad writes", rdmsr(MSR_PAT) == pat, rdmsr(MSR_EFER) == efer, rdmsr(MSR_APIC_BASE) == base);
+    RECORD("bad msr values", try_write(IA32_PAT, 2), try_write(IA32_PAT, 0x0807040600070406),
+           try_write(IA32_EFER, efer | 0x10000), try_write(IA32_EFER, efer & ~0x100ull), try_write(0x175, odd),
+           try_write(0xC0000100, odd), try_write(0xC0000082, odd), try_write(IA32_DEBUGCTL, odd), try_write(0x17D, 0),
+           try_write(0x200, 0xFF02), try_write(0x201, 1), try_write(0x250, 2), try_write(IA32_MTRR_DEF_TYPE, 2),
+           try_write(IA32_MTRRCAP, 0), try_write(0xE0, 0));
+    RECORD("msr values after bad writes", rdmsr(IA32_PAT) == pat, rdmsr(IA32_EFER) == efer, rdmsr(IA32_APIC_BASE) == base);
 }
 
 CASE(msr_written)
 {
-    u64 pat = rdmsr(MSR_PAT), efer = rdmsr(MSR_EFER);
+    u64 pat = rdmsr(IA32_PAT), efer = rdmsr(IA32_EFER);
 
-    wrmsr(MSR_PAT, 0x0007010600070406);
-    check("PAT reads back", rdmsr(MSR_PAT), 0x0007010600070406);
+    wrmsr(IA32_PAT, 0x0007010600070406);
+    check("PAT reads back", rdmsr(IA32_PAT), 0x0007010600070406);
     cpuid(0, 0);
-    check("PAT after a VM exit", rdmsr(MSR_PAT), 0x0007010600070406);
-    wrmsr(MSR_PAT, pat);
-    wrmsr(MSR_EFER, efer | 0x801);
+    check("PAT after a VM exit", rdmsr(IA32_PAT), 0x0007010600070406);
+    wrmsr(IA32_PAT, pat);
+    wrmsr(IA32_EFER, efer | 0x801);
     cpuid(0, 0);
-    check("EFER.NXE and SCE after a VM exit", rdmsr(MSR_EFER), efer | 0x801);
-    wrmsr(MSR_EFER, efer);
+    check("EFER.NXE and SCE after a VM exit", rdmsr(IA32_EFER), efer | 0x801);
+    wrmsr(IA32_EFER, efer);
     static const u32 kept[] = {0x174,      0x175,      0x176,      0xC0000081, 0xC0000082, 0xC0000083,
                                0xC0000084, 0xC0000100, 0xC0000101, 0xC0000102, 0xC0000103};
     for (u32 i = 0; i < sizeof kept / 4; i++) {
@@ -114,12 +116,12 @@ CASE(msr_written)
 
 CASE(msr_time)
 {
-    u64 before = rdmsr(MSR_TSC), later = before + 1000000000;
+    u64 before = rdmsr(IA32_TIME_STAMP_COUNTER), later = before + 1000000000;
 
-    wrmsr(MSR_TSC, later);
+    wrmsr(IA32_TIME_STAMP_COUNTER, later);
     u64 now = rdtsc();
     check_true("TSC was written", now >= later && now < later + 1000000);
-    wrmsr(MSR_TSC, before + (rdtsc() - later));
+    wrmsr(IA32_TIME_STAMP_COUNTER, before + (rdtsc() - later));
     check_true("TSC was written back", rdtsc() < later);
 }
 
@@ -127,8 +129,8 @@ CASE(msr_virtualization)
 {
     if (!is_hypervised())
         return;
-    check("IA32_FEATURE_CONTROL is locked with VMX off", rdmsr(MSR_FEATURE_CONTROL), 1);
-    check("IA32_FEATURE_CONTROL write", try_write(MSR_FEATURE_CONTROL, 5), GP0);
+    check("IA32_FEATURE_CONTROL is locked with VMX off", rdmsr(IA32_FEATURE_CONTROL), 1);
+    check("IA32_FEATURE_CONTROL write", try_write(IA32_FEATURE_CONTROL, 5), GP0);
     for (u32 msr = 0x480; msr < 0x492; msr++) {
         check("VMX capability msr read", try_read(msr), GP0);
         check("VMX capability msr write", try_write(msr, 0), GP0);
@@ -137,23 +139,22 @@ CASE(msr_virtualization)
 }
 
 /* Writes that a handler filters: allowed values, values that the processor refuses, values that the handler refuses. */
-#define XSS_PROCESSOR_TRACE 0x100
 CASE(msr_filtered)
 {
-    RECORD("IA32_MISC_ENABLE writes", try_write(MSR_MISC_ENABLE, 1), try_write(MSR_MISC_ENABLE, 1ull << 63));
-    RECORD("IA32_XSS writes", try_write(MSR_XSS, 0), try_write(MSR_XSS, 1));
+    RECORD("IA32_MISC_ENABLE writes", try_write(IA32_MISC_ENABLE, 1), try_write(IA32_MISC_ENABLE, 1ull << 63));
+    RECORD("IA32_XSS writes", try_write(IA32_XSS, 0), try_write(IA32_XSS, 1));
     if (is_hypervised())
-        check("IA32_XSS with processor trace", try_write(MSR_XSS, XSS_PROCESSOR_TRACE), GP0);
+        check("IA32_XSS with processor trace", try_write(IA32_XSS, XSS_PT), GP0);
 }
 
 #define GLOBAL 0x800
 CASE(msr_apic_base)
 {
-    u64 base = rdmsr(MSR_APIC_BASE);
+    u64 base = rdmsr(IA32_APIC_BASE);
 
-    wrmsr(MSR_APIC_BASE, base);
-    check("IA32_APIC_BASE reads back", rdmsr(MSR_APIC_BASE), base);
+    wrmsr(IA32_APIC_BASE, base);
+    check("IA32_APIC_BASE reads back", rdmsr(IA32_APIC_BASE), base);
     check_true("the APIC is enabled at its default address", (base & ~0xFFFull) == 0xFEE00000 && base & GLOBAL);
-    check("moving the APIC base", is_hypervised() ? try_write(MSR_APIC_BASE, base + 0x1000) : GP0, GP0);
-    wrmsr(MSR_APIC_BASE, base);
+    check("moving the APIC base", is_hypervised() ? try_write(IA32_APIC_BASE, base + 0x1000) : GP0, GP0);
+    wrmsr(IA32_APIC_BASE, base);
 }

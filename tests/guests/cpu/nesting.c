@@ -177,7 +177,7 @@ static bool nest_nmi(struct frame *frame)
         apic_send(0, ICR_NMI);
         for (u32 i = 0; i < 20; i++)
             cpuid(0, 0);
-        rdmsr(MSR_APIC_BASE);
+        rdmsr(IA32_APIC_BASE);
     }
     nmi_depth--;
     return true;

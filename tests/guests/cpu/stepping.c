@@ -3,8 +3,6 @@
 
 #define STEPS 24
 #define DR7_EXECUTE_0 0x401
-#define TF 0x100ull
-#define RF 0x10000ull
 
 extern u8 step_code[], shadow_sti[], shadow_sti_cpuid[], shadow_ss[], breakpoint_code[], breakpoint_place[], shadow_ss_step[],
     step_btf[];
@@ -18,10 +16,10 @@ static bool note_step(struct frame *frame)
         return false;
     if (step_count < STEPS) {
         steps[step_count] = frame->rip - origin;
-        reasons[step_count++] = (read_dr6() & 0xE00F) | (frame->rflags & (TF | RF)) << 16;
+        reasons[step_count++] = (read_dr6() & 0xE00F) | (frame->rflags & (RFLAGS_TF | RFLAGS_RF)) << 16;
     }
     if (read_dr6() & 1)
-        frame->rflags |= RF;    /* or its breakpoint is reported again */
+        frame->rflags |= RFLAGS_RF;    /* or its breakpoint is reported again */
     write_dr6(0xFFFF0FF0);
     return true;
 }

@@ -1,6 +1,7 @@
 /* VMX and SMX instructions give #UD; hypercalls of ring 3 and their errors. */
 #include "kit.h"
 
+#include "generated/vmx/fields.h"
 #include "luvalley_abi.h"
 
 #define UD ((u64)VECTOR_UD << 32)
@@ -79,34 +80,33 @@ CASE(hypercall_info)
     if (!is_hypervised())
         return;
     for (u32 which = 0; which <= LAST_INFO; which++) {
-        struct hypercall_result r = hypercall(LUV_HYPERCALL_info, which, 0, 0);
+        struct hypercall_result r = hypercall(LUV_HYPERCALL_info, which, 0);
         print("info %u %x\n", (u64)which, r.value);
         check("info succeeds", (u64)r.status, 0);
     }
     check("info: version", hypervisor_info(0), 1);
     check("info: CPUs", hypervisor_info(1), 1);
-    check("info of an unknown number", (u64)hypercall(LUV_HYPERCALL_info, LAST_INFO + 1, 0, 0).status, (u64)-EINVAL);
-    check("info of a huge number", (u64)hypercall(LUV_HYPERCALL_info, 1ull << 32, 0, 0).status, (u64)-EINVAL);
-    check("info of the largest number", (u64)hypercall(LUV_HYPERCALL_info, ~0ull, 0, 0).status, (u64)-EINVAL);
+    check("info of an unknown number", (u64)hypercall(LUV_HYPERCALL_info, LAST_INFO + 1, 0).status, (u64)-EINVAL);
+    check("info of a huge number", (u64)hypercall(LUV_HYPERCALL_info, 1ull << 32, 0).status, (u64)-EINVAL);
+    check("info of the largest number", (u64)hypercall(LUV_HYPERCALL_info, ~0ull, 0).status, (u64)-EINVAL);
 }
 
-#define REASON_CPUID 10
 CASE(hypercall_exit_count)
 {
     if (!is_hypervised())
         return;
-    u64 before = hypercall(LUV_HYPERCALL_exit_count, 0, REASON_CPUID, 0).value;
+    u64 before = hypercall(LUV_HYPERCALL_exit_count, 0, EXIT_REASON_CPUID).value;
     for (u32 i = 0; i < 7; i++)
         cpuid(0, 0);
-    check("exit_count counts CPUID", hypercall(LUV_HYPERCALL_exit_count, 0, REASON_CPUID, 0).value - before, 7);
-    check("exit_count of an unknown CPU", (u64)hypercall(LUV_HYPERCALL_exit_count, 1, REASON_CPUID, 0).status, (u64)-EINVAL);
-    check("exit_count of the largest CPU number", (u64)hypercall(LUV_HYPERCALL_exit_count, ~0ull, REASON_CPUID, 0).status,
+    check("exit_count counts CPUID", hypercall(LUV_HYPERCALL_exit_count, 0, EXIT_REASON_CPUID).value - before, 7);
+    check("exit_count of an unknown CPU", (u64)hypercall(LUV_HYPERCALL_exit_count, 1, EXIT_REASON_CPUID).status, (u64)-EINVAL);
+    check("exit_count of the largest CPU number", (u64)hypercall(LUV_HYPERCALL_exit_count, ~0ull, EXIT_REASON_CPUID).status,
           (u64)-EINVAL);
-    check("exit_count of an unknown reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, hypervisor_info(4), 0).status,
+    check("exit_count of an unknown reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, hypervisor_info(4)).status,
           (u64)-EINVAL);
-    check("exit_count of a huge reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, 1ull << 32 | REASON_CPUID, 0).status,
+    check("exit_count of a huge reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, 1ull << 32 | EXIT_REASON_CPUID).status,
           (u64)-EINVAL);
-    check("exit_count of the last reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, hypervisor_info(4) - 1, 0).status, 0);
+    check("exit_count of the last reason", (u64)hypercall(LUV_HYPERCALL_exit_count, 0, hypervisor_info(4) - 1).status, 0);
 }
 
 CASE(hypercall_log)
@@ -115,7 +115,7 @@ CASE(hypercall_log)
         return;
     char text[257] = "";
     for (u32 i = 0; i < 32; i++) {
-        struct hypercall_result r = hypercall(LUV_HYPERCALL_log_read, i * 8, 0, 0);
+        struct hypercall_result r = hypercall(LUV_HYPERCALL_log_read, i * 8, 0);
         check("log_read succeeds", (u64)r.status, 0);
         *(u64 *)(text + i * 8) = r.value;
     }
@@ -123,17 +123,17 @@ CASE(hypercall_log)
         *c = *c == '\n' ? '|' : *c;
     print("log: %s\n", text);
     check_true("the log has text", text[0] >= ' ' && text[0] < 127);
-    check("log_read far beyond the end", hypercall(LUV_HYPERCALL_log_read, 1ull << 40, 0, 0).value, 0);
-    check("log_read at the end of the log", hypercall(LUV_HYPERCALL_log_read, ~0ull, 0, 0).value, 0);
+    check("log_read far beyond the end", hypercall(LUV_HYPERCALL_log_read, 1ull << 40, 0).value, 0);
+    check("log_read at the end of the log", hypercall(LUV_HYPERCALL_log_read, ~0ull, 0).value, 0);
 }
 
 CASE(hypercall_unknown)
 {
     if (!is_hypervised())
         return;
-    check("unknown hypercall 3", (u64)hypercall(3, 0, 0, 0).status, (u64)-ENOSYS);
-    check("unknown hypercall 7fffffff", (u64)hypercall(0x7FFFFFFF, 0, 0, 0).status, (u64)-ENOSYS);
-    check("unknown hypercall ffffffff", (u64)hypercall(0xFFFFFFFF, 0, 0, 0).status, (u64)-ENOSYS);
+    check("unknown hypercall 4", (u64)hypercall(4, 0, 0).status, (u64)-ENOSYS);
+    check("unknown hypercall 7fffffff", (u64)hypercall(0x7FFFFFFF, 0, 0).status, (u64)-ENOSYS);
+    check("unknown hypercall ffffffff", (u64)hypercall(0xFFFFFFFF, 0, 0).status, (u64)-ENOSYS);
 }
 
 static void call_with_magic(void *argument)

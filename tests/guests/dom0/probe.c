@@ -19,14 +19,13 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "generated/x86/x86.h"
 #include "luvalley_abi.h"
+#include "tests/userspace/root.h"
 
 #define ROUNDS 20000
 #define ONES UINT64_MAX
-#define IA32_FEATURE_CONTROL 0x3A
-#define IA32_VMX_BASIC 0x480
 #define PAGE 4096
-#define A20_PORT 0x92
 
 static int failures;
 
@@ -40,11 +39,13 @@ static void check(const char *name, uint64_t got, uint64_t wanted)
     failures++;
 }
 
-static int64_t call(uint32_t number, uint64_t argument, uint64_t *value)
+static int64_t call(uint32_t number, uint64_t argument)
 {
-    uint64_t status = (uint64_t)LUV_HYPERCALL_MAGIC << 32 | number;
+    uint64_t status = (uint64_t)LUV_HYPERCALL_MAGIC << 32 | number, value = 0;
+    register uint64_t low __asm__("r8") = 0;
+    register uint64_t high __asm__("r9") = 0;
 
-    __asm__ volatile("vmcall" : "+a"(status), "=d"(*value) : "D"(argument) : "memory");
+    __asm__ volatile("vmcall" : "+a"(status), "+d"(value) : "D"(argument), "S"(0ull), "r"(low), "r"(high) : "memory");
     return (int64_t)status;
 }
 
@@ -52,7 +53,7 @@ static uint64_t info(uint32_t which)
 {
     uint64_t value = 0;
 
-    return call(LUV_HYPERCALL_info, which, &value) ? ONES : value;
+    return call_as_root(LUV_HYPERCALL_info, which, 0, &value) ? ONES : value;
 }
 
 static void check_cpuid(void)
@@ -122,8 +123,14 @@ static void check_hypercalls(void)
 {
     uint64_t value = 0;
 
-    check("an unknown hypercall", (uint64_t)call(99, 0, &value), (uint64_t)-ENOSYS);
-    check("a bad argument", (uint64_t)call(LUV_HYPERCALL_info, 99, &value), (uint64_t)-EINVAL);
+    check("an unknown hypercall", (uint64_t)call(99, 0), (uint64_t)-ENOSYS);
+    check("a bad argument", (uint64_t)call_as_root(LUV_HYPERCALL_info, 99, 0, &value), (uint64_t)-EINVAL);
+    check("half a token", (uint64_t)call_as_root(LUV_HYPERCALL_token_set, 0, 1, &value), (uint64_t)-EINVAL);
+    check("info without a token", (uint64_t)call(LUV_HYPERCALL_info, 0), (uint64_t)-EPERM);
+    check("a domain without a token", (uint64_t)call(LUV_HYPERCALL_domain_create, 0), (uint64_t)-EPERM);
+    check("the log without root's port", (uint64_t)call(LUV_HYPERCALL_log_read, 0), (uint64_t)-ENOSYS);
+    check("counts without root's port", (uint64_t)call(LUV_HYPERCALL_exit_count, 0), (uint64_t)-ENOSYS);
+    check("the token without root's port", (uint64_t)call(LUV_HYPERCALL_token_set, 1), (uint64_t)-ENOSYS);
     check("the version", info(0), 1);
 }
 
@@ -161,7 +168,7 @@ int main(void)
         check_msrs(cpu);
         check_hidden();
         check_hypercalls();
-        check_string(A20_PORT);
+        check_string(PORT_SYSTEM_CONTROL_A);
         check_string(LUV_ROOT_PORT);
     }
     return failures != 0;

@@ -4,7 +4,6 @@
 #define CMOS_COUNTER 0x61
 #define CMOS_MARK 0x62
 #define MARK 0x5C
-#define ACPI_CONTROL 0xB004
 #define SLEEP 0x2000
 
 static u8 read_cmos(u8 index)
@@ -76,7 +75,7 @@ static void cr3_in_hidden_memory(void)
 
 static void power_off(void)
 {
-    __asm__ volatile("outw %w0, %w1" : : "a"(SLEEP), "d"(ACPI_CONTROL));
+    __asm__ volatile("outw %w0, %w1" : : "a"(SLEEP), "d"(PORT_ACPI_BOCHS_PM_CONTROL));
 }
 
 static const struct {

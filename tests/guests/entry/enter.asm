@@ -1,7 +1,7 @@
 ; One VM entry, and the return from its VM exit.
 bits 64
 section .text
-HOST_RSP equ 0x6C14
+%include "constants.inc"
 
 ; Returns 0 after a VM exit (a failed entry's too), 1: VMfailInvalid, 2: VMfailValid.
 global vm_enter, vm_exit
@@ -12,7 +12,7 @@ vm_enter:
     push r13
     push r14
     push r15
-    mov rcx, HOST_RSP
+    mov rcx, VMCS_HOST_RSP
     vmwrite rcx, rsp
     vmlaunch
     mov eax, 1

@@ -1,4 +1,5 @@
 /* Performs a VM entry with every state of the table, and prints how each entry ended. */
+#include "generated/vmx/fields.h"
 #include "table.h"
 
 /* Fixed addresses: tests/host/entry/table.py has them too. */
@@ -7,24 +8,6 @@
 #define REGION_VMXON 0x403000ull
 #define VIRTUAL_TPR ((volatile u8 *)0x404080)
 #define VMCALL 0xC1010Fu
-
-enum {
-    FIELD_ERROR = 0x4400,
-    FIELD_REASON = 0x4402,
-    FIELD_QUALIFICATION = 0x6400,
-    HOST_TR_SELECTOR = 0x0C0C,
-    HOST_CS_SELECTOR = 0x0C02,
-    HOST_CR0 = 0x6C00,
-    HOST_CR3 = 0x6C02,
-    HOST_CR4 = 0x6C04,
-    HOST_TR_BASE = 0x6C0A,
-    HOST_GDTR_BASE = 0x6C0C,
-    HOST_IDTR_BASE = 0x6C0E,
-    HOST_RIP = 0x6C16,
-    MSR_CR0_FIXED0 = 0x486,
-    MSR_CR4_FIXED0 = 0x488,
-    LEAF_SIZES = 0x80000008,
-};
 
 u32 vm_enter(void);
 extern u8 vm_exit[];
@@ -43,9 +26,9 @@ static void vmwrite(u64 field, u64 value)
 
 static void operation_enter(void)
 {
-    u64 revision = (u32)rdmsr(MSR_VMX_BASIC), address = REGION_VMXON;
-    write_cr0(read_cr0() | rdmsr(MSR_CR0_FIXED0));
-    write_cr4(read_cr4() | rdmsr(MSR_CR4_FIXED0));
+    u64 revision = (u32)rdmsr(IA32_VMX_BASIC), address = REGION_VMXON;
+    write_cr0(read_cr0() | rdmsr(IA32_VMX_CR0_FIXED0));
+    write_cr4(read_cr4() | rdmsr(IA32_VMX_CR4_FIXED0));
     *(volatile u32 *)REGION_VMXON = (u32)revision;
     *(volatile u32 *)REGION_VMCS = (u32)revision;
     __asm__ volatile("vmxon %0" : : "m"(address) : "cc", "memory");
@@ -75,16 +58,16 @@ static void host_write(void)
         u64 base;
     } __attribute__((packed)) table;
     __asm__ volatile("sgdt %0" : "=m"(table));
-    vmwrite(HOST_GDTR_BASE, table.base);
+    vmwrite(VMCS_HOST_GDTR_BASE, table.base);
     __asm__ volatile("sidt %0" : "=m"(table));
-    vmwrite(HOST_IDTR_BASE, table.base);
-    vmwrite(HOST_TR_BASE, (u64)&tss);
-    vmwrite(HOST_TR_SELECTOR, TSS);
-    vmwrite(HOST_CS_SELECTOR, CODE64);
-    vmwrite(HOST_CR0, read_cr0());
-    vmwrite(HOST_CR3, read_cr3());
-    vmwrite(HOST_CR4, read_cr4());
-    vmwrite(HOST_RIP, (u64)vm_exit);
+    vmwrite(VMCS_HOST_IDTR_BASE, table.base);
+    vmwrite(VMCS_HOST_TR_BASE, (u64)&tss);
+    vmwrite(VMCS_HOST_TR_SELECTOR, TSS);
+    vmwrite(VMCS_HOST_CS_SELECTOR, CODE64);
+    vmwrite(VMCS_HOST_CR0, read_cr0());
+    vmwrite(VMCS_HOST_CR3, read_cr3());
+    vmwrite(VMCS_HOST_CR4, read_cr4());
+    vmwrite(VMCS_HOST_RIP, (u64)vm_exit);
 }
 
 static void apply(struct span span)
@@ -104,16 +87,16 @@ static void state_try(u32 index)
         host_write();
     u32 failed = vm_enter();
     if (failed)
-        print("entry %u error %u\n", (u64)index, failed == 2 ? vmread(FIELD_ERROR) : 0);
+        print("entry %u error %u\n", (u64)index, failed == 2 ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0);
     else
-        print("entry %u exit %x %x\n", (u64)index, vmread(FIELD_REASON), vmread(FIELD_QUALIFICATION));
+        print("entry %u exit %x %x\n", (u64)index, vmread(VMCS_EXIT_REASON), vmread(VMCS_EXIT_QUALIFICATION));
 }
 
 static void processor_show(void)
 {
     for (u32 i = 0; i < msr_count; i++)
         print("msr %x %x\n", (u64)msrs[i], rdmsr(msrs[i]));
-    print("sizes %x\n", (u64)cpuid(LEAF_SIZES, 0).eax & 0xFFFF);
+    print("sizes %x\n", (u64)cpuid(CPUID_LEAF_SIZES, 0).eax & 0xFFFF);
     struct regs4 features = cpuid(7, 0);
     print("features %x %x\n", (u64)features.ebx, (u64)features.ecx);
 }

@@ -12,7 +12,7 @@ static void print_exits(u64 cpu)
 {
     struct hypercall_result exits;
 
-    for (u64 reason = 0; !(exits = hypercall(LUV_HYPERCALL_exit_count, cpu, reason, 0)).status; reason++)
+    for (u64 reason = 0; !(exits = hypercall(LUV_HYPERCALL_exit_count, cpu, reason)).status; reason++)
         if (exits.value)
             print("@luv exits %u %u %u\n", cpu, reason, exits.value);
 }
@@ -21,14 +21,14 @@ static void print_branches(void)
 {
     struct hypercall_result branches;
 
-    for (u64 branch = 0; !(branches = hypercall(LUV_HYPERCALL_branch_count, branch, 0, 0)).status; branch++)
+    for (u64 branch = 0; !(branches = hypercall(LUV_HYPERCALL_branch_count, branch, 0)).status; branch++)
         if (branches.value)
             print("@luv branch %u %u\n", branch, branches.value);
 }
 
 void print_counts(void)
 {
-    if (!is_hypervised() || hypercall(LUV_HYPERCALL_branch_count, 0, 0, 0).status)
+    if (!is_hypervised() || hypercall(LUV_HYPERCALL_branch_count, 0, 0).status)
         return;
     u64 cpus = hypervisor_info(LUV_INFO_CPUS);
     for (u64 cpu = 0; cpu < cpus; cpu++)

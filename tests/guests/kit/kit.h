@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "generated/x86/regions.h"
+#include "generated/x86/x86.h"
+
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
@@ -39,18 +42,8 @@ struct guest_case {
 
 /* --- Traps in long mode --- */
 
+/* Interrupts that the kit uses. */
 enum {
-    VECTOR_DB = 1,
-    VECTOR_NMI = 2,
-    VECTOR_BP = 3,
-    VECTOR_UD = 6,
-    VECTOR_NM = 7,
-    VECTOR_DF = 8,
-    VECTOR_TS = 10,
-    VECTOR_NP = 11,
-    VECTOR_SS = 12,
-    VECTOR_GP = 13,
-    VECTOR_PF = 14,
     VECTOR_TIMER = 0x30,
     VECTOR_IPI = 0x31,
     VECTOR_USER_EXIT = 0x80,
@@ -123,10 +116,7 @@ void bios(u8 interrupt);
 #define PAGE 4096u
 void map_page(u64 linear, u64 physical, u64 flags); /* below 4 GiB, by 4 KiB; flags 0: not present */
 u64 *page_directory(void);
-#define PTE_P 1u
-#define PTE_W 2u
-#define PTE_U 4u
-#define PTE_DEFAULT 7u
+#define PTE_DEFAULT (PAGE_ENTRY_PRESENT | PAGE_ENTRY_WRITE | PAGE_ENTRY_USER)
 
 struct range {
     u64 base, length;
@@ -145,7 +135,7 @@ struct hypercall_result {
     int64_t status;
     u64 value;
 };
-struct hypercall_result hypercall(u32 number, u64 a, u64 b, u64 c);  /* from ring 3 */
+struct hypercall_result hypercall(u32 number, u64 a, u64 b);  /* as root, from ring 3 */
 u64 hypervisor_info(u32 which);
 u64 hidden_base(void);
 u64 hidden_size(void);
@@ -232,43 +222,17 @@ static inline void pause(void)
     __asm__ volatile("pause");
 }
 
-enum {
-    MSR_APIC_BASE = 0x1B,
-    MSR_FEATURE_CONTROL = 0x3A,
-    MSR_EFER = 0xC0000080,
-    MSR_PAT = 0x277,
-    MSR_TSC = 0x10,
-    MSR_MTRR_CAP = 0xFE,
-    MSR_MTRR_DEF_TYPE = 0x2FF,
-    MSR_DEBUGCTL = 0x1D9,
-    MSR_VMX_BASIC = 0x480,
-    MSR_MISC_ENABLE = 0x1A0,
-    MSR_XSS = 0xDA0,
-};
-
 /* --- The local APIC, memory-mapped --- */
 
-#define APIC ((volatile u8 *)0xFEE00000)
-enum {
-    APIC_ID = 0x20,
-    APIC_TPR = 0x80,
-    APIC_EOI = 0xB0,
-    APIC_SVR = 0xF0,
-    APIC_ICR = 0x300,
-    APIC_ICR_HIGH = 0x310,
-    APIC_TIMER = 0x320,
-    APIC_LVT0 = 0x350,
-    APIC_TIMER_COUNT = 0x380,
-    APIC_TIMER_NOW = 0x390,
-    APIC_TIMER_DIVIDE = 0x3E0,
-    APIC_ISR = 0x100
-};
-#define ICR_FIXED 0x4000u
-#define ICR_NMI 0x4400u
-#define ICR_INIT 0x4500u
-#define ICR_STARTUP 0x4600u
-#define ICR_SELF 0x40000u
-#define ICR_OTHERS 0xC0000u
+#define APIC ((volatile u8 *)LOCAL_APIC_BASE)
+/* Commands: how to deliver, and to whom but one. */
+#define ICR_SEND(what) (APIC_ICR_ASSERT | APIC_ICR_DELIVERY_##what << APIC_ICR_DELIVERY_SHIFT)
+#define ICR_FIXED ICR_SEND(FIXED)
+#define ICR_NMI ICR_SEND(NMI)
+#define ICR_INIT ICR_SEND(INIT)
+#define ICR_STARTUP ICR_SEND(STARTUP)
+#define ICR_SELF (APIC_ICR_SHORTHAND_SELF << APIC_ICR_SHORTHAND_SHIFT)
+#define ICR_OTHERS (APIC_ICR_SHORTHAND_OTHERS << APIC_ICR_SHORTHAND_SHIFT)
 static inline u32 apic_read(u32 offset)
 {
     return *(volatile u32 *)(APIC + offset);

@@ -5,9 +5,7 @@
 
 #define TABLES ((u64 *)0x60000)
 #define DIRECTORIES ((u64 *)0x62000)
-#define LARGE 0x80u
 #define LARGE_SIZE 0x200000ull
-#define ADDRESS 0x000FFFFFFFFFF000ull
 
 extern u8 bios_call[], bios_number[];
 
@@ -29,18 +27,18 @@ static u64 *find_table(u64 linear)
     static u32 used;
     u64 *entry = &DIRECTORIES[linear / LARGE_SIZE];
 
-    if (*entry & LARGE) {
-        u64 *table = tables[used++], base = *entry & ADDRESS;
+    if (*entry & PAGE_ENTRY_PAGE_SIZE) {
+        u64 *table = tables[used++], base = *entry & PAGE_ENTRY_FRAME_MASK;
         for (u32 i = 0; i < 512; i++)
             table[i] = (base + i * PAGE) | PTE_DEFAULT;
         *entry = (u64)table | PTE_DEFAULT;
     }
-    return (u64 *)(*entry & ADDRESS);
+    return (u64 *)(*entry & PAGE_ENTRY_FRAME_MASK);
 }
 
 void map_page(u64 linear, u64 physical, u64 flags)
 {
-    find_table(linear)[linear / PAGE % 512] = (physical & ADDRESS) | flags;
+    find_table(linear)[linear / PAGE % 512] = (physical & PAGE_ENTRY_FRAME_MASK) | flags;
     __asm__ volatile("invlpg (%0)" : : "r"(linear) : "memory");
 }
 
@@ -48,7 +46,6 @@ void map_page(u64 linear, u64 physical, u64 flags)
 
 #define SMAP 0x534D4150u
 #define E820_BUFFER 0x5F00u
-#define CARRY 1u
 
 static bool read_range(u32 *next, struct range *range)
 {
@@ -56,7 +53,7 @@ static bool read_range(u32 *next, struct range *range)
 
     *PROBE = (struct probe){.eax = 0xE820, .edx = SMAP, .ecx = 20, .ebx = *next, .edi = E820_BUFFER};
     bios(0x15);
-    if (PROBE->flags & CARRY || PROBE->eax != SMAP)
+    if (PROBE->flags & RFLAGS_CF || PROBE->eax != SMAP)
         return false;
     range->base = buffer->base;
     range->length = buffer->length;
@@ -90,23 +87,24 @@ bool is_hypervised(void)
 }
 
 struct call {
-    u64 number, a, b, c;
+    u64 number, a, b;
     struct hypercall_result result;
 };
 
+/* As root, by the port: ring 3 of this guest has I/O privilege. */
 static void call_from_user(void *argument)
 {
     struct call *call = argument;
 
-    __asm__ volatile("vmcall"
+    __asm__ volatile("outl %%eax, %%dx"
                      : "=a"(call->result.status), "=d"(call->result.value)
-                     : "0"((u64)LUV_HYPERCALL_MAGIC << 32 | call->number), "D"(call->a), "S"(call->b), "1"(call->c)
+                     : "0"((u64)LUV_HYPERCALL_MAGIC << 32 | call->number), "D"(call->a), "S"(call->b), "1"((u64)LUV_ROOT_PORT)
                      : "memory");
 }
 
-struct hypercall_result hypercall(u32 number, u64 a, u64 b, u64 c)
+struct hypercall_result hypercall(u32 number, u64 a, u64 b)
 {
-    struct call call = {number, a, b, c, {-1000, 0}};
+    struct call call = {number, a, b, {-1000, 0}};
     int vector = attempt_user(call_from_user, &call);
 
     if (vector >= 0)
@@ -116,7 +114,7 @@ struct hypercall_result hypercall(u32 number, u64 a, u64 b, u64 c)
 
 u64 hypervisor_info(u32 which)
 {
-    struct hypercall_result result = hypercall(LUV_HYPERCALL_info, which, 0, 0);
+    struct hypercall_result result = hypercall(LUV_HYPERCALL_info, which, 0);
 
     return result.status ? ~0ull : result.value;
 }
@@ -149,7 +147,7 @@ void apic_rest(void)
     if (!apic_used)
         return;
     apic_used = false;
-    apic_write(APIC_LVT0, kept_lvt0);
+    apic_write(APIC_LVT_LINT0, kept_lvt0);
     out8(0x21, kept_masks[0]);
     out8(0xA1, kept_masks[1]);
 }
@@ -158,7 +156,7 @@ void apic_init(void)
 {
     if (!apic_used) {
         apic_used = true;
-        kept_lvt0 = apic_read(APIC_LVT0);
+        kept_lvt0 = apic_read(APIC_LVT_LINT0);
         kept_masks[0] = in8(0x21);
         kept_masks[1] = in8(0xA1);
     }
@@ -166,14 +164,14 @@ void apic_init(void)
     out8(0xA1, 0xFF);
     apic_write(APIC_SVR, 0x1FF);
     apic_write(APIC_TPR, 0);
-    apic_write(APIC_LVT0, 0x10000);
+    apic_write(APIC_LVT_LINT0, 0x10000);
 }
 
 void apic_send(u32 apic_id, u32 command)
 {
     apic_write(APIC_ICR_HIGH, apic_id << 24);
-    apic_write(APIC_ICR, command);
-    while (apic_read(APIC_ICR) & 0x1000)
+    apic_write(APIC_ICR_LOW, command);
+    while (apic_read(APIC_ICR_LOW) & 0x1000)
         pause();
 }
 

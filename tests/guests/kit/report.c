@@ -3,14 +3,13 @@
 
 #include "kit.h"
 
-#define COM1 0x3F8
 #define LINE_READY 0x20
 
 static void put(char character)
 {
-    while (!(in8(COM1 + 5) & LINE_READY))
+    while (!(in8(PORT_COM1 + 5) & LINE_READY))
         pause();
-    out8(COM1, (u8)character);
+    out8(PORT_COM1, (u8)character);
 }
 
 static void put_text(const char *text)
@@ -84,7 +83,7 @@ void finish(void)
 {
     const char *farewell = "Shutdown";
 
-    while ((in8(COM1 + 5) & 0x60) != 0x60)
+    while ((in8(PORT_COM1 + 5) & 0x60) != 0x60)
         pause();
     delay(2000000);
     while (*farewell)
@@ -95,12 +94,12 @@ void finish(void)
 
 static void serial_init(void)
 {
-    out8(COM1 + 1, 0);
-    out8(COM1 + 3, 0x83);
-    out8(COM1, 1);                  /* 115200 baud */
-    out8(COM1 + 1, 0);
-    out8(COM1 + 3, 3);
-    out8(COM1 + 2, 7);
+    out8(PORT_COM1 + 1, 0);
+    out8(PORT_COM1 + 3, 0x83);
+    out8(PORT_COM1, 1);                  /* 115200 baud */
+    out8(PORT_COM1 + 1, 0);
+    out8(PORT_COM1 + 3, 3);
+    out8(PORT_COM1 + 2, 7);
 }
 
 extern const struct guest_case cases_start[], cases_end[];

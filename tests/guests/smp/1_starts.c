@@ -1,9 +1,8 @@
 /* INIT and start-up IPIs: CPUs start, stop, and start again, whatever they do when INIT arrives. */
 #include "smp.h"
 
+#include "generated/vmx/fields.h"
 #include "luvalley_abi.h"
-
-#define REASON_CPUID 10
 
 u32 ids[CPUS], others;
 
@@ -114,6 +113,6 @@ CASE(cpuid_everywhere)
         check_true("CPUID runs", wait_for(&processors[ids[i]].counter, 2000, WAIT));
         check("CPUID results that were wrong", processors[ids[i]].wrong, 0);
         if (is_hypervised())
-            check_true("CPUID exits are counted", hypercall(LUV_HYPERCALL_exit_count, i + 1, REASON_CPUID, 0).value > 1000);
+            check_true("CPUID exits are counted", hypercall(LUV_HYPERCALL_exit_count, i + 1, EXIT_REASON_CPUID).value > 1000);
     }
 }

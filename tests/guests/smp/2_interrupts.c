@@ -37,13 +37,13 @@ CASE(timers)
         set_duty(ids[i], IDLE);
     }
     apic_write(APIC_TIMER_DIVIDE, 0xB);
-    apic_write(APIC_TIMER, 0x20000 | VECTOR_TIMER);
+    apic_write(APIC_LVT_TIMER, 0x20000 | VECTOR_TIMER);
     apic_write(APIC_TIMER_COUNT, 50000);
     processors[0].timers = 0;
     __asm__ volatile("sti");
     wait_for(&processors[0].timers, 10, WAIT);
     __asm__ volatile("cli");
-    apic_write(APIC_TIMER, 0x10000 | VECTOR_TIMER);
+    apic_write(APIC_LVT_TIMER, 0x10000 | VECTOR_TIMER);
     check_true("the periodic APIC timer of this processor", processors[0].timers >= 10);
 }
 

@@ -117,12 +117,10 @@ CASE(hidden_from_all)
 }
 
 /* The same IPIs by the x2APIC's ICR, if the CPU has one. The last case, since only a reset leaves x2APIC mode for xAPIC mode. */
-#define X2APIC (1u << 21)
-#define MSR_X2APIC_ICR 0x830
 
 static void send_x2(u32 id, u32 command)
 {
-    wrmsr(MSR_X2APIC_ICR, (u64)id << 32 | command);
+    wrmsr(IA32_X2APIC_ICR, (u64)id << 32 | command);
 }
 
 static void send_nowhere(void *argument)
@@ -134,10 +132,10 @@ static void send_nowhere(void *argument)
 CASE(x2apic)
 {
     begin();
-    if (!(cpuid(1, 0).ecx & X2APIC))
+    if (!(cpuid(1, 0).ecx & CPUID_X2APIC))
         return;
     check("x2APIC's ICR in xAPIC mode", outcome(attempt(send_nowhere, 0)), (u64)VECTOR_GP << 32);
-    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
+    wrmsr(IA32_APIC_BASE, rdmsr(IA32_APIC_BASE) | 0x400);
     check("x2APIC's ID", rdmsr(0x802), 0);
     for (u32 i = 0; i < others; i++) {
         struct processor *p = &processors[ids[i]];

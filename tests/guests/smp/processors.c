@@ -146,7 +146,7 @@ static void do_duty(struct processor *p)
         break;
     case RUN_TIMER:
         apic_write(APIC_TIMER_DIVIDE, 0xB);
-        apic_write(APIC_TIMER, VECTOR_TIMER);
+        apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
         apic_write(APIC_TIMER_COUNT, 20000);
         p->counter = p->counter + 1;
         __asm__ volatile("sti; hlt; cli");

@@ -22,5 +22,7 @@ static inline struct result call(uint32_t number, uint64_t first, uint64_t secon
     return (struct result){(int64_t)status, third};
 }
 
+/* The token, from its file; without one the case ends. */
+const uint64_t *get_token(void);
 /* The hypercall `info`, of enum luv_info; its failure ends the case. */
 uint64_t ask(uint32_t which);

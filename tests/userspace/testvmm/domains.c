@@ -66,8 +66,9 @@ void case_bad_arguments(void)
     expect_create(0, aligned, -EPERM);
     expect_create(0, hole, -EFAULT);
     expect_create(0, (void *)(1ull << 60), -EFAULT);
-    STATUS(call(LUV_HYPERCALL_domain_create, 0, (uintptr_t)find_proof(), 0, 0, (uint64_t[]){0, 0}), -EEXIST);
-    STATUS(call(LUV_HYPERCALL_domain_create, 0, (uintptr_t)find_proof(), 0, 0, domain.secret), -EEXIST);
+    STATUS(call(LUV_HYPERCALL_domain_create, 0, (uintptr_t)find_proof(), 0, 0, get_token()), -EEXIST);
+    STATUS(call(LUV_HYPERCALL_domain_create, 0, (uintptr_t)find_proof(), domain.secret[0], domain.secret[1], get_token()),
+           -EEXIST);
     expect_map(0x40000000, hole, PAGE | 7, -EFAULT);
     expect_map(0x40000000, aligned, PAGE | 7, -EPERM);
     expect_map(0x40000001, domain.memory, PAGE | 7, -EINVAL);

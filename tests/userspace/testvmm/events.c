@@ -63,12 +63,12 @@ void case_window(void)
     start(LONG);
     LOAD(&domain, window);
     RUN(cpu, IO);
-    cpu->run->want = LUV_WANT_WINDOW;
-    STEP(cpu, WINDOW);
+    cpu->run->windows = LUV_REQUESTS_INTERRUPT_WINDOW;
+    STEP(cpu, INTERRUPT_WINDOW);
     EQUAL(cpu->run->rflags & 0x200, 0x200);
     EQUAL(cpu->run->blocking & 3, 0);
     EQUAL(cpu->run->rip, CODE + 5); /* after the NOP that STI shadows */
-    cpu->run->want = 0;
+    cpu->run->windows = 0;
     cpu->run->event = INTERRUPT(0x30);
     RUN(cpu, IO);
     EQUAL(find_vector(cpu), 0x30);
@@ -101,7 +101,7 @@ void case_tpr(void)
     LOAD(&domain, tpr);
     cpu->run->tpr = 9;
     cpu->run->tpr_threshold = 5;
-    RUN(cpu, TPR);
+    RUN(cpu, TPR_BELOW_THRESHOLD);
     EQUAL(cpu->run->rbx, 9);
     EQUAL(cpu->run->tpr, 2);
     cpu->run->tpr_threshold = 0;
@@ -111,7 +111,7 @@ void case_tpr(void)
     cpu->run->tpr = 2;
     cpu->run->tpr_threshold = 5; /* the TPR is below the threshold from the start: the entry must not fail */
     kind = run(cpu);
-    CHECK(kind == LUV_EXIT_TPR || kind == LUV_EXIT_HALT, "exit %u", kind);
+    CHECK(kind == LUV_EXIT_TPR_BELOW_THRESHOLD || kind == LUV_EXIT_HALT, "exit %u", kind);
     EQUAL(cpu->run->tpr, 2);
     cpu->run->tpr_threshold = 0;
 }
@@ -124,11 +124,11 @@ void case_nmi(void)
     RUN(cpu, IO);
     EQUAL(find_vector(cpu), 2);
     EQUAL(cpu->run->blocking, 8);
-    cpu->run->want = LUV_WANT_NMI_WINDOW;
+    cpu->run->windows = LUV_REQUESTS_NMI_WINDOW;
     STEP(cpu, NMI_WINDOW);
     EQUAL(cpu->run->blocking, 0);
     CHECK(cpu->run->rip >= CODE && cpu->run->rip < CODE + 5, "rip %#" PRIx64, cpu->run->rip);
-    cpu->run->want = 0;
+    cpu->run->windows = 0;
 }
 
 void case_shadows(void)
@@ -138,7 +138,7 @@ void case_shadows(void)
     RUN(cpu, IO);
     EQUAL(cpu->run->blocking, 1);
     cpu->run->event = INTERRUPT(0x30); /* in the shadow of STI: cannot be delivered */
-    RUN(cpu, FAIL_ENTRY);
+    RUN(cpu, ENTRY_FAILURE);
     cpu->run->event = 0;
     cpu->run->rip += 2;
     cpu->run->finish = LUV_FINISH_MOVED;
@@ -165,7 +165,7 @@ void case_broken_delivery(void)
     cpu->run->rflags = 0x202;
     cpu->run->event = INTERRUPT(0x30);
     for (int turn = 0; turn < 3; turn++) {
-        RUN(cpu, MEMORY);
+        RUN(cpu, NESTED_PAGE_FAULT);
         EQUAL(cpu->run->memory.physical & ~0xFull, 0x20000000 + 0x30 * 16);
         EQUAL(cpu->run->event, INTERRUPT(0x30));
     }
@@ -181,7 +181,7 @@ void case_broken_delivery(void)
     set_state(cpu, LUV_STATE_SREGS, &sregs, sizeof sregs);
     cpu->run->event = FAULT(14);
     cpu->run->event_error = 7;
-    RUN(cpu, MEMORY);
+    RUN(cpu, NESTED_PAGE_FAULT);
     EQUAL(cpu->run->event, FAULT(14));
     EQUAL(cpu->run->event_error, 7);
     map_memory(&domain, 0x28000000, gates, SUPERPAGE, 7);

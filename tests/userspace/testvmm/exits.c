@@ -25,7 +25,7 @@ void case_info(void)
     CHECK(ask(LUV_INFO_DOMAINS) >= 2 && ask(LUV_INFO_DOMAIN_VCPUS) >= 2, "too few domains or vCPUs");
     CHECK(ask(LUV_INFO_XCR0) & 1 && ask(LUV_INFO_XSAVE_SIZE) >= 576, "no XSAVE");
     ask(LUV_INFO_TSC_KHZ);
-    STATUS(call(LUV_HYPERCALL_info, 17 + 4 * 1000, 0, 0, 0, NULL), -EINVAL);
+    STATUS(call(LUV_HYPERCALL_info, 17 + 4 * 1000, 0, 0, 0, get_token()), -EINVAL);
 }
 
 /* As after RESET; nothing is mapped there. */
@@ -41,7 +41,7 @@ void case_reset_state(void)
     EQUAL(cpu->run->rip, 0xFFF0);
     EQUAL(cpu->run->rflags, 2);
     EQUAL(get_msr(cpu, 0x277), 0x0007040600070406);
-    RUN(cpu, MEMORY);
+    RUN(cpu, NESTED_PAGE_FAULT);
     EQUAL(cpu->run->memory.physical, 0xFFFFFFF0);
     EQUAL(cpu->run->memory.flags & LUV_MEMORY_MAPPED, 0);
     CHECK(cpu->run->memory.flags & LUV_MEMORY_FETCH, "no fetch: %#x", cpu->run->memory.flags);
@@ -121,14 +121,14 @@ void case_mmio(void)
     LOAD(&domain, mmio);
     cpu->run->rbx = 0x20000000;
     cpu->run->rax = 0xABCD;
-    RUN(cpu, MEMORY);
+    RUN(cpu, NESTED_PAGE_FAULT);
     EQUAL(cpu->run->memory.physical, 0x20000008);
     EQUAL(cpu->run->memory.linear, 0x20000008);
     EQUAL(cpu->run->memory.flags, LUV_MEMORY_WRITE | LUV_MEMORY_LINEAR);
     EQUAL(cpu->run->mode.efer & 0x500, 0x500);
     EQUAL(cpu->run->mode.cs_rights & 0x2000, 0x2000);
     move_past();
-    RUN(cpu, MEMORY);
+    RUN(cpu, NESTED_PAGE_FAULT);
     EQUAL(cpu->run->memory.physical, 0x20000010);
     EQUAL(cpu->run->memory.flags, LUV_MEMORY_READ | LUV_MEMORY_LINEAR);
     cpu->run->rcx = 99;
@@ -150,7 +150,7 @@ void case_read_only(void)
     *(uint32_t *)(rom + 0x10) = 0x600DF00D;
     map_memory(&domain, 0x20000000, rom, SUPERPAGE, 5);
     cpu->run->rbx = 0x20000000;
-    RUN(cpu, MEMORY);
+    RUN(cpu, NESTED_PAGE_FAULT);
     CHECK(cpu->run->memory.flags & LUV_MEMORY_WRITE && cpu->run->memory.flags & LUV_MEMORY_MAPPED, "flags %#x",
           cpu->run->memory.flags);
     move_past();
@@ -278,7 +278,7 @@ void case_hypercall(void)
     LOAD(&domain, vmcall);
     cpu->run->rax = 5;
     cpu->run->rbx = 6;
-    RUN(cpu, HYPERCALL);
+    RUN(cpu, VMCALL);
     EQUAL(cpu->run->rax, 5);
     EQUAL(cpu->run->rbx, 6);
     EQUAL(cpu->run->mode.ss_rights >> 5 & 3, 0);

@@ -1,6 +1,7 @@
 /* Cases: guests that loop in event delivery or triple fault, and VMMs that set states for which VM entry fails. */
 #include <string.h>
 
+#include "tests/userspace/root.h"
 #include "test.h"
 
 static struct domain domain;
@@ -66,7 +67,7 @@ void case_triple_fault(void)
     start(LONG);
     LOAD(&domain, invalid);
     set_no_gates();
-    RUN(cpu, SHUTDOWN);
+    RUN(cpu, TRIPLE_FAULT);
     begin(cpu, LONG); /* and the vCPU can be used again */
     RUN(cpu, IO);
     EQUAL(find_vector(cpu), 6);
@@ -129,13 +130,13 @@ void case_nowhere(void)
     start(LONG);
     LOAD(&domain, nowhere);
     cpu->run->rax = 0x30000000;
-    RUN(cpu, MEMORY);
+    RUN(cpu, NESTED_PAGE_FAULT);
     EQUAL(cpu->run->memory.physical, 0x30000000);
     EQUAL(cpu->run->memory.flags, LUV_MEMORY_FETCH | LUV_MEMORY_LINEAR);
     begin(cpu, LONG); /* page tables in unmapped memory */
     cpu->run->rax = 0x700000000;
     LOAD(&domain, write_cr3);
-    RUN(cpu, MEMORY);
+    RUN(cpu, NESTED_PAGE_FAULT);
     EQUAL(cpu->run->memory.flags & LUV_MEMORY_LINEAR, 0);
 }
 
@@ -144,11 +145,11 @@ static uint64_t read_log(uint64_t offset, char *text, unsigned size)
 {
     memset(text, 0, size);
     for (unsigned at = 0; at + 8 < size; at += 8) {
-        struct result result = call(LUV_HYPERCALL_log_read, offset + at, 0, 0, 0, NULL);
+        uint64_t bytes;
 
-        if (result.status || !result.value)
+        if (call_as_root(LUV_HYPERCALL_log_read, offset + at, 0, &bytes) || !bytes)
             break;
-        memcpy(text + at, &result.value, 8);
+        memcpy(text + at, &bytes, 8);
     }
     return offset + strlen(text);
 }
@@ -161,7 +162,7 @@ static void expect_refusal(const char *what)
     uint64_t end = read_log(begin, text, sizeof text);
     uint32_t kind = run(cpu);
 
-    CHECK(kind == LUV_EXIT_FAIL_ENTRY, "%s: exit %u", what, kind);
+    CHECK(kind == LUV_EXIT_ENTRY_FAILURE, "%s: exit %u", what, kind);
     read_log(end, text, sizeof text);
     CHECK(strlen(text) > 8, "%s: nothing in the log", what);
 }
@@ -202,7 +203,7 @@ void case_refused_entry(void)
     expect_state_refused("paging without protection", &sregs);
     renew();
     cpu->run->rip = 1ull << 62; /* on some processors VM entry fails, others fetch from there */
-    CHECK(run(cpu) == LUV_EXIT_FAIL_ENTRY || find_vector(cpu) == 13, "a RIP that is not canonical");
+    CHECK(run(cpu) == LUV_EXIT_ENTRY_FAILURE || find_vector(cpu) == 13, "a RIP that is not canonical");
     begin(cpu, LONG);
     EQUAL(enter(cpu).value, LUV_EXIT_INTERRUPTED); /* and the vCPU can be used again */
 }

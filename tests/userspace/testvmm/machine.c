@@ -11,7 +11,7 @@ struct result create_domain(struct domain *domain, uint64_t flags, const void *p
     memset(domain, 0, sizeof *domain);
     CHECK(getrandom(domain->secret, sizeof domain->secret, 0) == sizeof domain->secret, "no random numbers");
     do
-        result = call(LUV_HYPERCALL_domain_create, flags, (uintptr_t)proof, 0, 0, domain->secret);
+        result = call(LUV_HYPERCALL_domain_create, flags, (uintptr_t)proof, domain->secret[0], domain->secret[1], get_token());
     while (result.status == -EAGAIN); /* a dead owner's domain is being destroyed */
     domain->handle = result.value;
     return result;

@@ -3,18 +3,6 @@
 
 #include "test.h"
 
-enum { PRESENT = 1, WRITABLE = 2, USER = 4, LARGE = 0x80 };
-enum {
-    CR0_PE = 1,
-    CR0_NE = 0x20,
-    CR0_AM = 1 << 18,
-    CR0_PG = 1u << 31,
-    CR4_PSE = 0x10,
-    CR4_PAE = 0x20,
-    CR4_OSFXSR = 0x200,
-    CR4_OSXSAVE = 1 << 18
-};
-enum { EFER_LME = 0x100, EFER_LMA = 0x400 };
 enum { GATE_BYTES = 16, STUB_BYTES = 16, VECTORS = 256 };
 
 static void fill_tables(uint8_t *memory)
@@ -22,14 +10,14 @@ static void fill_tables(uint8_t *memory)
     uint64_t *table2 = (uint64_t *)(memory + TABLE2), *pae = (uint64_t *)(memory + PAE_TABLE3);
     uint32_t *table32 = (uint32_t *)(memory + TABLE_32);
 
-    *(uint64_t *)(memory + TABLE4) = TABLE3 | PRESENT | WRITABLE | USER;
-    *(uint64_t *)(memory + TABLE3) = TABLE2 | PRESENT | WRITABLE | USER;
+    *(uint64_t *)(memory + TABLE4) = TABLE3 | PAGE_ENTRY_PRESENT | PAGE_ENTRY_WRITE | PAGE_ENTRY_USER;
+    *(uint64_t *)(memory + TABLE3) = TABLE2 | PAGE_ENTRY_PRESENT | PAGE_ENTRY_WRITE | PAGE_ENTRY_USER;
     for (uint64_t i = 0; i < 512; i++)
-        table2[i] = i << 21 | LARGE | PRESENT | WRITABLE | USER;
+        table2[i] = i << 21 | PAGE_ENTRY_PAGE_SIZE | PAGE_ENTRY_PRESENT | PAGE_ENTRY_WRITE | PAGE_ENTRY_USER;
     memset(pae, 0, PAGE);
-    pae[0] = TABLE2 | PRESENT;
+    pae[0] = TABLE2 | PAGE_ENTRY_PRESENT;
     for (uint32_t i = 0; i < 1024; i++)
-        table32[i] = i << 22 | LARGE | PRESENT | WRITABLE | USER;
+        table32[i] = i << 22 | PAGE_ENTRY_PAGE_SIZE | PAGE_ENTRY_PRESENT | PAGE_ENTRY_WRITE | PAGE_ENTRY_USER;
 }
 
 static void fill_gdt(uint8_t *memory)
@@ -100,7 +88,7 @@ static void set_mode(struct kvm_sregs *sregs, enum mode mode)
 {
     bool wide = mode == LONG;
 
-    sregs->cr0 = CR0_NE | 0x10 | (mode == REAL ? 0 : CR0_PE) | (mode >= PAGED ? CR0_PG : 0);
+    sregs->cr0 = CR0_NE | CR0_ET | (mode == REAL ? 0 : CR0_PE) | (mode >= PAGED ? CR0_PG : 0);
     sregs->cr3 = mode == LONG ? TABLE4 : mode == PAE ? PAE_TABLE3 : TABLE_32;
     sregs->cr4 = CR4_OSFXSR | CR4_OSXSAVE | (mode >= PAE ? CR4_PAE : mode == PAGED ? CR4_PSE : 0);
     sregs->efer = wide ? EFER_LME | EFER_LMA : 0;
@@ -118,7 +106,7 @@ static void place(struct processor *processor)
     processor->run->blocking = 0;
     processor->run->event = 0;
     processor->run->finish = LUV_FINISH_RESUME;
-    processor->run->want = 0;
+    processor->run->windows = 0;
 }
 
 /* A CPUID table as libluvkvm sets it, with the features that the cases use. */

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "dom0/token.h"
 #include "test.h"
 
 #define DEVICE "/dev/dax0.0"
@@ -18,14 +19,23 @@ static int open_pool(void)
 
     if (pool < 0)
         pool = open(DEVICE, O_RDWR | O_CLOEXEC);
-    CHECK(pool >= 0, "%s: %s; Luvalley needs pool=... on its command line, dom0 device_dax and dax_hmem", DEVICE,
-          strerror(errno));
+    CHECK(pool >= 0, "%s: %s", DEVICE, strerror(errno));
     return pool;
+}
+
+const uint64_t *get_token(void)
+{
+    static uint64_t token[2];
+
+    if (!token[0])
+        CHECK(!read_luv_token(token), LUV_TOKEN_FILE ": %s; Luvalley needs pool=... on its command line, then `luv open`",
+              strerror(errno));
+    return token;
 }
 
 uint64_t ask(uint32_t which)
 {
-    struct result result = call(LUV_HYPERCALL_info, which, 0, 0, 0, NULL);
+    struct result result = call(LUV_HYPERCALL_info, which, 0, 0, 0, get_token());
 
     CHECK(!result.status, "info(%u) fails with %" PRId64, which, result.status);
     return result.value;

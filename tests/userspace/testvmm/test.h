@@ -8,14 +8,17 @@
 #include <stdio.h>
 
 #include "calls.h"
+#include "generated/x86/x86.h"
 
 #define PAGE 4096ul
 #define SUPERPAGE (2ul << 20)
 #define MAX_VCPUS 4
 #define ROUNDS 2000 /* returns with "interrupted" after which a case fails */
-#define INTERRUPT(vector) (0x80000000u | (vector))
-#define NMI 0x80000202u
-#define FAULT(vector) (0x80000B00u | (vector)) /* with an error code */
+/* Events as the run page has them. */
+#define EVENT(type, vector) (LUV_EVENT_VALID | (uint32_t)(type) * (LUV_EVENT_TYPE & -LUV_EVENT_TYPE) | (vector))
+#define INTERRUPT(vector) EVENT(LUV_EVENT_TYPE_EXTERNAL, vector)
+#define NMI EVENT(LUV_EVENT_TYPE_NMI, VECTOR_NMI)
+#define FAULT(vector) (EVENT(LUV_EVENT_TYPE_HARDWARE, vector) | LUV_EVENT_ERROR_CODE)
 
 struct processor {
     uint64_t handle;

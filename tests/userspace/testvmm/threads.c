@@ -89,7 +89,7 @@ static void *run_counter(void *unused)
         struct result result = enter(cpu);
 
         STATUS(result, 0);
-        if (result.value == LUV_EXIT_MEMORY) {
+        if (result.value == LUV_EXIT_NESTED_PAGE_FAULT) {
             EQUAL(cpu->run->memory.physical & -SUPERPAGE, 0x40000000);
             faults++;
             sched_yield();

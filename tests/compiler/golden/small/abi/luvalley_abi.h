@@ -43,6 +43,14 @@ enum luv_exit {
     LUV_EXIT_MSR = 3, /* a register */
 };
 
+/* Their names, by number. */
+static const char *const luv_run_ends[] __attribute__((unused)) = {
+    [LUV_EXIT_INTERRUPTED] = "interrupted",
+    [LUV_EXIT_IO] = "io",
+    [LUV_EXIT_CPUID] = "cpuid",
+    [LUV_EXIT_MSR] = "msr",
+};
+
 /* Names of basic exit reasons by number; empty where the manual has none. */
 static const char *const luv_exit_names[] __attribute__((unused)) = {
     "exception",

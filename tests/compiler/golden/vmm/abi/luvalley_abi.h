@@ -50,6 +50,14 @@ enum luv_exit {
     LUV_EXIT_MSR = 3, /* a register */
 };
 
+/* Their names, by number. */
+static const char *const luv_run_ends[] __attribute__((unused)) = {
+    [LUV_EXIT_INTERRUPTED] = "interrupted",
+    [LUV_EXIT_IO] = "io",
+    [LUV_EXIT_CPUID] = "cpuid",
+    [LUV_EXIT_MSR] = "msr",
+};
+
 /* Numbers of a kind. */
 enum luv_info {
     LUV_INFO_VERSION = 0, /* of the interface */
