@@ -7,3 +7,5 @@ enum memory_region {
     REGION_EVERYTHING, /* Every physical address. */
     REGION_COUNT
 };
+
+#define LOCAL_APIC_BASE 0xfee00000u

@@ -2,6 +2,7 @@
 #pragma once
 
 /* MSRs */
+#define IA32_BIOS_UPDT_TRIG 0x79u
 #define IA32_SYSENTER 0x174u
 #define IA32_PAT 0x277u
 #define IA32_VMX_BASIC 0x480u
@@ -18,6 +19,11 @@
 /* Vectors by trait, as masks */
 #define VECTORS_CONTRIBUTORY 0x2000u
 #define VECTORS_FAULT 0x2040u
+
+/* Feature bits of CPUID */
+#define CPUID_VMX 0x20u
+#define CPUID_OSXSAVE 0x8000000u
+#define CPUID_HYPERVISOR 0x80000000u
 
 /* Ports */
 #define PORT_KEYBOARD_DATA 0x60u
