@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 from ctypes import CDLL, c_char_p, c_ubyte, c_uint8, c_uint16, c_uint32, c_uint64
 from ctypes import Structure as CStructure
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from codegen.cli import main
 from codegen.compiler import compile_each
 from codegen.diagnostics import SpecError, render_all
 from codegen.emit import generate_all
@@ -268,3 +271,62 @@ def test_facts_are_checked(old: str, new: str, message: str) -> None:
         assert message in say(facts=text)
     else:
         assert compile_both(facts=text)["svm"].facts.exits["invalid"].number == -4
+
+
+# ---- commands
+
+
+@pytest.fixture(scope="module")
+def spec_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a tree with a spec for both."""
+    root = tmp_path_factory.mktemp("tree")
+    for source in (*(source for source, _ in load_others()), FACTS, DOM0):
+        path = root / source.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source.text)
+    return root
+
+
+def ask(root: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """Return status and output of a command in a tree."""
+    status = main(["--root", str(root), *words])
+    found = capsys.readouterr()
+    return status, found.out + found.err
+
+
+def test_gen_writes_both(spec_tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, text = ask(spec_tree, capsys, "gen")
+    assert status == 0 and "svm/fields.h" in text and "vmx/fields.h" in text
+    assert ask(spec_tree, capsys, "check") == (0, "generated/: up to date\n")
+
+
+def test_audit_of_both_and_of_one(spec_tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has its exits: a range is one row, and codes beyond a byte and below 0 come last."""
+    status, text = ask(spec_tree, capsys, "audit")
+    assert text.startswith("on svm:\n\ndom0: ") and "\n\non vmx:\n\ndom0: " in text
+    one = ask(spec_tree, capsys, "audit", "--processor", "svm")[1]
+    assert "on vmx" not in one and re.search(r"^ 64 exception +impossible", one, re.MULTILINE)
+    assert re.search(r"^1024 npf +handled .*\n(?: +.*\n)*^ -1 invalid +handled", one, re.MULTILINE)
+    data = json.loads(ask(spec_tree, capsys, "audit", "--json")[1].partition("\nerror")[0])
+    assert list(data) == ["svm", "vmx"] and data["svm"]["domains"][0]["exits"][-1]["name"] == "invalid"
+    assert status == 1 and "error[hole]: on svm, dom0: exit 0" in text, "the small facts lack most numbers"
+
+
+def test_explain_where_it_is(spec_tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, text = ask(spec_tree, capsys, "explain", "exit", "cpuid")
+    assert status == 0 and "on svm: exit 114: cpuid, when misc1.cpuid" in text and "on vmx: exit 10: cpuid" in text
+    status, text = ask(spec_tree, capsys, "explain", "exit", "npf")
+    assert status == 0 and text.startswith("on svm: exit 1024: npf") and "on vmx" not in text
+    assert ask(spec_tree, capsys, "explain", "exit", "npf", "--processor", "vmx")[0] == 2
+    status, text = ask(spec_tree, capsys, "explain", "exit", "npf", "--processor", "amd")
+    assert (status, text) == (2, "build.py: `amd` is no processor of spec; it has svm, vmx\n")
+
+
+def test_diff_says_where(spec_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(spec_tree / "spec", tmp_path / "spec")
+    dom0 = tmp_path / "spec" / "dom0.luv"
+    dom0.write_text(dom0.read_text().replace(" set misc2 { next_rip_used = on; }", ""))
+    words = ("diff", str(spec_tree), str(tmp_path))
+    text = ask(spec_tree, capsys, *words)[1]
+    assert "control misc2.next_rip_used: on -> off (on svm)" in text
+    assert ask(spec_tree, capsys, *words, "--processor", "vmx")[1] == "No domain gains or loses anything.\n"
