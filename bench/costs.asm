@@ -56,7 +56,7 @@ start:
     case in60_case, "keyboard_data read|IN|advance"
     case xsetbv_case, "xsetbv|XSETBV of 1|advance"
     case invd_case, "invd|INVD|advance"
-    case vmcall_case, "vmcall|VMCALL from real mode, with the guest's handler of 3 instructions|inject ud"
+    case vmcall_case, "hypercall|VMCALL from real mode, with the guest's handler of 3 instructions|inject ud"
     case cr0_case, "cr_access|MOV to CR0 that turns NE over|resume"
     case cr4_case, "cr_access|MOV to CR4 that sets VMXE, with the guest's handler of 3 instructions|inject gp"
     case hidden_case, "nested_page_fault|a store to hidden memory, with the step that it takes|resume"

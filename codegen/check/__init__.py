@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from codegen import errors
 from codegen.check.access import check_guarded, check_root_port
 from codegen.check.bodies import check_fields, check_locals
-from codegen.check.controls import check_control_needs, check_features, check_ports, check_switched_msrs
+from codegen.check.controls import check_control_needs, check_features, check_ports, check_switched_msrs, check_tables
 from codegen.check.entry_rules import check_host
 from codegen.check.exits import check_coverage, check_natives, check_traps
 from codegen.check.memory import check_memory, check_regions
@@ -18,6 +18,7 @@ DOMAIN_CHECKS = (
     check_control_needs,
     check_switched_msrs,
     check_ports,
+    check_tables,
     check_natives,
     check_traps,
     check_coverage,

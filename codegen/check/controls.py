@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen import errors
-from codegen.check.evaluate import evaluate, explain, setting_of, split
+from codegen.check.evaluate import evaluate, explain, setting_of, split, table_traps
 from codegen.diagnostics import Reporter
 from codegen.model import ir
 from codegen.model.choices import Domain, Model, Setting, Switched
@@ -52,14 +52,28 @@ def check_switched_msrs(model: Model, domain: Domain, reporter: Reporter) -> Non
 
 def check_ports(model: Model, domain: Domain, reporter: Reporter) -> None:
     """Report a domain that forwards every port without the control that makes every port cause a VM exit."""
-    if domain.io.default_read.kind != "forward":
+    bitmap = domain.bitmaps.get("io")
+    if domain.io.default_read.kind != "forward" or bitmap is None or not bitmap.otherwise:
         return
-    for control, wanted in (("primary.unconditional_io_exiting", "on"), ("primary.use_io_bitmaps", "off")):
+    for control, wanted in ((bitmap.otherwise, "on"), (bitmap.used, "off")):
         found = setting_of(domain, control)
         if found != wanted:
             message = f"{domain.name} forwards every port but `{control}` is {found}"
             fact = model.facts.controls[control].span if control in model.facts.controls else domain.span
             errors.control_needs(reporter, domain.io.span, message, fact, f"turn `{control}` {wanted}")
+
+
+def check_tables(model: Model, domain: Domain, reporter: Reporter) -> None:
+    """Report a policy that traps accesses on a processor that, with these controls, lets all of them pass."""
+    tables = {"io": ("io", "io.traps"), "msr_read": ("msr", "msr.read_traps"), "msr_write": ("msr", "msr.write_traps")}
+    for event, (table, traps) in tables.items():
+        bitmap = domain.bitmaps.get(table)
+        found = model.facts.events.get(event)
+        exits = [model.facts.exits[name].condition for name in found.exits] if found else []
+        if bitmap and exits and table_traps(traps, domain) and not any(evaluate(one, domain).can_hold for one in exits):
+            what, span = ("ports", domain.io.span) if table == "io" else ("MSRs", domain.msr.span)
+            message = f"{domain.name} traps {what} but `{bitmap.used}` is {setting_of(domain, bitmap.used)}"
+            errors.control_needs(reporter, span, message, bitmap.span, f"turn `{bitmap.used}` on: trap {event}")
 
 
 def report_switch(one: Switched, how: str, control: str, model: Model, domain: Domain, reporter: Reporter) -> None:

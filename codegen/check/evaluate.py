@@ -40,6 +40,8 @@ def evaluate(condition: ir.Condition, domain: Domain) -> Truth:
             return HOLDS if table_traps(table, domain) else FAILS
         case ir.MsrAtom(msr):
             return HOLDS if msr_reachable(msr, domain) else FAILS
+        case ir.FeatureAtom(name):
+            return HOLDS if any(one.name == name for one in domain.required_features) else Truth(True, True)
         case ir.NotCondition(operand):
             inner = evaluate(operand, domain)
             return Truth(inner.can_fail, inner.can_hold)
@@ -83,6 +85,9 @@ def explain(condition: ir.Condition, domain: Domain, facts: Facts) -> str:
             return f"`{table}` is {'true' if table_traps(table, domain) else 'false'}"
         case ir.MsrAtom(msr):
             return f"MSR {msr} is {'in' if msr_reachable(msr, domain) else 'out of'} reach"
+        case ir.FeatureAtom(name):
+            required = not evaluate(condition, domain).can_fail
+            return f"CPUID feature {name} is {'required' if required else 'not on every processor'}"
         case ir.NotCondition(operand):
             return explain(operand, domain, facts)
         case ir.AndCondition(operands):

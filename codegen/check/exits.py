@@ -6,7 +6,7 @@ from codegen import errors
 from codegen.check.evaluate import evaluate, explain
 from codegen.diagnostics import Reporter
 from codegen.model.choices import Domain, Model
-from codegen.model.events import find_control
+from codegen.model.events import find_controls
 from codegen.model.facts import Event, Exit
 from codegen.source import Span
 
@@ -20,9 +20,10 @@ def possible_exits(event: Event, model: Model, domain: Domain) -> list[Exit]:
 
 
 def find_choice(event: str, model: Model, domain: Domain) -> Span | None:
-    """Return where the domain sets the control that decides about an event."""
-    setting = domain.settings.get(find_control(model.facts.events[event], model.facts.exits))
-    return setting.span if setting and not setting.event else None
+    """Return where the domain sets a control that decides about an event."""
+    controls = find_controls(model.facts.events[event], model.facts.exits)
+    settings = [domain.settings[one] for one in controls if one in domain.settings]
+    return next((one.span for one in settings if not one.event), None)
 
 
 def check_natives(model: Model, domain: Domain, reporter: Reporter) -> None:

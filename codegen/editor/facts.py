@@ -8,7 +8,7 @@ from typing import Any
 from codegen.editor.expressions import TYPES, ExpressionWalker, Scope
 from codegen.editor.names import LANGUAGE
 from codegen.language import syntax
-from codegen.model.types import VMCS_TYPES
+from codegen.model.types import VMCB_TYPES, VMCS_TYPES
 from codegen.resolve.abi import KINDS
 from codegen.resolve.exits import substitute
 from codegen.resolve.facts import AREAS
@@ -35,7 +35,7 @@ class FactWalker(ExpressionWalker):
         self.use(node.area, words=AREAS)
         for one in node.fields:
             self.cite(one.doc)
-            self.use(one.type, words=tuple(VMCS_TYPES))
+            self.use(one.type, words=tuple({**VMCS_TYPES, **VMCB_TYPES}))
             if one.layout:
                 self.use(one.layout, ("layout",))
             self.walk(one.needs, CONDITION)
@@ -43,9 +43,9 @@ class FactWalker(ExpressionWalker):
 
     def walk_controls(self, node: syntax.Controls) -> None:
         self.use(node.field, ("field",))
-        self.use(node.msr, ("msr",))
-        if node.true_msr:
-            self.use(node.true_msr, ("msr",))
+        for msr in (node.msr, node.true_msr):
+            if msr:
+                self.use(msr, ("msr",))
         self.walk(node.needs, CONDITION)
         self.walk_bits(node.bits)
 
@@ -67,6 +67,8 @@ class FactWalker(ExpressionWalker):
             if not isinstance(exit.condition, str):
                 self.walk(exit.condition, CONDITION)
             scope = Scope("fact", layouts={word.text: ("bit", layout.text) for word, layout in exit.layouts})
+            if isinstance(exit.length, tuple):
+                self.use(exit.length[0], ("field",))
             for word, layout in exit.layouts:
                 self.use(word, ("information",))
                 self.use(layout, ("layout",))
@@ -111,6 +113,9 @@ class FactWalker(ExpressionWalker):
                 self.use(one.layout, ("layout",))
 
     def walk_bitmap(self, node: syntax.Bitmap) -> None:
+        for reference in (node.used, node.otherwise):
+            if reference:
+                self.walk_reference(reference.names)
         for one in node.ranges:
             self.use(one.direction, words=DIRECTIONS)
 

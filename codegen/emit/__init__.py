@@ -40,7 +40,7 @@ def generate_all(models: Mapping[str, Model], root: Path = ROOT) -> list[Output]
     for model in models.values():
         outputs += [*make_constants(model, needed), make_state(model, needed)]
     first = next(iter(models.values()))
-    outputs += [make_machine_constants(first, needed), *make_regions(first, needed)]
+    outputs += [make_machine_constants(models.values(), needed), *make_regions(first, needed)]
     return sorted(lay_out(outputs), key=lambda one: one.name)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from codegen.emit.files import Output, header_comment, render
-from codegen.emit.headers import exit_count
+from codegen.emit.headers import exit_count, place_exits
 from codegen.model.abi import Abi, Option, Record, RecordField, alignment_of
 from codegen.model.choices import Domain, Model
 from codegen.model.facts import Facts, Port
@@ -153,8 +153,8 @@ def find_signature(model: Model) -> tuple[int, str, str] | None:
 def name_exits(facts: Facts) -> list[str]:
     """Return the names of exits by number; nothing for a number that is none."""
     names = [""] * exit_count(facts)
-    for exit in facts.exits.values():
-        names[exit.number] = exit.name
+    for exit, place in place_exits(facts):
+        names[place : place + exit.last - exit.number + 1] = [exit.name] * (exit.last - exit.number + 1)
     return names
 
 

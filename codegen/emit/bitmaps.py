@@ -13,16 +13,23 @@ ROW = 16
 
 def make_bitmaps(model: Model, domain: Domain) -> Output:
     """Generate the domain's bitmaps, each row with what it means."""
-    what = f"Bitmaps of {domain.name}: a set bit causes an exit. SDM: 25.6.4, 25.6.9."
+    what = f"Bitmaps of {domain.name}: a set bit causes an exit.{say_sections(domain)}"
     first = header_comment(f"spec/{domain.name}.luv", what)
     msr = rows(make_msr_bitmap(domain), domain.bitmaps["msr"], lambda offset: describe_msr(offset, domain))
     ports = make_io_bitmap(domain) if has_io_bitmap(domain) else b""
     io = rows(ports, domain.bitmaps["io"], lambda offset: describe_io(offset, domain))
     sizes = {name: one.size for name, one in domain.bitmaps.items()}
-    view = {"ports": bool(ports), "sizes": sizes, "ranges": say_ranges(domain.bitmaps["msr"]),
-            "processor": model.facts.processor}
+    view = {"ports": domain.bitmaps["io"].doc.summary if ports else "", "sizes": sizes,
+            "ranges": say_ranges(domain.bitmaps["msr"]), "processor": model.facts.processor}
     text = render("bitmaps.c.j2", first=first, name=domain.name, msr=msr, io=io, **view)
     return Output(f"{model.facts.processor}/{domain.name}_bitmaps.c", text)
+
+
+def say_sections(domain: Domain) -> str:
+    """Return the sections of the manual that describe the bitmaps."""
+    sections = sorted({section for one in domain.bitmaps.values() for section in one.doc.sections})
+    manual = sections[0].rpartition(" ")[0] if sections else ""
+    return f" {manual or 'SDM'}: {', '.join(one.removeprefix(manual).strip() for one in sections)}." if sections else ""
 
 
 def say_ranges(bitmap: Bitmap) -> str:
@@ -31,8 +38,8 @@ def say_ranges(bitmap: Bitmap) -> str:
 
 
 def has_io_bitmap(domain: Domain) -> bool:
-    """Return whether the domain has an I/O bitmap: one that forwards every port has a control for all of them."""
-    return domain.io.default_read.kind != "forward"
+    """Return whether the domain has an I/O bitmap: one that forwards every port may have a control for all of them."""
+    return domain.io.default_read.kind != "forward" or not domain.bitmaps["io"].otherwise
 
 
 def make_msr_bitmap(domain: Domain) -> bytes:
@@ -41,17 +48,19 @@ def make_msr_bitmap(domain: Domain) -> bytes:
     bitmap = domain.bitmaps["msr"]
     data = bytearray(bitmap.size)
     for one in bitmap.ranges:
-        data[one.offset : one.offset + one.size] = make_range(one, *policy[one.direction])
+        fill_range(data, one, *policy[one.direction])
     return bytes(data)
 
 
-def make_range(place: BitmapRange, rules: tuple[MsrRule, ...], default: Action) -> bytes:
-    """Return the bytes of one range of MSRs."""
-    bits = bytearray((0 if default.kind == "pass" else 0xFF,) * place.size)
+def fill_range(data: bytearray, place: BitmapRange, rules: tuple[MsrRule, ...], default: Action) -> None:
+    """Set the bits of one range of MSRs."""
+    if default.kind != "pass":
+        pattern = sum(1 << bit for bit in range(place.start, 8, place.stride))
+        for byte in range(place.offset, place.offset + place.size):
+            data[byte] |= pattern
     for rule in rules:
         for number in range(max(rule.first, place.first), min(rule.last, place.last) + 1):
-            set_bit(bits, number - place.first, rule.action.kind != "pass")
-    return bytes(bits)
+            set_bit(data, place.find(number), rule.action.kind != "pass")
 
 
 def set_bit(bits: bytearray, index: int, value: bool) -> None:
@@ -79,7 +88,7 @@ def rows(data: bytes, bitmap: Bitmap, describe: object) -> list[tuple[int, str, 
     made: list[tuple[int, int, bytes]] = []
     for offset in range(0, len(data), ROW):
         row = data[offset : offset + ROW]
-        if made and made[-1][2] == row and uniform(row) and bitmap.range_at(made[-1][0]) == bitmap.range_at(offset):
+        if made and made[-1][2] == row and uniform(row) and bitmap.ranges_at(made[-1][0]) == bitmap.ranges_at(offset):
             made[-1] = (made[-1][0], offset + ROW - 1, row)
         else:
             made.append((offset, offset + ROW - 1, row))
@@ -100,12 +109,16 @@ def format_row(first: int, last: int, row: bytes, describe: object) -> tuple[int
 
 
 def describe_msr(offset: int, domain: Domain) -> str:
-    """Describe which MSRs a row covers, and which of them pass."""
-    place = domain.bitmaps["msr"].range_at(offset)
-    number = place.first + (offset - place.offset) * 8
-    rules = domain.msr.read if place.direction == "read" else domain.msr.write
-    names = passed_names(rules, number, number + ROW * 8 - 1)
-    return f"{place.direction} {number:#x}..{number + ROW * 8 - 1:#x}" + (f", passes {names}" if names else "")
+    """Describe which MSRs a row covers, and which of them pass, in each direction."""
+    return "; ".join(describe_range(offset, one, domain) for one in domain.bitmaps["msr"].ranges_at(offset))
+
+
+def describe_range(offset: int, place: BitmapRange, domain: Domain) -> str:
+    """Describe which MSRs of one range a row covers, and which of them pass."""
+    first = place.first + (offset - place.offset) * 8 // place.stride
+    last = first + ROW * 8 // place.stride - 1
+    names = passed_names(domain.msr.read if place.direction == "read" else domain.msr.write, first, last)
+    return f"{place.direction} {first:#x}..{last:#x}" + (f", passes {names}" if names else "")
 
 
 def passed_names(rules: Iterable[MsrRule], first: int, last: int) -> str:

@@ -54,6 +54,16 @@ def write_state(field: StateField, value: str) -> str:
     return f"set_guest_{field.name}({value});" if field.field is not None else f"cpu->guest.{field.name} = {value};"
 
 
+def read_field(field: VmcsField) -> str:
+    """Return C that reads a field of the current VMCS or VMCB."""
+    return f"vmread({field.constant})" if field.kind == "vmcs" else f"vmcb()->{field.name}"
+
+
+def write_field(field: VmcsField, value: str) -> str:
+    """Return C that writes a field of the current VMCS or VMCB."""
+    return f"vmwrite({field.constant}, {value});" if field.kind == "vmcs" else f"vmcb()->{field.name} = {value};"
+
+
 Shown = tuple[str, int]  # a text, and how tightly its outermost operator binds
 
 
@@ -127,7 +137,7 @@ class ExpressionPrinter:
 
     def vmcs(self, field: VmcsField) -> str:
         """Return how a VMCS field is read."""
-        return f"vmread(VMCS_{field.name.upper()})"
+        return read_field(field)
 
     def processor(self, value: ir.MsrRead | ir.FeatureRead | ir.Predicate) -> str:
         """Return how the processor is asked, which entry checks alone do."""

@@ -212,6 +212,8 @@ def lower_condition(condition: ir.Condition, domain: Domain) -> ir.Expression:
     match condition:
         case ir.ControlAtom(control):
             return lower_control(control, domain)
+        case ir.FeatureAtom(_, leaf, subleaf, register, bit):
+            return ir.Local(f"feature_read({leaf:#x}, {subleaf}, {REGISTERS.index(register)}, {bit})", BOOL)
         case ir.NotCondition(operand):
             return ir.UnaryOperation("not", lower_condition(operand, domain), BOOL)
         case ir.AndCondition(operands):

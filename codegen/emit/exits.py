@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from codegen.check.evaluate import evaluate
-from codegen.emit.c import c_declare, expression
+from codegen.emit.c import c_declare, read_state, truth, write_state
 from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, header_comment, render
+from codegen.emit.headers import find_kind, place_exits
 from codegen.emit.hypercalls import find_port, hypercall_views, say_ways
 from codegen.emit.policies import action_lines, case_lines, default_lines, io_lines, number_rules, port_lines, unwrap
 from codegen.emit.statements import declare, payload_used, statements, without_last_return
@@ -23,9 +25,11 @@ GUEST_EVENTS = {"msr_read": ("msr",), "msr_write": ("msr",), "io": ("input",)}
 
 LEAN = ("rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 REST = ("rbp", "r12", "r13", "r14", "r15")
+ERROR = "-(u64)answer.error"  # what a hypercall leaves in RAX
 WORD = re.compile(r"\w+")
 VMREAD = re.compile(r"\bvmread\(VMCS_(\w+)\)")
 RING = 256  # exits that a CPU remembers
+WHOLE = 0xFFFFFFFF  # exit codes are compared in 32 bits: some emulators do not extend the sign
 RESUME = 0xFFFFFFFF  # an outcome that is no reason for exits to the VMM
 # Registers of a guest in its run page, in that order but for RDI, by which the page is addressed.
 RUN_REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi")
@@ -84,6 +88,9 @@ def make_handlers(model: Model, domain: Domain) -> Output:
     view["io_value"] = any("value" in payload_used(body) for body in policy_bodies("io", domain))
     handles = [one for one in ("", "domain", "vcpu") if any(call.handle == one for call in calls)]
     view |= {"handles": handles, "has_handles": any(handles), "root_port": find_port(domain)}
+    rax = model.facts.state.get("rax")
+    view |= {"rax": read_state(rax) if rax else "cpu->guest.rax"}
+    view |= {"answer_rax": write_state(rax, ERROR) if rax else f"cpu->guest.rax = {ERROR};"}
     view |= {"by_token": any("token" in one.callers for one in model.hypercalls.values())}
     view |= {"by_vmcall": say_ways(model, "vmcall"), "by_port": say_ways(model, "port")}
     view["port_before"] = port_lines(domain.io)
@@ -187,7 +194,7 @@ def make_alternative(
     alternative: Alternative, model: Model, domain: Domain, before: tuple[Statement, ...],
 ) -> AlternativeView:
     """Return one event: its test, its payload, and its handler, or the call of one that several exits share."""
-    test = expression(alternative.where) if alternative.where is not None else ""
+    test = truth(alternative.where) if alternative.where is not None else ""
     wanted = wanted_payload(alternative.event, domain)
     payload = [(name, value) for name, value in alternative.payload if name in wanted]
     call = [f"on_{alternative.event}({', '.join(['cpu', *(name for name, _ in payload)])});"]
@@ -213,10 +220,10 @@ def read_once(lines: list[str], used: set[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class PathView:
-    """A domain on the exit path: its exits by number, and whether each one's handler is lean."""
+    """A domain on the exit path: its exits by place, whether each one's handler is lean, and how many places it has."""
 
     name: str
-    exits: tuple[tuple[str, bool], ...]
+    exits: tuple[tuple[str, bool, int], ...]
 
 
 def make_exit_path(model: Model) -> Output:
@@ -228,23 +235,41 @@ def make_exit_path(model: Model) -> Output:
     first = header_comment(sources, "The way out of each kind of domain and back in.")
     owners = [view_path(model, one) for one in domains if not one.under]
     guests = [view_path(model, one) for one in domains if one.under]
-    view = {"first": first, "processor": processor, "owners": owners, "guests": guests}
-    text = render("exits.asm.j2", **view, lean=LEAN, rest=REST, guest_registers=RUN_REGISTERS)
-    return Output(f"{processor}/exits.asm", text)
+    lean, rest, run = (list_saved(some, model) for some in (LEAN, REST, RUN_REGISTERS))
+    view = {"first": first, "processor": processor, "owners": owners, "guests": guests,
+            "lean": lean, "rest": rest, "guest_registers": run, **view_places(model)}
+    template = "exits.asm.j2" if find_kind(model.facts) == "vmcs" else "exits_vmcb.asm.j2"
+    return Output(f"{processor}/exits.asm", render(template, **view))
+
+
+def list_saved(registers: Iterable[str], model: Model) -> tuple[str, ...]:
+    """Return those registers that the processor does not keep in a field."""
+    kept = {one.name for one in model.facts.state.values() if one.field is not None}
+    return tuple(one for one in registers if one not in kept)
+
+
+def view_places(model: Model) -> dict[str, Any]:
+    """Return how many exit codes are their own place, and the codes that are not: name, first number, how many."""
+    placed = place_exits(model.facts)
+    own = [one for one, place in placed if place == one.number]
+    far = [(one.name, one.number & WHOLE, one.last - one.number + 1) for one, place in placed if place != one.number]
+    return {"low": max((one.last for one in own), default=-1) + 1, "far": far}
 
 
 def view_path(model: Model, domain: Domain) -> PathView:
     """Return a domain's rows of the table."""
     lean = lean_exits(model, domain)
-    exits = sorted(possible_exits(model, domain), key=lambda one: one.number)
-    return PathView(domain.name, tuple((one.name, one.name in lean) for one in exits))
+    possible = {one.name for one in possible_exits(model, domain)}
+    exits = [one for one, _ in sorted(place_exits(model.facts), key=lambda pair: pair[1]) if one.name in possible]
+    return PathView(domain.name, tuple((one.name, one.name in lean, one.last - one.number + 1) for one in exits))
 
 
 def make_registers(model: Model) -> list[Output]:
     """Generate the register file, and what else the stub knows of struct cpu, for C and for assembly."""
     first = header_comment("the list in codegen/emit/exits.py", "Where VM exits save the guest's registers.")
     processor = model.facts.processor
-    view = {"first": first, "processor": processor, "registers": (*LEAN, *REST), "ring": RING, "resume": RESUME}
+    view = {"first": first, "processor": processor, "registers": list_saved((*LEAN, *REST), model), "ring": RING,
+            "resume": RESUME, "kind": find_kind(model.facts)}
     return [Output(f"{processor}/registers.{kind}", render(f"registers.{kind}.j2", **view)) for kind in ("h", "inc")]
 
 

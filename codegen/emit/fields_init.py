@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from codegen.check.evaluate import evaluate
-from codegen.emit.c import c_number, expression
+from codegen.emit.c import c_number, expression, write_field
 from codegen.emit.cpuid import lower_condition
 from codegen.emit.files import Output, header_comment, render
+from codegen.emit.headers import find_kind
 from codegen.model import ir
 from codegen.model.choices import Domain, HostValue, Model
 from codegen.model.facts import Layout, VmcsField
@@ -26,10 +27,11 @@ class InitView:
 
 def make_fields_init(model: Model) -> list[Output]:
     """Generate a function for each domain that initializes the current VMCS. SDM: 25.11.3"""
-    first = header_comment("spec/", "Fields of a new VMCS that no declaration sets.")
+    kind = find_kind(model.facts)
+    first = header_comment("spec/", f"Fields of a new {kind.upper()} that no declaration sets.")
     views = [make_view(model, domain) for domain in model.domains.values()]
     processor = model.facts.processor
-    view = {"first": first, "processor": processor, "domains": views}
+    view = {"first": first, "processor": processor, "domains": views, "kind": kind}
     return [Output(f"{processor}/fields_init.{kind}", render(f"fields_init.{kind}.j2", **view)) for kind in ("c", "h")]
 
 
@@ -39,7 +41,7 @@ def make_view(model: Model, domain: Domain) -> InitView:
     always = []
     for field in list_unset(model, domain):
         need = find_need(model, field)
-        name = f"VMCS_{field.name.upper()}"
+        name = field.constant
         if evaluate(need, settle_switched(domain)).can_fail:
             granted.setdefault(expression(lower_condition(need, settle_switched(domain))), []).append(name)
         else:
@@ -89,8 +91,8 @@ def make_host_bits(model: Model) -> list[Output]:
 
 def make_host(model: Model) -> list[Output]:
     """Generate a function that writes the host state that is the same on every CPU."""
-    constants = [one for one in model.host.values.values() if one.is_constant]
-    fields = [(f"VMCS_{(one.state.field or '').upper()}", say_value(one)) for one in constants]
+    values = [one for one in model.host.values.values() if one.is_constant and one.state.field]
+    fields = [write_field(model.facts.vmcs[one.state.field or ""], say_value(one)) for one in values]
     processor = model.facts.processor
     first = header_comment("spec/host.luv", "Host state that is the same on every CPU.")
     text = render("host.h.j2", first=first, processor=processor, fields=fields)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from codegen.emit.c import c_declare, c_type
+from codegen.emit.c import c_declare, c_type, read_field, write_field
 from codegen.emit.files import Output, header_comment, render
 from codegen.emit.needed import Names, Needed
 from codegen.model.choices import RUNTIME_REGIONS, Extern, Model
-from codegen.model.facts import Bit, Facts
+from codegen.model.events import index_exits
+from codegen.model.facts import Bit, Exit, Facts
 from codegen.model.types import HandleType
+
+PAGE = 4096
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -48,19 +54,20 @@ def make_constants(model: Model, needed: Needed) -> list[Output]:
         f"{processor}/fields.h": ("Fields and exit reasons.", own, fields),
         f"{processor}/controls.h": ("Controls and capabilities.", own, control_groups(facts)),
     }
-    outputs = [render_header(name, what, sources, keep_needed(groups, needed.c))
+    structures = {f"{processor}/fields.h": view_structure(facts)}
+    outputs = [render_header(name, what, sources, keep_needed(groups, needed.c), **structures.get(name, {}))
                for name, (what, sources, groups) in headers.items()]
     every = [group for _, _, some in headers.values() for group in some]
-    groups = keep_needed([*every, *x86_groups(model)], needed.assembly)
+    groups = keep_needed([*every, *x86_groups([model])], needed.assembly)
     first = header_comment("spec/", "Constants of the C headers that assembly names.")
     return [*outputs, Output(f"{processor}/constants.inc", render("constants.inc.j2", first=first, groups=groups))]
 
 
-def make_machine_constants(model: Model, needed: Needed) -> Output:
+def make_machine_constants(models: Iterable[Model], needed: Needed) -> Output:
     """Generate the header with the constants of the machine, and of the choices, that C names."""
     sources = "spec/facts/x86/, spec/runtime.luv"
     return render_header(
-        "x86/x86.h", "Registers, MSRs, vectors and ports.", sources, keep_needed(x86_groups(model), needed.c))
+        "x86/x86.h", "Registers, MSRs, vectors and ports.", sources, keep_needed(x86_groups(models), needed.c))
 
 
 def keep_needed(groups: list[Group], needed: Names) -> list[Group]:
@@ -69,17 +76,32 @@ def keep_needed(groups: list[Group], needed: Names) -> list[Group]:
     return [one for one in kept if one.constants]
 
 
-def render_header(name: str, what: str, sources: str, groups: list[Group]) -> Output:
+def render_header(name: str, what: str, sources: str, groups: list[Group], **structure: Any) -> Output:
     """Render one header."""
     first = header_comment(sources, what)
-    return Output(name, render("constants.h.j2", first=first, groups=groups))
+    return Output(name, render("constants.h.j2", first=first, groups=groups, **structure))
+
+
+def view_structure(facts: Facts) -> dict[str, Any]:
+    """Return the members of a VMCB in C, its gaps named, and where each is; nothing where fields have encodings."""
+    if find_kind(facts) != "vmcb":
+        return {}
+    lines: list[str] = []
+    at = 0
+    fields = sorted(facts.vmcs.values(), key=lambda one: one.encoding)
+    for field in fields:
+        lines += [f"u8 unused_{at:x}[{field.encoding - at:#x}];"] if field.encoding > at else []
+        lines += [f"{field.type.name} {field.name}; /* {field.encoding:#x} */"]
+        at = field.encoding + field.type.bits // 8
+    lines += [f"u8 unused_{at:x}[{PAGE - at:#x}];"] if at < PAGE else []
+    return {"structure": lines, "offsets": [(one.name, one.encoding) for one in fields]}
 
 
 def field_groups(facts: Facts) -> list[Group]:
     """Return encodings by area and group, and the bits of fields that declare them."""
     groups: dict[str, list[Constant]] = {}
     for field in facts.vmcs.values():
-        made = Constant(f"VMCS_{field.name.upper()}", field.encoding)
+        made = Constant(field.constant, field.encoding)
         groups.setdefault(f"{field.area}: {field.group.replace('_', ' ')}", []).append(made)
     own = [field.layout for field in facts.vmcs.values() if field.layout and field.layout.name == field.name]
     layouts = [bits_group(layout.name, layout.bits) for layout in own]
@@ -88,13 +110,19 @@ def field_groups(facts: Facts) -> list[Group]:
 
 def exit_group(facts: Facts) -> Group:
     """Return exit reasons and their count."""
-    exits = [Constant(f"EXIT_REASON_{one.name.upper()}", one.number) for one in facts.exits.values()]
+    exits = [Constant(f"EXIT_REASON_{one.name.upper()}", place) for one, place in place_exits(facts)]
     return Group("Basic exit reasons", (*exits, Constant("EXIT_COUNT", exit_count(facts))))
 
 
+def place_exits(facts: Facts) -> list[tuple[Exit, int]]:
+    """Return the exits, each with its place in tables: its number, or one after the numbers of a byte."""
+    places = index_exits(facts.exits.values())
+    return [(one, places[one.name]) for one in facts.exits.values()]
+
+
 def exit_count(facts: Facts) -> int:
-    """Return one more than the highest exit reason."""
-    return max((one.number for one in facts.exits.values()), default=-1) + 1
+    """Return how many places tables of exits have."""
+    return max((place + one.last - one.number for one, place in place_exits(facts)), default=-1) + 1
 
 
 def bits_group(name: str, bits: tuple[Bit, ...]) -> Group:
@@ -120,18 +148,26 @@ def control_groups(facts: Facts) -> list[Group]:
     return [*groups, *(bits_group(table.name, table.bits) for table in facts.capabilities.values())]
 
 
-def x86_groups(model: Model) -> list[Group]:
-    """Return registers, MSRs, vectors, ports and the spec's constants."""
+def x86_groups(models: Iterable[Model]) -> list[Group]:
+    """Return registers, MSRs, vectors, ports and the spec's constants: those that some processor has."""
+    model, *others = models
     facts = model.facts
-    msrs = Group("MSRs", tuple(Constant(one.name, one.first) for one in facts.msrs.values()))
+    every = [facts, *(one.facts for one in others)]
+    msrs = Group("MSRs", tuple(Constant(name, one.first) for name, one in merge(one.msrs for one in every)))
     numbers = {f"VECTOR_{one.name.upper()}": one.number for one in facts.vectors.values()}
     vectors = Group("Vectors", tuple(Constant(name, number) for name, number in numbers.items()))
     traits = Group("Vectors by trait, as masks", tuple(trait_masks(facts)))
-    bits = {f"CPUID_{one.name.upper()}": 1 << one.low for one in facts.features.values() if one.low == one.high}
-    features = Group("Feature bits of CPUID", tuple(Constant(name, mask) for name, mask in bits.items()))
+    bits = [one for _, one in merge(one.features for one in every) if one.low == one.high]
+    shown = tuple(Constant(f"CPUID_{one.name}".upper(), 1 << one.low) for one in bits)
+    features = Group("Feature bits of CPUID", shown)
     ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
     constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
     return [msrs, vectors, traits, features, ports, *layout_groups(facts, ""), Group("Choices", constants)]
+
+
+def merge(tables: Iterable[Mapping[str, Thing]]) -> list[tuple[str, Thing]]:
+    """Return the entries of several tables by name, each name once."""
+    return list({name: thing for table in tables for name, thing in table.items()}.items())
 
 
 def layout_groups(facts: Facts, processor: str) -> list[Group]:
@@ -152,10 +188,23 @@ def make_names(model: Model) -> list[Output]:
     """Generate names for logs and dumps."""
     processor = model.facts.processor
     first = header_comment(f"spec/facts/{processor}/", "Names for messages and dumps.")
-    exits = [(f"EXIT_REASON_{one.name.upper()}", one.name) for one in model.facts.exits.values()]
-    fields = [(f"VMCS_{one.name.upper()}", one.name) for one in model.facts.vmcs.values()]
-    view = {"first": first, "processor": processor, "exits": exits, "fields": fields}
+    exits = [(say_places(one), one.name) for one in model.facts.exits.values()]
+    fields = [(one.constant, one.name) for one in model.facts.vmcs.values()]
+    lengths = [(say_places(one), one.length) for one in model.facts.exits.values() if isinstance(one.length, int)]
+    view = {"first": first, "processor": processor, "exits": exits, "fields": fields, "lengths": lengths,
+            "kind": find_kind(model.facts)}
     return [Output(f"{processor}/names.{kind}", render(f"names.{kind}.j2", **view)) for kind in ("c", "h")]
+
+
+def say_places(exit: Exit) -> str:
+    """Return the places of an exit in a table, as C has them."""
+    name = f"EXIT_REASON_{exit.name.upper()}"
+    return name if exit.last == exit.number else f"{name} ... {name} + {exit.last - exit.number}"
+
+
+def find_kind(facts: Facts) -> str:
+    """Return how the processor keeps its fields: vmcs, or vmcb."""
+    return next((one.kind for one in facts.vmcs.values()), "vmcs")
 
 
 def make_regions(model: Model, needed: Needed) -> list[Output]:
@@ -200,7 +249,8 @@ def make_state(model: Model, needed: Needed) -> Output:
     processor = model.facts.processor
     first = header_comment(f"spec/facts/{processor}/state.luv", "The current guest's state that the processor keeps.")
     fields = [
-        (one.name, f"VMCS_{one.field.upper()}", f"guest_{one.name}" in needed.c, f"set_guest_{one.name}" in needed.c)
-        for one in model.facts.state.values() if one.field is not None
+        (one.name, read_field(model.facts.vmcs[one.field]), write_field(model.facts.vmcs[one.field], "value"),
+         f"guest_{one.name}" in needed.c, f"set_guest_{one.name}" in needed.c)
+        for one in model.facts.state.values() if one.field in model.facts.vmcs
     ]
     return Output(f"{processor}/state.h", render("state.h.j2", first=first, processor=processor, fields=fields))

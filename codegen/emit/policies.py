@@ -27,9 +27,7 @@ def case_lines(rules: tuple[MsrRule, ...], default: Action, direction: str, bitm
 
 def causes_exit(rule: MsrRule, direction: str, bitmap: Bitmap) -> bool:
     """Return whether any of these MSRs causes a VM exit: `pass` avoids it only where the bitmap reaches. SDM: 25.6.9"""
-    first, last = (bitmap.find(direction, number) for number in (rule.first, rule.last))
-    inside = first is not None and last is not None and last - first == rule.last - rule.first
-    return rule.action.kind != "pass" or not inside
+    return rule.action.kind != "pass" or not bitmap.covers(direction, rule.first, rule.last)
 
 
 def label(rule: MsrRule) -> str:

@@ -91,7 +91,7 @@ class RequirementList:
 
     def add_word(self, word: ControlWord) -> None:
         """Add that bits to be on may be 1 (bits 63:32 of the MSR), and bits to be off may be 0 (bits 31:0)."""
-        for control in word.controls:
+        for control in word.controls if word.msr else ():
             setting = setting_of(self.domain, control.path)
             name = control.path
             if setting in ("on", "switched"):

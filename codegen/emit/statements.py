@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.emit.c import c_declare, c_number, expression, read_state, truth, write_state
+from codegen.emit.c import c_declare, c_number, expression, read_field, read_state, truth, write_field, write_state
 from codegen.model import ir
 from codegen.model.choices import Body
 from codegen.model.facts import Layout
@@ -36,22 +36,21 @@ def is_bit_write(item: ir.Statement | None) -> bool:
     """Return whether a statement writes some bits of a VMCS field, and computes them without reading that field."""
     if not isinstance(item, ir.VmcsWrite) or item.low is None:
         return False
-    return f"VMCS_{item.field.name.upper()}" not in expression(item.value)
+    return read_field(item.field) not in expression(item.value)
 
 
 def write_all(items: list[ir.Statement]) -> str:
     """Return one write of all bits: the field is read once."""
     assert isinstance(items[0], ir.VmcsWrite)
-    name = f"VMCS_{items[0].field.name.upper()}"
-    value = f"vmread({name})"
+    field, value = items[0].field, read_field(items[0].field)
     writes = [one for one in items if isinstance(one, ir.VmcsWrite)]
     sources = {copied_from(one) for one in writes}
     if len(sources) == 1 and "" not in sources:
         masks = [name_mask(one.low or 0, one.high or 0, one.field.layout) for one in writes]
-        return f"vmwrite({name}, copy_bits({value}, {' | '.join(masks)}, {sources.pop()}));"
+        return write_field(field, f"copy_bits({value}, {' | '.join(masks)}, {sources.pop()})")
     for one in writes:
         value = merge(value, one.value, one.low, one.high, one.field.layout)
-    return f"vmwrite({name}, {value});"
+    return write_field(field, value)
 
 
 def copied_from(item: ir.VmcsWrite) -> str:
@@ -69,8 +68,7 @@ def statement(item: ir.Statement) -> list[str]:
         case ir.GuestWrite(field, value, low, high):
             return [write_state(field, merge(read_state(field), value, low, high, field.layout))]
         case ir.VmcsWrite(field, value, low, high):
-            name = f"VMCS_{field.name.upper()}"
-            return [f"vmwrite({name}, {merge(f'vmread({name})', value, low, high, field.layout)});"]
+            return [write_field(field, merge(read_field(field), value, low, high, field.layout))]
         case ir.Branch():
             return branch(item)
         case ir.Evaluate(call):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.check.evaluate import setting_of
-from codegen.emit.c import expression, write_state
+from codegen.emit.c import expression, write_field, write_state
 from codegen.emit.cpuid import make_cpuid
 from codegen.emit.files import Output, header_comment, render
 from codegen.model.choices import Domain, MemoryRule, Model
 from codegen.model.facts import ControlWord
+from codegen.model.ir import ALWAYS
 
 
 @dataclass(frozen=True)
@@ -30,24 +31,25 @@ class WordView:
 def used_words(model: Model, domain: Domain) -> list[ControlWord]:
     """Return the words that the domain sets, and those that VM entry always reads."""
     set_words = {setting.control.split(".")[0] for setting in domain.settings.values()}
-    return [word for word in model.facts.words.values() if word.name in set_words or word.true_msr]
+    needs = model.facts.word_needs
+    return [word for word in model.facts.words.values() if word.name in set_words or needs[word.name] == ALWAYS]
 
 
-def make_word(word: ControlWord, domain: Domain) -> WordView:
+def make_word(word: ControlWord, model: Model, domain: Domain) -> WordView:
     """Return the masks of one word."""
     def mask(value: str) -> str:
         bits = [one for one in word.controls if setting_of(domain, one.path) == value]
         return " | ".join(f"{word.name}_{one.name}".upper() for one in bits) or "0"
 
     return WordView(
-        word.name, f"VMCS_{word.field.upper()}", word.msr, word.true_msr or "0", word.allowed1_only,
+        word.name, model.facts.vmcs[word.field].constant, word.msr or "0", word.true_msr or "0", word.allowed1_only,
         mask("on"), mask("prefer"), mask("switched"), f"{word.default1:#x}",
     )
 
 
 def make_tables(model: Model, domain: Domain) -> list[Output]:
     """Generate the domain's header and its tables."""
-    words = [make_word(word, domain) for word in used_words(model, domain)]
+    words = [make_word(word, model, domain) for word in used_words(model, domain)]
     vectors = sum(1 << one.number for one in domain.exceptions.trapped)
     processor = model.facts.processor
     view = {
@@ -57,8 +59,8 @@ def make_tables(model: Model, domain: Domain) -> list[Output]:
         "held": {register: f"{mask:#x}" for register, mask in domain.held.items()},
         "swaps": [one.msr for one in domain.switched if one.how == "swap"],
         "memory": [make_memory_rule(rule) for rule in domain.memory],
-        "reset": reset_lines(domain),
-        "fields": [(one.msr.name, f"VMCS_{one.msr.switched.guest}".upper()) for one in domain.switched
+        "reset": reset_lines(model, domain),
+        "fields": [(one.msr.name, model.facts.vmcs[one.msr.switched.guest].constant) for one in domain.switched
                    if one.how == "fields" and one.msr.switched],
         "lists": [one.msr for one in domain.switched if one.how == "list"],
         "doc": domain.doc.summary, "sizes": {name: one.size for name, one in domain.bitmaps.items()},
@@ -83,7 +85,7 @@ def rights(text: str) -> str:
     return " | ".join(names[letter] for letter in text)
 
 
-def reset_lines(domain: Domain) -> list[str]:
+def reset_lines(model: Model, domain: Domain) -> list[str]:
     """Return writes of the reset state: owned bits as they are held, the guest's value in the read shadow."""
     lines = []
     for field, value in domain.reset:
@@ -94,7 +96,7 @@ def reset_lines(domain: Domain) -> list[str]:
             all_on = domain.held[field.name] == domain.owned[field.name]
             held = f"{text} | {name}_HELD" if all_on else f"({text} & ~{name}_OWNED) | {name}_HELD"
             lines.append(write_state(field, held))
-            lines.append(f"vmwrite(VMCS_{(field.shadow or '').upper()}, {text});")
+            lines.append(write_field(model.facts.vmcs[field.shadow or ""], text))
         else:
             lines.append(write_state(field, text))
     return lines if any("cpu" in line for line in lines) else ["(void)cpu;", *lines]

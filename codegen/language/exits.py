@@ -8,8 +8,20 @@ from typing import Any
 from lark import Token, v_args
 from lark.tree import Meta
 
-from codegen.language.expressions import Expr, say_expression
-from codegen.language.parts import Children, Part, keeps, keeps_all, makes, makes_list, part, parts, pick, pick_all
+from codegen.language.expressions import Expr, say_expression, say_range
+from codegen.language.parts import (
+    Children,
+    Part,
+    keeps,
+    keeps_all,
+    makes,
+    makes_list,
+    part,
+    parts,
+    pick,
+    pick_all,
+    pick_word,
+)
 from codegen.language.words import Builder, Doc, Lines, Number, Text, braces, say_doc
 from codegen.source import Name, Span
 
@@ -33,16 +45,19 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Exit:
-    """One basic exit reason; `condition` is "always", "never" or an expression; no name: reserved.
+    """An exit reason, or a range of them; `condition` is "always", "never" or an expression; no name: reserved.
 
+    `negative`: the number stands below zero. `length`: a word, a number, or a field and what holds without it.
     `layouts`: words of information, and how this exit fills them.
     """
 
     doc: Doc | None
     number: Number
+    last: Number
+    negative: bool
     name: Name | None
     condition: str | Expr
-    length: str | Number
+    length: str | Number | tuple[Name, Number]
     layouts: tuple[tuple[Name, Name], ...]
     alternatives: tuple[Alternative, ...]
 
@@ -83,14 +98,16 @@ class ExitBuilder(Builder):
     exits = makes_list(Exits)
 
     def exit_reserved(self, children: Children) -> Exit:
-        """Build a number that no exit has."""
-        return Exit(None, children[0], None, "never", "none", (), ())
+        """Build a number, or a range, that no exit has."""
+        number = children[0]
+        return Exit(None, number, part(children, "upto") or number, False, None, "never", "none", (), ())
 
     def exit(self, children: Children) -> Exit:
         """Build a basic exit reason and the events that it becomes."""
+        number, negative = pick(children, Number), pick_word(children, "MINUS") is not None
         return Exit(
-            pick(children, Doc), pick(children, Number), pick(children, Name), part(children, "condition"),
-            part(children, "length"), parts(children, "layout"),
+            pick(children, Doc), number, part(children, "upto") or number, negative, pick(children, Name),
+            part(children, "condition"), part(children, "length"), parts(children, "layout"),
             pick_all(children, Alternative),
         )
 
@@ -101,6 +118,10 @@ class ExitBuilder(Builder):
     def length(self, children: Children) -> Part:
         """Build `field`, `none`, `decoder`, or a number of bytes."""
         return Part("length", word_or_node(children))
+
+    def length_or(self, children: Children) -> tuple[Name, Number]:
+        """Build a field, and the length where the processor lacks it."""
+        return (children[0], children[1])
 
     def exit_layout(self, children: Children) -> Part:
         """Build a word of information and its layout."""
@@ -132,13 +153,20 @@ def say_exits(node: Exits) -> Lines:
 def say_exit(node: Exit) -> Lines:
     """Print an exit, each event on a separate line."""
     if node.name is None:
-        return [f"{node.number.text} reserved;"]
+        return [f"{say_range(node.number, node.last)} reserved;"]
     condition = node.condition if isinstance(node.condition, str) else f"when {say_expression(node.condition)}"
-    length = node.length if isinstance(node.length, str) else node.length.text
-    head = f"{node.number.text} {node.name.text} {condition} length {length}"
+    number = ("-" if node.negative else "") + say_range(node.number, node.last)
+    head = f"{number} {node.name.text} {condition} length {say_length(node.length)}"
     head += "".join(f" {word.text} {layout.text}" for word, layout in node.layouts)
     lines = [head, *(line for alternative in node.alternatives for line in say_alternative(alternative))]
     return [*say_doc(node.doc), *lines[:-1], f"{lines[-1]};"]
+
+
+def say_length(length: str | Number | tuple[Name, Number]) -> str:
+    """Print where the length of an instruction comes from."""
+    if isinstance(length, tuple):
+        return f"{length[0].text} or {length[1].text}"
+    return length if isinstance(length, str) else length.text
 
 
 def say_alternative(node: Alternative) -> Lines:

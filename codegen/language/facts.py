@@ -71,7 +71,7 @@ class Bit:
 
 @dataclass(frozen=True)
 class VmcsField:
-    """A field of the VMCS under its encoding."""
+    """A field of the VMCS under its encoding, or of a VMCB at its offset."""
 
     doc: Doc | None
     encoding: Number
@@ -84,8 +84,9 @@ class VmcsField:
 
 @dataclass(frozen=True)
 class Vmcs:
-    """A group of fields in one area: control, readonly, guest or host."""
+    """A group of fields in one area: control, readonly, guest or host; `kind`: vmcs, or vmcb for a page of memory."""
 
+    kind: str
     area: Name
     name: Name
     fields: tuple[VmcsField, ...]
@@ -101,11 +102,11 @@ class BitRange:
 
 @dataclass(frozen=True)
 class Controls:
-    """A control word: its field, the MSRs that say what it may hold, its bits."""
+    """A control word: its field, the MSRs that say what it may hold if there are any, its bits."""
 
     name: Name
     field: Name
-    msr: Name
+    msr: Name | None
     true_msr: Name | None
     allowed1_only: bool
     needs: Expr | None
@@ -157,7 +158,11 @@ class FactBuilder(Builder):
 
     def vmcs(self, children: Children) -> Vmcs:
         """Build area, group and fields."""
-        return Vmcs(children[0], children[1], tuple(children[2:]))
+        return Vmcs("vmcs", children[0], children[1], tuple(children[2:]))
+
+    def vmcb(self, children: Children) -> Vmcs:
+        """Build area, group and fields in memory."""
+        return Vmcs("vmcb", children[0], children[1], tuple(children[2:]))
 
     def vmcs_field(self, children: Children) -> VmcsField:
         """Build encoding, name, type, and what may follow them."""
@@ -185,10 +190,11 @@ class FactBuilder(Builder):
         names = pick_all(children, Name)
         ranges = tuple(one for group in parts(children, "default1") for one in group)
         return Controls(
-            names[0], names[1], names[2], part(children, "true"), pick_word(children, "ALLOWED1") is not None,
-            part(children, "needs"), ranges, pick_all(children, Bit),
+            names[0], names[1], part(children, "via"), part(children, "true"),
+            pick_word(children, "ALLOWED1") is not None, part(children, "needs"), ranges, pick_all(children, Bit),
         )
 
+    via = keeps("via")
     true_msr = keeps("true")
     default1 = keeps_all("default1")
 
@@ -244,7 +250,7 @@ def say_processor(node: Processor) -> Lines:
 def say_vmcs(node: Vmcs) -> Lines:
     """Print a group of fields."""
     fields = [line for field in node.fields for line in say_vmcs_field(field)]
-    return braces(f"vmcs {node.area.text} {node.name.text}", fields)
+    return braces(f"{node.kind} {node.area.text} {node.name.text}", fields)
 
 
 def say_vmcs_field(node: VmcsField) -> Lines:
@@ -257,7 +263,8 @@ def say_vmcs_field(node: VmcsField) -> Lines:
 
 def say_controls(node: Controls) -> Lines:
     """Print a control word."""
-    head = f"controls {node.name.text} in {node.field.text} via {node.msr.text}"
+    head = f"controls {node.name.text} in {node.field.text}"
+    head += f" via {node.msr.text}" if node.msr else ""
     head += f" true {node.true_msr.text}" if node.true_msr else ""
     head += " allowed1" if node.allowed1_only else ""
     ranges = ", ".join(say_range(one.low, one.high) for one in node.default1)

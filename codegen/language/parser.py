@@ -47,6 +47,7 @@ WORDS = {
     "SUM": "`+`",
     "PRODUCT": "`*`",
     "UNARY": "`~`",
+    "MINUS": "`-`",
     "LENGTH_KIND": "`field`, `none`, `decoder`",
     "SWITCH_HOW": "`save`, `load`, `host`",
     "CPUID_HOW": "`pass`, `hide`, `show`",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.language.expressions import Expr, say_expression, say_range
+from codegen.language.msrs import Reference
 from codegen.language.parts import (
     Children,
     Part,
@@ -12,6 +13,7 @@ from codegen.language.parts import (
     makes_named_list,
     part,
     pick,
+    pick_all,
 )
 from codegen.language.words import Builder, Doc, Lines, Number, braces, say_doc
 from codegen.source import Name
@@ -41,20 +43,29 @@ class State:
 
 @dataclass(frozen=True)
 class BitmapRange:
-    """From a byte on, a bit for each number from first to last, for one direction of accesses or for both."""
+    """From a byte on, a bit for each number from first to last, for one direction of accesses or for both.
+
+    `every`: how far apart these bits are, and which of the first byte is the first; None: side by side.
+    """
 
     offset: Number
     direction: Name
     first: Number
     last: Number
+    every: tuple[Number, Number | None] | None
 
 
 @dataclass(frozen=True)
 class Bitmap:
-    """A bitmap that the processor reads: its bytes, and what its bits are for."""
+    """A bitmap that the processor reads: its bytes, and what its bits are for.
+
+    `used`: the control with which it is read, `otherwise`: the one that causes VM exits by every access without it.
+    """
 
     name: Name
     size: Number
+    used: Reference | None
+    otherwise: Reference | None
     ranges: tuple[BitmapRange, ...]
 
 
@@ -81,12 +92,20 @@ class StateBuilder(Builder):
 
     def bitmap(self, children: Children) -> Bitmap:
         """Build a name, a size and ranges."""
-        return Bitmap(children[0], children[1], tuple(children[2:]))
+        used, otherwise = part(children, "with"), part(children, "else")
+        return Bitmap(children[0], children[1], used, otherwise, pick_all(children, BitmapRange))
+
+    bitmap_with = keeps("with")
+    bitmap_else = keeps("else")
 
     def bitmap_range(self, children: Children) -> BitmapRange:
         """Build a byte, a direction and numbers."""
         offset, direction, first = children[:3]
-        return BitmapRange(offset, direction, first, part(children, "upto") or first)
+        return BitmapRange(offset, direction, first, part(children, "upto") or first, part(children, "every"))
+
+    def every(self, children: Children) -> Part:
+        """Build the distance of bits, and the first one."""
+        return Part("every", (children[0], children[1] if len(children) > 1 else None))
 
     reset_table = makes_named_list(ResetTable)
 
@@ -124,8 +143,19 @@ def say_state_field(node: StateField) -> Lines:
 
 def say_bitmap(node: Bitmap) -> Lines:
     """Print a bitmap's ranges."""
-    lines = [f"{one.offset.text} {one.direction.text} {say_range(one.first, one.last)};" for one in node.ranges]
-    return braces(f"bitmap {node.name.text} size {node.size.text}", lines)
+    head = f"bitmap {node.name.text} size {node.size.text}"
+    for word, reference in (("with", node.used), ("else", node.otherwise)):
+        head += f" {word} {'.'.join(name.text for name in reference.names)}" if reference else ""
+    return braces(head, [say_bitmap_range(one) for one in node.ranges])
+
+
+def say_bitmap_range(node: BitmapRange) -> str:
+    """Print from which byte on a bitmap has bits for which numbers."""
+    text = f"{node.offset.text} {node.direction.text} {say_range(node.first, node.last)}"
+    if node.every:
+        distance, start = node.every
+        text += f" every {distance.text}" + (f" from {start.text}" if start else "")
+    return f"{text};"
 
 
 def say_reset_table(node: ResetTable) -> Lines:

@@ -14,8 +14,9 @@ from lark.tree import Meta
 from codegen.source import Name, Span
 
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-CITED = r"[0-9A-Z]+(?:\.[0-9]+)*(?:\s*\(Volume \d\))?"  # without a volume it is the third
-CITATION = re.compile(rf"SDM:\s*({CITED}(?:\s*,\s*{CITED})*)")
+MANUALS = ("SDM", "APM")
+CITED = r"[0-9A-Z]+(?:\.[0-9]+)*(?:\s*\(Volume \d\))?"  # without a volume it is the SDM's third
+CITATION = re.compile(rf"({'|'.join(MANUALS)}):\s*({CITED}(?:\s*,\s*{CITED})*)")
 SECTION = re.compile(r"(?<!Volume )\b[0-9A-Z]+(?:\.[0-9]+)*\b")
 WIDTH = 120
 Lines = list[str]
@@ -87,15 +88,20 @@ class Builder(Transformer[Token, Any]):
         return Doc(lines, tuple(self.find_citations(token)), self.span_of(token))
 
     def find_citations(self, token: Token) -> list[Name]:
-        """Return the sections after `SDM:`, each with its span."""
+        """Return the sections after `SDM:` or `APM:`, each with its span."""
         found = []
         for index, line in enumerate(str(token).split("\n")):
             start = token.column or 1 if index == 0 else 1
             for match in CITATION.finditer(line):
-                for section in SECTION.finditer(line, match.start(1), match.end(1)):
+                for section in SECTION.finditer(line, match.start(2), match.end(2)):
                     span = Span(self.path, (token.line or 0) + index, start + section.start(), len(section[0]))
-                    found.append(Name(section[0], span))
+                    found.append(Name(cite(match[1], section[0]), span))
         return found
+
+
+def cite(manual: str, section: str) -> str:
+    """Return a section as it is looked up: with its manual, where that is not Intel's."""
+    return section if manual == MANUALS[0] else f"{manual} {section}"
 
 
 def indent(lines: Iterable[str]) -> Lines:

@@ -1,20 +1,33 @@
-"""Which control decides about an event: the one condition of its exits that a domain can turn on and off."""
+"""Which controls decide about an event, and where its exits are in tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from codegen.model import ir
 from codegen.model.facts import Event, Exit
 
+BYTE = 0x100
 
-def find_control(event: Event, exits: Mapping[str, Exit]) -> str:
-    """Return the control that is the whole condition of an exit of the event and a part of all others; or nothing."""
+
+def find_controls(event: Event, exits: Mapping[str, Exit]) -> tuple[str, ...]:
+    """Return the controls that are each the whole condition of an exit of the event; or nothing.
+
+    Together they decide about the event: each other exit of it needs one of them too.
+    """
     needed = [list_controls(exits[name].condition) for name in event.exits]
-    alone = {one for controls in needed if len(controls) == 1 for one in controls}
-    if len(alone) != 1 or not all(alone <= controls for controls in needed):
-        return ""
-    return alone.pop()
+    alone = dict.fromkeys(one for controls in needed if len(controls) == 1 for one in controls)
+    return tuple(alone) if all(controls & alone.keys() for controls in needed) else ()
+
+
+def index_exits(exits: Iterable[Exit]) -> dict[str, int]:
+    """Return each exit's place in tables: its number where that fits into a byte, else one after the last of those."""
+    found = {one.name: one.number for one in exits if 0 <= one.number < BYTE}
+    last = max((one.last for one in exits if one.name in found), default=-1)
+    for one in sorted((one for one in exits if one.name not in found), key=lambda one: (one.number < 0, one.number)):
+        found[one.name] = last + 1
+        last += one.last - one.number + 1
+    return found
 
 
 def needed_controls(condition: ir.Condition) -> list[str]:

@@ -54,7 +54,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class VmcsField:
-    """A field of the VMCS. `area`: control, readonly, guest or host (SDM B, table 25-21)."""
+    """A field of the VMCS, by encoding, or of a VMCB, by its offset in a page: `kind`.
+
+    `area`: control, readonly, guest or host (SDM B, table 25-21).
+    """
 
     name: str
     encoding: int
@@ -65,6 +68,12 @@ class VmcsField:
     layout: Layout | None
     doc: Doc
     span: Span
+    kind: str = "vmcs"
+
+    @property
+    def constant(self) -> str:
+        """Return the name of its number in C."""
+        return f"{self.kind}_{self.name}".upper()
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class Control:
 
 @dataclass(frozen=True)
 class ControlWord:
-    """A VMX control field and the MSRs that say which of its bits may be 0 and 1 (SDM A.3 to A.5)."""
+    """A field of controls, and the MSRs that say which of its bits may be 0 and 1: no name where all may (SDM A.3)."""
 
     name: str
     field: str
@@ -139,7 +148,10 @@ class Information:
 
 @dataclass(frozen=True)
 class Exit:
-    """A basic exit reason; `length`: field, none, decoder or a number of bytes."""
+    """An exit reason, or a range of them; `length`: field, none, decoder or a number of bytes.
+
+    `length_field`: what holds it, or the next RIP, where the processor has it; elsewhere it is the number.
+    """
 
     number: int
     name: str
@@ -150,6 +162,8 @@ class Exit:
     doc: Doc
     span: Span
     condition_span: Span
+    last: int
+    length_field: str | None = None
 
 
 @dataclass(frozen=True)
@@ -177,38 +191,63 @@ class StateField:
 
 @dataclass(frozen=True)
 class BitmapRange:
-    """From byte `offset` on, a bit for each number first..last; `direction`: read, write, or access for both."""
+    """From byte `offset` on, a bit for each number first..last; `direction`: read, write, or access for both.
+
+    The first bit is bit `start` of that byte, and each is `stride` bits after the one before.
+    """
 
     offset: int
     direction: str
     first: int
     last: int
+    stride: int = 1
+    start: int = 0
 
     @property
     def size(self) -> int:
         """Return its bytes, the last one perhaps in part."""
-        return (self.last - self.first) // 8 + 1
+        return ((self.last - self.first) * self.stride + self.start) // 8 + 1
+
+    def find(self, number: int) -> int:
+        """Return the bit of a number, counted from the bitmap's first byte."""
+        return self.offset * 8 + self.start + (number - self.first) * self.stride
+
+    def overlaps(self, other: BitmapRange) -> bool:
+        """Return whether two ranges share a bit; such with one place and distance do not where they start apart."""
+        apart = (self.offset, self.stride) == (other.offset, other.stride) and self.start != other.start
+        return not apart and self.offset < other.offset + other.size and other.offset < self.offset + self.size
 
 
 @dataclass(frozen=True)
 class Bitmap:
-    """A bitmap that the processor reads: a set bit causes a VM exit; a number without a bit always does."""
+    """A bitmap that the processor reads: a set bit causes a VM exit; a number without a bit always does.
+
+    `used`: the control with which it is read; `otherwise`: the one that causes VM exits by every access without it.
+    """
 
     name: str
     size: int
     ranges: tuple[BitmapRange, ...]
     span: Span
+    doc: Doc
+    used: str = ""
+    otherwise: str = ""
 
     def find(self, direction: str, number: int) -> int | None:
         """Return the bit for an access, counted from the first byte, or None."""
         for one in self.ranges:
             if one.direction in (direction, "access") and one.first <= number <= one.last:
-                return one.offset * 8 + number - one.first
+                return one.find(number)
         return None
 
-    def range_at(self, offset: int) -> BitmapRange:
-        """Return the range that a byte is in."""
-        return max((one for one in self.ranges if one.offset <= offset), key=lambda one: one.offset)
+    def covers(self, direction: str, first: int, last: int) -> bool:
+        """Return whether one range has a bit for each of the numbers."""
+        return any(one.direction in (direction, "access") and one.first <= first and last <= one.last
+                   for one in self.ranges)
+
+    def ranges_at(self, offset: int) -> list[BitmapRange]:
+        """Return the ranges that have bits in a byte."""
+        return [one for one in self.ranges if one.offset <= offset < one.offset + one.size]
 
 
 @dataclass(frozen=True)
@@ -332,12 +371,13 @@ class Extensions:
 
 @dataclass(frozen=True)
 class Facts:
-    """All facts by name: the machine's and those of one processor. `foreign_events` are those of any processor."""
+    """All facts by name: the machine's and those of one processor. `foreign_*`: names of any processor."""
 
     processor: str = ""
     extensions: Extensions | None = None
     processors: tuple[str, ...] = ()
     foreign_events: frozenset[str] = frozenset()
+    foreign_features: frozenset[str] = frozenset()
     edition: str = ""
     sections: dict[str, str] = field(default_factory=dict)
     layouts: dict[str, Layout] = field(default_factory=dict)
@@ -359,6 +399,7 @@ class Facts:
     events: dict[str, Event] = field(default_factory=dict)
     msr_classes: dict[str, str] = field(default_factory=dict)
     msrs: dict[str, Msr] = field(default_factory=dict)
+    feature_bits: dict[str, tuple[int, int, str, int]] = field(default_factory=dict)
     leaves: list[CpuidLeaf] = field(default_factory=list)
     features: dict[str, Feature] = field(default_factory=dict)
     vectors: dict[str, Vector] = field(default_factory=dict)

@@ -213,6 +213,18 @@ class MsrAtom:
 
 
 @dataclass(frozen=True)
+class FeatureAtom:
+    """The processor has a CPUID feature: bit `bit` of a register of a leaf."""
+
+    name: str
+    leaf: int
+    subleaf: int
+    register: str
+    bit: int
+    span: Span
+
+
+@dataclass(frozen=True)
 class NotCondition:
     """The opposite."""
 
@@ -233,7 +245,7 @@ class OrCondition:
     operands: tuple[Condition, ...]
 
 
-Condition = Always | ControlAtom | TableAtom | MsrAtom | NotCondition | AndCondition | OrCondition
+Condition = Always | ControlAtom | TableAtom | MsrAtom | FeatureAtom | NotCondition | AndCondition | OrCondition
 
 
 # ---- statements

@@ -39,6 +39,7 @@ U32 = Scalar("u32", 32)
 U64 = Scalar("u64", 64)
 SCALARS = {one.name: one for one in (BOOL, U8, U16, U32, U64)}
 HANDLES = {name: HandleType(name, ()) for name in ("domain", "vcpu")}
+VMCB_TYPES = {one.name: one for one in (U8, U16, U32, U64)}
 VMCS_TYPES = {"u16": U16, "u32": U32, "u64": U64, "natural": U64}
 
 

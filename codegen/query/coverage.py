@@ -15,6 +15,7 @@ from codegen.check.evaluate import evaluate, explain, setting_of
 from codegen.language.expressions import say_expression
 from codegen.model import ir
 from codegen.model.choices import Action, Domain, Model
+from codegen.model.events import BYTE
 from codegen.model.facts import Exit
 from codegen.query.reading import Reading
 from codegen.query.words import outcomes_of, outcomes_of_action
@@ -150,6 +151,9 @@ class Coverage:
     domain: str
     rows: tuple[Row, ...]
 
+    def find(self, exit: Exit) -> Row:
+        return next(row for row in self.rows if row.number == exit.number)
+
     @property
     def holes(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.status == "hole")
@@ -166,11 +170,13 @@ def make_coverages(reading: Reading) -> tuple[Coverage, ...]:
 
 
 def make_coverage(model: Model, domain: Domain) -> Coverage:
-    """Return a row for each number from 0 to the edition's highest."""
-    exits = {one.number: one for one in model.facts.exits.values()}
-    last = max([*exits, *model.facts.reserved_exits], default=-1)
-    rows = [make_row(number, exits.get(number), model, domain) for number in range(last + 1)]
-    return Coverage(domain.name, tuple(rows))
+    """Return a row for each exit and each number without one, from 0 to the edition's highest of one byte."""
+    exits = {number: one for one in model.facts.exits.values() for number in range(one.number, one.last + 1)}
+    known = {*exits, *model.facts.reserved_exits}
+    last = max((number for number in known if number < BYTE), default=-1)
+    numbers = [*range(last + 1), *sorted(one for one in known if one >= BYTE), *sorted(one for one in known if one < 0)]
+    first = [one for one in numbers if one not in exits or exits[one].number == one]
+    return Coverage(domain.name, tuple(make_row(number, exits.get(number), model, domain) for number in first))
 
 
 def make_row(number: int, exit: Exit | None, model: Model, domain: Domain) -> Row:

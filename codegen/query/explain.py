@@ -27,7 +27,7 @@ def explain_exit(word: str, context: Context) -> Page:
     exits = context.facts.exits
     if number is None:
         return explain_known_exit(find_named(word, "exit", exits), context)
-    found = next((one for one in exits.values() if one.number == number), None)
+    found = next((one for one in exits.values() if one.number <= number <= one.last), None)
     if found is not None:
         return explain_known_exit(found, context)
     if number not in context.facts.reserved_exits:
@@ -44,7 +44,7 @@ def explain_known_exit(exit: Exit, context: Context) -> Page:
     page = Page(f"exit {exit.number}: {exit.name}, {when}")
     page.fact = [*shorten(context.quote(exit.span), 8), *context.cite(exit.span)]
     for domain in context.domains:
-        row = context.coverages[domain.name].rows[exit.number]
+        row = context.coverages[domain.name].find(exit)
         page.choice += say_row(row, domain)
         if row.answers:
             page.code += quote_exit(exit, domain, context)
@@ -84,7 +84,7 @@ def explain_event(word: str, context: Context) -> Page:
     for domain in context.domains:
         coverage = context.coverages[domain.name]
         exits = [context.facts.exits[name] for name in dict.fromkeys(event.exits)]
-        rows = [coverage.rows[exit.number] for exit in exits]
+        rows = [coverage.find(exit) for exit in exits]
         page.choice += [f"{domain.name}:"]
         page.choice += [f"  exit {row.name}: {row.status}" for row in rows]
         handler = domain.handlers.get(event.name)

@@ -43,8 +43,8 @@ def find_features(rule: syntax.CpuidRule, scope: Scope) -> list[tuple[str, Featu
             found += [(one, feature, name.span) for one, feature in features.items()]
         elif name.text in features:
             found.append((name.text, features[name.text], name.span))
-        else:
-            errors.unknown_name(scope.reporter, name, "CPUID feature", features)
+        elif name.text not in scope.facts.foreign_features:
+            errors.unknown_name(scope.reporter, name, "CPUID feature", sorted(scope.facts.foreign_features))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from codegen import errors
 from codegen.diagnostics import Reporter
 from codegen.language import syntax
+from codegen.language.words import MANUALS
 from codegen.model.facts import Doc, Facts
 from codegen.source import Span
 
@@ -17,7 +18,7 @@ C_WORDS = {
     "register", "restrict", "return", "short", "signed", "size_t", "sizeof", "static", "struct", "switch",
     "true", "typedef", "typeof", "u16", "u32", "u64", "u8", "union", "unsigned", "void", "volatile", "while",
 }  # fmt: skip
-CITATION = re.compile(r"\s*SDM:.*$")
+CITATION = re.compile(rf"\s*(?:{'|'.join(MANUALS)}):.*$")
 ENTRIES = ("fields", "bits", "exits", "msrs", "vectors", "ports", "registers", "clauses", "rules", "items",
            "options")
 Item = tuple[Any, Doc]

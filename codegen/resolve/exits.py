@@ -22,18 +22,26 @@ from codegen.resolve.facts import FactResolver, resolve_condition
 from codegen.resolve.scope import LITERAL, Scope
 from codegen.source import Span
 
+MAX_EXIT = 0xFFFF
+
 
 def add_exits(node: syntax.Exits, resolver: FactResolver) -> None:
     """Add all exits of a table."""
     for exit in node.exits:
-        number = exit.number
-        if not resolver.check_range(number, number, 0xFFFF, "exit reason"):
+        if not resolver.check_range(exit.number, exit.last, MAX_EXIT, "exit reason"):
             continue
-        resolver.take_number("exit", number.value, number.span, f"exit reason {number.value}")
+        for number in list_numbers(exit):
+            resolver.take_number("exit", number, exit.number.span, f"exit reason {number}")
         if exit.name is None:
-            resolver.facts.reserved_exits[number.value] = number.span
+            resolver.facts.reserved_exits.update(dict.fromkeys(list_numbers(exit), exit.number.span))
         else:
             add_exit(exit, exit.name, resolver)
+
+
+def list_numbers(node: syntax.Exit) -> range:
+    """Return the numbers of an exit: one, or a range of them."""
+    return range(-node.number.value, -node.number.value + 1) if node.negative else range(
+        node.number.value, node.last.value + 1)
 
 
 def add_information(node: syntax.Information, resolver: FactResolver) -> None:
@@ -70,15 +78,34 @@ def add_exit(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> No
     scope = Scope(reporter, facts, "fact", layouts=layouts, exit_name=name.text)
     alternatives = tuple(make_alternative(alternative, scope) for alternative in node.alternatives)
     condition = resolve_condition(node.condition, facts, reporter)
-    length = node.length if isinstance(node.length, str) else node.length.value
+    length = find_length(node)
+    numbers = list_numbers(node)
     span = name.span if isinstance(node.condition, str) else node.condition.span
     facts.exits[name.text] = model.Exit(
-        node.number.value, name.text, condition, length, information, alternatives,
-        make_doc(node.doc), name.span, span,
+        numbers[0], name.text, condition, length, information, alternatives,
+        make_doc(node.doc), name.span, span, numbers[-1], find_length_field(node, resolver),
     )
     check_alternatives(node, name, resolver)
     for alternative, alternative_node in zip(alternatives, node.alternatives, strict=True):
         add_event(alternative, alternative_node, name.text, resolver)
+
+
+def find_length(node: syntax.Exit) -> str | int:
+    """Return a word, or the number of bytes that an instruction has where no field says it."""
+    match node.length:
+        case str():
+            return node.length
+        case (_, number):
+            return number.value
+    return node.length.value
+
+
+def find_length_field(node: syntax.Exit, resolver: FactResolver) -> str | None:
+    """Return the field that says the length, or the next RIP, on processors that have it."""
+    if not isinstance(node.length, tuple):
+        return None
+    resolver.find(resolver.facts.vmcs, node.length[0], "field")
+    return node.length[0].text
 
 
 def check_alternatives(node: syntax.Exit, name: syntax.Name, resolver: FactResolver) -> None:

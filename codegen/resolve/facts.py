@@ -12,10 +12,11 @@ from codegen.model import facts as model
 from codegen.model import ir
 from codegen.model.facts import Facts
 from codegen.model.ir import AndCondition
-from codegen.model.types import VMCS_TYPES
+from codegen.model.types import VMCB_TYPES, VMCS_TYPES
 from codegen.resolve.declarations import check_number, declare, make_doc
 from codegen.source import Span, find_processor
 
+PAGE = 4096
 AREAS = ("control", "readonly", "guest", "host")
 
 TABLES = ("exceptions.traps", "io.traps", "msr.read_traps", "msr.write_traps")
@@ -111,23 +112,28 @@ class FactResolver:
             errors.unknown_name(self.reporter, node.area, "VMCS area", AREAS)
             return
         for field in node.fields:
-            self.add_vmcs_field(field, node.area.text, node.name.text, doc)
+            self.add_vmcs_field(field, node, doc)
 
-    def add_vmcs_field(self, node: syntax.VmcsField, area: str, group: str, doc: model.Doc) -> None:
-        """Add a field, checked against its encoding."""
-        if node.type.text not in VMCS_TYPES:
-            errors.unknown_name(self.reporter, node.type, "type of a VMCS field", VMCS_TYPES)
+    def add_vmcs_field(self, node: syntax.VmcsField, group: syntax.Vmcs, doc: model.Doc) -> None:
+        """Add a field, checked against its encoding or the fields beside it."""
+        types = VMCS_TYPES if group.kind == "vmcs" else VMCB_TYPES
+        if node.type.text not in types:
+            errors.unknown_name(self.reporter, node.type, f"type of a {group.kind.upper()} field", types)
             return
-        self.check_encoding(node, area)
-        type = VMCS_TYPES[node.type.text]
+        type = types[node.type.text]
+        if group.kind == "vmcs":
+            self.check_encoding(node, group.area.text)
+        else:
+            self.check_offset(node, type.bits // 8)
         layout = self.find(self.facts.layouts, node.layout, "layout")
         if node.bits:
             bits = make_bits(node.bits, type.bits, f"`{node.name.text}`", self.reporter)
             layout = model.Layout(node.name.text, bits)
         made = model.VmcsField(
-            node.name.text, node.encoding.value, type, node.type.text == "natural", area, group, layout,
-            make_doc(node.doc) if node.doc else doc, node.name.span,
+            node.name.text, node.encoding.value, type, node.type.text == "natural", group.area.text, group.name.text,
+            layout, make_doc(node.doc) if node.doc else doc, node.name.span, group.kind,
         )
+        self.check_kind(made)
         declare(self.facts.vmcs, node.name, "VMCS field", made, self.reporter)
 
     def add_encoding(self, node: syntax.Processor) -> None:
@@ -149,6 +155,28 @@ class FactResolver:
         elif encoded_area != area:
             errors.encoding_area(self.reporter, node.name, encoding, area, encoded_area)
 
+    def check_offset(self, node: syntax.VmcsField, size: int) -> None:
+        """Report a field that is not in its page, or that shares a byte with another one."""
+        offset = node.encoding.value
+        if offset + size > PAGE:
+            message = f"`{node.name.text}` ends at {offset + size:#x}"
+            errors.out_of_range(self.reporter, node.encoding.span, message, f"a VMCB has {PAGE:#x} bytes")
+            return
+        taken = self.numbers.setdefault("offset", {})
+        for byte in range(offset, offset + size):
+            if byte in taken:
+                message = f"byte {byte:#x} of the VMCB is taken"
+                errors.duplicate_number(self.reporter, node.encoding.span, message, taken[byte])
+                break
+        taken.update({byte: node.encoding.span for byte in range(offset, offset + size) if byte not in taken})
+
+    def check_kind(self, made: model.VmcsField) -> None:
+        """Report fields by encoding and by offset in the facts of one processor."""
+        first = next(iter(self.facts.vmcs.values()), made)
+        if first.kind != made.kind:
+            message = f"a processor with a {first.kind.upper()} has no {made.kind.upper()}"
+            errors.duplicate_rule(self.reporter, made.span, message, first.span)
+
     def link_vmcs(self, node: syntax.Vmcs) -> None:
         """Resolve what must be on for a field to exist, once controls are known."""
         for field in node.fields:
@@ -165,8 +193,8 @@ class FactResolver:
         ranges = [one for one in node.default1 if self.check_range(one.low, one.high, width - 1, "bit of the word")]
         default1 = sum(1 << bit for one in ranges for bit in range(one.low.value, one.high.value + 1))
         word = model.ControlWord(
-            node.name.text, node.field.text, node.msr.text, node.true_msr.text if node.true_msr else None,
-            node.allowed1_only, default1, controls, doc, node.name.span,
+            node.name.text, node.field.text, node.msr.text if node.msr else "",
+            node.true_msr.text if node.true_msr else None, node.allowed1_only, default1, controls, doc, node.name.span,
         )
         declare(self.facts.words, node.name, "control word", word, self.reporter)
         self.facts.controls.update({control.path: control for control in controls})
@@ -210,6 +238,8 @@ def resolve_condition(expr: syntax.Expr | str | None, facts: Facts, reporter: Re
             return ir.AndCondition(both(left, right, facts, reporter))
         case syntax.Binary("or", left, right):
             return ir.OrCondition(both(left, right, facts, reporter))
+        case syntax.Member(syntax.NameExpr(root), name) if root.text == "cpuid":
+            return resolve_feature(name, facts, reporter)
         case syntax.Member(syntax.NameExpr(root), name):
             return resolve_atom(root, name, facts, reporter)
         case syntax.MsrExpr(name) if name.text in facts.msrs:
@@ -243,6 +273,15 @@ def resolve_atom(root: syntax.Name, name: syntax.Name, facts: Facts, reporter: R
     else:
         roots = [*facts.words, *(table.split(".")[0] for table in TABLES), *facts.state]
         errors.unknown_name(reporter, root, "control word or table", roots)
+    return ir.Always(True)
+
+
+def resolve_feature(name: syntax.Name, facts: Facts, reporter: Reporter) -> ir.Condition:
+    """Resolve `cpuid.feature`."""
+    if name.text in facts.feature_bits:
+        leaf, subleaf, register, bit = facts.feature_bits[name.text]
+        return ir.FeatureAtom(name.text, leaf, subleaf, register, bit, name.span)
+    errors.unknown_name(reporter, name, "CPUID feature", facts.feature_bits)
     return ir.Always(True)
 
 

@@ -130,6 +130,8 @@ def lift_condition(condition: ir.Condition) -> syntax.Expr:
             return make_path("always" if value else "never")
         case ir.ControlAtom(name) | ir.TableAtom(name):
             return make_path(*name.split("."))
+        case ir.FeatureAtom(name):
+            return make_path("cpuid", name)
         case ir.MsrAtom(msr):
             return syntax.MsrExpr(Name(msr, NOWHERE), NOWHERE)
         case ir.NotCondition(operand):

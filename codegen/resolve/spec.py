@@ -8,6 +8,7 @@ from typing import Any
 
 from codegen.diagnostics import Reporter, merge_reports
 from codegen.language import syntax
+from codegen.language.words import MANUALS, cite
 from codegen.model import choices
 from codegen.model.facts import Facts
 from codegen.resolve.choices import ChoiceResolver
@@ -23,10 +24,12 @@ def resolve_each(files: Iterable[syntax.File], reporter: Reporter) -> dict[str, 
     items = split_files(files)
     reports = {name: Reporter() for name in items}
     facts = {name: resolve_facts(some, reports[name]) for name, some in items.items()}
+    features = {feature for one in facts.values() for feature in one.features}
     events = {event for one in facts.values() for event in one.events}
     models = {}
     for name, some in items.items():
-        seen = replace(facts[name], processor=name, processors=tuple(items), foreign_events=frozenset(events))
+        seen = replace(facts[name], processor=name, processors=tuple(items), foreign_events=frozenset(events),
+                       foreign_features=frozenset(features))
         check_docs(some, seen, reports[name])
         models[name] = ChoiceResolver(some, seen, reports[name]).resolve()
     merge_reports(reports, reporter)
@@ -39,6 +42,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
     steps: list[tuple[type, Any]] = [
         (syntax.Layout, lambda node, doc: resolver.add_layout(node)),
         (syntax.Processor, lambda node, doc: resolver.add_encoding(node)),
+        (syntax.Cpuid, lambda node, doc: resolver.name_features(node)),
         (syntax.Vmcs, resolver.add_vmcs),
         (syntax.Controls, resolver.add_controls),
         (syntax.Msrs, lambda node, doc: resolver.add_msrs(node)),
@@ -51,7 +55,7 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
         (syntax.Ports, lambda node, doc: resolver.add_ports(node)),
         (syntax.Errnos, lambda node, doc: resolver.add_errnos(node)),
         (syntax.Forwards, lambda node, doc: resolver.add_forwards(node)),
-        (syntax.Bitmap, lambda node, doc: resolver.add_bitmap(node)),
+        (syntax.Bitmap, resolver.add_bitmap),
         (syntax.State, lambda node, doc: resolver.add_state(node)),
         (syntax.ResetTable, lambda node, doc: add_reset_table(node, resolver)),
         (syntax.Information, lambda node, doc: add_information(node, resolver)),
@@ -67,11 +71,17 @@ def resolve_facts(items: list[syntax.Item], reporter: Reporter) -> Facts:
     return with_manual(items, resolver.facts)
 
 
+def find_manual(title: str) -> str:
+    """Return the short name by which a manual is cited."""
+    return next((word for word in title.split() if word in MANUALS), MANUALS[0])
+
+
 def with_manual(items: list[syntax.Item], facts: Facts) -> Facts:
     """Add the edition and its sections."""
     manuals = of_kind(items, syntax.Manual)
     edition = manuals[0][0].edition.value if manuals else ""
-    sections = {one.number.text: one.title.value for node, _ in manuals for one in node.sections}
+    sections = {cite(find_manual(node.title.value), one.number.text): one.title.value
+                for node, _ in manuals for one in node.sections}
     return replace(facts, edition=edition, sections=sections)
 
 

@@ -10,11 +10,12 @@ from codegen.language import syntax
 from codegen.model import facts as model
 from codegen.model import ir
 from codegen.model.types import SCALARS
-from codegen.resolve.declarations import check_number, declare, make_doc
+from codegen.resolve.declarations import declare, make_doc
 from codegen.resolve.facts import FactResolver, make_bits, resolve_condition
 from codegen.source import Span
 
 REGISTERS = ("eax", "ebx", "ecx", "edx")
+STRIDES = (1, 2, 4, 8)
 DIRECTIONS, BITMAPS = ("read", "write", "access"), ("msr", "io")
 MAX_ERRNO = 4095  # as in Linux
 MAX_FORWARDS = 31  # each is counted
@@ -61,12 +62,18 @@ class TableResolver(FactResolver):
         self.find(self.facts.vmcs, node.host, "VMCS field")
         controls = []
         for how, reference in node.parts:
-            path = ".".join(name.text for name in reference.names)
-            if path not in self.facts.controls:
-                errors.unknown_name(self.reporter, reference.names[-1], "control", self.facts.controls)
-            controls.append((how, path))
+            controls.append((how, self.find_control(reference)))
         host = node.host.text if node.host else None
         return model.SwitchFields(node.guest.text, host, tuple(controls), node.msr.span)
+
+    def find_control(self, reference: syntax.Reference | None) -> str:
+        """Return the path of a control, or nothing where none is named."""
+        if reference is None:
+            return ""
+        path = ".".join(name.text for name in reference.names)
+        if path not in self.facts.controls:
+            errors.unknown_name(self.reporter, reference.names[-1], "control", self.facts.controls)
+        return path
 
     def add_vectors(self, node: syntax.Vectors) -> None:
         """Add exceptions."""
@@ -104,27 +111,35 @@ class TableResolver(FactResolver):
             self.take_name("exit reason for the VMM", one.name)
             self.facts.forwards[one.name.text] = model.Errno(one.number.value, one.name.text, one.text.value)
 
-    def add_bitmap(self, node: syntax.Bitmap) -> None:
+    def add_bitmap(self, node: syntax.Bitmap, doc: model.Doc) -> None:
         """Add a bitmap, the ranges of which lie in it and do not overlap."""
         size = node.size.value
-        taken: dict[int, Span] = {}
-        ranges = []
+        places: list[Span] = []
+        ranges: list[model.BitmapRange] = []
         for one in node.ranges:
             if one.direction.text not in DIRECTIONS:
                 errors.unknown_name(self.reporter, one.direction, "direction of accesses", DIRECTIONS)
             if not self.check_range(one.first, one.last, 0xFFFFFFFF, "access"):
                 continue
-            made = model.BitmapRange(one.offset.value, one.direction.text, one.first.value, one.last.value)
+            made = make_range(one)
+            if made.stride not in STRIDES or made.start >= made.stride:
+                message = f"bits that are {made.stride} apart from bit {made.start} on"
+                errors.out_of_range(self.reporter, one.offset.span, message, "1, 2, 4 or 8 apart")
+                continue
             if made.offset + made.size > size:
                 message = f"the range ends at byte {made.offset + made.size:#x}"
                 errors.out_of_range(self.reporter, one.offset.span, message, f"the bitmap has {size:#x} bytes")
                 continue
-            for byte in range(made.offset, made.offset + made.size):
-                check_number(taken, byte, one.offset.span, f"byte {byte:#x} of `{node.name.text}`", self.reporter)
+            for other, place in zip(ranges, places, strict=True):
+                if made.overlaps(other):
+                    message = f"byte {max(made.offset, other.offset):#x} of `{node.name.text}` is taken"
+                    errors.duplicate_number(self.reporter, one.offset.span, message, place)
             ranges.append(made)
+            places.append(one.offset.span)
         if node.name.text not in BITMAPS:
             errors.unknown_name(self.reporter, node.name, "bitmap of accesses", BITMAPS)
-        made_map = model.Bitmap(node.name.text, size, tuple(ranges), node.name.span)
+        used, otherwise = (self.find_control(one) for one in (node.used, node.otherwise))
+        made_map = model.Bitmap(node.name.text, size, tuple(ranges), node.name.span, doc, used, otherwise)
         declare(self.facts.bitmaps, node.name, "bitmap", made_map, self.reporter)
 
     def add_state(self, node: syntax.State) -> None:
@@ -152,6 +167,13 @@ class TableResolver(FactResolver):
         )
         self.find(self.facts.vmcs, node.shadow, "VMCS field")
         declare(table, node.name, kind, made, self.reporter)
+
+    def name_features(self, node: syntax.Cpuid) -> None:
+        """Remember where features are, for conditions that ask for one before all are known."""
+        for register in node.registers:
+            for bit in register.bits or ():
+                place = (node.first.value, (node.subleaves or (0, 0))[0], register.name.text, bit.low.value)
+                self.facts.feature_bits[bit.name.text] = place
 
     def link_cpuid(self, node: syntax.Cpuid, doc: model.Doc) -> None:
         """Add a leaf and its features."""
@@ -243,6 +265,15 @@ class TableResolver(FactResolver):
                 message = "a mirror is a bit of guest state"
                 errors.type_mismatch(self.reporter, expr.span, message, "no such bit", "write it as cr4.osxsave")
         return None
+
+
+def make_range(node: syntax.BitmapRange) -> model.BitmapRange:
+    """Return the bits of a range."""
+    stride, start = node.every or (None, None)
+    return model.BitmapRange(
+        node.offset.value, node.direction.text, node.first.value, node.last.value,
+        stride.value if stride else 1, start.value if start else 0,
+    )
 
 
 def leaves_overlap(a: model.CpuidLeaf, b: model.CpuidLeaf) -> bool:

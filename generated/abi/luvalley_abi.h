@@ -120,7 +120,7 @@ enum luv_exit {
     LUV_EXIT_TRIPLE_FAULT = 11, /* the guest has shut down */
     LUV_EXIT_ENTRY_FAILURE = 12, /* fail: the processor, or the rules before it, refused the state */
     LUV_EXIT_EXCEPTION = 13, /* exception: one that vcpu_set(CONTROLS) asked for */
-    LUV_EXIT_VMCALL = 14, /* VMCALL by the guest: KVM's numbers in rax, rbx ...; CPL in mode */
+    LUV_EXIT_HYPERCALL = 14, /* VMCALL by the guest: KVM's numbers in rax, rbx ...; CPL in mode */
     LUV_EXIT_TASK_SWITCH = 15, /* qualification */
     LUV_EXIT_UNEXPECTED = 16, /* fail: an exit that the controls exclude, or that has no handler */
 };
@@ -141,7 +141,7 @@ static const char *const luv_run_ends[] __attribute__((unused)) = {
     [LUV_EXIT_TRIPLE_FAULT] = "triple_fault",
     [LUV_EXIT_ENTRY_FAILURE] = "entry_failure",
     [LUV_EXIT_EXCEPTION] = "exception",
-    [LUV_EXIT_VMCALL] = "vmcall",
+    [LUV_EXIT_HYPERCALL] = "hypercall",
     [LUV_EXIT_TASK_SWITCH] = "task_switch",
     [LUV_EXIT_UNEXPECTED] = "unexpected",
 };

@@ -106,7 +106,7 @@ __attribute__((aligned(4096))) const u8 dom0_msr_bitmap[4096] = {
     [3120 ... 4095] = 0xff,
 };
 
-/* Bitmap A has ports 0 to 0x7FFF, bitmap B the rest. */
+/* I/O bitmaps A, ports 0 to 0x7FFF, and B, one after the other; a bit serves both directions. */
 __attribute__((aligned(4096))) const u8 dom0_io_bitmap[8192] = {
     /* ports 0x0..0x7f, traps keyboard_data, keyboard_command */
     [0] = 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x11, 0x00, 0x00, 0x00,

@@ -403,7 +403,7 @@ static void on_io(struct cpu *cpu, u16 port, u8 size, bool input, bool string)
 
 /* ---- Handlers, an event each. */
 
-static inline void on_vmx_instruction(struct cpu *cpu)
+static inline void on_virtualization_instruction(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
 }
@@ -511,47 +511,47 @@ void dom0_exit_vmcall(struct cpu *cpu)
 
 void dom0_exit_vmclear(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void dom0_exit_vmlaunch(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void dom0_exit_vmptrld(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void dom0_exit_vmptrst(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void dom0_exit_vmread(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void dom0_exit_vmresume(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void dom0_exit_vmwrite(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void dom0_exit_vmxoff(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void dom0_exit_vmxon(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 /* CR4.VMXE: #GP, for there is no VMX. CR0.NE: the shadow changes and the instruction runs again, now without an exit; what it
@@ -654,12 +654,12 @@ void dom0_exit_ept_misconfiguration(struct cpu *cpu)
 
 void dom0_exit_invept(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void dom0_exit_invvpid(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 /* XCR0 stays loaded in root mode, which uses no state that it enables. */

@@ -68,7 +68,7 @@ static inline void on_nmi(struct cpu *cpu)
     exit_to_vmm(cpu, LUV_EXIT_INTERRUPTED);
 }
 
-static inline void on_vmx_instruction(struct cpu *cpu)
+static inline void on_virtualization_instruction(struct cpu *cpu)
 {
     guest_inject(cpu, VECTOR_UD);
 }
@@ -169,52 +169,52 @@ void domu_exit_rdpmc(struct cpu *cpu)
 /* Exits at any CPL; the handler must check it. */
 void domu_exit_vmcall(struct cpu *cpu)
 {
-    exit_to_vmm(cpu, LUV_EXIT_VMCALL);
+    exit_to_vmm(cpu, LUV_EXIT_HYPERCALL);
 }
 
 void domu_exit_vmclear(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void domu_exit_vmlaunch(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void domu_exit_vmptrld(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void domu_exit_vmptrst(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void domu_exit_vmread(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void domu_exit_vmresume(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void domu_exit_vmwrite(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void domu_exit_vmxoff(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void domu_exit_vmxon(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 /* As in dom0: the shadow changes and the instruction runs again, now without an exit; what it would raise #GP for is checked
@@ -353,7 +353,7 @@ void domu_exit_ept_misconfiguration(struct cpu *cpu)
 
 void domu_exit_invept(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 void domu_exit_preemption_timer(struct cpu *cpu)
@@ -363,7 +363,7 @@ void domu_exit_preemption_timer(struct cpu *cpu)
 
 void domu_exit_invvpid(struct cpu *cpu)
 {
-    on_vmx_instruction(cpu);
+    on_virtualization_instruction(cpu);
 }
 
 /* WBINVD or WBNOINVD. Does nothing: memory is WB whatever the guest's PAT, and devices are emulated. A real WBINVD would stall

@@ -126,7 +126,7 @@ static void store_kind(struct cpu *cpu, struct luv_run *run, u32 kind)
     case LUV_EXIT_EXCEPTION: store_exception(run); break;
     case LUV_EXIT_ENTRY_FAILURE: store_entry_failure(cpu, run); break;
     case LUV_EXIT_UNEXPECTED: store_unexpected(run); break;
-    case LUV_EXIT_VMCALL: store_mode(run); break;
+    case LUV_EXIT_HYPERCALL: store_mode(run); break;
     case LUV_EXIT_TASK_SWITCH:
         run->task_switch.qualification = vmread(VMCS_EXIT_QUALIFICATION);
         store_mode(run);

@@ -23,8 +23,8 @@ REASON_CPUID = 10
 
 # Beginnings of branches' names, as `name_branch` has them: each branch that begins so must have been taken.
 CPU = (
-    "dom0 exit nmi_window", "dom0 on cpuid", "dom0 on xsetbv", "dom0 on invd", "dom0 on vmx_instruction",
-    "dom0 on vmcall", "dom0 on cr_access: if e.number != 0", "dom0 on cr_access: if value[32..63] != 0",
+    "dom0 exit nmi_window", "dom0 on cpuid", "dom0 on xsetbv", "dom0 on invd", "dom0 on virtualization_instruction",
+    "dom0 on hypercall", "dom0 on cr_access: if e.number != 0", "dom0 on cr_access: if value[32..63] != 0",
     "dom0 on cr_access: if (paging and not value.pe)",
     "dom0 on cr_access: if paging and not paged", "dom0 on cr_access: if paged and not paging",
     "dom0 on cr_access: if guest.cr4.cet and not value.wp, else", "dom0 on nested_page_fault",

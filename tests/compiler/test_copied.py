@@ -31,7 +31,7 @@ OTHERS = {"WINDOW_PAGES", "VECTOR_WORDS", "MSR_LOW", "MSR_BITMAP_READS_HIGH", "N
 def list_groups() -> dict[str, tuple[Constant, ...]]:
     """Return every constant that a fact makes, those that nothing names too."""
     facts = MODEL.facts
-    groups = [*field_groups(facts), exit_group(facts), *control_groups(facts), *x86_groups(MODEL)]
+    groups = [*field_groups(facts), exit_group(facts), *control_groups(facts), *x86_groups([MODEL])]
     return {one.title: one.constants for one in groups}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from codegen.emit.statements import statements
 from codegen.model import ir
 from codegen.model.choices import Model
-from codegen.model.events import find_control
+from codegen.model.events import find_controls
 from codegen.source import SourceFile
 from tests.lib.support import compile_small
 
@@ -95,7 +95,7 @@ def test_controls_follow_from_events() -> None:
 def test_an_event_with_more_conditions_has_no_control() -> None:
     """What exits by several tables or controls is not decided by one of them."""
     facts = compile_clauses("").facts
-    found = {name: find_control(event, facts.exits) for name, event in facts.events.items()}
+    found = {name: ", ".join(find_controls(event, facts.exits)) for name, event in facts.events.items()}
     assert {name: control for name, control in found.items() if control} == {
         "halt": "primary.hlt_exiting", "nested_page_fault": "secondary.enable_ept", "task_switch": "pin.nmi_exiting",
     }

@@ -12,8 +12,8 @@ from codegen.model.choices import Model
 from codegen.source import SourceFile
 from tests.lib.support import load_facts, parse_text
 
-PROCESSOR = (syntax.Vmcs, syntax.Controls, syntax.Capabilities, syntax.State, syntax.Exits, syntax.Bitmap,
-             syntax.Information)
+PROCESSOR = (syntax.Processor, syntax.Vmcs, syntax.Controls, syntax.Capabilities, syntax.State, syntax.Exits,
+             syntax.Bitmap, syntax.Information, syntax.SwitchedMsrs, syntax.FeatureNeeds)
 DOMAIN = """
 /// A guest.
 domain guest {

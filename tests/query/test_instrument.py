@@ -29,7 +29,7 @@ def test_every_branch_counts_itself_once(small: Reading) -> None:
 def test_branches_have_names(small: Reading) -> None:
     keys = {branch.key for branch in list_branches(small.model)}
     assert {"dom0 on cpuid", "dom0 msr read default: try", "hypercall exit_count"} <= keys
-    assert sum(key.startswith("dom0 on vmcall: if at ") for key in keys) == 2
+    assert sum(key.startswith("dom0 on hypercall: if at ") for key in keys) == 2
     assert "dom0 exit exception_or_nmi: event exception" in keys
     assert "dom0 io read keyboard_command: pass" in keys
 

@@ -161,7 +161,7 @@ static enum exit_kind handle_exit(struct vcpu *vcpu)
     case LUV_EXIT_TRIPLE_FAULT: return EXIT_SHUTDOWN;
     case LUV_EXIT_ENTRY_FAILURE: return handle_entry_failure(vcpu);
     case LUV_EXIT_EXCEPTION: return handle_exception(vcpu);
-    case LUV_EXIT_VMCALL: return handle_vmcall(vcpu);
+    case LUV_EXIT_HYPERCALL: return handle_vmcall(vcpu);
     case LUV_EXIT_TASK_SWITCH: return handle_task_switch(vcpu);
     default: return handle_unexpected(vcpu);
     }

@@ -220,7 +220,7 @@ static uint32_t call(struct luv_run *page)
 {
     page->length = 3;
     page->mode.ss_rights = 0x93;
-    return LUV_EXIT_VMCALL;
+    return LUV_EXIT_HYPERCALL;
 }
 
 /* KVM_HC_SEND_IPI: vector 0x41 to the APICs 0 and 1 of the mask's low word, and 64 of its high word. */

@@ -278,7 +278,7 @@ void case_hypercall(void)
     LOAD(&domain, vmcall);
     cpu->run->rax = 5;
     cpu->run->rbx = 6;
-    RUN(cpu, VMCALL);
+    RUN(cpu, HYPERCALL);
     EQUAL(cpu->run->rax, 5);
     EQUAL(cpu->run->rbx, 6);
     EQUAL(cpu->run->mode.ss_rights >> 5 & 3, 0);

@@ -8,13 +8,13 @@ syn iskeyword @,48-57,_
 
 syn keyword luvKeyword advance alias all allowed1 always and as at bitmap budget by callers capabilities checks class const
 syn keyword luvKeyword controls cost cpuid decoder default default1 define do domain each edition else encoding errnos
-syn keyword luvKeyword error errors event exceptions excludes exit exits extern fail fails feature features field flags for
-syn keyword luvKeyword forward forwards from guarded hide host hypercall hypercalls identity if in includes index
+syn keyword luvKeyword error errors event every exceptions excludes exit exits extern fail fails feature features field
+syn keyword luvKeyword flags for forward forwards from guarded hide host hypercall hypercalls identity if in includes index
 syn keyword luvKeyword information inject io largest layout leaf length let limits list load lock log magic manual map
 syn keyword luvKeyword memory mirrors msr msrs name native needs never none not numbers omitted on onto options or overlay
 syn keyword luvKeyword own pages pass ports prefer processor read record region register require reserved reset resume
 syn keyword luvKeyword return rule runtime save set shadow show size software state stop struct swap switch switched trap
-syn keyword luvKeyword true try type under value vectors via vmcs watch when where write
+syn keyword luvKeyword true try type under value vectors via vmcb vmcs watch when where with write
 syn keyword luvType bool natural u16 u32 u64 u8
 syn keyword luvFunction allowed canonical linear memory_types physical structure
 syn match luvConstant "\<[A-Z][A-Z0-9_]\+\>"

@@ -10,7 +10,7 @@
 /* A small guest. */
 
 /* Control words in the order of guest_controls[]. */
-enum { GUEST_WORD_PRIMARY, GUEST_WORD_SECONDARY, GUEST_CONTROL_WORDS };
+enum { GUEST_WORD_PIN, GUEST_WORD_PRIMARY, GUEST_WORD_SECONDARY, GUEST_CONTROL_WORDS };
 
 extern const struct control_choice guest_controls[GUEST_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */

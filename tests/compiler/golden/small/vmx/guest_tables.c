@@ -6,6 +6,18 @@
 #include "vmx/state.h"
 
 const struct control_choice guest_controls[GUEST_CONTROL_WORDS] = {
+    [GUEST_WORD_PIN] =
+        {
+            .field = VMCS_PIN_CONTROLS,
+            .msr = IA32_VMX_PINBASED_CTLS,
+            .true_msr = 0,
+            .allowed1_only = 0,
+            .on = 0,
+            .prefer = 0,
+            .switched = 0,
+            .default1 = 0x0,
+            .name = "pin",
+        },
     [GUEST_WORD_PRIMARY] =
         {
             .field = VMCS_PRIMARY_CONTROLS,

@@ -8,7 +8,7 @@
 /* Is run. */
 
 /* Control words in the order of domu_controls[]. */
-enum { DOMU_WORD_PRIMARY, DOMU_CONTROL_WORDS };
+enum { DOMU_WORD_PIN, DOMU_WORD_PRIMARY, DOMU_CONTROL_WORDS };
 
 extern const struct control_choice domu_controls[DOMU_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */

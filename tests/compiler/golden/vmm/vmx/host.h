@@ -10,7 +10,7 @@
 /* Runs guests. */
 
 /* Control words in the order of host_controls[]. */
-enum { HOST_WORD_PRIMARY, HOST_CONTROL_WORDS };
+enum { HOST_WORD_PIN, HOST_WORD_PRIMARY, HOST_CONTROL_WORDS };
 
 extern const struct control_choice host_controls[HOST_CONTROL_WORDS];
 /* What this processor granted, filled once at boot. */
