@@ -32,13 +32,6 @@ static struct answer record(u64 number, const void *object, u64 a, u64 b, u64 c,
     return (struct answer){.value = ~number};
 }
 
-/* Who has the token is not the dispatcher's to decide. */
-bool knows_token(const struct cpu *cpu)
-{
-    (void)cpu;
-    return true;
-}
-
 #include "dispatched.inc"
 
 u32 domain_acquire(struct cpu *cpu, u64 handle, u32 who, struct domain **found)
