@@ -128,7 +128,8 @@ def x86_groups(model: Model) -> list[Group]:
     vectors = Group("Vectors", tuple(Constant(name, number) for name, number in numbers.items()))
     traits = Group("Vectors by trait, as masks", tuple(trait_masks(facts)))
     bits = [one for one in facts.features.values() if one.low == one.high]
-    features = Group("Feature bits of CPUID", tuple(Constant(f"CPUID_{one.name.upper()}", 1 << one.low) for one in bits))
+    masks = tuple(Constant(f"CPUID_{one.name.upper()}", 1 << one.low) for one in bits)
+    features = Group("Feature bits of CPUID", masks)
     ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
     constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
     return [msrs, vectors, traits, features, ports, *layout_groups(facts, ""), Group("Choices", constants)]

@@ -45,7 +45,8 @@ def compile_source(source: Path, folder: Path, generated: Path) -> Path:
     if source.suffix == ".c":
         run_command(["gcc", *CFLAGS, f"-I{generated / 'abi'}", "-c", source, "-o", output])
     else:
-        run_command(["nasm", "-w+error", "-f", "elf64", f"-I{KIT}/", f"-I{generated}/abi/", f"-I{generated}/vmx/", source, "-o", output])
+        folders = [f"-I{one}/" for one in (KIT, generated / "abi", generated / "vmx")]
+        run_command(["nasm", "-w+error", "-f", "elf64", *folders, source, "-o", output])
     return output
 
 

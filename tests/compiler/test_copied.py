@@ -81,7 +81,8 @@ def test_no_fact_is_typed_a_second_time() -> None:
 @pytest.mark.parametrize("planted", [
     "#define MSR_TSC 0x10u", "#define IA32_EFER 0xC0000080", "#define HYPERVISOR_BIT (1u << 31)", "#define TF 0x100ull",
     "enum { CR0_PE = 1, CR0_PG = 1u << 31 };", "enum {\n    APIC_SPIV = 0xF0,\n    APIC_TPR = 0x80,\n};",
-    "EFER_LME equ 0x100", "%define CR4_PAE 0x20", "VECTOR_UD equ 6", "#define REASON_CPUID 10", "#define EVENT_VALID 0x80000000u",
+    "EFER_LME equ 0x100", "%define CR4_PAE 0x20", "VECTOR_UD equ 6", "#define REASON_CPUID 10",
+    "#define EVENT_VALID 0x80000000u",
 ])  # fmt: skip
 def test_a_planted_copy_is_found(planted: str) -> None:
     assert find_copies(f"/* a file */\n{planted}\n"), planted

@@ -36,7 +36,7 @@ static void write_more(void)
         log_line("meanwhile, %", i, 0);
 }
 
-int64_t call_luvalley(uint32_t number, uint64_t first, uint64_t second, uint64_t *value)
+int64_t call_as_root(uint32_t number, uint64_t first, uint64_t second, uint64_t *value)
 {
     (void)second;
     if (number == LUV_HYPERCALL_log_read)

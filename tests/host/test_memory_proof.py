@@ -144,7 +144,8 @@ FAULTS = {
     "an earlier region does not bound the range from below": ("r->lo = max(r->lo, region->hi);", ";"),
     "the last byte of a region is left out": ("gpa < region->hi)) {", "gpa < region->hi - 1)) {"),
     "a leaf that extends beyond the range": ("lo >= r->lo && lo + size <= r->hi", "lo >= r->lo"),
-    "hidden memory in large leaves": ("!(r->rights & NESTED_WRITE) || r->what == MEMORY_ALIAS", "r->what == MEMORY_ALIAS"),
+    "hidden memory in large leaves": ("!(r->rights & NESTED_WRITE) || r->what == MEMORY_ALIAS",
+                                      "r->what == MEMORY_ALIAS"),
     "neighbors beyond the range are filled": ("round_down(r->hi, size));", "round_up(r->hi, size));"),
     "a hidden page is mapped to itself": ("return map->ones_page;", "return gpa;"),
 }

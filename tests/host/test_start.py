@@ -118,7 +118,7 @@ FAULTS = {
     "the cursor is not limited to the screen": ("min(cursor[1], ROWS - 1)", "min(cursor[1], 255)"),
     "the cursor is not stored": ("cursor[0] = (u8)column;", ""),
     "signed characters": ("ATTRIBUTE | (u8)c", "ATTRIBUTE | (u16)c"),
-    "COM1 has another speed": ("host_out8(COM1, 1);", "host_out8(COM1, 12);"),
+    "COM1 has another speed": ("host_out8(PORT_COM1, 1);", "host_out8(PORT_COM1, 12);"),
 }
 
 

@@ -68,7 +68,7 @@ def make_machine(rules: Sequence[MemoryRule]) -> tuple[Machine, list[Value]]:
 
 
 def place(range: Range, region: Region) -> Value:
-    """Place a fixed region at its address in the spec; one of the runtime's may be nowhere, while its rule is inactive."""
+    """Place a fixed region at its address in the spec; one of the runtime's may be nowhere: its rule is inactive."""
     there = z3.And(range.lo == region.base, range.hi == region.base + region.size)
     absent = z3.And(range.lo == 0, range.hi == 0)
     return z3.Or(there, absent) if region.name in RUNTIME_REGIONS else there
