@@ -29,11 +29,13 @@ COMPILE = {
     "binutils": "links the image",
     "python3-venv": "makes the virtual environment",
 }
-BOOT = {
+BOCHS = {
     "bochs": "the emulator, with VT-x",
     "bochs-term": "its text screen without a window",
     "bochsbios": "its BIOS",
     "vgabios": "its VGA BIOS",
+}
+BOOT = {
     "grub-common": "makes GRUB's core image",
     "grub-pc-bin": "GRUB's modules for BIOS machines",
     "mtools": "writes files into a FAT file system",
@@ -50,7 +52,7 @@ DOMU = {
     "qemu-system-x86": "the VMM of domUs, and a machine with KVM for their library",
     "libzydis-dev": "decodes instructions for the library",
 }
-PACKAGES = {"compile": COMPILE, "boot": BOOT, "browse": BROWSE, "domu": DOMU}
+PACKAGES = {"compile": COMPILE, "bochs": BOCHS, "boot": BOOT, "browse": BROWSE, "domu": DOMU}
 
 CODEGEN = {
     "gen": "compile spec/ into generated/",
@@ -265,12 +267,24 @@ def run_suite(command: str, arguments: list[str]) -> int:
 def choose_environment(command: str, arguments: list[str]) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     """Return the groups of packages and the files of requirements that a command needs."""
     if command == "test":
-        return ("compile", "boot", "browse", "domu"), (REQUIREMENTS, BOOK, BROWSER)
+        return ("compile", "bochs", "boot", "browse", "domu"), (REQUIREMENTS, BOOK, BROWSER)
     if command == "docs":
         return ("compile",), (REQUIREMENTS, BOOK)
-    if command == "bench" or (command == "run" and "--domu" in arguments):
-        return ("compile", "boot", "domu"), (REQUIREMENTS,)
-    return (("compile", "boot") if command in MACHINE | BENCH else ("compile",)), (REQUIREMENTS,)
+    if command not in MACHINE | BENCH:
+        return ("compile",), (REQUIREMENTS,)
+    bochs = ("bochs",) if is_trixie() else ()  # elsewhere Debian 13's is unpacked into .cache
+    domu = ("domu",) if command == "bench" or "--domu" in arguments else ()
+    return ("compile", *bochs, "boot", *domu), (REQUIREMENTS,)
+
+
+def is_trixie() -> bool:
+    """Say whether this is Debian 13, whose Bochs is the emulator of record."""
+    import platform
+
+    try:
+        return platform.freedesktop_os_release().get("VERSION_CODENAME") == "trixie"
+    except OSError:
+        return False
 
 
 def print_usage() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.dom0 import run_bench
 from bench.measure import run_measure
+from machine.emulator import find_bochs
 from machine.request import STATUS_INTERRUPTED
 
 COMMANDS = {
@@ -23,7 +24,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="verb", required=True)
     for name, (_, meaning) in COMMANDS.items():
         command = commands.add_parser(name, allow_abbrev=False, help=meaning)
-        command.add_argument("--bochs", type=Path, default=Path("bochs"), metavar="PATH", help="another build of Bochs")
+        command.add_argument("--bochs", type=Path, metavar="PATH", help="another Bochs (Debian 13's)")
     return parser
 
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     options = make_parser().parse_args(arguments)
     run, _ = COMMANDS[options.verb]
     try:
-        return run(options.bochs)
+        return run(options.bochs or find_bochs())
     except KeyboardInterrupt:
         print("build.py: interrupted; the machine is stopped", file=sys.stderr)
         return STATUS_INTERRUPTED

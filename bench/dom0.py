@@ -15,8 +15,9 @@ from elftools.elf.elffile import ELFFile
 
 from bench.domu import read_figures, run_guests
 from bench.figure import Figure
-from machine.bochs import has_debugger, run_machine
+from machine.bochs import run_machine
 from machine.compile import compile_program
+from machine.emulator import has_debugger
 from machine.paths import BENCH, BUILD, IMAGE, MachineFault, make_folder
 from machine.prepare import prepare_machine
 from machine.progress import Reporter

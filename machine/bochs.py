@@ -9,22 +9,23 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 
 from machine.console import Console
+from machine.emulator import ask_help, find_bochs, has_debugger, make_variables, needs_debugger
 from machine.paths import MachineFault, make_folder
 from machine.screen import Screen
 
 IPS = 100_000_000  # instructions in an emulated second
-SHARE = Path("/usr/share/bochs")
 HOST_MEMORY = 2047  # MiB of guest memory that Bochs keeps in memory; the rest is in a file
 DEFAULT_MODEL = "corei7_skylake_x"
 TICK_STAMP = re.compile(r"^(\d{11,})[a-z]\[", re.MULTILINE)
 PANIC = re.compile(r">>PANIC<< (.*)")
 SLICE = 0.2  # seconds between two polls of a running machine
 LAST_RESORT = (600.0, 3600.0)  # limits of wall-clock seconds: of any run, and of a longer one
-SMP_SLACK = 2  # seconds of Bochs's processor time for an emulated one, with several CPUs
+SMP_SLACK = 2  # seconds of Bochs's processor time for an emulated one, with several CPUs under the debugger
+MILLION = 1_000_000
+FREE_RUN = ("c", "quit")  # the debugger's commands where it does nothing but continue
 SLOWEST = 10  # wall-clock seconds for an emulated one, on a host that is busy
 
 
@@ -40,10 +41,20 @@ class Machine:
     floppy: Path | None = None
     disks: tuple[Path, ...] = ()
     cdrom: Path | None = None
-    bochs: Path = Path("bochs")
+    bochs: Path | None = None  # the program; None: that of Debian 13
     extra: tuple[str, ...] = ()  # further lines of the configuration
-    debugger: tuple[str, ...] = ("c", "quit")  # for Bochs's debugger, where it has one: it stops at a reset
-    ticks: int | None = None  # the debugger stops there too (with one CPU), so that `quit` bounds the emulated time
+    debugger: tuple[str, ...] = ()  # commands for Bochs's debugger, which makes the machine half as fast
+    ticks: int | None = None  # the limit of emulated time
+
+    @property
+    def program(self) -> Path:
+        """Return the program that starts Bochs."""
+        return self.bochs or find_bochs()
+
+    @property
+    def is_debugged(self) -> bool:
+        """Return true if Bochs runs under its debugger."""
+        return bool(self.debugger) or needs_debugger(self.program)
 
 
 @dataclass(frozen=True)
@@ -96,8 +107,8 @@ def write_configuration(machine: Machine, serial: str) -> str:
         f"cpu: model={machine.model}, count={machine.cpus}, ips={IPS}, reset_on_triple_fault=0, ignore_bad_msrs=1",
         "clock: sync=none, time0=1700000000",
         f"memory: guest={machine.memory}, host={min(machine.memory, HOST_MEMORY)}",
-        f"romimage: file={SHARE}/BIOS-bochs-latest, options=fastboot",
-        f"vgaromimage: file={SHARE}/VGABIOS-lgpl-latest",
+        "romimage: file=$BXSHARE/BIOS-bochs-latest, options=fastboot",
+        "vgaromimage: file=$BXSHARE/VGABIOS-lgpl-latest",
         "pci: enabled=1, chipset=i440fx",
         f"boot: {machine.boot}",
         *write_disk_lines(machine),
@@ -133,41 +144,38 @@ def read_text(path: Path) -> str:
     return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
 
-@cache
-def ask_help(bochs: Path, topic: str = "") -> str:
-    """Return what a Bochs prints for `--help`, or `--help topic`."""
-    command: list[str | Path] = [bochs, "--help", *topic.split()]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise MachineFault(f"no-bochs: cannot start `{bochs}`: {error.strerror}") from None
-    return done.stdout + done.stderr
-
-
-def has_debugger(bochs: Path) -> bool:
-    """Return true if this Bochs was built with the debugger, which needs commands to continue."""
-    return "-rc filename" in ask_help(bochs)
-
-
 def check_model(machine: Machine) -> None:
     """Raise MachineFault if this Bochs does not have the processor model."""
-    models = [line for line in ask_help(machine.bochs, "cpu").splitlines() if re.fullmatch(r"[a-z0-9_]+", line)]
+    models = [line for line in ask_help(machine.program, "cpu").splitlines() if re.fullmatch(r"[a-z0-9_]+", line)]
     if machine.model not in models:
-        raise MachineFault(f"unknown-cpu: `{machine.model}` is not a model of `{machine.bochs}`: {', '.join(models)}")
+        raise MachineFault(f"unknown-cpu: `{machine.model}` is not a model of `{machine.program}`: {', '.join(models)}")
+
+
+def list_debugger_options(machine: Machine) -> list[str | Path]:
+    """Return the options that start Bochs's debugger with the machine's commands.
+
+    With one CPU it stops at an absolute time too, so that its last command bounds the emulated time.
+    """
+    file = machine.folder / "debugger.rc"
+    bound = (f"sba {machine.ticks}",) if machine.ticks and machine.cpus == 1 else ()
+    file.write_text("\n".join([*bound, *(machine.debugger or FREE_RUN)]) + "\n")
+    return ["-rc", file, *([] if needs_debugger(machine.program) else ["-debugger"])]
+
+
+def list_options(machine: Machine) -> list[str | Path]:
+    """Return Bochs's options. Without the debugger it bounds the emulated time by itself, in millions of ticks."""
+    options: list[str | Path] = ["-q", "-f", machine.folder / "bochsrc"]
+    if machine.is_debugged:
+        return options + list_debugger_options(machine)
+    return [*options, "-benchmark", str(-(-machine.ticks // MILLION))] if machine.ticks else options
 
 
 def start_process(machine: Machine, console: Console) -> subprocess.Popen[bytes]:
     """Start Bochs on the console's terminal, in its own process group."""
-    folder = machine.folder
     command: list[str | Path] = ["setpriv", "--pdeathsig", "KILL"]  # Bochs is killed with the program that started it
-    command += [machine.bochs, "-q", "-f", folder / "bochsrc"]
-    if has_debugger(machine.bochs):
-        bound = (f"sba {machine.ticks}",) if machine.ticks and machine.cpus == 1 else ()  # at an absolute time
-        (folder / "debugger.rc").write_text("\n".join([*bound, *machine.debugger]) + "\n")
-        command += ["-rc", folder / "debugger.rc"]
-    variables = dict(os.environ, TERM="vt100", LINES="30", COLUMNS="100")
+    command += [machine.program, *list_options(machine)]
     tty = console.terminal
-    return subprocess.Popen(command, stdin=tty, stdout=tty, stderr=tty, env=variables, start_new_session=True)
+    return subprocess.Popen(command, stdin=tty, stdout=tty, stderr=tty, env=make_variables(), start_new_session=True)
 
 
 def stop_process(process: subprocess.Popen[bytes]) -> None:
@@ -191,7 +199,7 @@ class Run:
         for disk in machine.disks:
             disk.with_name(disk.name + ".lock").unlink(missing_ok=True)  # left by a Bochs that was killed
         (machine.folder / "bochsrc").write_text(write_configuration(machine, setting))
-        self.console = Console(draws_on_output=not has_debugger(machine.bochs))
+        self.console = Console(draws_on_output=not has_debugger(machine.program))
         self.screen = Screen()
         self.started = time.monotonic()
         self.process = start_process(machine, self.console)
@@ -214,17 +222,26 @@ class Run:
 
         With several CPUs the debugger misses time breakpoints; then Bochs's processor time is used instead.
         """
-        if self.machine.ticks is None:
+        machine = self.machine
+        if machine.ticks is None:
             return False
-        if self.machine.cpus > 1:
-            return self.process.poll() is None and self.cpu_seconds > SMP_SLACK * self.machine.ticks / IPS
+        if not machine.is_debugged:
+            return self.process.poll() is not None and (read_ticks(self.read_log()) or 0) >= machine.ticks
+        if machine.cpus > 1:
+            return self.cpu_seconds > SMP_SLACK * machine.ticks / IPS
         stops = self.console.stops()
-        return bool(stops) and stops[-1] >= self.machine.ticks
+        return bool(stops) and stops[-1] >= machine.ticks
+
+    def read_log(self) -> str:
+        """Return Bochs's log so far."""
+        return read_text(self.machine.folder / "bochs.log")
 
     @property
     def cpu_seconds(self) -> float:
-        """Return the processor time that Bochs has used, which a busy host does not change much."""
-        text = read_text(Path(f"/proc/{self.process.pid}/stat"))
+        """Return the processor time that Bochs has used, which a busy host does not change much; 0 at its end."""
+        text = read_text(Path(f"/proc/{self.process.pid}/stat")) if self.process.poll() is None else ""
+        if not text:
+            return 0.0
         user, system = text.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
@@ -242,7 +259,7 @@ class Run:
         stop_process(self.process)
         self.screen.feed(self.console.read(0))
         folder = self.machine.folder
-        log = read_text(folder / "bochs.log")
+        log = self.read_log()
         (folder / "screen.txt").write_text(self.screen.text() + "\n")
         return Result(outcome, self.process.returncode, read_text(self.serial_path), read_text(folder / "serial2.txt"),
                       self.screen.text(), self.console.e9(), log, read_panic(log), read_ticks(log),
@@ -258,12 +275,12 @@ def find_wall_clock_limit(timeout: float) -> float:
 def run_machine(machine: Machine, timeout: float, watch: Callable[[Progress], bool] = lambda _: True) -> Result:
     """Run the machine until it ends, `timeout` emulated seconds have passed, or `watch` returns False.
 
-    The wall clock limits a run too: for a slow host, a CPU in HLT with IF clear, or a Bochs without the debugger.
+    The wall clock limits a run too: for a slow host, or a CPU in HLT with IF clear under the debugger.
     """
     limit = find_wall_clock_limit(timeout)
     with Run(replace(machine, ticks=int(timeout * IPS))) as run:
         while run.step():
-            if machine.cpus > 1 and run.is_out_of_time:
+            if machine.cpus > 1 and machine.is_debugged and run.is_out_of_time:
                 return run.finish("timeout")
             if run.seconds > limit:
                 return run.finish("too-slow")

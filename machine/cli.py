@@ -42,7 +42,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=make_range(1, 86400), default=600, metavar="SECONDS",
                         help="stop the machine after this long on its own clock (600); with a shell: if there is none "
                         "by then on the wall clock")
-    parser.add_argument("--bochs", type=Path, default=Path("bochs"), metavar="PATH", help="another build of Bochs")
+    parser.add_argument("--bochs", type=Path, metavar="PATH", help="another Bochs (Debian 13's)")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -132,7 +132,7 @@ def find_missing_path(options: argparse.Namespace) -> str | None:
     for path in options.additions:
         if not path.exists():
             return f"--with {path}: there is no such file or folder"
-    if not shutil.which(options.bochs):
+    if options.bochs and not shutil.which(options.bochs):
         return f"--bochs {options.bochs}: there is no such program"
     return None
 

@@ -20,6 +20,7 @@ SCREEN_NAME = re.compile(rb'Bochs connected to screen "([^"]+)"')
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78DEHM])|[\x0e\x0f\x07]")
 STOP = re.compile(rb"^Next at t=(\d+)", re.MULTILINE)
 E9_START = re.compile(r"^Next at t=0\n.*\n(?:Time breakpoint inserted\..*\n)?", re.MULTILINE)
+E9_START_FREE = re.compile(r"^Bochs connected to screen .*\n", re.MULTILINE)  # not under the debugger
 E9_END = re.compile(r"\(\d+\) Caught time breakpoint|={72}\nBochs is exiting|\(0\)\.\[\d+\]")
 
 
@@ -76,7 +77,7 @@ class Console:
     def e9(self) -> str:
         """Return what the guest wrote to port 0xE9: the text between Bochs's own first and last lines."""
         text = ESCAPES.sub("", self.output.decode(errors="replace")).replace("\r\n", "\n")
-        start = E9_START.search(text)
+        start = E9_START.search(text) or E9_START_FREE.search(text)
         text = text[start.end():] if start else text
         end = E9_END.search(text)
         return text[:end.start()] if end else text

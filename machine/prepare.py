@@ -11,10 +11,10 @@ from machine.disk import CYLINDER, HALTING, KERNEL_OPTIONS, Boot, make_disk, wri
 from machine.grub import make_loader_cd
 from machine.initrd import Contents, make_initrd
 from machine.paths import IMAGE, MachineFault
+from machine.programs import get_qemu_root
 from machine.request import Request
 from machine.store import MODULES as STORE_MODULES
 from machine.store import make_store
-from machine.trixie import get_qemu_root
 
 DISK_DRIVERS = ("biosdisk", "part_msdos", "fat")
 

@@ -21,7 +21,7 @@ class Request:
     cpus: int = 2
     memory: int = 512  # MiB
     model: str = DEFAULT_MODEL
-    bochs: Path = Path("bochs")
+    bochs: Path | None = None  # the program; None: that of Debian 13
     timeout: float = 600  # emulated seconds; wall-clock seconds if the run ends in a shell
     bare: bool = False
     module: bool = False

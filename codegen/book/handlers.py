@@ -104,11 +104,9 @@ def make_handler(handler: Handler, domain: Domain, subject: Subject) -> str:
         ("Declared", place(handler.span)),
     ])  # fmt: skip
     file = f"{subject.facts.processor}/{domain.name}_handlers.c"
-    exits = [one.name for one in subject.facts.exits.values()
-             if any(arm.event == handler.event for arm in one.alternatives)]
-    names = [f"on_{handler.event}", *(f"{domain.name}_exit_{name}" for name in exits)]
-    function = next(filter(None, (subject.find_function(file, name) for name in names)), "") or "".join(
-        subject.find_lines(file, f"EXIT_REASON_{name.upper()}") for name in exits)
+    exits = [one for one in subject.facts.exits.values() if handler.event in {arm.event for arm in one.alternatives}]
+    in_place = (subject.find_function(file, f"{domain.name}_exit_{one.name}") for one in exits)
+    function = subject.find_function(file, f"on_{handler.event}") or "\n".join(filter(None, in_place))
     start = f"on {handler.event}"
     drawing = draw_flow(start, handler.body.statements, f"What {domain.name} does {start}")
     texts = side_by_side(excerpt(subject, handler.span), show_c(function) if function else "")

@@ -162,6 +162,6 @@ class Subject:
 
     def find_function(self, file: str, name: str) -> str:
         """Return a C function of a generated file with its comment; nothing if there is none."""
-        pattern = rf"(?:^/\*[^\n]*\*/\n)?^[a-z][^\n]*\b{re.escape(name)}\([^;\n]*\)\n\{{\n.*?^\}}\n"
+        pattern = rf"(?:^/\*[^\n]*\*/\n)?^(?:static|void) [^\n]*\b{re.escape(name)}\([^;\n]*\)\n\{{\n.*?^\}}\n"
         found = re.search(pattern, self.generated.get(file, ""), re.MULTILINE | re.DOTALL)
         return found[0] if found else ""

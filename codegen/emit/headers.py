@@ -127,9 +127,8 @@ def x86_groups(model: Model) -> list[Group]:
     numbers = {f"VECTOR_{one.name.upper()}": one.number for one in facts.vectors.values()}
     vectors = Group("Vectors", tuple(Constant(name, number) for name, number in numbers.items()))
     traits = Group("Vectors by trait, as masks", tuple(trait_masks(facts)))
-    bits = [one for one in facts.features.values() if one.low == one.high]
-    masks = tuple(Constant(f"CPUID_{one.name.upper()}", 1 << one.low) for one in bits)
-    features = Group("Feature bits of CPUID", masks)
+    bits = {f"CPUID_{one.name.upper()}": 1 << one.low for one in facts.features.values() if one.low == one.high}
+    features = Group("Feature bits of CPUID", tuple(Constant(name, mask) for name, mask in bits.items()))
     ports = Group("Ports", tuple(Constant(f"PORT_{one.name.upper()}", one.first) for one in facts.ports.values()))
     constants = tuple(Constant(name, value, doc.summary) for name, (value, _, doc) in model.constants.items())
     return [msrs, vectors, traits, features, ports, *layout_groups(facts, ""), Group("Choices", constants)]

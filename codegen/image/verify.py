@@ -108,6 +108,13 @@ def read_symbol(elf: ELFFile, name: str, size: int) -> bytes:
     return b""
 
 
+def is_writable(elf: ELFFile, name: str) -> bool:
+    """Return whether a symbol lies in memory that may be written."""
+    symbols = symbol_table(elf).get_symbol_by_name(name) or []
+    page = (symbols[0]["st_value"] if symbols else 0) & -PAGE
+    return page in find_pages(elf, WRITE)
+
+
 def check_bitmaps(elf: ELFFile, model: Model) -> list[str]:
     """Report bitmaps in the image that are not the policy's."""
     faults = []
@@ -118,6 +125,8 @@ def check_bitmaps(elf: ELFFile, model: Model) -> list[str]:
         for name, data in wanted.items():
             if read_symbol(elf, f"{domain.name}_{name}", len(data)) != data:
                 faults.append(f"{domain.name}_{name} in the image is not the policy's")
+            if is_writable(elf, f"{domain.name}_{name}"):
+                faults.append(f"{domain.name}_{name} can be written, while CPUs use it")
     return faults
 
 

@@ -34,8 +34,8 @@ extern const struct memory_rule dom0_memory[DOM0_MEMORY_RULES];
 #define DOM0_LIST_MSRS 1
 extern const u32 dom0_list_msrs[];
 
-extern u8 dom0_msr_bitmap[4096];
-extern u8 dom0_io_bitmap[8192];
+extern const u8 dom0_msr_bitmap[4096];
+extern const u8 dom0_io_bitmap[8192];
 
 /* Rules for CPUID leaves that a mask by leaf does not answer. */
 enum {

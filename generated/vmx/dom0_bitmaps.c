@@ -3,7 +3,7 @@
 
 /* clang-format off */
 /* MSRs: reads of 0x0 to 0x1fff, reads of 0xc0000000 to 0xc0001fff, writes of 0x0 to 0x1fff, writes of 0xc0000000 to 0xc0001fff. */
-__attribute__((aligned(4096))) u8 dom0_msr_bitmap[4096] = {
+__attribute__((aligned(4096))) const u8 dom0_msr_bitmap[4096] = {
     /* read 0x0..0x7f, passes IA32_P5_MC_ADDR, IA32_MONITOR_FILTER_SIZE, IA32_TIME_STAMP_COUNTER, IA32_PLATFORM_ID and 5 more */
     [0] = 0xbc, 0xff, 0x7e, 0xf7, 0xff, 0x7f, 0xff, 0xf7, 0xff, 0x3c, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     /* read 0x80..0xff, passes IA32_MISC_PACKAGE_CTLS, IA32_XAPIC_DISABLE_STATUS, IA32_PMC, IA32_CORE_CAPABILITIES and 3 more */
@@ -107,7 +107,7 @@ __attribute__((aligned(4096))) u8 dom0_msr_bitmap[4096] = {
 };
 
 /* Bitmap A has ports 0 to 0x7FFF, bitmap B the rest. */
-__attribute__((aligned(4096))) u8 dom0_io_bitmap[8192] = {
+__attribute__((aligned(4096))) const u8 dom0_io_bitmap[8192] = {
     /* ports 0x0..0x7f, traps keyboard_data, keyboard_command */
     [0] = 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x11, 0x00, 0x00, 0x00,
     /* ports 0x80..0xff, traps system_control_a, hypercall_root */

@@ -572,6 +572,7 @@ void dom0_exit_cr_access(struct cpu *cpu)
     u64 value = guest_register(cpu, gpr);
     bool paging = value & CR0_PG;
     bool paged = guest_cr0() & CR0_PG;
+    u64 cr4 = guest_cr4();
     if (value >> 32 != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
@@ -580,15 +581,15 @@ void dom0_exit_cr_access(struct cpu *cpu)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(guest_cr4() & CR4_PAE))) {
+    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(cr4 & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || guest_cr4() & CR4_PCIDE)) {
+    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || cr4 & CR4_PCIDE)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (guest_cr4() & CR4_CET && !(value & CR0_WP)) {
+    if (cr4 & CR4_CET && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }

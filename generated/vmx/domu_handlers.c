@@ -231,16 +231,17 @@ void domu_exit_cr_access(struct cpu *cpu)
     }
     if (number == 4) {
         u64 value = guest_register(cpu, gpr);
+        u64 old = guest_cr4();
         bool in_long = guest_efer() & EFER_LMA;
         if ((value & ~cr4_permitted(cpu)) != 0 || value & CR4_VMXE || value & CR4_SMXE) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (in_long && (!(value & CR4_PAE) || !!(value & CR4_LA57) != !!(guest_cr4() & CR4_LA57))) {
+        if (in_long && (!(value & CR4_PAE) || !!(value & CR4_LA57) != !!(old & CR4_LA57))) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
-        if (value & CR4_PCIDE && !(guest_cr4() & CR4_PCIDE) && (!in_long || bits(guest_cr3(), 0, 11) != 0)) {
+        if (value & CR4_PCIDE && !(old & CR4_PCIDE) && (!in_long || bits(guest_cr3(), 0, 11) != 0)) {
             guest_inject_error(cpu, VECTOR_GP, 0);
             return;
         }
@@ -255,6 +256,7 @@ void domu_exit_cr_access(struct cpu *cpu)
     u64 value = guest_register(cpu, gpr);
     bool paging = value & CR0_PG;
     bool paged = guest_cr0() & CR0_PG;
+    u64 cr4 = guest_cr4();
     if (value >> 32 != 0) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
@@ -263,15 +265,15 @@ void domu_exit_cr_access(struct cpu *cpu)
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(guest_cr4() & CR4_PAE))) {
+    if (paging && !paged && guest_efer() & EFER_LME && (guest_cs_access() & ACCESS_RIGHTS_L || !(cr4 & CR4_PAE))) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || guest_cr4() & CR4_PCIDE)) {
+    if (paged && !paging && ((guest_efer() & EFER_LMA && guest_cs_access() & ACCESS_RIGHTS_L) || cr4 & CR4_PCIDE)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }
-    if (guest_cr4() & CR4_CET && !(value & CR0_WP)) {
+    if (cr4 & CR4_CET && !(value & CR0_WP)) {
         guest_inject_error(cpu, VECTOR_GP, 0);
         return;
     }

@@ -4,5 +4,6 @@
 #include "generated/x86/x86.h"
 
 #define HOST_CR0_INCLUDES (CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_PG)
+#define HOST_CR0_EXCLUDES (CR0_EM | CR0_TS)
 #define HOST_CR4_INCLUDES (CR4_PAE | CR4_MCE)
 #define HOST_CR4_EXCLUDES (CR4_PCIDE | CR4_CET)

@@ -144,13 +144,17 @@
 #define RFLAGS_IF 0x200u
 #define RFLAGS_DF 0x400u
 #define RFLAGS_OF 0x800u
+#define RFLAGS_IOPL_MASK 0x3000u
+#define RFLAGS_IOPL_SHIFT 0xcu
 #define RFLAGS_NT 0x4000u
 #define RFLAGS_RF 0x10000u
 #define RFLAGS_VM 0x20000u
+#define RFLAGS_AC 0x40000u
 #define RFLAGS_ID 0x200000u
 
 /* Bits of cr0 */
 #define CR0_PE 0x1u
+#define CR0_EM 0x4u
 #define CR0_TS 0x8u
 #define CR0_ET 0x10u
 #define CR0_NE 0x20u
@@ -356,6 +360,7 @@
 #define HOST_DATA 0x10u /* Selector of the hypervisor's stack and data segments. */
 #define HOST_TSS 0x18u /* Selector of the hypervisor's TSS, whose descriptor takes two places. */
 #define ABI_VERSION 0x1u /* Version of the hypercalls' binary interface. */
+#define FEATURE_CONTROL_LOCKED 0x1u /* What the guest reads from IA32_FEATURE_CONTROL: locked, and VMX off. */
 #define MISC_ENABLE_NO_EXECUTE_OFF 0x400000000ull /* IA32_MISC_ENABLE: disables no-execute. */
 #define EXCEPTION_INJECTED 0x0u /* `handle_exception`: the next entry injects it. */
 #define EXCEPTION_TO_VMM 0x1u /* `handle_exception`: it is reflected to the VMM, which has asked for it. */

@@ -54,7 +54,7 @@ static void tables_load(struct cpu *cpu)
 static void control_registers_set(void)
 {
     u64 wanted = CR4_SMEP | CR4_SMAP | CR4_OSXSAVE | CR4_PKE;     /* the last for RDPKRU; see domu/walk.c */
-    host_write_cr0(host_read_cr0() | HOST_CR0_INCLUDES);
+    host_write_cr0((host_read_cr0() & ~(u64)HOST_CR0_EXCLUDES) | HOST_CR0_INCLUDES);
     host_write_cr4((host_read_cr4() & ~(u64)HOST_CR4_EXCLUDES) | HOST_CR4_INCLUDES | (wanted & host_cr4_possible()));
 }
 

@@ -5,6 +5,7 @@
 #include "generated/vmx/dom0.h"
 #include "generated/x86/externs.h"
 #include "core/host.h"
+#include "core/string.h"
 #include "dom0/memory.h"
 #include "vmx/msr_bitmap.h"
 #include "vmx/nmi.h"
@@ -16,6 +17,9 @@ enum { ENDED, STARTING, ALWAYS };
 static u32 watch = ENDED;
 static u32 unstarted;
 
+/* dom0's bitmap for CPUs that are not watched: the interrupt command register of x2APIC mode is passed. */
+static u8 unwatched_bitmap[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
 static bool change(u32 from, u32 to)
 {
     return __atomic_compare_exchange_n(&watch, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
@@ -26,23 +30,18 @@ static bool is_on(void)
     return __atomic_load_n(&watch, __ATOMIC_SEQ_CST) != ENDED;
 }
 
-static void icr_open(void)
-{
-    msr_write_pass(dom0_msr_bitmap, IA32_X2APIC_ICR);
-}
-
 void watch_begin(u32 to_start, bool always)
 {
     unstarted = to_start;
     watch = !to_start ? ENDED : always ? ALWAYS : STARTING;
-    if (!is_on())
-        icr_open();
+    memcpy(unwatched_bitmap, dom0_msr_bitmap, PAGE_SIZE);
+    msr_write_pass(unwatched_bitmap, IA32_X2APIC_ICR);
 }
 
 void watch_started(void)
 {
-    if (!__atomic_sub_fetch(&unstarted, 1, __ATOMIC_SEQ_CST) && change(STARTING, ENDED))
-        icr_open();
+    if (!__atomic_sub_fetch(&unstarted, 1, __ATOMIC_SEQ_CST))
+        change(STARTING, ENDED);
 }
 
 bool watch_keep(void)
@@ -57,6 +56,7 @@ void watch_apply(struct cpu *cpu)
     u64 page = apic_page();
     bool by_page = (host_rdmsr(IA32_APIC_BASE) & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE;
     cpu->watching = is_on();
+    set_msr_bitmap(cpu->watching ? dom0_msr_bitmap : unwatched_bitmap);
     *region = cpu->watching && by_page ? (struct region){page, page + PAGE_SIZE} : (struct region){0, 0};
     if (region->lo != old.lo)
         memory_reset(cpu);
@@ -94,6 +94,7 @@ bool apic_icr_write(struct cpu *cpu, u64 value)
         return false;
     if (is_on() && ipi_emulate(cpu, (u32)(value >> 32), (u32)value))
         return true;
+    watch_update(cpu);                  /* from now on without an exit, if the watch has ended */
     return host_wrmsr_try(IA32_X2APIC_ICR, value);
 }
 

@@ -64,7 +64,7 @@ struct vcpu {
 
     u8 *tpr, *xsave_area;               /* the TPR's byte in tpr_page; the XSAVE area */
     u32 requests;                       /* the run page's, as they were applied last */
-    u32 resumed;                        /* exits of this run after which the guest ran again */
+    u64 run_end;                        /* of this run by the TSC, once it has had an exit that was handled here */
     struct switched_state state;
     bool breakpoints;                   /* its DR7 enables some: each run starts with its debug registers */
     bool debug_loaded;                  /* the debug registers are the guest's in this run */

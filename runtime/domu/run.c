@@ -7,7 +7,6 @@
 #include "generated/x86/externs.h"
 #include "vmx/events.h"
 
-#define EXITS_MAX 1000u                 /* handled here before dom0 gets the CPU back */
 #define BLOCKING_BITS (BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI)
 /* Of luv_run.requests; LUV_REQUESTS_FINISH, which lies between, is of one run only. */
 #define REQUESTS_KEPT (LUV_REQUESTS_INTERRUPT_WINDOW | LUV_REQUESTS_NMI_WINDOW | LUV_REQUESTS_TPR_THRESHOLD | LUV_REQUESTS_TPR)
@@ -138,11 +137,26 @@ static void interrupt_run(struct vcpu *vcpu)
     vcpu->exits.outcome = vcpu->run->exit = LUV_EXIT_INTERRUPTED;
 }
 
+/*
+ * What is left of this run's time, for the next entry: from its first exit that was handled here on it has that of one timer,
+ * however often it exits. False: nothing.
+ */
+static bool limit_run(struct vcpu *vcpu)
+{
+    u64 now = host_rdtsc();
+    if (!vcpu->run_end)
+        vcpu->run_end = now + RUN_CYCLES;
+    if (now >= vcpu->run_end)
+        return false;
+    vcpu_limit_timer(vcpu->run_end - now);
+    return true;
+}
+
 /* After an exit whose outcome is that the guest runs again. */
 bool domu_may_resume(struct cpu *cpu)
 {
     struct vcpu *vcpu = cpu->vcpu;
-    if (likely(++vcpu->resumed < EXITS_MAX && !must_exit(cpu, vcpu)))
+    if (likely(limit_run(vcpu) && !must_exit(cpu, vcpu)))
         return true;
     interrupt_run(vcpu);
     return false;
@@ -181,7 +195,7 @@ struct answer vcpu_run(struct cpu *cpu, struct vcpu *vcpu)
     flush_stale_mappings(cpu, vcpu);
     vcpu_start_timer();
     vcpu->exits.outcome = OUTCOME_RESUME;
-    vcpu->resumed = 0;
+    vcpu->run_end = 0;
     if (unlikely(must_exit(cpu, vcpu)))
         interrupt_run(vcpu);
     else

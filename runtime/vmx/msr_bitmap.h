@@ -1,7 +1,8 @@
 /* The MSR bitmap: a set bit is an exit. Reads and writes of low and of high MSRs have a kilobyte each. SDM: 25.6.9 */
 #pragma once
 
-#include "core/types.h"
+#include "core/host.h"
+#include "vmx/vmx.h"
 
 #define MSR_BITMAP_READS_HIGH 1024
 #define MSR_BITMAP_WRITES_LOW 2048
@@ -13,9 +14,15 @@ static inline u8 *msr_bitmap_byte(u8 *bitmap, u32 msr, bool write)
     return bitmap + (msr >> 31 ? high : low) + (msr & 0x1FFF) / 8;
 }
 
-static inline bool msr_write_exits(u8 *bitmap, u32 msr)
+static inline bool msr_write_exits(const u8 *bitmap, u32 msr)
 {
-    return *msr_bitmap_byte(bitmap, msr, true) >> msr % 8 & 1;
+    return *msr_bitmap_byte((u8 *)bitmap, msr, true) >> msr % 8 & 1;
+}
+
+/* Of the guest whose state is current. What a CPU uses must not change: another policy is another bitmap. SDM: 25.11.4 */
+static inline void set_msr_bitmap(const u8 *bitmap)
+{
+    vmwrite(VMCS_MSR_BITMAP_ADDRESS, hv_phys(bitmap));
 }
 
 static inline void msr_write_pass(u8 *bitmap, u32 msr)

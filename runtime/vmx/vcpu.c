@@ -10,9 +10,7 @@
 #include "vmx/msr_bitmap.h"
 #include "vmx/switch_msrs.h"
 
-#define TIMER_CYCLES 2000000u           /* about a millisecond */
-
-u32 vcpu_timer;
+u32 vcpu_timer, vcpu_timer_shift;
 
 static u8 *bitmap_without_speculation;
 
@@ -44,7 +42,8 @@ bool vcpu_controls_init(void)
         return false;
     }
     vpid_check();
-    vcpu_timer = TIMER_CYCLES >> (host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK);
+    vcpu_timer_shift = host_rdmsr(IA32_VMX_MISC) & MISC_PREEMPTION_TIMER_SHIFT_MASK;
+    vcpu_timer = RUN_CYCLES >> vcpu_timer_shift;
     switched_msrs_find();
     return bitmap_init();
 }
@@ -52,7 +51,7 @@ bool vcpu_controls_init(void)
 static void addresses_write(const struct vcpu *vcpu)
 {
     vmwrite(VMCS_VMCS_LINK_POINTER, ~0ull);
-    vmwrite(VMCS_MSR_BITMAP_ADDRESS, hv_phys(domu_msr_bitmap));
+    set_msr_bitmap(domu_msr_bitmap);
     vmwrite(VMCS_EPT_POINTER, vcpu->domain->nested_pointer);
     vmwrite(VMCS_VIRTUAL_APIC_PAGE_ADDRESS, vcpu->tpr_page);
     if (vcpu_has_vpid())
@@ -116,7 +115,7 @@ void vcpu_hide_features(u32 features)
 {
     u64 off = (features & LUV_HIDE_INVPCID ? SECONDARY_ENABLE_INVPCID : 0) |
         (features & LUV_HIDE_RDTSCP ? SECONDARY_ENABLE_RDTSCP : 0) | (features & LUV_HIDE_XSAVES ? SECONDARY_ENABLE_XSAVES : 0);
-    u8 *bitmap = features & LUV_HIDE_SPECULATION ? bitmap_without_speculation : domu_msr_bitmap;
+    const u8 *bitmap = features & LUV_HIDE_SPECULATION ? bitmap_without_speculation : domu_msr_bitmap;
     vmwrite(VMCS_SECONDARY_CONTROLS, domu_control_word[DOMU_WORD_SECONDARY] & ~off);
-    vmwrite(VMCS_MSR_BITMAP_ADDRESS, hv_phys(bitmap));
+    set_msr_bitmap(bitmap);
 }

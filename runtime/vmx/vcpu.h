@@ -25,8 +25,10 @@ void vcpu_set_cr4_permitted(u64 bits);
 /* Features that the guest's CPUID table does not have (enum luv_hide) are #UD, or #GP for the speculation MSRs. */
 void vcpu_hide_features(u32 features);
 
-/* What the preemption timer starts from at each entry: it bounds a vCPU that nothing interrupts. SDM: 26.5.1 */
-extern u32 vcpu_timer;
+#define RUN_CYCLES 2000000u             /* of the TSC: about a millisecond */
+
+/* What the preemption timer starts from: it bounds a vCPU that nothing interrupts. It counts at the TSC's rate >> shift. SDM: 26.5.1 */
+extern u32 vcpu_timer, vcpu_timer_shift;
 
 /* The vCPU's VMCS becomes current. The NMI handler knows by cpu->vcpu which one is: see vmx/nmi.c. */
 static inline void vcpu_load(struct cpu *cpu, struct vcpu *vcpu)
@@ -60,6 +62,12 @@ static inline void vcpu_flush_tlb(void)
 static inline void vcpu_start_timer(void)
 {
     vmwrite(VMCS_PREEMPTION_TIMER_VALUE, vcpu_timer);
+}
+
+/* For the next entry of this run, which has so much time left. */
+static inline void vcpu_limit_timer(u64 cycles)
+{
+    vmwrite(VMCS_PREEMPTION_TIMER_VALUE, cycles >> vcpu_timer_shift);
 }
 
 /* The guest's TPR, in the virtual-APIC page. SDM: 30.1.1 */

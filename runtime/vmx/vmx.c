@@ -11,6 +11,7 @@
 #include "core/panic.h"
 #include "core/string.h"
 #include "core/traps.h"
+#include "vmx/msr_bitmap.h"
 #include "vmx/state.h"
 
 /* Bits of a control word that may be 1, and bits that must be. SDM: A.2 */
@@ -122,7 +123,7 @@ void host_state_write(struct cpu *cpu, void (*arrive)(void))
 static void execution_write(struct cpu *cpu)
 {
     vmwrite(VMCS_VMCS_LINK_POINTER, ~0ull);
-    vmwrite(VMCS_MSR_BITMAP_ADDRESS, hv_phys(dom0_msr_bitmap));
+    set_msr_bitmap(dom0_msr_bitmap);
     vmwrite(VMCS_IO_BITMAP_A_ADDRESS, hv_phys(dom0_io_bitmap));
     vmwrite(VMCS_IO_BITMAP_B_ADDRESS, hv_phys(dom0_io_bitmap + PAGE_SIZE));
     vmwrite(VMCS_EXCEPTION_BITMAP, DOM0_EXCEPTION_BITMAP);

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from machine.bochs import DEFAULT_MODEL, IPS, Machine, Result, Run, find_wall_clock_limit, run_machine
+from machine.bochs import DEFAULT_MODEL, Machine, Result, run_machine
 from machine.command import run_command
 from machine.paths import GENERATED, ROOT
 from machine.prepare import prepare_machine
@@ -77,21 +76,6 @@ def prepare_image(image: Path, folder: Path, request: Request, extra: Sequence[s
     """Return the machine that boots a disk image, bare or under Luvalley."""
     folder.mkdir(parents=True, exist_ok=True)
     return replace(prepare_machine(replace(request, image=image), folder, choose_image(request)), extra=tuple(extra))
-
-
-def run_through_resets(machine: Machine, timeout: float) -> Result:
-    """Run a machine to its end; Bochs's debugger stops at each reset and is sent the command to continue."""
-    prompts = 0
-    with Run(replace(machine, debugger=("c",), ticks=int(timeout * IPS))) as run:
-        while run.step():
-            if run.is_out_of_time:
-                return run.finish("timeout")
-            if run.seconds > find_wall_clock_limit(timeout):
-                return run.finish("too-slow")
-            if run.console.output.count(b"<bochs:") > prompts:
-                prompts += 1
-                os.write(run.console.ours, b"c\n")
-        return run.finish("ended")
 
 
 def describe_end(result: Result) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from machine.bochs import Result
+from machine.bochs import Result, run_machine
 from machine.request import Request
-from tests.boots.kit import describe_end, prepare_image, run_through_resets
+from tests.boots.kit import describe_end, prepare_image
 
 pytestmark = [pytest.mark.boot, pytest.mark.usefixtures("luvalley")]
 TIMEOUT = 120
@@ -32,4 +32,4 @@ def test_ends(guest_image: Callable[[str], Path], tmp_path: Path) -> None:
     for where in ("bare", "hypervised"):
         request = Request(cpus=1, bare=where == "bare")
         machine = prepare_image(guest_image("ends"), tmp_path / where, request, ("cpu: reset_on_triple_fault=1",))
-        check_ends(run_through_resets(machine, TIMEOUT), where)
+        check_ends(run_machine(machine, TIMEOUT), where)

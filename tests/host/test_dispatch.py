@@ -67,11 +67,12 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     return ctypes.CDLL(str(folder / "dispatch.so"), mode=1)  # RTLD_LAZY: functions that hypercalls do not call
 
 
-def dispatch(library: ctypes.CDLL, way: str, number: int, arguments: tuple[int, ...], busy: bool) -> Outcome:
+def dispatch(library: ctypes.CDLL, way: str, number: int, arguments: tuple[int, ...], busy: bool,
+             known: bool) -> Outcome:
     """Make a call and return how it ended."""
     registers = (ctypes.c_uint64 * 5)(MAGIC << 32 | number, *arguments)
     value = ctypes.c_uint64()
-    error = library.host_dispatch(WAYS[way], registers, busy, ctypes.byref(value))
+    error = library.host_dispatch(WAYS[way], registers, busy, known, ctypes.byref(value))
     record = Record.in_dll(library, "host_record")
     if record.number != NONE:
         handled = isinstance(next((type for _, type in find(number).parameters), None), HandleType)
@@ -84,7 +85,7 @@ def find(number: int) -> Hypercall:
     return next(one for one in MODEL.hypercalls.values() if one.number == number)
 
 
-def expect(way: str, number: int, arguments: tuple[int, ...], busy: bool) -> Outcome:
+def expect(way: str, number: int, arguments: tuple[int, ...], busy: bool, known: bool) -> Outcome:
     """Return how a call should end."""
     if number not in HYPERCALL.values():
         return Outcome(ERRNO["ENOSYS"])
@@ -95,6 +96,8 @@ def expect(way: str, number: int, arguments: tuple[int, ...], busy: bool) -> Out
     pairs = list(zip(call.parameters, arguments, strict=False))
     if any(isinstance(type, Scalar) and value >> type.bits for (_, type), value in pairs):
         return Outcome(ERRNO["EINVAL"])
+    if callers == ABI.callers["token"].bit and not known:
+        return Outcome(ERRNO["EPERM"])
     values = [value for (_, type), value in pairs if isinstance(type, Scalar)]
     called = Outcome(0, ~number & WORD, number, (*values, 0, 0, 0, 0)[:4])
     match call.parameters[0][1].name if call.parameters else "":
@@ -111,10 +114,11 @@ def expect(way: str, number: int, arguments: tuple[int, ...], busy: bool) -> Out
 def test_every_number_from_both_ways(library: ctypes.CDLL) -> None:
     """With arguments that fit, and each argument in turn as wide as a register."""
     for way, number, busy, handle in itertools.product(WAYS, NUMBERS, (False, True), (DOMAIN, VCPU, 0, WORD)):
+        known = not busy
         for place, value in itertools.product(range(4), (3, WORD)):
             arguments = tuple(value if at == place else (handle if at == 0 else 5 + at) for at in range(4))
-            wanted = expect(way, number, arguments, busy)
-            assert dispatch(library, way, number, arguments, busy) == wanted, (way, number, arguments)
+            wanted = expect(way, number, arguments, busy, known)
+            assert dispatch(library, way, number, arguments, busy, known) == wanted, (way, number, arguments)
 
 
 def test_random_calls(library: ctypes.CDLL) -> None:
@@ -122,8 +126,9 @@ def test_random_calls(library: ctypes.CDLL) -> None:
     ended = set()
     for _ in range(20000):
         way, number, busy = source.choice([*WAYS]), source.choice(NUMBERS), source.random() < 0.2
+        known = source.random() < 0.8
         arguments = tuple(source.choice(ARGUMENTS) for _ in range(4))
-        wanted = expect(way, number, arguments, busy)
-        assert dispatch(library, way, number, arguments, busy) == wanted, (way, number, arguments)
+        wanted = expect(way, number, arguments, busy, known)
+        assert dispatch(library, way, number, arguments, busy, known) == wanted, (way, number, arguments)
         ended.add(wanted.error)
-    assert ended == {0, *(ERRNO[name] for name in ("ENOENT", "EBUSY", "EINVAL", "ENOSYS"))}
+    assert ended == {0, *(ERRNO[name] for name in ("EPERM", "ENOENT", "EBUSY", "EINVAL", "ENOSYS"))}

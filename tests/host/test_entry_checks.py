@@ -306,8 +306,8 @@ WRONG = (
     ("efer = lme | lma | nxe;", "efer = lme | lma | 0x1000;", {"host_efer_reserved"}),
     ("pat = 0x0007040600070406;", "pat = 0x0007040600070402;", {"host_pat_types"}),
     ("cr4 includes pae | mce;\n    cr4 excludes pcide | cet;", "cr4 excludes pae;", {"host_long_pae"}),
-    ("cr0 includes pe | et | ne | wp | pg;\n    cr4 includes pae | mce;\n    cr4 excludes pcide | cet;",
-     "cr0 excludes wp;\n    cr4 includes pae | cet;", {"host_cet_needs_wp"}),
+    ("cr0 includes pe | et | ne | wp | pg;\n    cr0 excludes em | ts;\n    cr4 includes pae | mce;\n"
+     "    cr4 excludes pcide | cet;", "cr0 excludes wp;\n    cr4 includes pae | cet;", {"host_cet_needs_wp"}),
 )
 
 

@@ -222,8 +222,8 @@ def test_random_processors(library: ctypes.CDLL) -> None:
 FAULTS = {
     "missing leaves are read": (CHECK, "& EXTENDED_LEAVES, 0).eax < one->number", "& EXTENDED_LEAVES, 0).eax == 1"),
     "registers of a leaf are swapped": (CHECK, "{r.eax, r.ebx, r.ecx, r.edx}", "{r.eax, r.ecx, r.ebx, r.edx}"),
-    "TRUE MSRs never": (CHECK, "one->alternative && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE", "false"),
-    "TRUE MSRs always": (CHECK, "one->alternative && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE", "one->alternative"),
+    "TRUE MSRs never": (CHECK, "one->alternative && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS", "false"),
+    "TRUE MSRs always": (CHECK, "one->alternative && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS", "one->alternative"),
     "the wrong half of an MSR": (CHECK, "one->word == MSR_HIGH ?", "one->word == MSR_LOW ?"),
     "only the allowed-1 half": (CHECK, "one->word == MSR_HIGH ?", "true ?"),
     "an unlocked IA32_FEATURE_CONTROL is refused": (CHECK, "!(value & FEATURE_CONTROL_LOCK)", "false"),

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from machine.emulator import find_old_bochs
 from machine.paths import ROOT
 
 pytestmark = pytest.mark.boot
@@ -15,8 +16,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
 
-def test_debian_is_dom0_on_one_cpu() -> None:
-    done = run("--cpus", "1")
+@pytest.mark.parametrize("old", [False, True], ids=["bochs-3.0", "bochs-2.7"])
+def test_debian_is_dom0_on_one_cpu(old: bool) -> None:
+    done = run("--cpus", "1", *(("--bochs", str(find_old_bochs())) if old else ()))
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines[:2] == ["cpus online: 1", "cpus started: 1"]

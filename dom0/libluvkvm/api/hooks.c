@@ -17,6 +17,7 @@
 #include "api/vcpu.h"
 #include "api/vm.h"
 
+#define LARGE_BYTES (16u << 20)
 #define EXPORT __attribute__((visibility("default")))
 #define HAS_MODE(flags) (((flags) & O_CREAT) || ((flags) & O_TMPFILE) == O_TMPFILE)
 
@@ -108,10 +109,18 @@ static void *map_object(int fd, void *address, size_t size, int protection, int 
     return backend(vcpu)->map_vcpu(vcpu, address, size, protection, flags);
 }
 
+/* Such memory may become a guest's, which then has the pool's instead: dom0's overcommit limit is not for it. */
+static bool is_large(size_t size, int flags)
+{
+    return flags & MAP_ANONYMOUS && flags & MAP_PRIVATE && size >= LARGE_BYTES;
+}
+
 static void *map_any(void *address, size_t size, int protection, int flags, int fd, off_t offset)
 {
     void *result = NULL;
 
+    if (is_large(size, flags))
+        flags |= MAP_NORESERVE;
     if (flags & MAP_FIXED)
         forget_memory(address, size);
     if (!(flags & MAP_ANONYMOUS))

@@ -6,6 +6,7 @@
 #include "cpu/clock.h"
 #include "api/log.h"
 #include "cpu/machine_checks.h"
+#include "cpu/mtrrs.h"
 #include "api/vcpu.h"
 
 struct range {
@@ -39,18 +40,19 @@ bool is_machine_msr(uint32_t index)
     return IS_IN(machine, index);
 }
 
-/* What a guest may read and write although nothing happens, in the manuals' order: machine check addresses and types; platform id;
- * FEATURE_CONTROL; microcode; SMI count; MTRRs; machine check; MISC_ENABLE; DEBUGCTL and last branches; machine check banks;
- * AMD's configuration registers. */
+/* What a guest may read and mostly write although nothing happens, in the manuals' order: machine check addresses and types;
+ * platform id; FEATURE_CONTROL; microcode; SMI count; MTRRs; machine check; MISC_ENABLE; DEBUGCTL and last branches; machine check
+ * banks; RAPL; AMD's configuration registers. What KVM reads for a guest is among them. */
 static const struct range stored[] = {
     {IA32_P5_MC_ADDR, IA32_P5_MC_TYPE},
     {IA32_PLATFORM_ID, IA32_PLATFORM_ID},
     {0x2A, 0x2A},
+    {0x2C, 0x2C},
     {0x34, 0x34},
     {IA32_FEATURE_CONTROL, IA32_FEATURE_CONTROL},
     {IA32_BIOS_UPDT_TRIG, IA32_BIOS_UPDT_TRIG},
     {IA32_BIOS_SIGN_ID, IA32_BIOS_SIGN_ID},
-    {0xCE, 0xCE},
+    {0xCD, 0xCE},
     {IA32_MTRRCAP, IA32_MTRRCAP},
     {IA32_ARCH_CAPABILITIES, IA32_ARCH_CAPABILITIES},
     {0x11E, 0x11E},
@@ -60,30 +62,65 @@ static const struct range stored[] = {
     {IA32_MISC_ENABLE, IA32_MISC_ENABLE},
     {IA32_DEBUGCTL, IA32_DEBUGCTL},
     {0x1DB, IA32_LER_TO_IP},
-    {IA32_MTRR_PHYS, 0x21F},
+    {0x1FC, 0x1FC},
+    {IA32_MTRR_PHYS, 0x20F},
     {IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX64K_00000},
     {IA32_MTRR_FIX16K_80000, IA32_MTRR_FIX16K_A0000},
     {IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000},
     {IA32_MC_CTL2, 0x29F},
     {IA32_MTRR_DEF_TYPE, IA32_MTRR_DEF_TYPE},
     {IA32_MC, 0x47F},
+    {0x606, 0x606},
+    {0x611, 0x611},
+    {0x619, 0x619},
+    {0x639, 0x639},
+    {0x641, 0x641},
     {0xC0010010, 0xC0010010},
     {0xC0010015, 0xC001001F},
     {0xC0010055, 0xC0010055},
+    {0xC0010058, 0xC0010058},
     {0xC0010112, 0xC0010114},
     {0xC0010117, 0xC0010117},
     {0xC0010140, 0xC0010141},
     {0xC0011020, 0xC001102F},
 };
 
-/* Performance counters that every processor of their kind has: there are none here, so they read 0 and swallow writes. */
-static const struct range ignored[] = {{IA32_PMC, 0xC2}, {IA32_PERFEVTSEL, 0x187}, {0xC0010000, 0xC0010007}};
+/* Of these the ones that only the VMM sets: identification, counts, capabilities, status. A write of the guest's is #GP. */
+static const struct range read_only[] = {
+    {IA32_PLATFORM_ID, IA32_PLATFORM_ID},
+    {0x2A, 0x2A},
+    {0x2C, 0x2C},
+    {0x34, 0x34},
+    {0xCD, 0xCE},
+    {IA32_MTRRCAP, IA32_MTRRCAP},
+    {IA32_ARCH_CAPABILITIES, IA32_ARCH_CAPABILITIES},
+    {IA32_PERF_STATUS, IA32_PERF_STATUS},
+    {0x1DB, IA32_LER_TO_IP},
+    {0x606, 0x606},
+    {0x611, 0x611},
+    {0x619, 0x619},
+    {0x639, 0x639},
+    {0x641, 0x641},
+};
+
+/* Performance counters that every processor of their kind has: there are none here, so they read 0 and swallow writes. So does
+ * AMD's register that loads microcode. */
+static const struct range ignored[] = {
+    {IA32_PMC, 0xC2}, {IA32_PERFEVTSEL, 0x187}, {0xC0010000, 0xC0010007}, {0xC0010020, 0xC0010020}};
+
+#define MISC_FEATURES 0x140u /* its only feature, faults of CPUID, is not offered */
 
 /* What they hold before anyone writes them. */
 static const struct kvm_msr_entry initial[] = {
     {.index = IA32_BIOS_SIGN_ID, .data = 0x100000000}, /* microcode revision 1 */
-    {.index = IA32_MTRRCAP, .data = 0x508}, /* MTRRCAP: 8 ranges, fixed ones, write combining */
+    {.index = IA32_MTRRCAP, .data = MTRR_CAPABILITIES},
     {.index = IA32_MISC_ENABLE, .data = 1}, /* MISC_ENABLE: fast strings */
+    {.index = 0x2C,
+     .data = 1 << 24}, /* EBC_FREQUENCY_ID: the core's clock is the bus's. This and the next ones are as KVM has them. */
+    {.index = 0xCD, .data = 3}, /* FSB_FREQ: 166 MHz */
+    {.index = 0x11E, .data = 0xBE702111}, /* BBL_CR_CTL3: a second-level cache that is on */
+    {.index = IA32_PERF_STATUS, .data = 0x400000003E8}, /* a multiplier that does not change */
+    {.index = 0xC001001B, .data = 0x20000000}, /* CLK_CTL: as it is after reset */
     {.index = IA32_FEATURE_CONTROL, .data = 1}, /* FEATURE_CONTROL: locked, nothing on */
 };
 
@@ -240,6 +277,16 @@ static bool write_base(struct vcpu *vcpu, uint64_t value)
     return apic_set_base(vcpu, value);
 }
 
+/* False: #GP. */
+static bool may_write(struct vcpu *vcpu, uint32_t index, uint64_t value)
+{
+    if (IS_IN(read_only, index) || (index == MISC_FEATURES && value))
+        return false;
+    if (index == IA32_FEATURE_CONTROL && load(vcpu, index) & FEATURE_CONTROL_LOCKED)
+        return false;
+    return may_write_machine_check(vcpu, index, value) && may_write_mtrr(vcpu, index, value);
+}
+
 bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
     if (is_x2apic(index))
@@ -252,8 +299,11 @@ bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
         log_once(0x200000000 | index, "the guest writes MSR 0x%x, which is not kept: #GP", index);
         return false;
     }
-    if (!may_write_machine_check(vcpu, index, value))
+    if (!may_write(vcpu, index, value))
         return false;
+    /* No microcode is loaded, and the revision stays, whatever is written. SDM: 10.11.7 */
+    if (index == IA32_BIOS_UPDT_TRIG || index == IA32_BIOS_SIGN_ID)
+        return true;
     set_one(vcpu, index, value);
     if (is_paravirtual_msr(index))
         write_paravirtual_msr(vcpu, index, value);

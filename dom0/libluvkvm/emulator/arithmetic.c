@@ -3,6 +3,8 @@
 
 #define STATUS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
+enum { RAX, RCX, RDX, RBX };
+
 /* --- Flags --- */
 
 void set_flags(struct attempt *attempt, uint64_t mask, uint64_t flags)
@@ -120,6 +122,31 @@ static void compare_exchange(struct attempt *attempt)
         *accumulator = (*accumulator & ~cut(~0ull, size)) | found;
 }
 
+/* Twice 4 bytes at once, or twice 8 that must be aligned; of the flags ZF alone. SDM: CMPXCHG8B */
+static void compare_exchange_pair(struct attempt *attempt)
+{
+    unsigned size = get_size(attempt, 0) / 2;
+    bool wide = size == 8;
+    uint64_t linear = find_linear(attempt, &attempt->operands[0]), *low = get_register(attempt, RAX),
+             *high = get_register(attempt, RDX), first, second;
+    bool equal;
+
+    if (wide && linear & 15)
+        stop_exception(attempt, VECTOR_GP, true, 0);
+    first = read_linear(attempt, linear, 8);
+    second = wide ? read_linear(attempt, linear + 8, 8) : first >> 32;
+    first = cut(first, size);
+    equal = first == cut(*low, size) && second == cut(*high, size);
+    set_flags(attempt, RFLAGS_ZF, equal ? RFLAGS_ZF : 0);
+    if (!equal)
+        *low = first, *high = second;
+    else
+        first = cut(*get_register(attempt, RBX), size), second = cut(*get_register(attempt, RCX), size);
+    write_linear(attempt, linear, 8, wide ? first : first | second << 32);
+    if (wide)
+        write_linear(attempt, linear + 8, 8, second);
+}
+
 /* --- Bits: an index in a register may lie outside the operand, which then moves. SDM: BT --- */
 
 static uint64_t change_bit(ZydisMnemonic mnemonic, uint64_t value, uint64_t bit)
@@ -167,6 +194,8 @@ bool do_arithmetic(struct attempt *attempt)
     case ZYDIS_MNEMONIC_XCHG: exchange(attempt); return true;
     case ZYDIS_MNEMONIC_XADD: exchange_add(attempt); return true;
     case ZYDIS_MNEMONIC_CMPXCHG: compare_exchange(attempt); return true;
+    case ZYDIS_MNEMONIC_CMPXCHG8B:
+    case ZYDIS_MNEMONIC_CMPXCHG16B: compare_exchange_pair(attempt); return true;
     case ZYDIS_MNEMONIC_BT:
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:

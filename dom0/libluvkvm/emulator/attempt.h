@@ -82,7 +82,13 @@ bool do_condition(struct attempt *attempt);
 bool do_stack(struct attempt *attempt);
 bool do_jump(struct attempt *attempt);
 bool do_vector(struct attempt *attempt);
+bool do_x87(struct attempt *attempt);
 bool do_segment(struct attempt *attempt);
+bool do_table(struct attempt *attempt);
 
 /* flow.c: continue there, if code may be there. */
 void jump_to(struct attempt *attempt, uint64_t target, bool wide, uint32_t limit);
+bool is_canonical(struct attempt *attempt, uint64_t address);
+/* flow.c: a value at the top of the stack; `written` of its bytes are. */
+void push(struct attempt *attempt, uint64_t value, unsigned size, unsigned written);
+uint64_t pop(struct attempt *attempt, unsigned size);

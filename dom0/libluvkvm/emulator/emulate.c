@@ -27,6 +27,13 @@ static uint64_t swap(uint64_t value, unsigned size)
     return __builtin_bswap64(value) >> (64 - size * 8);
 }
 
+/* AL is the index, which the decoder does not name, and gets the byte. */
+static void translate(struct attempt *attempt)
+{
+    attempt->shift = (int64_t)read_register(attempt, ZYDIS_REGISTER_AL);
+    write_register_operand(attempt, ZYDIS_REGISTER_AL, read_operand(attempt, 0));
+}
+
 static bool do_move(struct attempt *attempt)
 {
     switch (attempt->mnemonic) {
@@ -38,6 +45,7 @@ static bool do_move(struct attempt *attempt)
         write_operand(attempt, 0, (uint64_t)extend(read_operand(attempt, 1), get_size(attempt, 1)));
         return true;
     case ZYDIS_MNEMONIC_SMSW: write_operand(attempt, 0, attempt->emulation->mode->cr0); return true;
+    case ZYDIS_MNEMONIC_XLAT: translate(attempt); return true;
     case ZYDIS_MNEMONIC_MOVBE: write_operand(attempt, 0, swap(read_operand(attempt, 1), get_size(attempt, 1))); return true;
     default: return false;
     }
@@ -57,9 +65,9 @@ static bool do_nothing(struct attempt *attempt)
 /* Selectors first: moves of them are MOV too. */
 static bool do_any(struct attempt *attempt)
 {
-    return do_string(attempt) || do_segment(attempt) || do_move(attempt) || do_arithmetic(attempt) || do_shift(attempt) ||
-        do_product(attempt) || do_condition(attempt) || do_stack(attempt) || do_jump(attempt) || do_vector(attempt) ||
-        do_nothing(attempt);
+    return do_string(attempt) || do_segment(attempt) || do_table(attempt) || do_move(attempt) || do_arithmetic(attempt) ||
+        do_shift(attempt) || do_product(attempt) || do_condition(attempt) || do_stack(attempt) || do_jump(attempt) ||
+        do_vector(attempt) || do_x87(attempt) || do_nothing(attempt);
 }
 
 /* --- The attempt --- */

@@ -1,6 +1,8 @@
-/* Conditions, the stack, and jumps whose target or whose stack is a device's. SDM: CMOVcc, SETcc, PUSH, POP, CALL, RET, JMP, ENTER, LEAVE */
+/* Conditions, the stack, and jumps whose target or whose stack is a device's. SDM: CMOVcc, SETcc, PUSH, PUSHA, PUSHF, CALL, RET, JMP, ENTER */
 #include "emulator/attempt.h"
 #include "generated/x86/x86.h"
+
+#define STATUS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
 enum { RSP = 4, RBP = 5 };
 
@@ -61,15 +63,15 @@ static void move_stack(struct attempt *attempt, unsigned number, uint64_t value)
     *place = mask == 0xFFFF ? (*place & ~mask) | (value & mask) : value & mask;
 }
 
-static void push(struct attempt *attempt, uint64_t value, unsigned size)
+void push(struct attempt *attempt, uint64_t value, unsigned size, unsigned written)
 {
     uint64_t top = (*get_register(attempt, RSP) - size) & get_stack_mask(attempt);
 
-    write_linear(attempt, find_stack(attempt, top), size, value);
+    write_linear(attempt, find_stack(attempt, top), written, value);
     move_stack(attempt, RSP, top);
 }
 
-static uint64_t pop(struct attempt *attempt, unsigned size)
+uint64_t pop(struct attempt *attempt, unsigned size)
 {
     uint64_t top = *get_register(attempt, RSP) & get_stack_mask(attempt),
              value = read_linear(attempt, find_stack(attempt, top), size);
@@ -83,7 +85,7 @@ static bool do_enter(struct attempt *attempt, unsigned size)
 {
     if (attempt->operands[1].imm.value.u & 31)
         return false;
-    push(attempt, *get_register(attempt, RBP), size);
+    push(attempt, *get_register(attempt, RBP), size, size);
     move_stack(attempt, RBP, *get_register(attempt, RSP));
     move_stack(attempt, RSP, *get_register(attempt, RSP) - attempt->operands[0].imm.value.u);
     return true;
@@ -101,9 +103,48 @@ static void do_leave(struct attempt *attempt, unsigned size)
         *get_register(attempt, RBP) = value;
 }
 
+/* EAX to EDI in the order of their numbers; ESP is stored as it was, and not loaded. */
+static void push_all(struct attempt *attempt, unsigned size)
+{
+    uint64_t stack = *get_register(attempt, RSP);
+
+    for (unsigned i = 0; i < 8; i++)
+        push(attempt, i == RSP ? stack : *get_register(attempt, i), size, size);
+}
+
+static void pop_all(struct attempt *attempt, unsigned size)
+{
+    for (unsigned i = 8; i-- > 0;) {
+        uint64_t value = pop(attempt, size), *place = get_register(attempt, i);
+
+        if (i != RSP)
+            *place = size == 2 ? (*place & ~0xFFFFull) | value : value;
+    }
+}
+
+/* VM and RF are not shown. */
+static void push_flags(struct attempt *attempt, unsigned size)
+{
+    push(attempt, attempt->registers.rflags & ~(uint64_t)(RFLAGS_VM | RFLAGS_RF), size, size);
+}
+
+/* IOPL belongs to level 0, IF to levels that IOPL allows; VM, VIF and VIP stay. SDM: POPF */
+static void pop_flags(struct attempt *attempt, unsigned size)
+{
+    bool protected = attempt->emulation->mode->cr0 & CR0_PE;
+    unsigned level = protected ? attempt->emulation->mode->ss_rights >> 5 & 3 : 0;
+    uint64_t loaded = STATUS | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID;
+
+    if (level == 0)
+        loaded |= RFLAGS_IOPL_MASK;
+    if (level <= (attempt->registers.rflags & RFLAGS_IOPL_MASK) >> RFLAGS_IOPL_SHIFT)
+        loaded |= RFLAGS_IF;
+    set_flags(attempt, cut(loaded, size), pop(attempt, size));
+}
+
 /* --- Jumps --- */
 
-static bool is_canonical(struct attempt *attempt, uint64_t address)
+bool is_canonical(struct attempt *attempt, uint64_t address)
 {
     unsigned unused = attempt->emulation->mode->cr4 & CR4_LA57 ? 7 : 16;
 
@@ -140,7 +181,7 @@ static void do_call(struct attempt *attempt, unsigned size)
     uint64_t behind = attempt->registers.rip + attempt->instruction->length;
 
     jump(attempt, find_target(attempt), size);
-    push(attempt, behind, size);
+    push(attempt, behind, size, size);
 }
 
 static void do_return(struct attempt *attempt, unsigned size)
@@ -168,7 +209,7 @@ static bool do_push(struct attempt *attempt, unsigned size)
 {
     if (!is_general(attempt))
         return false;
-    push(attempt, read_operand(attempt, 0), size);
+    push(attempt, read_operand(attempt, 0), size, size);
     return true;
 }
 
@@ -193,6 +234,16 @@ bool do_stack(struct attempt *attempt)
     case ZYDIS_MNEMONIC_POP: return do_pop(attempt, size);
     case ZYDIS_MNEMONIC_ENTER: return do_enter(attempt, size);
     case ZYDIS_MNEMONIC_LEAVE: do_leave(attempt, size); return true;
+    case ZYDIS_MNEMONIC_PUSHA:
+    case ZYDIS_MNEMONIC_PUSHAD: push_all(attempt, size); return true;
+    case ZYDIS_MNEMONIC_POPA:
+    case ZYDIS_MNEMONIC_POPAD: pop_all(attempt, size); return true;
+    case ZYDIS_MNEMONIC_PUSHF:
+    case ZYDIS_MNEMONIC_PUSHFD:
+    case ZYDIS_MNEMONIC_PUSHFQ: push_flags(attempt, size); return true;
+    case ZYDIS_MNEMONIC_POPF:
+    case ZYDIS_MNEMONIC_POPFD:
+    case ZYDIS_MNEMONIC_POPFQ: pop_flags(attempt, size); return true;
     default: return false;
     }
 }

@@ -1,14 +1,12 @@
-/* Selectors from and to a device, and what only names one. SDM: MOV, LTR, JMP; 3.4.5, 3.5, 6.15 */
+/* Selectors from and to a device, and what only names one. SDM: MOV, PUSH, POP, LSS, JMP; 3.4.5, 3.5, 6.15 */
 #include <string.h>
 
 #include "emulator/segments.h"
 #include "generated/x86/x86.h"
 
-#define TSS_AVAILABLE 9u
-
 /* --- Descriptors --- */
 
-static bool is_wide(struct attempt *attempt)
+bool is_wide(struct attempt *attempt)
 {
     return attempt->emulation->mode->efer & EFER_LMA;
 }
@@ -154,19 +152,14 @@ static void load_segment(struct attempt *attempt, struct named *named, ZydisRegi
     }
 }
 
-/* --- The task register --- */
-
-static void load_task(struct attempt *attempt, struct named *named, uint16_t selector)
+/* An offset, and the selector after it. */
+static void load_pointer(struct attempt *attempt, struct named *named, ZydisRegister which)
 {
-    if (!(selector & ~SELECTOR_RPL_MASK) || selector & SELECTOR_TI)
-        refuse_selector(attempt, VECTOR_GP, selector);
-    find_named(attempt, named, selector, true);
-    if (named->segment.s || (named->segment.type | (is_wide(attempt) ? 0 : TYPE_WIDE)) != TSS_AVAILABLE)
-        refuse_selector(attempt, VECTOR_GP, selector);
-    else if (!named->segment.present)
-        refuse_selector(attempt, VECTOR_NP, selector);
-    mark_named(attempt, named, TYPE_BUSY);
-    named->sregs.tr = named->segment;
+    unsigned size = get_size(attempt, 0);
+    uint64_t linear = find_linear(attempt, &attempt->operands[1]), offset = read_linear(attempt, linear, size);
+
+    load_segment(attempt, named, which, (uint16_t)read_linear(attempt, linear + size, 2));
+    write_operand(attempt, 0, offset);
 }
 
 /* --- Far jumps: into code; gates and tasks are not done here --- */
@@ -219,35 +212,78 @@ static bool is_far_jump(struct attempt *attempt)
         attempt->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
 }
 
+/* The register of LDS and its like. */
+static ZydisRegister find_pointed(ZydisMnemonic mnemonic)
+{
+    switch (mnemonic) {
+    case ZYDIS_MNEMONIC_LDS: return ZYDIS_REGISTER_DS;
+    case ZYDIS_MNEMONIC_LES: return ZYDIS_REGISTER_ES;
+    case ZYDIS_MNEMONIC_LFS: return ZYDIS_REGISTER_FS;
+    case ZYDIS_MNEMONIC_LGS: return ZYDIS_REGISTER_GS;
+    case ZYDIS_MNEMONIC_LSS: return ZYDIS_REGISTER_SS;
+    default: return ZYDIS_REGISTER_NONE;
+    }
+}
+
+static bool names_segment(struct attempt *attempt, ZydisMnemonic mnemonic, unsigned index)
+{
+    return attempt->mnemonic == mnemonic && is_segment(&attempt->operands[index]);
+}
+
 static bool loads(struct attempt *attempt)
 {
-    return (attempt->mnemonic == ZYDIS_MNEMONIC_MOV && is_segment(&attempt->operands[0])) ||
-        attempt->mnemonic == ZYDIS_MNEMONIC_LTR || is_far_jump(attempt);
+    return names_segment(attempt, ZYDIS_MNEMONIC_MOV, 0) || names_segment(attempt, ZYDIS_MNEMONIC_POP, 0) ||
+        find_pointed(attempt->mnemonic) || is_far_jump(attempt);
 }
 
 static void load(struct attempt *attempt, struct named *named)
 {
+    ZydisRegister which = attempt->operands[0].reg.value, pointed = find_pointed(attempt->mnemonic);
+
     if (is_far_jump(attempt))
         jump_far(attempt, named);
-    else if (attempt->mnemonic == ZYDIS_MNEMONIC_LTR)
-        load_task(attempt, named, (uint16_t)read_operand(attempt, 0));
+    else if (pointed)
+        load_pointer(attempt, named, pointed);
+    else if (attempt->mnemonic == ZYDIS_MNEMONIC_POP)
+        load_segment(attempt, named, which, (uint16_t)pop(attempt, attempt->instruction->operand_width / 8));
     else
-        load_segment(attempt, named, attempt->operands[0].reg.value, (uint16_t)read_operand(attempt, 1));
-    if (!attempt->stopped && !attempt->emulation->owner_state->set_sregs(attempt->emulation->owner, &named->sregs))
+        load_segment(attempt, named, which, (uint16_t)read_operand(attempt, 1));
+    keep_sregs(attempt, &named->sregs);
+}
+
+void keep_sregs(struct attempt *attempt, struct kvm_sregs *sregs)
+{
+    if (!attempt->stopped && !attempt->emulation->owner_state->set_sregs(attempt->emulation->owner, sregs))
         stop_attempt(attempt, EMULATED_UNKNOWN);
+}
+
+bool take_sregs(struct attempt *attempt, struct kvm_sregs *sregs)
+{
+    const struct owner_state *owner_state = attempt->emulation->owner_state;
+
+    return owner_state && owner_state->get_sregs(attempt->emulation->owner, sregs);
+}
+
+/* A push of 32 bits writes the selector's 16. SDM: PUSH */
+static void store(struct attempt *attempt, struct named *named)
+{
+    bool pushes = attempt->mnemonic == ZYDIS_MNEMONIC_PUSH;
+    uint16_t selector = find_segment(&named->sregs, attempt->operands[pushes ? 0 : 1].reg.value)->selector;
+    unsigned size = attempt->instruction->operand_width / 8;
+
+    if (pushes)
+        push(attempt, selector, size, size == 4 ? 2 : size);
+    else
+        write_operand(attempt, 0, selector);
 }
 
 bool do_segment(struct attempt *attempt)
 {
-    const struct owner_state *owner_state = attempt->emulation->owner_state;
-    bool stores = attempt->mnemonic == ZYDIS_MNEMONIC_MOV && is_segment(&attempt->operands[1]);
+    bool stores = names_segment(attempt, ZYDIS_MNEMONIC_MOV, 1) || names_segment(attempt, ZYDIS_MNEMONIC_PUSH, 0);
     struct named named = {.refusal = VECTOR_GP};
 
-    if (!(loads(attempt) || stores) || !owner_state || !owner_state->get_sregs(attempt->emulation->owner, &named.sregs))
+    if (!(loads(attempt) || stores) || !take_sregs(attempt, &named.sregs))
         return false;
-    if (stores)
-        write_operand(attempt, 0, find_segment(&named.sregs, attempt->operands[1].reg.value)->selector);
-    else
-        load(attempt, &named);
+    (stores ? store : load)(attempt, &named);
     return true;
 }

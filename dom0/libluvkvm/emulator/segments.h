@@ -20,6 +20,10 @@ struct named {
 
 /* An exception about a selector; those who end in one of an external event add that. */
 void refuse_selector(struct attempt *attempt, uint8_t vector, uint16_t selector);
+/* The state that has the tables, if the owner's can be read; and its change, unless the attempt is stopped. */
+bool take_sregs(struct attempt *attempt, struct kvm_sregs *sregs);
+void keep_sregs(struct attempt *attempt, struct kvm_sregs *sregs);
+bool is_wide(struct attempt *attempt); /* long mode */
 /* `system`: in long mode those of the system have an upper half, the rest of their base. */
 void find_named(struct attempt *attempt, struct named *named, uint16_t selector, bool system);
 /* Can it be a stack, or data, at a privilege level? SDM: 5.5, 5.7 */

@@ -5,12 +5,14 @@
 #include "emulator/attempt.h"
 #include "generated/x86/x86.h"
 
-#define STATUS_WORD 2u /* places in an XSAVE area. SDM: 10.5.1, 14.4 */
+#define CONTROL_WORD 0u /* places in an XSAVE area. SDM: 10.5.1, 14.4 */
+#define STATUS_WORD 2u
 #define TAGS 4u
 #define X87 32u
 #define XMM 160u
 #define XSTATE_BV 512u
 #define YMM_UPPER 576u
+#define INITIAL_CONTROL 0x37Fu
 #define TOP_SHIFT 3 /* in the upper byte of the status word */
 #define TOP_MASK (7u << TOP_SHIFT)
 
@@ -204,6 +206,31 @@ static bool move(struct attempt *attempt, const ZydisDecodedOperand *reg, const 
     }
     if ((vectors.mmx || !to_memory) && !attempt->stopped)
         attempt->emulation->owner_state->set_xsave(attempt->emulation->owner);
+    return true;
+}
+
+/* The control word is one of ten registers' state; in its initial state it is not in the area. SDM: 8.1.5, 13.6 */
+static uint16_t read_word(const struct vectors *vectors, unsigned place, uint16_t initial)
+{
+    uint16_t word;
+
+    memcpy(&word, vectors->area + place, sizeof word);
+    return has_part(vectors, PART_X87) ? word : initial;
+}
+
+bool do_x87(struct attempt *attempt)
+{
+    const struct emulation *emulation = attempt->emulation;
+    bool control = attempt->mnemonic == ZYDIS_MNEMONIC_FNSTCW;
+    struct vectors vectors = {0};
+
+    if (!control && attempt->mnemonic != ZYDIS_MNEMONIC_FNSTSW)
+        return false;
+    vectors.area = emulation->owner_state ? emulation->owner_state->get_xsave(emulation->owner) : NULL;
+    if (!vectors.area)
+        return false;
+    write_operand(attempt, 0,
+                  control ? read_word(&vectors, CONTROL_WORD, INITIAL_CONTROL) : read_word(&vectors, STATUS_WORD, 0));
     return true;
 }
 

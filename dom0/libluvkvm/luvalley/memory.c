@@ -80,14 +80,32 @@ static int unmap_memory(struct vmcall_vm *vm, uint64_t guest, uint64_t size)
 
 /* --- Slots --- */
 
-static int add_slot(struct vmcall_vm *vm, const struct kvm_userspace_memory_region *region)
+/* KVM maps memory that the VMM itself may not write for reading: the guest's writes are then its VMM's, as to a ROM. */
+static bool is_unwritable(const struct kvm_userspace_memory_region *region)
+{
+    struct mapping mapping;
+
+    return find_mapping(region->userspace_addr, region->memory_size, &mapping) && !(mapping.protection & PROT_WRITE);
+}
+
+static int map_slot(struct vmcall_vm *vm, const struct kvm_userspace_memory_region *region)
 {
     uint64_t rights = LUV_RIGHT_READ | LUV_RIGHT_EXECUTE | (region->flags & KVM_MEM_READONLY ? 0 : LUV_RIGHT_WRITE);
+    int error = map_memory(vm, region->guest_phys_addr, region->userspace_addr, region->memory_size, rights);
+
+    if (error != -EFAULT || !(rights & LUV_RIGHT_WRITE) || !is_unwritable(region))
+        return error;
+    rights &= ~(uint64_t)LUV_RIGHT_WRITE;
+    return map_memory(vm, region->guest_phys_addr, region->userspace_addr, region->memory_size, rights);
+}
+
+static int add_slot(struct vmcall_vm *vm, const struct kvm_userspace_memory_region *region)
+{
     int error = move_range(vm, region->userspace_addr, region->memory_size);
 
     if (error)
         return error;
-    error = map_memory(vm, region->guest_phys_addr, region->userspace_addr, region->memory_size, rights);
+    error = map_slot(vm, region);
     if (!error)
         return 0;
     log_line("0x%llx bytes at guest address 0x%llx cannot be mapped: error %d", (unsigned long long)region->memory_size,

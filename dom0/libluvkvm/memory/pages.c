@@ -38,13 +38,15 @@ static void touch_each(uint8_t *address, size_t size, bool write)
     }
 }
 
+/* The advice fails for memory that is not there or not writable, and as a whole in an older kernel. */
 bool touch_pages(void *address, size_t size, bool write)
 {
+    int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
     unsigned char here;
 
-    if (!madvise(address, size, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ))
+    if (!madvise(address, size, advice))
         return true;
-    if (mincore(address, PAGE_BYTES, &here))
+    if (!madvise(address, 0, advice) || mincore(address, PAGE_BYTES, &here))
         return false;
     touch_each(address, size, write);
     return true;

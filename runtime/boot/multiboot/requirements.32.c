@@ -2,9 +2,9 @@
 
 #include "boot/multiboot/cpu32.h"
 #include "boot/multiboot/text.h"
+#include "generated/vmx/controls.h"
 #include "generated/x86/x86.h"
 
-#define BASIC_TRUE (1ull << 55)         /* IA32_VMX_BASIC: there are TRUE capability MSRs. SDM: A.1 */
 #define EXTENDED_LEAVES 0x80000000u
 
 static bool missing[REQUIREMENTS_MAX];
@@ -21,7 +21,7 @@ static u32 read_cpuid(const struct requirement *one)
 
 static u64 read_msr(const struct requirement *one)
 {
-    bool alternative = one->alternative && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE;
+    bool alternative = one->alternative && host_rdmsr(IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS;
     return host_rdmsr(alternative ? one->alternative : one->number);
 }
 

@@ -18,17 +18,19 @@ static int pool_fd;
 static char pool_path[64];
 
 /* The offset in the pool of an address of this process, by /proc/self/maps; -1: it is not in the pool. */
-static int64_t find_in_pool(uint64_t address)
+static int64_t find_in_pool(uint64_t address, bool *writable)
 {
     FILE *maps = fopen("/proc/self/maps", "r");
     unsigned long start, end, offset;
-    char line[512];
+    char line[512], rights[5];
     int64_t found = -1;
 
     while (fgets(line, sizeof line, maps)) {
-        if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) == 3 && address >= start && address < end &&
-            strstr(line, pool_path))
-            found = (int64_t)(offset + address - start);
+        if (sscanf(line, "%lx-%lx %4s %lx", &start, &end, rights, &offset) != 4 || address < start || address >= end ||
+            !strstr(line, pool_path))
+            continue;
+        found = (int64_t)(offset + address - start);
+        *writable = rights[1] == 'w';
     }
     fclose(maps);
     return found;
@@ -68,13 +70,16 @@ static int64_t map(const struct hypercall *call, uint64_t *done)
     uint64_t rights = call->r10 & RIGHTS, size = call->r10 & ~0xFFFull;
 
     for (*done = 0; *done < size; *done += 4096) {
-        int64_t offset = find_in_pool(call->rdx + *done);
+        bool writable = true;
+        int64_t offset = find_in_pool(call->rdx + *done, &writable);
         uint64_t *page = &fake.pages[(call->rsi + *done) / 4096];
 
         if (*done == FRAME)
             return -EAGAIN;
         if (offset < 0 || !fake.claimed[offset / FRAME])
             return -EPERM;
+        if (rights & LUV_RIGHT_WRITE && !writable)
+            return -EFAULT;
         if (*page)
             return -EEXIST;
         *page = (uint64_t)offset | rights;
@@ -111,7 +116,9 @@ static int64_t tell_dirty(uint64_t first, uint64_t pages, uint64_t *bits)
 
 static int64_t create_vcpu(const struct hypercall *call, uint64_t *value)
 {
-    if (call->rdx % sizeof(struct luv_shared_area) || find_in_pool(call->rdx) < 0)
+    bool writable;
+
+    if (call->rdx % sizeof(struct luv_shared_area) || find_in_pool(call->rdx, &writable) < 0)
         return -EINVAL;
     fake.blocks[fake.vcpus++] = (uint8_t *)call->rdx;
     *value = DOMAIN | (uint64_t)fake.vcpus << 48;
@@ -157,7 +164,7 @@ static int64_t answer(const struct hypercall *call, uint64_t *value)
     fake.calls[number]++;
     switch (number) {
     case LUV_HYPERCALL_info: *value = call->rdi == LUV_INFO_XCR0 ? 7 : call->rdi == LUV_INFO_XSAVE_SIZE ? 832 : 0; return 0;
-    case LUV_HYPERCALL_domain_create: *value = DOMAIN; return find_in_pool(call->rsi) < 0 ? -EPERM : 0;
+    case LUV_HYPERCALL_domain_create: *value = DOMAIN; return find_in_pool(call->rsi, &(bool){0}) < 0 ? -EPERM : 0;
     case LUV_HYPERCALL_domain_destroy: return 0;
     case LUV_HYPERCALL_vcpu_create: return create_vcpu(call, value);
     case LUV_HYPERCALL_superpage_claim: return claim(call->rsi, value);

@@ -118,6 +118,37 @@ static void test_given_up(void)
     CHECK(!set(0, 0, 0, NULL, 0));
 }
 
+/* Memory that the VMM itself may not write is the guest's for reading, though the slot has no flag for that. */
+static void test_unwritable(void)
+{
+    uint8_t *block = make_shared_area(2 * MIB);
+
+    block[MIB] = 8;
+    CHECK(!mprotect(block, 2 * MIB, PROT_READ));
+    CHECK(!set(0, 0, 2 * MIB, block, 0));
+    CHECK((fake.pages[0x100] & RIGHTS) == 5 && read_pool((uint64_t)get_offset(MIB)) == 8);
+    CHECK(!set(0, 0, 0, NULL, 0));
+}
+
+/* Large memory is not reserved in dom0 (VmFlags "nr"): a guest may have more than dom0's overcommit limit permits. */
+static void test_unreserved(void)
+{
+    uint8_t *block = make_shared_area(256 * MIB);
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    unsigned long start, end;
+    bool inside = false, unreserved = false;
+    char line[512];
+
+    while (fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+            inside = (uint64_t)block >= start && (uint64_t)block < end;
+        unreserved |= inside && !strncmp(line, "VmFlags:", 8) && strstr(line, " nr");
+    }
+    fclose(maps);
+    CHECK(unreserved);
+    munmap(block, 256 * MIB);
+}
+
 static void test_refusals(void)
 {
     void *shared = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -215,6 +246,8 @@ void test_memory(void)
     test_aliases();
     test_small();
     test_given_up();
+    test_unwritable();
+    test_unreserved();
     test_refusals();
     test_busy();
     test_log();

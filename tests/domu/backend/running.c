@@ -14,7 +14,7 @@
 #define DEVICE 0xD0000000u
 #define GENERAL_PROTECTION 0x80000B0Du
 
-static int vcpu;
+int vcpu;
 static struct kvm_run *run;
 uint8_t *memory;
 static int vm;
@@ -440,6 +440,7 @@ void test_running(void)
     test_others();
     test_interrupt();
     test_banks();
+    test_msrs();
     test_step();
     CHECK(!fake.calls[LUV_HYPERCALL_vcpu_get]); /* no exit requests more than the run page has */
     test_vectors();

@@ -213,8 +213,10 @@ static void draw_case(struct kvm_regs *registers, uint8_t *pages)
         registers->rdx = 0; /* for quotients */
     registers->r13 = (uint64_t)(random() % 2 ? random() % 4096 : -(random() % 4096));
     registers->rflags = 2 | (draw() & STATUS) | (random() % 4 ? 0 : RFLAGS_DF);
-    if (random() % 3 == 0)
+    if (random() % 3 == 0) /* what CMPXCHG compares with, and CMPXCHG8B */
         memcpy((void *)registers->rdi, &registers->rax, 8);
+    if (random() % 3 == 0)
+        memcpy((void *)registers->rdi, (uint32_t[]){(uint32_t)registers->rax, (uint32_t)registers->rdx}, 8);
 }
 
 static uint64_t get_defined(uint32_t flags)
@@ -299,5 +301,6 @@ int main(void)
     printf("%u encodings, %u differ\n", count, bad);
     test_jumps();
     test_segments();
+    test_stack();
     return bad || !count;
 }

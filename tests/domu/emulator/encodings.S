@@ -72,6 +72,11 @@ encodings:
 	T 0, cmpxchg \r, (%rdi)
 	T 0, lock cmpxchg \r, (%rdi)
 .endr
+	T 0, cmpxchg8b (%rdi)
+	T 0, lock cmpxchg8b (%rdi)
+	T 0, cmpxchg8b -3(%rdi)
+	T 0, fnstcw (%rdi)
+	T 0, fnstsw (%rdi)
 .irp i, bt, bts, btr, btc
 	T 2, \i %r13w, (%rdi)
 	T 2, \i %r13d, (%rdi)

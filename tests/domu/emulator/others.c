@@ -176,10 +176,189 @@ static void test_system(void)
     CHECK(RUN("\x0F\x01\x27") == EMULATED_DONE && device[0] == 1 && !device[1]); /* smsw (%rdi) */
 }
 
+/* --- Tables --- */
+
+static void test_stored(void)
+{
+    static const uint8_t wide[] = {0x34, 0x12, 8, 7, 6, 5, 4, 3, 2, 1, 0xEE};
+
+    sregs.gdt.base = sregs.idt.base = 0x0102030405060708;
+    sregs.gdt.limit = 0x1234;
+    sregs.idt.limit = 0x5678;
+    sregs.ldt.selector = 0x20;
+    sregs.tr.selector = 0x18;
+    memset(device, 0xEE, 16);
+    CHECK(RUN("\x0F\x01\x07") == EMULATED_DONE && !memcmp(device, wide, sizeof wide));         /* sgdt (%rdi) */
+    CHECK(RUN("\x0F\x01\x0F") == EMULATED_DONE && !memcmp(device, "\x78\x56\x08\x07", 4));     /* sidt (%rdi) */
+    memset(device, 0xEE, 8);
+    CHECK(RUN("\x0F\x00\x07") == EMULATED_DONE && !memcmp(device, "\x20\0\xEE", 3));           /* sldt (%rdi) */
+    CHECK(RUN("\x48\x0F\x00\x0F") == EMULATED_DONE && !memcmp(device, "\x18\0\xEE", 3));       /* rex.w str (%rdi) */
+}
+
+static void test_loaded(void)
+{
+    static const uint8_t table[] = {0x67, 0x45, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0, 0};
+
+    memcpy(device, table, sizeof table);
+    CHECK(RUN("\x0F\x01\x17") == EMULATED_DONE && sregs.gdt.limit == 0x4567 && sregs.gdt.base == 0x605040302010);
+    CHECK(RUN("\x0F\x01\x1F") == EMULATED_DONE && sregs.idt.limit == 0x4567 && sregs.idt.base == 0x605040302010);
+    device[9] = 0x12; /* not canonical */
+    sets = 0;
+    CHECK(is_fault(RUN("\x0F\x01\x17"), 13, 0) && is_fault(RUN("\x0F\x01\x1F"), 13, 0) && !sets);
+    sregs.cr0 = 0x80000001;
+    put(0xFFFE);
+    CHECK(RUN("\x0F\x01\x37") == EMULATED_DONE && sregs.cr0 == 0x8000000F);                      /* lmsw (%rdi) */
+    put(0);
+    CHECK(RUN("\x0F\x01\x37") == EMULATED_DONE && sregs.cr0 == 0x80000001);                      /* PE stays */
+}
+
+static void test_local(void)
+{
+    set_table();
+    ((uint64_t *)TABLE)[3] = 0x1200823456780067; /* an LDT */
+    put(SELECT_TASK);
+    CHECK(RUN("\x0F\x00\x17") == EMULATED_DONE && sregs.ldt.base == 0x9912345678 && !sregs.ldt.unusable); /* lldt (%rdi) */
+    CHECK(sregs.ldt.limit == 0x67 && sregs.ldt.selector == SELECT_TASK);
+    put(SELECT_DATA);
+    CHECK(is_fault(RUN("\x0F\x00\x17"), 13, SELECT_DATA));
+    put(4);
+    CHECK(is_fault(RUN("\x0F\x00\x17"), 13, 4));
+    put(3);
+    CHECK(RUN("\x0F\x00\x17") == EMULATED_DONE && sregs.ldt.unusable && sregs.ldt.selector == 3);
+}
+
+/* A far pointer goes to a segment register and another one. */
+static void test_far_pointers(void)
+{
+    static const uint8_t far[] = {0x78, 0x56, 0x34, 0x12, SELECT_DATA, 0, 0, 0, SELECT_ABSENT, 0};
+
+    set_table();
+    memcpy(device, far, sizeof far);
+    CHECK(RUN("\x0F\xB2\x0F") == EMULATED_DONE && registers.rcx == 0x12345678 && sregs.ss.selector == SELECT_DATA);
+    CHECK(RUN("\x0F\xB4\x17") == EMULATED_DONE && registers.rdx == 0x12345678 && sregs.fs.selector == SELECT_DATA);
+    registers.rcx = 5;
+    sets = 0;
+    CHECK(is_fault(RUN("\x48\x0F\xB5\x0F"), 11, SELECT_ABSENT) && registers.rcx == 5 && !sets); /* rex.w lgs (%rdi), %rcx */
+}
+
 void test_segments(void)
 {
     set_table();
     test_data();
     test_refused();
     test_system();
+    test_stored();
+    test_loaded();
+    test_local();
+    test_far_pointers();
+}
+
+/* --- The stack --- */
+
+#define FLAGS_KEPT 0x3000ull /* IOPL */
+#define VM_RF 0x30000ull
+
+static const struct luv_mode wide_user = {.cr0 = 1, .efer = 1 << 10, .cs_rights = 1 << 13, .ss_rights = 3 << 5};
+static const struct luv_mode narrow = {.cr0 = 1, .cs_rights = 1 << 14, .ss_rights = 1 << 14};
+
+static enum emulated run_as(const struct luv_mode *how, const char *code, size_t size)
+{
+    static const struct owner_state owner_state = {.get_sregs = get_sregs, .set_sregs = set_sregs};
+
+    memcpy(CODE, code, size);
+    registers.rip = (uint64_t)CODE;
+    begin_emulation(&emulation, NULL, &registers, how);
+    emulation.owner_state = &owner_state;
+    return run_with_memory(&emulation);
+}
+
+#define RUN_AS(how, code) run_as(how, code, sizeof code - 1)
+
+static void test_flags(void)
+{
+    registers.rsp = (uint64_t)device + 8;
+    registers.rflags = 0x246 | VM_RF;
+    CHECK(RUN("\x9C") == EMULATED_DONE && registers.rsp == (uint64_t)device && *(uint64_t *)device == 0x246); /* pushfq */
+    registers.rflags = 2 | 0x100000;
+    put(0x243FD7 | VM_RF | 0x180000);
+    CHECK(RUN("\x9D") == EMULATED_DONE && registers.rsp == (uint64_t)device + 8);                /* popfq */
+    CHECK(registers.rflags == (0x243FD7 | 0x100000)); /* VM, RF, VIF, VIP stay; all others are loaded */
+    registers.rsp = (uint64_t)device;
+    registers.rflags = 0x202;
+    put(0x3045);
+    CHECK(RUN_AS(&wide_user, "\x9D") == EMULATED_DONE && registers.rflags == 0x247);             /* neither IOPL nor IF */
+    registers.rsp = (uint64_t)device;
+    registers.rflags = 0x3202;
+    put(0x45);
+    CHECK(RUN_AS(&wide_user, "\x9D") == EMULATED_DONE && registers.rflags == 0x3047);            /* with IOPL 3: IF */
+    registers.rsp = (uint64_t)device;
+    registers.rflags = 0x40202;
+    put(0xFFD7);
+    CHECK(RUN("\x66\x9D") == EMULATED_DONE && registers.rflags == 0x47FD7 && registers.rsp == (uint64_t)device + 2);
+}
+
+static void test_selectors(void)
+{
+    set_table();
+    sregs.fs.selector = 0x1234;
+    memset(device, 0xEE, 8);
+    registers.rsp = (uint64_t)device + 8;
+    CHECK(RUN("\x0F\xA0") == EMULATED_DONE && registers.rsp == (uint64_t)device &&
+          *(uint64_t *)device == 0x1234); /* push %fs */
+    put(SELECT_DATA);
+    CHECK(RUN("\x0F\xA9") == EMULATED_DONE && registers.rsp == (uint64_t)device + 8 && sregs.gs.selector == SELECT_DATA);
+    registers.rsp = (uint64_t)device;
+    put(SELECT_ABSENT);
+    CHECK(is_fault(RUN("\x0F\xA9"), 11, SELECT_ABSENT) && registers.rsp == (uint64_t)device);
+    memset(device, 0xEE, 8);
+    registers.rsp = (uint64_t)device + 4;
+    CHECK(RUN_AS(&narrow, "\x0F\xA0") == EMULATED_DONE && registers.rsp == (uint64_t)device);
+    CHECK(!memcmp(device, "\x34\x12", 2)); /* push %fs: what else is written differs between processors */
+}
+
+/* All eight general registers; the one for ESP is what it was, and not loaded. */
+static void test_all(void)
+{
+    static const uint32_t popped[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const uint32_t *words = (const uint32_t *)(const void *)device;
+
+    registers.rax = 10, registers.rcx = 11, registers.rdx = 12, registers.rbx = 13;
+    registers.rbp = 15, registers.rsi = 16, registers.rdi = 17;
+    registers.rsp = (uint64_t)device + 32;
+    CHECK(RUN_AS(&narrow, "\x60") == EMULATED_DONE && registers.rsp == (uint64_t)device);        /* pusha */
+    CHECK(words[7] == 10 && words[6] == 11 && words[5] == 12 && words[4] == 13 && words[3] == (uint32_t)(uint64_t)device + 32);
+    CHECK(words[2] == 15 && words[1] == 16 && words[0] == 17);
+    memcpy(device, popped, sizeof popped);
+    CHECK(RUN_AS(&narrow, "\x61") == EMULATED_DONE && registers.rsp == (uint64_t)device + 32);   /* popa */
+    CHECK(registers.rdi == 1 && registers.rsi == 2 && registers.rbp == 3 && registers.rbx == 5 && registers.rdx == 6);
+    CHECK(registers.rcx == 7 && registers.rax == 8);
+}
+
+static void test_table_byte(void)
+{
+    registers.rbx = (uint64_t)device;
+    registers.rax = 0x1105;
+    device[5] = 0x99;
+    CHECK(RUN("\xD7") == EMULATED_DONE && registers.rax == 0x1199);                              /* xlat */
+}
+
+/* 16 bytes are compared and exchanged only where they are aligned. */
+static void test_sixteen(void)
+{
+    uint64_t *pair = (uint64_t *)(void *)device;
+
+    pair[0] = registers.rax = 1, pair[1] = registers.rdx = 2;
+    registers.rbx = 3, registers.rcx = 4, registers.rflags = 2;
+    CHECK(RUN("\x48\x0F\xC7\x0F") == EMULATED_DONE && pair[0] == 3 && pair[1] == 4 && registers.rflags == 0x42);
+    CHECK(RUN("\x48\x0F\xC7\x0F") == EMULATED_DONE && registers.rax == 3 && registers.rdx == 4 && registers.rflags == 2);
+    CHECK(is_fault(RUN("\x48\x0F\xC7\x4F\x08"), 13, 0));                                        /* cmpxchg16b 8(%rdi) */
+}
+
+void test_stack(void)
+{
+    test_flags();
+    test_selectors();
+    test_all();
+    test_table_byte();
+    test_sixteen();
 }

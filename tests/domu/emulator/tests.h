@@ -10,3 +10,4 @@ enum emulated run_with_memory(struct emulation *emulation);
 
 void test_jumps(void);
 void test_segments(void);
+void test_stack(void);

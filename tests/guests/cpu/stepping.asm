@@ -162,6 +162,7 @@ user_call_kept:
     or rcx, r14
     or rcx, r15
     or rcx, rdi
+    inc rax                     ; -EPERM: R8:R9 are no token
     or rcx, rax
     pop rdi
     mov [rdi], rcx

@@ -19,7 +19,7 @@ static int open_pool(void)
 
     if (pool < 0)
         pool = open(DEVICE, O_RDWR | O_CLOEXEC);
-    CHECK(pool >= 0, "%s: %s", DEVICE, strerror(errno));
+    CHECK(pool >= 0, "%s: %s; Luvalley needs pool=... on its command line", DEVICE, strerror(errno));
     return pool;
 }
 
@@ -28,8 +28,7 @@ const uint64_t *get_token(void)
     static uint64_t token[2];
 
     if (!token[0])
-        CHECK(!read_luv_token(token), LUV_TOKEN_FILE ": %s; Luvalley needs pool=... on its command line, then `luv open`",
-              strerror(errno));
+        CHECK(!read_luv_token(token), LUV_TOKEN_FILE ": %s; root opens the pools by `luv open`", strerror(errno));
     return token;
 }
 

@@ -31,8 +31,8 @@ extern const struct memory_rule guest_memory[GUEST_MEMORY_RULES];
 #define GUEST_LIST_MSRS 0
 extern const u32 guest_list_msrs[];
 
-extern u8 guest_msr_bitmap[4096];
-extern u8 guest_io_bitmap[8192];
+extern const u8 guest_msr_bitmap[4096];
+extern const u8 guest_io_bitmap[8192];
 
 /* Rules for CPUID leaves that a mask by leaf does not answer. */
 enum { GUEST_CPUID_7_0, GUEST_CPUID_RULES };

@@ -3,7 +3,7 @@
 
 /* clang-format off */
 /* MSRs: reads of 0x0 to 0x1fff, reads of 0xc0000000 to 0xc0001fff, writes of 0x0 to 0x1fff, writes of 0xc0000000 to 0xc0001fff. */
-__attribute__((aligned(4096))) u8 guest_msr_bitmap[4096] = {
+__attribute__((aligned(4096))) const u8 guest_msr_bitmap[4096] = {
     /* read 0x0..0x7f */
     [0 ... 31] = 0xff,
     /* read 0x100..0x17f, passes IA32_SYSENTER */
@@ -35,7 +35,7 @@ __attribute__((aligned(4096))) u8 guest_msr_bitmap[4096] = {
 };
 
 /* Bitmap A has ports 0 to 0x7FFF, bitmap B the rest. */
-__attribute__((aligned(4096))) u8 guest_io_bitmap[8192] = {
+__attribute__((aligned(4096))) const u8 guest_io_bitmap[8192] = {
     /* ports 0x0..0x7f, traps clock */
     [0] = 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0x00,
 };

@@ -26,7 +26,7 @@ extern const struct switched_field domu_switched_fields[];
 #define DOMU_SWAP_MSRS 3
 extern const u32 domu_swap_msrs[];
 
-extern u8 domu_msr_bitmap[4096];
+extern const u8 domu_msr_bitmap[4096];
 
 /* The registers after RESET, into the current VMCS. */
 void domu_reset_state(struct cpu *cpu);

@@ -31,8 +31,8 @@ extern const struct memory_rule host_memory[HOST_MEMORY_RULES];
 #define HOST_LIST_MSRS 0
 extern const u32 host_list_msrs[];
 
-extern u8 host_msr_bitmap[4096];
-extern u8 host_io_bitmap[8192];
+extern const u8 host_msr_bitmap[4096];
+extern const u8 host_io_bitmap[8192];
 
 /* Rules for CPUID leaves that a mask by leaf does not answer. */
 enum { HOST_CPUID_RULES };

@@ -3,7 +3,7 @@
 
 /* clang-format off */
 /* MSRs: reads of 0x0 to 0x1fff, reads of 0xc0000000 to 0xc0001fff, writes of 0x0 to 0x1fff, writes of 0xc0000000 to 0xc0001fff. */
-__attribute__((aligned(4096))) u8 host_msr_bitmap[4096] = {
+__attribute__((aligned(4096))) const u8 host_msr_bitmap[4096] = {
     /* read 0x0..0x7f */
     [0 ... 1023] = 0xff,
     /* read 0xc0000000..0xc000007f */
@@ -15,7 +15,7 @@ __attribute__((aligned(4096))) u8 host_msr_bitmap[4096] = {
 };
 
 /* Bitmap A has ports 0 to 0x7FFF, bitmap B the rest. */
-__attribute__((aligned(4096))) u8 host_io_bitmap[8192] = {
+__attribute__((aligned(4096))) const u8 host_io_bitmap[8192] = {
     /* ports 0x80..0xff, traps calls */
     [16] = 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01,
 };
