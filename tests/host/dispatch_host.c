@@ -41,12 +41,6 @@ bool knows_token(const struct cpu *cpu)
 
 #include "dispatched.inc"
 
-bool knows_token(const struct cpu *cpu)
-{
-    (void)cpu;
-    return true;
-}
-
 u32 domain_acquire(struct cpu *cpu, u64 handle, u32 who, struct domain **found)
 {
     (void)cpu;
