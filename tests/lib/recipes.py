@@ -38,7 +38,8 @@ def apply_diff(text: str, diff: str) -> str:
     lines = diff.rstrip("\n").split("\n")
     old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
     new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
-    if new and old in new and new in text:
+    added = [line[1:] for line in lines if line.startswith("+")]
+    if old in new and flatten("\n".join(added)) in flatten(text):
         return text
     if not old:
         return f"{text}\n{new}\n"
@@ -53,6 +54,17 @@ def apply_diff(text: str, diff: str) -> str:
     for before, after in zip(old.split("\n"), new.split("\n"), strict=True):
         text = change_words(text, before, after)
     return text
+
+
+def flatten(text: str) -> str:
+    """Return a text in which only words count, not the space between them."""
+    return " ".join(text.split())
+
+
+def is_there(text: str, first: str, words: list[str]) -> bool:
+    """Return whether the line that begins with a word has all names among other words already."""
+    line, names = re.search(rf"^\s*{first}\b.*$", text, re.MULTILINE), {word for word in words if word.isidentifier()}
+    return bool(line and names and names <= set(WORD.findall(line[0])))
 
 
 def find_alike(text: str, line: str) -> str:
@@ -73,6 +85,8 @@ def change_words(text: str, before: str, after: str) -> str:
             removed = r"\s*".join(map(re.escape, old[low:high]))
             pattern = rf"^(\s*{first}\b(?:[^\n]*?\b)?(?<={left}))\s*{removed}"
             made = " ".join(new[start:end])
+            if is_there(text, first, new[start:end]):
+                continue
             text = re.sub(pattern, rf"\1 {made} ", text, count=1, flags=re.MULTILINE)
     return text
 
