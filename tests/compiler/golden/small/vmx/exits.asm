@@ -7,22 +7,22 @@
 %include "generated/vmx/registers.inc"
 bits 64
 
-; A table by exit reason has %1_exit_unexpected for the reasons between its rows. %1: domain, %2: reason, %3: handler.
-%macro exit_row 3
+; A table by exit has %1_exit_unexpected between its rows. %1: domain, %2: place, %3: handler, %4: how many exits it is for.
+%macro exit_row 3-4 1
         times %2 - ($ - %1_exit_handlers) / 8 dq %1_exit_unexpected
-        dq %3
+        times %4 dq %3
 %endmacro
 
 ; A handler that needs no more registers than its domain's stub has saved where it looks for them.
-%macro lean_exit 3
+%macro lean_exit 3-4 1
 extern %1_exit_%3
-        exit_row %1, %2, %1_exit_%3
+        exit_row %1, %2, %1_exit_%3, %4
 %endmacro
 
 ; A handler that finds and leaves all registers of the guest in struct cpu.
-%macro full_exit 3
+%macro full_exit 3-4 1
 extern %1_exit_%3
-        exit_row %1, %2, %1_full_%3
+        exit_row %1, %2, %1_full_%3, %4
 [section .text]
 %1_full_%3:
         %1_call_with_registers %1_exit_%3
