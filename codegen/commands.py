@@ -13,7 +13,7 @@ from codegen.compiler import compile_tree
 from codegen.diagnostics import Done, SpecError
 from codegen.editor.highlight import find_changed_files, write_files
 from codegen.emit.abi import write_options
-from codegen.emit.files import find_stale, publish
+from codegen.emit.files import Output, find_stale, publish
 from codegen.faults import check_domains, explain_tools
 from codegen.image.toolchain import ToolError, build_image
 from codegen.image.tree import Tree, list_inputs, write_stamp
@@ -26,10 +26,15 @@ from codegen.source import SourceFile, load_file, load_files
 
 def run_gen(tree: Tree) -> Done:
     """Compile spec/ into generated/, and fill the tables of documents."""
+    return Done(0, f"generated/: {say_changed(write_outputs(tree)[2])}")
+
+
+def write_outputs(tree: Tree) -> tuple[Model, list[Output], list[str]]:
+    """Compile spec/ and write what comes of it; return the model, the generated files, and the names that changed."""
     models, outputs = compile_tree(tree.root / "spec", tree.syntax)
     model = choose_first(models)
     changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
-    return Done(0, f"generated/: {say_changed(changed)}")
+    return model, outputs, changed
 
 
 def choose_first(models: Mapping[str, Model]) -> Model:
@@ -45,17 +50,14 @@ def say_changed(names: list[str]) -> str:
 def run_build(tree: Tree) -> Done:
     """Compile the spec, compile and link the image, and hold it against the model."""
     start, before = time.monotonic(), list_inputs(tree)
-    models, outputs = compile_tree(tree.root / "spec", tree.syntax)
-    model = choose_first(models)
-    changed = [*publish(outputs, tree.generated), *fill_documents(model, tree.root), *write_files(tree.root)]
-    sources = {one.path: one for one in load_files(tree.root / "spec", "spec")}
+    model, outputs, changed = write_outputs(tree)
     if unnamed := check_domains(model, (one.name for one in outputs), tree.root / "runtime"):
-        raise SpecError(unnamed, sources)
+        raise SpecError(unnamed, read_sources(tree))
     try:
         made = build_image(tree)
     except ToolError as error:
         if found := explain_tools(str(error), model):
-            raise SpecError(found, sources) from None
+            raise SpecError(found, read_sources(tree)) from None
         raise
     report = verify_image(tree, model)
     if report.faults:
@@ -64,6 +66,11 @@ def run_build(tree: Tree) -> Done:
     image = tree.image.relative_to(tree.root)
     first = f"generated/: {say_changed(changed)}; {len(made)} files compiled"
     return Done(0, f"{first}\n{image}: {report.size} bytes to load, {time.monotonic() - start:.1f} s")
+
+
+def read_sources(tree: Tree) -> dict[str, SourceFile]:
+    """Return the files of the spec by path, for messages that show them."""
+    return {one.path: one for one in load_files(tree.root / "spec", "spec")}
 
 
 def run_check(tree: Tree) -> Done:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from codegen.diagnostics import Diagnostic
 from codegen.model.choices import Model
-from codegen.source import Span
+from codegen.source import NOWHERE
 
 INCLUDE = re.compile(r'^#include "generated/([a-z0-9_]+)/([a-z0-9_]+)\.h"', re.MULTILINE)
 MISSING = re.compile(r"undefined reference to `(\w+)'")
@@ -37,6 +37,6 @@ def check_domains(model: Model, outputs: Iterable[str], runtime: Path) -> list[D
     texts = [path.read_text(encoding="utf-8") for path in sorted(runtime.rglob("*.[ch]"))]
     named = {name for text in texts for folder, name in INCLUDE.findall(text) if folder == processor}
     missing = sorted(name for name in named if f"{processor}/{name}.h" not in made)
-    place = min((one.span for one in model.domains.values()), default=Span("", 0, 0, 0))
+    place = min((one.span for one in model.domains.values()), default=NOWHERE)
     help, label = "runtime/ includes what is generated for it: give a domain that name", "it has another name"
     return [Diagnostic("image", place, f"no domain is named `{name}`", label, help=help) for name in missing]

@@ -14,7 +14,7 @@ PACKAGES = ("bochs", "bochs-term", "bochsbios", "vgabios")
 INSTALLED = Path("bochs")
 SHARE = "/usr/share/bochs"  # the BIOS files for a Bochs that is not fetched, unless BXSHARE names others
 LAUNCHER = f"""#!/bin/sh
-# Start this Bochs with the loader, libraries, plugins and BIOS files of its own Debian release.
+# Start this Bochs with the loader, libraries, plugins and BIOS files of the Debian release that it comes from.
 root=$(dirname "$(readlink -f "$0")")
 export BXSHARE="$root{SHARE}" LTDL_LIBRARY_PATH="$root/{LIBRARIES}/bochs/plugins"
 exec "$root/{LOADER}" --library-path "$root/{LIBRARIES}" "$root/usr/bin/bochs-bin" "$@"

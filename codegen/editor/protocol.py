@@ -16,7 +16,7 @@ from pygls.protocol import LanguageServerProtocol
 
 
 class Answered(Exception):
-    """A message was no good, and its sender has been told so."""
+    """A message was invalid, and its sender has had the error response."""
 
 
 class Protocol(LanguageServerProtocol):

@@ -92,7 +92,7 @@ server = Server()
 
 @server.feature(types.INITIALIZED)
 def watch_files(ls: Server, params: types.InitializedParams) -> None:
-    """Ask to be told of spec files that change on disk."""
+    """Ask the client to notify of spec files that change on disk."""
     workspace = ls.client_capabilities.workspace
     watching = workspace.did_change_watched_files if workspace else None
     if watching and watching.dynamic_registration:

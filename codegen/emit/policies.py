@@ -7,7 +7,7 @@ from codegen.emit.statements import INDENT, statements
 from codegen.model.choices import Action, IoPolicy, MsrRule
 from codegen.model.facts import Bitmap, Port
 
-# What an access to a port does by itself: calls of root are told by their port and size.
+# What an access to a port does by itself: calls of root are recognized by their port and size.
 NATIVE = ("pass", "hypercalls")
 
 

@@ -7,7 +7,7 @@ struct cpu;
 struct domain;
 struct vcpu;
 
-/* WRMSR for the guest: of its own value where processor or runtime switch the MSR; false where it raises #GP. */
+/* WRMSR for the guest: writes the guest's value where processor or runtime switch the MSR; false where it raises #GP. */
 bool guest_wrmsr_try(struct cpu *cpu, u32 msr, u64 value);
 
 /* Writes an MSR that is switched between dom0 and domUs, and records the value; false where WRMSR raises #GP. */

@@ -4,7 +4,6 @@
 #include "generated/x86/x86.h"
 #include "core/layout.h"
 
-#define LARGE (1ull << 7)
 #define TABLE (PAGE_ENTRY_PRESENT | PAGE_ENTRY_WRITE)
 #define DATA (PAGE_ENTRY_PRESENT | PAGE_ENTRY_WRITE | PAGE_ENTRY_NO_EXECUTE)
 #define ENTRIES 512
@@ -84,7 +83,7 @@ static void low_map(u64 root)
     for (u64 gib = 0; gib < LOW_LIMIT; gib += PAGE_1G) {
         u64 *table = entry_at(root, DM_VA + gib, 2);
         for (u64 at = gib; at < gib + PAGE_1G; at += PAGE_2M)
-            table[(at - gib) / PAGE_2M] = is_hidden(at) ? 0 : at | DATA | LARGE;
+            table[(at - gib) / PAGE_2M] = is_hidden(at) ? 0 : at | DATA | PAGE_ENTRY_PAGE_SIZE;
     }
 }
 
@@ -93,7 +92,7 @@ static void high_map(u64 root, u64 ram_end)
     u32 level = has_1g() ? 3 : 2;
     u64 size = has_1g() ? PAGE_1G : PAGE_2M;
     for (u64 at = LOW_LIMIT; at < high_end(ram_end); at += size)
-        *entry_at(root, DM_VA + at, level) = at | DATA | LARGE;
+        *entry_at(root, DM_VA + at, level) = at | DATA | PAGE_ENTRY_PAGE_SIZE;
 }
 
 void paging_build(u64 at, u64 ram_end)

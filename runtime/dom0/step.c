@@ -5,6 +5,7 @@
 #include "generated/vmx/dom0.h"
 #include "vmx/events.h"
 #include "core/host.h"
+#include "core/layout.h"
 #include "dom0/memory.h"
 #include "vmx/nmi.h"
 #include "core/panic.h"
@@ -45,7 +46,7 @@ static void scratch_fill(const struct cpu *cpu, u8 *scratch, u64 gpa)
     struct nested_range range = nested_range(&cpu->map, gpa);
     u64 frame = nested_frame(&cpu->map, &range, round_down(gpa, PAGE_SIZE));
     if (range.what != MEMORY_HIDE && region_is_ram(frame, frame + PAGE_SIZE))
-        memcpy(scratch, hv_virt(frame), PAGE_SIZE);
+        memcpy(scratch, phys(frame), PAGE_SIZE);
     else
         memset(scratch, 0xFF, PAGE_SIZE);
 }

@@ -14,7 +14,7 @@
 
 struct label {
     char signature[16];
-    u8 uuid[16], parent_uuid[16];       /* 0: this kind of memory has no labels of its own */
+    u8 uuid[16], parent_uuid[16];       /* 0: this kind of memory has no other labels */
     u32 flags;
     u16 major, minor;
     u64 data_offset, pages;

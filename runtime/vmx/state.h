@@ -112,8 +112,7 @@ static inline bool guest_in_shadow(void)
     return guest_blocking() & (BLOCKING_STI | BLOCKING_MOV_SS);
 }
 
-/* From the next VM entry on the CPU waits for a start-up IPI. */
-
+/* From the next VM entry on the CPU waits for a start-up IPI. SDM: 25.4.2 */
 static inline void guest_wait_for_sipi(void)
 {
     set_guest_blocking(0);

@@ -9,7 +9,6 @@ MB1_MEMORY      equ 1 << 1              ; the loader shall pass a memory map
 MB2_MAGIC       equ 0xE85250D6
 HV_PDPT_INDEX   equ 510                 ; bits 38:30 of HV_VA
 
-
 bits 32
 section .boot.headers progbits alloc noexec nowrite align=8
 align 8

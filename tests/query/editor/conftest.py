@@ -40,7 +40,7 @@ def start() -> Iterator[Callable[..., Client]]:
 
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Client]:
-    """Start one server for all tests that leave it running: each has a tree and so a spec of its own in it."""
+    """Start one server for all tests that leave it running: each has a tree, and so a spec, apart in it."""
     client = Client()
     client.initialize()
     yield client
