@@ -122,7 +122,7 @@ def say_answer(answer: Answer, domain: str) -> str:
 
 
 def link_answer(answer: Answer, domain: str) -> str:
-    label = code(answer.by)
+    label = breakable(code(answer.by))
     if not answer.handled:
         return label
     page = f"{domain}-handlers.html#{answer.event}" if answer.by.startswith("on ") else f"{domain}-bitmaps.html"
@@ -147,7 +147,7 @@ def make_event_row(event: Event, subject: Subject) -> tuple[str, ...]:
     payload = "<br>".join(breakable(code(f"{name} : {type.name}")) for name, type in event.payload)
     exits = ", ".join(ref("exit", name) for name in event.exits)
     choices = [say_choice(event, one) for one in subject.domains]
-    return (heading(4, code(event.name), event.name), payload, exits, *choices, place(event.span))
+    return (heading(4, breakable(code(event.name)), event.name), payload, exits, *choices, place(event.span))
 
 
 def say_choice(event: Event, domain: Domain) -> str:
@@ -160,7 +160,7 @@ def say_choice(event: Event, domain: Domain) -> str:
     ]
     words = [badge(word, "good" if word == "native" else "on") for word, _ in named]
     if event.name in domain.handlers:
-        words.append(tag("a", code(f"on {event.name}"), href=f"{domain.name}-handlers.html#{event.name}"))
+        words.append(tag("a", breakable(code(f"on {event.name}")), href=f"{domain.name}-handlers.html#{event.name}"))
     return " ".join(words)
 
 

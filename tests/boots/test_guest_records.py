@@ -27,7 +27,7 @@ CPU = (
     "dom0 on hypercall", "dom0 on cr_access: if e.number != 0", "dom0 on cr_access: if value[32..63] != 0",
     "dom0 on cr_access: if (paging and not value.pe)",
     "dom0 on cr_access: if paging and not paged", "dom0 on cr_access: if paged and not paging",
-    "dom0 on cr_access: if guest.cr4.cet and not value.wp, else", "dom0 on nested_page_fault",
+    "dom0 on cr_access: if cr4.cet and not value.wp, else", "dom0 on nested_page_fault",
     "dom0 on exception: if step_finish(), then", "dom0 msr read", "dom0 msr write default",
     "dom0 msr write IA32_APIC_BASE", "dom0 msr write IA32_FEATURE_CONTROL",
     "dom0 msr write IA32_MISC_ENABLE: if guest_wrmsr_try(e.msr, e.value & ~MISC_ENABLE_NO_EXECUTE_OFF), else",
