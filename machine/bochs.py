@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from machine.console import Console
-from machine.emulator import ask_help, find_bochs, has_debugger, make_variables, needs_debugger
+from machine.emulator import ask_help, find_bochs, has_debugger, make_variables, needs_debugger, runs_debugged
 from machine.paths import MachineFault, make_folder
 from machine.screen import Screen
 
@@ -54,7 +54,7 @@ class Machine:
     @property
     def is_debugged(self) -> bool:
         """Return true if Bochs runs under its debugger."""
-        return bool(self.debugger) or needs_debugger(self.program)
+        return bool(self.debugger) or runs_debugged(self.program, self.cpus)
 
 
 @dataclass(frozen=True)

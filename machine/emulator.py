@@ -67,6 +67,15 @@ def has_debugger(bochs: Path) -> bool:
     return "-rc filename" in ask_help(bochs)
 
 
+def runs_debugged(bochs: Path, cpus: int) -> bool:
+    """Return true if Bochs has to run under its debugger.
+
+    Without it several CPUs run in a loop in which a VM exit at the first instruction after an exception saves the RIP
+    from before the exception: the guest then runs user code on the kernel's stack. Seen in 3.0.
+    """
+    return needs_debugger(bochs) or (cpus > 1 and has_debugger(bochs))
+
+
 def needs_debugger(bochs: Path) -> bool:
     """Return true if this Bochs always runs under its debugger, which then needs commands to continue; until 2.8."""
     return has_debugger(bochs) and "-debugger " not in ask_help(bochs)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from machine.bochs import SMP_SLACK, Progress, Result, run_machine
-from machine.emulator import find_bochs, needs_debugger
+from machine.emulator import find_bochs, runs_debugged
 from machine.markers import find_init_tick, find_output, find_status
 from machine.paths import BUILD, IMAGE, INSTRUMENTED, POISONED, MachineFault
 from machine.prepare import prepare_machine
@@ -90,7 +90,7 @@ def say_timeout(request: Request) -> str:
     """Return the error for a machine that reached its time limit."""
     if request.shell:
         return f"timeout: the machine was stopped after {request.timeout:.0f} s"
-    if request.cpus > 1 and needs_debugger(request.bochs or find_bochs()):
+    if request.cpus > 1 and runs_debugged(request.bochs or find_bochs(), request.cpus):
         return f"timeout: the machine was stopped after {SMP_SLACK * request.timeout:.0f} s of processor time"
     return f"timeout: the machine was stopped after {request.timeout:.0f} s of its own clock"
 

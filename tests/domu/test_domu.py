@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from machine.compile import build_outsider
+from machine.emulator import find_old_bochs
 from machine.paths import BUILD, make_folder
 from machine.run import build_image
 from machine.suite import find_codename
@@ -36,7 +37,9 @@ def test_domus(cpus: int) -> None:
     assert build_image() == 0
     command = "\n".join(f"({case}); echo \"@case {name} $?\"" for name, case in CASES[cpus].items())
     folder = make_folder(BUILD / f"domu-{cpus}")
-    output = run_dom0(folder, command, cpus=cpus, domu=True, programs=sorted(INSIDE.iterdir()), seconds=900)
+    # On Bochs 3.0 two vCPUs on one CPU stay in SeaBIOS's spin lock for ever: there is no PAUSE-loop exiting yet.
+    bochs = find_old_bochs() if cpus == 1 else None
+    output = run_dom0(folder, command, cpus=cpus, domu=True, programs=sorted(INSIDE.iterdir()), seconds=900, bochs=bochs)
     said = dict(re.findall(r"^@case (\S+) (\d+)$", output, re.MULTILINE))
     assert {name: said.get(name, "silent") for name in CASES[cpus] if said.get(name) != "0"} == {}
 
@@ -48,7 +51,7 @@ def test_another_debian() -> None:
                "sh /root/outsider.sh && echo nothing")
     programs = [build_outsider(), INSIDE / "outsider.sh"]
     output = run_dom0(make_folder(BUILD / "domu-trixie"), command, domu=True, trixie=True, kernel=OTHER, seconds=900,
-                      programs=programs)
+                      programs=programs, bochs=find_old_bochs())  # for two vCPUs on one CPU
     assert "QEMU emulator version 10." in output
     assert re.search(r"^6\.1\." if OTHER == "bookworm" else r"^6\.12\.", output, re.MULTILINE)
     assert output.endswith("nothing\n")
