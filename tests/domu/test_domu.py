@@ -39,7 +39,8 @@ def test_domus(cpus: int) -> None:
     folder = make_folder(BUILD / f"domu-{cpus}")
     # On Bochs 3.0 two vCPUs on one CPU stay in SeaBIOS's spin lock for ever: there is no PAUSE-loop exiting yet.
     bochs = find_old_bochs() if cpus == 1 else None
-    output = run_dom0(folder, command, cpus=cpus, domu=True, programs=sorted(INSIDE.iterdir()), seconds=900, bochs=bochs)
+    programs = sorted(INSIDE.iterdir())
+    output = run_dom0(folder, command, cpus=cpus, domu=True, programs=programs, seconds=900, bochs=bochs)
     said = dict(re.findall(r"^@case (\S+) (\d+)$", output, re.MULTILINE))
     assert {name: said.get(name, "silent") for name in CASES[cpus] if said.get(name) != "0"} == {}
 
