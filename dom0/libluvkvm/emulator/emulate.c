@@ -65,9 +65,9 @@ static bool do_nothing(struct attempt *attempt)
 /* Selectors first: moves of them are MOV too. */
 static bool do_any(struct attempt *attempt)
 {
-    return do_string(attempt) || do_segment(attempt) || do_table(attempt) || do_move(attempt) || do_arithmetic(attempt) ||
-        do_shift(attempt) || do_product(attempt) || do_condition(attempt) || do_stack(attempt) || do_jump(attempt) ||
-        do_vector(attempt) || do_x87(attempt) || do_nothing(attempt);
+    return do_string(attempt) || do_segment(attempt) || do_move(attempt) || do_arithmetic(attempt) || do_shift(attempt) ||
+        do_product(attempt) || do_condition(attempt) || do_stack(attempt) || do_jump(attempt) || do_vector(attempt) ||
+        do_x87(attempt) || do_table(attempt) || do_nothing(attempt);
 }
 
 /* --- The attempt --- */

@@ -280,9 +280,11 @@ static void store(struct attempt *attempt, struct named *named)
 bool do_segment(struct attempt *attempt)
 {
     bool stores = names_segment(attempt, ZYDIS_MNEMONIC_MOV, 1) || names_segment(attempt, ZYDIS_MNEMONIC_PUSH, 0);
-    struct named named = {.refusal = VECTOR_GP};
 
-    if (!(loads(attempt) || stores) || !take_sregs(attempt, &named.sregs))
+    if (!stores && !loads(attempt))
+        return false;
+    struct named named = {.refusal = VECTOR_GP};
+    if (!take_sregs(attempt, &named.sregs))
         return false;
     (stores ? store : load)(attempt, &named);
     return true;

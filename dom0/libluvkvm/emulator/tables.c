@@ -126,9 +126,10 @@ static bool is_of_tables(ZydisMnemonic mnemonic)
 
 bool do_table(struct attempt *attempt)
 {
+    if (!is_of_tables(attempt->mnemonic))
+        return false;
     struct named named = {.refusal = VECTOR_GP};
-
-    if (!is_of_tables(attempt->mnemonic) || !take_sregs(attempt, &named.sregs))
+    if (!take_sregs(attempt, &named.sregs))
         return false;
     if (!store(attempt, &named.sregs))
         load(attempt, &named);
